@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+# One makefile for everything; "make help" lists what it can do.
+
+VERSION := $(shell cat VERSION)
+# What the build date stands for in the agent: no clock of a phone can be before it.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date -r VERSION +%s)
+
+CC ?= cc
+AR ?= ar
+PKG_CONFIG ?= pkg-config
+PREFIX ?= /usr
+SYSCONFDIR ?= /etc
+STATEDIR ?= /var/lib/mdm-agent
+RUNDIR ?= /run/mdm-agent
+LIBEXECDIR ?= $(PREFIX)/libexec/mdm-agent
+BUILD ?= build
+VARIANT ?= release
+O := $(BUILD)/$(VARIANT)
+V ?= 0
+Q := $(if $(filter 1,$(V)),,@)
+
+ifeq ($(V),0)
+say = @printf '  %-7s %s\n' $(1) $(2)
+else
+say = @:
+endif
+
+# libsystemd, or elogind's where only that exists.
+SYSTEMD_PC ?= $(shell $(PKG_CONFIG) --exists libsystemd && echo libsystemd || echo libelogind)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wwrite-strings -Wvla -Wformat=2 -Wundef -Wimplicit-fallthrough -Wno-missing-field-initializers
+HARDENING := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fno-strict-aliasing
+CFLAGS ?= -O2 -g
+DEFINES := -D_GNU_SOURCE -DMDM_VERSION='"$(VERSION)"' -DMDM_BUILD_TIME=INT64_C\($(SOURCE_DATE_EPOCH)\) \
+	-DMDM_STATE_DIR='"$(STATEDIR)"' -DMDM_RUN_DIR='"$(RUNDIR)"' -DMDM_LIBEXEC_DIR='"$(LIBEXECDIR)"' \
+	-DMDM_SYSCONF_DIR='"$(SYSCONFDIR)"'
+
+variant_cflags_release :=
+variant_cflags_san := -fsanitize=address,undefined -fno-sanitize-recover=all -U_FORTIFY_SOURCE
+variant_ldflags_san := -fsanitize=address,undefined
+variant_cflags_coverage := --coverage -O0 -U_FORTIFY_SOURCE
+variant_ldflags_coverage := --coverage
+variant_cflags_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -U_FORTIFY_SOURCE
+variant_ldflags_fuzz := -fsanitize=address,undefined
+
+pc_cflags = $(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null)
+pc_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
+
+ALL_PC := json-c libcrypto libssl $(SYSTEMD_PC) libcurl libseccomp libevent libevent_openssl sqlite3 libqrencode
+PC_CFLAGS := $(call pc_cflags,$(ALL_PC))
+
+COMPILE_FLAGS = -std=gnu11 -I. $(DEFINES) $(WARNINGS) $(HARDENING) $(PC_CFLAGS) $(CFLAGS) \
+	$(variant_cflags_$(VARIANT)) $(EXTRA_CFLAGS)
+LINK_FLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(variant_ldflags_$(VARIANT))
+
+# --- layers: folder -> library; who may link whom is the same table that `make layers` checks.
+LAYERS := util json ipc trust sandbox policies platform enforcer net ctl server mdmctl
+dir_util := agent/util
+dir_json := agent/json
+dir_ipc := agent/ipc
+dir_trust := agent/trust
+dir_sandbox := agent/sandbox
+dir_policies := policies
+dir_platform := platform
+dir_enforcer := agent/enforcer
+dir_net := agent/net
+dir_ctl := agent/ctl
+dir_server := server
+dir_mdmctl := server/ctl
+
+needs_util := util
+needs_json := json util
+needs_ipc := ipc util
+needs_trust := trust json util
+needs_sandbox := sandbox util
+needs_policies := policies json util
+needs_platform := platform policies json util
+needs_enforcer := enforcer platform policies trust json sandbox ipc util
+needs_net := net sandbox ipc util
+needs_ctl := ctl policies trust json ipc util
+needs_server := server util
+needs_mdmctl := mdmctl policies trust json util
+
+pc_util := libcrypto $(SYSTEMD_PC)
+pc_json := libcrypto json-c $(SYSTEMD_PC)
+pc_ipc := libcrypto $(SYSTEMD_PC)
+pc_trust := libcrypto json-c $(SYSTEMD_PC)
+pc_sandbox := libseccomp libcrypto $(SYSTEMD_PC)
+pc_policies := json-c libcrypto $(SYSTEMD_PC)
+pc_platform := json-c libcrypto $(SYSTEMD_PC)
+pc_enforcer := json-c libcrypto libseccomp $(SYSTEMD_PC)
+pc_net := libcurl libssl libcrypto libseccomp
+pc_ctl := json-c libcrypto
+pc_server := libevent libevent_openssl sqlite3 libssl libcrypto
+pc_mdmctl := libcurl json-c libcrypto libqrencode
+
+# Programs: name, layer.
+PROGRAMS := mdm-agentd mdm-agent-net agentctl mdm-server mdmctl
+layer_mdm-agentd := enforcer
+layer_mdm-agent-net := net
+layer_agentctl := ctl
+layer_mdm-server := server
+layer_mdmctl := mdmctl
+
+src = $(filter-out %/main.c,$(wildcard $(dir_$(1))/*.c))
+lib = $(O)/lib$(1).a
+libs_of = $(foreach l,$(needs_$(1)),$(call lib,$(l)))
+
+.PHONY: all
+all: $(PROGRAMS:%=$(O)/%)
+
+# A change of compiler, flags or version rebuilds everything of the variant.
+$(O)/settings: FORCE
+	@mkdir -p $(O)
+	@printf '%s\n' '$(subst ','\'',$(CC) $(COMPILE_FLAGS) $(LINK_FLAGS))' > $@.new
+	@cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
+FORCE:
+
+$(O)/%.o: %.c $(O)/settings
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(COMPILE_FLAGS) -MMD -MP -c -o $@ $<
+
+define layer_rules
+$(call lib,$(1)): $(patsubst %.c,$(O)/%.o,$(call src,$(1)))
+	$$(call say,AR,$$@)
+	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $$^
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer_rules,$(l))))
+
+define program_rules
+$(O)/$(1): $(O)/$(dir_$(layer_$(1)))/main.o $(call libs_of,$(layer_$(1)))
+	$$(call say,LINK,$$@)
+	$$(Q)$$(CC) $$(LINK_FLAGS) -o $$@ $$(filter %.o,$$^) $(call libs_of,$(layer_$(1))) $$(call pc_libs,$(pc_$(layer_$(1))))
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p))))
+
+# --- unit tests: tests/unit/LAYER/test_*.c, one program each, linked with its layer's libraries.
+UNIT_SOURCES := $(wildcard tests/unit/*/test_*.c)
+UNIT_TESTS := $(patsubst %.c,$(O)/%,$(UNIT_SOURCES))
+unit_layer = $(word 3,$(subst /, ,$(1)))
+define unit_rules
+$(O)/$(1): $(O)/$(1).o $(O)/tests/lib/check.o $(call libs_of,$(call unit_layer,$(1)))
+	$$(call say,LINK,$$@)
+	$$(Q)$$(CC) $$(LINK_FLAGS) -o $$@ $$(filter %.o,$$^) $(call libs_of,$(call unit_layer,$(1))) $$(call pc_libs,$(pc_$(call unit_layer,$(1))) $(pc_extra_$(call unit_layer,$(1)))) $(ldlibs_$(notdir $(1)))
+endef
+$(foreach t,$(patsubst %.c,%,$(UNIT_SOURCES)),$(eval $(call unit_rules,$(t))))
+
+.PHONY: unit
+unit: $(UNIT_TESTS)
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

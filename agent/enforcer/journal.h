@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * journal.h - the append-only record of everything the agent did and refused.
+ *
+ * One file of records: header with its own CRC, payload (JSON object written by jsonw), SHA-256
+ * over previous digest, header and payload. A torn tail (what a power cut leaves) is cut at
+ * opening; a broken chain (damage with valid records behind it) is kept aside as journal.broken-N,
+ * reported as a record of the new journal, never silently repaired. Above LIMIT_JOURNAL_BYTES the
+ * file is compacted: oldest non-security records first, the drops counted in a record, sequence
+ * numbers kept, the chain made anew; the new file replaces the old atomically.
+ */
+#ifndef MDM_ENFORCER_JOURNAL_H
+#define MDM_ENFORCER_JOURNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/util/buf.h"
+#include "agent/util/clock.h"
+
+enum journal_type {
+	JOURNAL_STARTED,	    /* the agent started */
+	JOURNAL_STOPPED,
+	JOURNAL_ENROLLED,	    /* S */
+	JOURNAL_UNENROLLED,	    /* S */
+	JOURNAL_DOCUMENT_ACCEPTED,  /* S */
+	JOURNAL_DOCUMENT_REFUSED,   /* S */
+	JOURNAL_COMPLIANCE_CHANGED,
+	JOURNAL_DRIFT_DETECTED,	    /* S */
+	JOURNAL_DRIFT_REPAIRED,	    /* S */
+	JOURNAL_APPLIED,
+	JOURNAL_APPLY_FAILED,	    /* S */
+	JOURNAL_CHECKIN_FAILED,	    /* first of a row of failures only */
+	JOURNAL_CHECKIN_RESTORED,
+	JOURNAL_CLOCK,		    /* S: clock implausible, jumped, plausible again */
+	JOURNAL_KEYSET_EXPIRING,    /* S */
+	JOURNAL_RECOVERED,	    /* S: torn tail cut, chain broken, records dropped */
+	JOURNAL_TYPE_MAX,
+};
+const char *journal_type_name(enum journal_type type); /* "document_refused" */
+bool journal_type_is_security(enum journal_type type); /* S above: dropped last */
+
+struct journal_record {
+	uint64_t seq; /* 1.., without gaps until something is dropped */
+	enum journal_type type;
+	uint8_t boot_id[BOOT_ID_BYTES];
+	int64_t realtime_us, boottime_us;
+	const char *payload; /* JSON object, NUL-terminated, valid during the visit */
+	size_t n_payload;
+};
+
+struct journal_recovery {
+	uint64_t torn_bytes;   /* cut from the tail */
+	bool broken;	       /* the chain was broken; the old file was put aside */
+	uint64_t dropped;      /* records dropped by compaction, ever */
+};
+
+struct journal;
+
+/* Opens or creates "journal" in dir_fd, which is kept duplicated. max_bytes: 0 means
+ * LIMIT_JOURNAL_BYTES. 0, -ENOMEM, -errno (-EROFS, -ENOSPC: the agent goes on without). */
+int journal_open(int dir_fd, size_t max_bytes, struct journal **ret_journal,
+	struct journal_recovery *ret_recovery);
+void journal_free(struct journal *journal);
+DEFINE_CLEANUP(struct journal *, journal_free)
+
+/*
+ * Appends one record and makes it durable (fdatasync) before it returns. payload_json: an object,
+ * at most LIMIT_JOURNAL_RECORD_BYTES. 0 with the number, or -errno (-ENOSPC: the file is as before).
+ */
+int journal_append(struct journal *journal, enum journal_type type, const char *payload_json,
+	uint64_t *ret_seq);
+
+uint64_t journal_last_seq(const struct journal *journal);
+uint64_t journal_dropped(const struct journal *journal);
+
+/*
+ * Visits records with seq > after_seq in order; a visit that returns non-zero ends the walk, whose
+ * result is that value. Reads from the file again, so that nothing is kept in memory. -EBADMSG if the chain is broken.
+ */
+int journal_each(struct journal *journal, uint64_t after_seq,
+	int (*visit)(const struct journal_record *record, void *userdata), void *userdata);
+
+/* Checks the whole chain from the file. 0; -EBADMSG with the offset of the first bad byte range; -errno. */
+int journal_verify(struct journal *journal, uint64_t *ret_records, uint64_t *ret_bad_offset);
+
+/* Records up to and including seq were acknowledged by the server; those may be dropped first. */
+void journal_acknowledge(struct journal *journal, uint64_t seq);
+
+#endif

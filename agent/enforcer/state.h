@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * state.h - what the enforcer must not forget, in the state directory; every file is replaced
+ * atomically. Documents are kept as the bytes that were verified and are verified again at load.
+ */
+#ifndef MDM_ENFORCER_STATE_H
+#define MDM_ENFORCER_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/enforcer/highwater.h"
+#include "agent/util/digest.h"
+#include "agent/util/limits.h"
+#include "agent/util/mem.h"
+#include "policies/settings.h"
+
+/* Small facts, one file "facts": "name value" lines behind a version line, closed by a SHA-256 line. */
+struct state_facts {
+	bool enrolled;
+	char server[LIMIT_URL_BYTES + 1];
+	char device_id[33];
+	char enrolment_id[33];
+	char ticket_id[33];
+	uint8_t pinned_keyset[SHA256_BYTES];
+	int64_t enrolled_s;
+	struct highwater highwater;
+	uint64_t acked_seq;		/* journal records the server has */
+	int64_t report_seq;		/* counts reports */
+	int64_t noncompliant_s[AREA_MAX]; /* accumulated; -1: compliant */
+};
+
+struct state_serial {
+	char org[33];			      /* organisation id */
+	char name[LIMIT_NAME_BYTES + 16 + 1]; /* "keyset", "assignment", "policy.staff" */
+	int64_t serial;
+	uint8_t payload_sha256[SHA256_BYTES];
+};
+
+struct state {
+	int dir_fd; /* state directory; owned */
+	struct state_facts facts;
+	struct state_serial *serials; /* owned */
+	size_t n_serials;
+};
+
+/* Opens the directory and reads "facts". 0; -ENOENT-free: a missing file gives zeroed facts;
+ * -EBADMSG: damaged (the file is kept as facts.broken and zeroed facts are returned with it).
+ * Either way state is usable unless the return value is another -errno. */
+int state_open(const char *path, struct state *ret_state);
+void state_done(struct state *state);
+int state_save_facts(struct state *state);
+
+/* Documents: "documents/keyset", "documents/assignment", "documents/policy.STREAM".
+ * Serials are remembered apart ("serials": highest serial and payload digest per type and stream,
+ * kept over unenrolment and re-installation) so that removing a document does not allow a rollback. */
+int state_store_document(struct state *state, const char *name, const char *text, size_t n_bytes);
+int state_load_document(
+	struct state *state, const char *name, char **ret_text, size_t *ret_n_bytes);
+int state_remove_document(struct state *state, const char *name);
+/* Names in documents/, one visit each; a non-zero return ends the walk. */
+int state_each_document(
+	struct state *state, int (*visit)(const char *name, void *userdata), void *userdata);
+
+/* Highest accepted serial of that name in that organisation; 0 if none. */
+int64_t state_serial(const struct state *state, const char *org, const char *name,
+	uint8_t ret_payload_sha256[SHA256_BYTES]);
+/* Records it durably. Lower than what is held: -EINVAL. */
+int state_set_serial(struct state *state, const char *org, const char *name, int64_t serial,
+	const uint8_t payload_sha256[SHA256_BYTES]);
+
+/* Removes every trace of policy (documents, net identity, reports); keeps serials, high water and journal. */
+int state_forget_enrolment(struct state *state);
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * message.h - the one closed table of messages between the roles, and between agentctl and the
+ * enforcer. Name, direction, exact body size, number of descriptors. Whatever does not fit the
+ * table closes the peer.
+ */
+#ifndef MDM_IPC_MESSAGE_H
+#define MDM_IPC_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/util/digest.h"
+#include "agent/util/limits.h"
+
+enum role {
+	ROLE_ENFORCER,
+	ROLE_NET,
+	ROLE_GUARD, /* reserved: agent/guard/ */
+	ROLE_CTL,
+	ROLE_MAX,
+};
+const char *role_name(enum role role);
+
+/* Bodies: fixed size, fixed arrays; text is NUL-terminated inside its array (checked on receipt). */
+
+struct msg_none {
+	uint8_t reserved[8];
+};
+
+struct msg_net_enrol {
+	char server[LIMIT_URL_BYTES + 1];
+	char est[LIMIT_URL_BYTES + 1]; /* full EST base URL */
+	char user[64];		       /* HTTP Basic */
+	char secret[64];
+	uint8_t ca_pins[LIMIT_TICKET_PINS][SHA256_BYTES];
+	uint32_t n_ca_pins;
+	int64_t floor_s;    /* high-water time: certificates are checked at max(now, floor) */
+	uint32_t timeout_s; /* for the whole exchange */
+	uint32_t reserved;
+};
+
+struct msg_net_checkin {
+	char server[LIMIT_URL_BYTES + 1];
+	int64_t floor_s;
+	uint32_t timeout_s;
+	uint32_t report_bytes;	/* size of the report descriptor */
+	uint32_t response_max;	/* most bytes to write to the response descriptor */
+	uint32_t reserved;
+};
+
+/* What the sandbox could and could not do; also what the kernel lacks. */
+struct msg_net_facts {
+	uint32_t landlock_abi; /* 0: the kernel has none */
+	uint32_t seccomp;      /* 1: filter in force */
+	uint32_t rlimits;
+	uint32_t no_new_privs;
+	uint32_t uid, gid;
+	char note[LIMIT_TEXT_BYTES + 1]; /* what the kernel lacks, for people; may be "" */
+};
+
+struct msg_net_enrolled {
+	char device_id[33];
+	int64_t certificate_from_s, certificate_until_s;
+	int64_t server_date_s;	     /* 0: none */
+	int64_t server_cert_until_s; /* bound for server_date_s */
+};
+
+struct msg_net_exchanged {
+	uint32_t http_status;
+	uint32_t response_bytes;
+	int64_t retry_after_s;	 /* -1: none */
+	int64_t next_checkin_s;	 /* MDM-Next-Checkin; -1: none */
+	int64_t ack_seq;	 /* MDM-Ack; -1: none */
+	char resend[LIMIT_TEXT_BYTES + 1]; /* MDM-Resend: names as sent, checked characters */
+	int64_t server_date_s;
+	int64_t server_cert_until_s;
+	int64_t certificate_from_s, certificate_until_s; /* the device's own */
+	uint64_t bytes_up, bytes_down; /* HTTP, without TLS */
+};
+
+enum net_stage {
+	NET_STAGE_SANDBOX,
+	NET_STAGE_IDENTITY, /* key and certificate files */
+	NET_STAGE_RESOLVE,
+	NET_STAGE_CONNECT,
+	NET_STAGE_TLS,
+	NET_STAGE_HTTP,
+	NET_STAGE_EST,
+	NET_STAGE_RESPONSE,
+	NET_STAGE_MAX,
+};
+const char *net_stage_name(enum net_stage stage);
+
+struct msg_net_failed {
+	uint32_t stage;	      /* enum net_stage */
+	uint32_t http_status; /* 0: none */
+	int64_t retry_after_s; /* -1: none */
+	char message[LIMIT_TEXT_BYTES + 1]; /* what happened, to what, what now */
+};
+
+struct msg_ctl_enrol {
+	char ticket[LIMIT_TICKET_BYTES + 1];
+};
+
+struct msg_ctl_journal {
+	int64_t after_seq; /* records above this one; 0: from the start */
+	uint32_t count;	   /* at most this many, the newest ones */
+	uint32_t reserved;
+};
+
+enum ctl_code {
+	CTL_OK,
+	CTL_E_DENIED,	    /* root or group mdm-admin only */
+	CTL_E_STATE,	    /* not enrolled, already enrolled */
+	CTL_E_INPUT,	    /* the ticket, say */
+	CTL_E_UNREACHABLE,  /* the server could not be talked to */
+	CTL_E_REFUSED,	    /* the server or a document was refused */
+	CTL_E_BUSY,
+	CTL_E_INTERNAL,
+	CTL_CODE_MAX,
+};
+const char *ctl_code_name(enum ctl_code code);
+
+struct msg_ctl_answer {
+	uint32_t code;	       /* enum ctl_code */
+	uint32_t answer_bytes; /* size of the JSON in the descriptor; 0: no descriptor */
+	char message[2 * LIMIT_TEXT_BYTES + 1]; /* for people; "" if there is nothing to say */
+};
+
+/* name, value, sender, receiver, body, descriptors (exactly) */
+#define MESSAGE_TABLE(X)                                                                           \
+	/* identity directory */                                                                   \
+	X(NET_ENROL, 1, ROLE_ENFORCER, ROLE_NET, struct msg_net_enrol, 1)                          \
+	/* identity directory, report (read), response (write) */                                  \
+	X(NET_CHECKIN, 2, ROLE_ENFORCER, ROLE_NET, struct msg_net_checkin, 3)                      \
+	X(NET_FACTS, 3, ROLE_NET, ROLE_ENFORCER, struct msg_net_facts, 0)                          \
+	X(NET_ENROLLED, 4, ROLE_NET, ROLE_ENFORCER, struct msg_net_enrolled, 0)                    \
+	X(NET_EXCHANGED, 5, ROLE_NET, ROLE_ENFORCER, struct msg_net_exchanged, 0)                  \
+	X(NET_FAILED, 6, ROLE_NET, ROLE_ENFORCER, struct msg_net_failed, 0)                        \
+	X(CTL_STATUS, 32, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                             \
+	X(CTL_ENROL, 33, ROLE_CTL, ROLE_ENFORCER, struct msg_ctl_enrol, 0)                         \
+	X(CTL_UNENROL, 34, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                            \
+	X(CTL_SYNC, 35, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                               \
+	X(CTL_POLICY_SHOW, 36, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                        \
+	X(CTL_POLICY_EXPLAIN, 37, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                     \
+	X(CTL_COMPLIANCE, 38, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                         \
+	X(CTL_JOURNAL_SHOW, 39, ROLE_CTL, ROLE_ENFORCER, struct msg_ctl_journal, 0)                \
+	X(CTL_JOURNAL_VERIFY, 40, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                     \
+	X(CTL_PRIVACY, 41, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                            \
+	/* 0 or 1 descriptors: the JSON */                                                         \
+	X(CTL_ANSWER, 63, ROLE_ENFORCER, ROLE_CTL, struct msg_ctl_answer, -1)
+
+enum message_type {
+#define X(name, value, from, to, body, n_fds) MESSAGE_##name = (value),
+	MESSAGE_TABLE(X)
+#undef X
+};
+
+#define MESSAGE_FDS_MAX 3
+
+struct message_row {
+	enum message_type type;
+	const char *name;
+	enum role from, to;
+	size_t body_bytes;
+	int n_fds; /* -1: 0 or 1 */
+};
+
+/* NULL if the table has no such type. */
+const struct message_row *message_row(uint32_t type);
+
+union message_body {
+#define X(name, value, from, to, body, n_fds) body as_##value;
+	MESSAGE_TABLE(X)
+#undef X
+};
+
+/*
+ * Checks the text arrays of a received body: NUL inside, and only printable UTF-8. 0 or -EBADMSG.
+ */
+int message_check(enum message_type type, const void *body);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * child.h - external programs: fixed argv, empty environment, no shell, a deadline, bounded output.
+ *
+ * Asynchronous on the caller's sd-event loop, which must have SIGCHLD blocked. The child gets
+ * /dev/null as standard input, all other descriptors are closed, signals are unblocked, its own
+ * session, and PR_SET_PDEATHSIG=SIGKILL.
+ */
+#ifndef MDM_UTIL_CHILD_H
+#define MDM_UTIL_CHILD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "agent/util/buf.h"
+
+struct child;
+
+struct child_spec {
+	const char *const *argv;   /* argv[0] is an absolute path; copied */
+	const char *const *env;	   /* NULL-terminated; NULL: empty. PATH is never inherited */
+	int root_fd;		   /* -1, or a directory to chroot(2) into before exec */
+	uint32_t deadline_s;	   /* 1..3600; then SIGKILL */
+	bool merge_stderr;	   /* into the captured output; otherwise it goes to ours */
+};
+
+enum child_end {
+	CHILD_EXITED,	/* code is the exit status */
+	CHILD_KILLED,	/* code is the signal */
+	CHILD_DEADLINE, /* killed by us */
+	CHILD_FLOODED,	/* more than LIMIT_CHILD_OUTPUT_BYTES; killed by us */
+	CHILD_END_MAX,
+};
+
+struct child_result {
+	enum child_end end;
+	int code;
+	const char *output; /* standard output, NUL-terminated, valid during the callback */
+	size_t n_output;
+};
+
+typedef void (*child_done_fn)(const struct child_result *result, void *userdata);
+
+/*
+ * Starts the program. done is called exactly once from the loop, unless child_free() comes first
+ * (which kills the program and calls nothing). The child frees itself after done; *ret_child is set
+ * to NULL then if ret_child stays valid - so keep it in the owner's struct.
+ * Returns 0 or -errno (-ENOENT: no such program).
+ */
+int child_start(sd_event *event, const struct child_spec *spec, child_done_fn done, void *userdata,
+	struct child **ret_child);
+
+void child_free(struct child *child);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * codec.h - base64url (RFC 4648, section 5) without padding, hexadecimal, identifiers and numbers,
+ * all strict: one text for each value, nothing skipped, nothing assumed.
+ */
+#ifndef MDM_UTIL_CODEC_H
+#define MDM_UTIL_CODEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Characters that n bytes need in base64url without padding. */
+#define BASE64URL_LENGTH(n) (((n)*4 + 2) / 3)
+
+/* Writes BASE64URL_LENGTH(n_bytes) characters and a NUL to ret_text. */
+void base64url_encode(const void *data, size_t n_bytes, char *ret_text);
+
+/*
+ * Decodes exactly n_text characters into ret_data, which holds max_bytes. Refuses padding, white
+ * space, characters outside the alphabet, an impossible length and non-zero trailing bits.
+ * Returns 0; -EBADMSG for malformed text; -EFBIG if it does not fit. ret_n_bytes is set on
+ * success; the contents of ret_data are undefined on failure.
+ */
+int base64url_decode(
+	const char *text, size_t n_text, void *ret_data, size_t max_bytes, size_t *ret_n_bytes);
+
+/* Writes 2 * n_bytes lower-case digits and a NUL. */
+void hex_encode(const void *data, size_t n_bytes, char *ret_text);
+
+/* Decodes exactly 2 * n_bytes lower-case digits followed by NUL. 0 or -EBADMSG. */
+int hex_decode(const char *text, void *ret_data, size_t n_bytes);
+
+/* 1..LIMIT_NAME_BYTES characters of [A-Za-z0-9._-], not starting with '.' or '-'. */
+bool name_is_valid(const char *text);
+
+/* Exactly n_bytes * 2 lower-case hexadecimal digits. */
+bool hex_is_valid(const char *text, size_t n_bytes);
+
+/* Decimal digits only (a single leading '-' if min < 0), whole string, within [min, max]: 0 or -EINVAL, -ERANGE. */
+int parse_int64(const char *text, int64_t min, int64_t max, int64_t *ret_value);
+
+/* Well-formed UTF-8 (RFC 3629) without control characters below 0x20 and 0x7f. */
+bool text_is_valid(const char *text, size_t n_bytes);
+
+#endif

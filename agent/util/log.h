@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * log.h - one line to standard error: "PROGRAM: message". The service manager adds time and stores
+ * it. Only main.c and role loops log; library code returns errors. No secrets, no personal data.
+ */
+#ifndef MDM_UTIL_LOG_H
+#define MDM_UTIL_LOG_H
+
+#include "agent/util/mem.h"
+
+enum log_level {
+	LOG_LEVEL_ERROR,   /* something does not work and somebody has to act */
+	LOG_LEVEL_WARNING, /* something was refused or degraded; the program goes on */
+	LOG_LEVEL_INFO,	   /* a change of state worth a line */
+	LOG_LEVEL_DEBUG,   /* with --verbose only */
+	LOG_LEVEL_MAX,
+};
+
+/* Sets the name printed in front and the highest level shown. program is borrowed for ever. */
+void log_setup(const char *program, enum log_level highest);
+
+void log_line(enum log_level level, const char *format, ...) _printf_(2, 3);
+
+#define log_error(...)	 log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_info(...)	 log_line(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)	 log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+#endif

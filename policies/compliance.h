@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * compliance.h - what was observed, compared with what is wanted. Only what the phone saw counts.
+ */
+#ifndef MDM_POLICIES_COMPLIANCE_H
+#define MDM_POLICIES_COMPLIANCE_H
+
+#include "policies/effective.h"
+
+enum compliance_state {
+	COMPLIANCE_COMPLIANT,
+	COMPLIANCE_NONCOMPLIANT,
+	COMPLIANCE_PENDING,	/* applied, not yet seen in force (a session must restart, say) */
+	COMPLIANCE_UNSUPPORTED, /* this phone has no mechanism for it */
+	COMPLIANCE_ERROR,	/* looking or applying failed */
+	COMPLIANCE_UNKNOWN,	/* not looked yet */
+	COMPLIANCE_STATE_MAX,
+};
+const char *compliance_state_name(enum compliance_state state);
+
+/* Closed list of reason codes; the string goes into reports and is documented in docs/protocol.md. */
+enum compliance_reason {
+	REASON_NONE,		  /* "ok" */
+	REASON_WEAKER,		  /* "weaker": the value in force is weaker than the policy */
+	REASON_NOT_ENFORCED,	  /* "not_enforced": the value is right but the user can change it */
+	REASON_NO_MECHANISM,	  /* "no_mechanism" */
+	REASON_NO_LOCKER,	  /* "no_locker": this user interface has no authenticating lock screen */
+	REASON_OBSERVE_FAILED,	  /* "observe_failed" */
+	REASON_APPLY_FAILED,	  /* "apply_failed" */
+	REASON_NOT_OBSERVED,	  /* "not_observed" */
+	REASON_NEEDS_SESSION,	  /* "needs_session_restart" */
+	REASON_PLAIN_STORAGE,	  /* "plain_storage": a leaf device holds readable data */
+	REASON_ENCRYPTED,	  /* "encrypted" */
+	REASON_MEMORY,		  /* "memory": lives in RAM only */
+	REASON_REMOTE,		  /* "remote": not storage of this phone */
+	REASON_BOOT_EXEMPT,	  /* "boot_exempt": /boot and the EFI partition must be readable to boot */
+	REASON_VERIFIED_READONLY, /* "verified_readonly": dm-verity, public contents */
+	REASON_UNTRACEABLE,	  /* "untraceable": the devices below could not be followed */
+	REASON_UNKNOWN_SETTING,	  /* "unknown_setting": newer policy, older agent */
+	COMPLIANCE_REASON_MAX,
+};
+const char *compliance_reason_name(enum compliance_reason reason);
+
+/* Part of one observation: one mount, say. */
+struct observed_item {
+	char name[LIMIT_TEXT_BYTES + 1]; /* "/home" */
+	enum compliance_state state;
+	enum compliance_reason reason;
+	char detail[LIMIT_TEXT_BYTES + 1]; /* "plain: mmcblk0p3", "LUKS2: dm-0 on mmcblk0p2" */
+};
+
+/* A backend's word on one setting. Zero-initialised it means "nothing seen". */
+struct observation {
+	enum compliance_state state; /* COMPLIANT: value is what is in force; else why there is no value */
+	enum compliance_reason reason;
+	bool has_value;
+	struct value value;
+	bool enforced; /* the user cannot change it */
+	char detail[LIMIT_TEXT_BYTES + 1];
+	struct observed_item *items; /* owned */
+	size_t n_items;
+};
+void observation_done(struct observation *observation);
+/* Frees what is there and takes the members of from, which is emptied. */
+void observation_move(struct observation *to, struct observation *from);
+
+struct compliance_result {
+	bool present; /* the effective policy has this setting */
+	enum compliance_state state;
+	enum compliance_reason reason;
+	struct value desired;
+	bool has_observed;
+	struct value observed;
+	char backend[32];	/* which backend decided the state */
+	char detail[LIMIT_TEXT_BYTES + 1];
+	struct observed_item *items;
+	size_t n_items;
+	int64_t since_s; /* Unix time of the last change of state */
+};
+
+struct compliance {
+	struct compliance_result results[SETTING_MAX];
+	size_t n_unsupported; /* unknown settings in the policies */
+	enum compliance_state overall; /* the worst, unsupported does not count as worse than compliant
+					* unless nothing else is there */
+	enum compliance_state area[AREA_MAX];
+};
+
+struct compliance_input {
+	const char *backend;
+	const struct observation *observations; /* SETTING_MAX of them */
+};
+
+/*
+ * Evaluates one effective policy against what all backends saw. Where several backends serve one
+ * setting the worst of the supporting ones counts. previous (may be NULL) gives the since times.
+ * 0 or -ENOMEM; compliance_done() after success.
+ */
+int compliance_evaluate(const struct effective *effective, const struct compliance_input *inputs,
+	size_t n_inputs, const struct compliance *previous, int64_t now_s,
+	struct compliance *ret_compliance);
+void compliance_done(struct compliance *compliance);
+
+/* Whether state, reason, values and items are the same (since does not count). */
+bool compliance_equal(const struct compliance *a, const struct compliance *b);
+
+/* Object {"state":…, "settings":[{area,setting,state,reason,desired,observed,backend,detail,since,items}], "unsupported":[…]} */
+struct jsonw;
+void compliance_write(const struct compliance *compliance, struct policy *const *policies,
+	size_t n_policies, struct jsonw *w, const char *key);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * policy.h - a verified policy payload as an immutable struct.
+ *
+ * Known areas and settings are checked completely (a malformed one refuses the document); unknown
+ * areas, settings, conditions and top-level members are kept as names and reported "unsupported".
+ */
+#ifndef MDM_POLICIES_POLICY_H
+#define MDM_POLICIES_POLICY_H
+
+#include "agent/util/limits.h"
+#include "policies/settings.h"
+#include "policies/when.h"
+
+struct policy_checkin {
+	int64_t interval_s; /* 300..604800, default 3600 */
+	int64_t jitter_s;   /* 0..interval/2, default interval/10 */
+};
+
+struct profile {
+	char id[LIMIT_NAME_BYTES + 1];
+	struct when *when; /* NULL: always */
+	bool has[SETTING_MAX];
+	struct value values[SETTING_MAX];
+};
+
+struct policy {
+	char stream[LIMIT_NAME_BYTES + 1];
+	int64_t serial;
+	struct policy_checkin checkin;
+	bool has_checkin;
+	struct profile *profiles;
+	size_t n_profiles;
+	/* "apps", "screen_lock.colour", "when:place", "member:places"; at most LIMIT_UNSUPPORTED. */
+	char unsupported[LIMIT_UNSUPPORTED][2 * LIMIT_NAME_BYTES + 2];
+	size_t n_unsupported;
+	size_t n_unsupported_dropped; /* counted, not named */
+};
+
+/* payload: the parsed JSON of a verified policy document. 0; -EBADMSG with error; -ENOMEM. */
+int policy_parse(struct json_object *payload, struct policy **ret_policy,
+	struct json_error *error);
+void policy_free(struct policy *policy);
+DEFINE_CLEANUP(struct policy *, policy_free)
+
+#endif

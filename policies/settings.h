@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settings.h - the one table of everything a policy can set.
+ *
+ * Parser, merge, compliance, JSON Schema, `agentctl policy explain` and docs/policy-reference.md
+ * all read this table; there is no second list. A new setting is one row (and, where a platform
+ * mechanism serves it, a line in that backend). Pure: no system calls anywhere in policies/.
+ */
+#ifndef MDM_POLICIES_SETTINGS_H
+#define MDM_POLICIES_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/util/buf.h"
+
+enum area_id {
+	AREA_SCREEN_LOCK,
+	AREA_ENCRYPTION,
+	AREA_MAX,
+};
+
+enum setting_id {
+	SETTING_SCREEN_LOCK_IDLE_DELAY,
+	SETTING_SCREEN_LOCK_ENABLED,
+	SETTING_SCREEN_LOCK_DELAY,
+	SETTING_SCREEN_LOCK_REQUIRE_UNLOCK,
+	SETTING_ENCRYPTION_STORAGE,
+	SETTING_ENCRYPTION_SWAP,
+	SETTING_MAX,
+};
+
+enum value_type {
+	VALUE_BOOL,
+	VALUE_INT,
+	VALUE_SET, /* sorted set of distinct strings */
+	VALUE_TYPE_MAX,
+};
+
+/* How two values of one setting become the stricter one. All are commutative, associative and
+ * idempotent (a semilattice each). */
+enum merge_kind {
+	MERGE_MIN,	    /* the smaller number is stricter */
+	MERGE_MAX,	    /* the larger number is stricter */
+	MERGE_OR,	    /* true is stricter */
+	MERGE_AND,	    /* false is stricter */
+	MERGE_UNION,	    /* more elements are stricter (things forbidden) */
+	MERGE_INTERSECTION, /* fewer elements are stricter (things allowed) */
+	MERGE_KIND_MAX,
+};
+const char *merge_kind_name(enum merge_kind kind);
+
+struct area_row {
+	enum area_id id;
+	const char *name; /* "screen_lock" */
+	const char *help; /* one sentence */
+};
+
+struct setting_row {
+	enum setting_id id;
+	enum area_id area;
+	const char *name; /* "idle_delay" */
+	enum value_type type;
+	enum merge_kind merge;
+	const char *unit; /* "s", "" */
+	int64_t min, max; /* VALUE_INT */
+	const char *help; /* one sentence */
+};
+
+const struct area_row *area_row(enum area_id id);
+const struct setting_row *setting_row(enum setting_id id);
+/* NULL if there is none of that name. */
+const struct area_row *area_find(const char *name);
+const struct setting_row *setting_find(enum area_id area, const char *name);
+
+struct string_set {
+	char **strings; /* sorted by strcmp, distinct, owned */
+	size_t n_strings;
+};
+
+struct value {
+	enum value_type type;
+	int64_t number;	       /* VALUE_INT; VALUE_BOOL as 0 and 1 */
+	struct string_set set; /* VALUE_SET */
+};
+
+void value_done(struct value *value);
+/* Deep copy. 0 or -ENOMEM. */
+int value_copy(const struct value *value, struct value *ret_copy);
+bool value_equal(const struct value *a, const struct value *b);
+/* The stricter of two values of one row. 0 or -ENOMEM. */
+int value_merge(const struct setting_row *row, const struct value *a, const struct value *b,
+	struct value *ret_merged);
+/* Whether observed is at least as strict as desired: merging desired into it changes nothing. */
+bool value_satisfies(const struct setting_row *row, const struct value *observed,
+	const struct value *desired);
+/* For people: "300 s", "yes", "a, b". */
+void value_format(const struct setting_row *row, const struct value *value, struct buf *out);
+/* As JSON value under key. */
+struct jsonw;
+void value_write(const struct value *value, struct jsonw *w, const char *key);
+
+#endif
