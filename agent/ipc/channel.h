@@ -25,8 +25,8 @@ void message_done(struct message *message); /* closes descriptors, wipes the bod
  * descriptors stay the caller's. 0; -EINVAL if the table forbids it; -EAGAIN if the socket is full
  * and non-blocking; other -errno from sendmsg(2).
  */
-int channel_send(int fd, enum role self, enum message_type type, const void *body,
-	const int *fds, size_t n_fds);
+int channel_send(int fd, enum role self, enum message_type type, const void *body, const int *fds,
+	size_t n_fds);
 
 /*
  * Receives one message addressed to self from peer. 0 with *ret_message set (message_done());

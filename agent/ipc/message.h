@@ -23,7 +23,8 @@ enum role {
 };
 const char *role_name(enum role role);
 
-/* Bodies: fixed size, fixed arrays; text is NUL-terminated inside its array (checked on receipt). */
+/* Bodies: fixed size, fixed arrays; text is NUL-terminated inside its array (checked on receipt).
+ */
 
 struct msg_none {
 	uint8_t reserved[8];
@@ -45,8 +46,8 @@ struct msg_net_checkin {
 	char server[LIMIT_URL_BYTES + 1];
 	int64_t floor_s;
 	uint32_t timeout_s;
-	uint32_t report_bytes;	/* size of the report descriptor */
-	uint32_t response_max;	/* most bytes to write to the response descriptor */
+	uint32_t report_bytes; /* size of the report descriptor */
+	uint32_t response_max; /* most bytes to write to the response descriptor */
 	uint32_t reserved;
 };
 
@@ -70,14 +71,14 @@ struct msg_net_enrolled {
 struct msg_net_exchanged {
 	uint32_t http_status;
 	uint32_t response_bytes;
-	int64_t retry_after_s;	 /* -1: none */
-	int64_t next_checkin_s;	 /* MDM-Next-Checkin; -1: none */
-	int64_t ack_seq;	 /* MDM-Ack; -1: none */
+	int64_t retry_after_s;		   /* -1: none */
+	int64_t next_checkin_s;		   /* MDM-Next-Checkin; -1: none */
+	int64_t ack_seq;		   /* MDM-Ack; -1: none */
 	char resend[LIMIT_TEXT_BYTES + 1]; /* MDM-Resend: names as sent, checked characters */
 	int64_t server_date_s;
 	int64_t server_cert_until_s;
 	int64_t certificate_from_s, certificate_until_s; /* the device's own */
-	uint64_t bytes_up, bytes_down; /* HTTP, without TLS */
+	uint64_t bytes_up, bytes_down;			 /* HTTP, without TLS */
 };
 
 enum net_stage {
@@ -94,9 +95,9 @@ enum net_stage {
 const char *net_stage_name(enum net_stage stage);
 
 struct msg_net_failed {
-	uint32_t stage;	      /* enum net_stage */
-	uint32_t http_status; /* 0: none */
-	int64_t retry_after_s; /* -1: none */
+	uint32_t stage;			    /* enum net_stage */
+	uint32_t http_status;		    /* 0: none */
+	int64_t retry_after_s;		    /* -1: none */
 	char message[LIMIT_TEXT_BYTES + 1]; /* what happened, to what, what now */
 };
 
@@ -112,11 +113,11 @@ struct msg_ctl_journal {
 
 enum ctl_code {
 	CTL_OK,
-	CTL_E_DENIED,	    /* root or group mdm-admin only */
-	CTL_E_STATE,	    /* not enrolled, already enrolled */
-	CTL_E_INPUT,	    /* the ticket, say */
-	CTL_E_UNREACHABLE,  /* the server could not be talked to */
-	CTL_E_REFUSED,	    /* the server or a document was refused */
+	CTL_E_DENIED,	   /* root or group mdm-admin only */
+	CTL_E_STATE,	   /* not enrolled, already enrolled */
+	CTL_E_INPUT,	   /* the ticket, say */
+	CTL_E_UNREACHABLE, /* the server could not be talked to */
+	CTL_E_REFUSED,	   /* the server or a document was refused */
 	CTL_E_BUSY,
 	CTL_E_INTERNAL,
 	CTL_CODE_MAX,

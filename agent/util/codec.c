@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* codec.c - strict base64url, hexadecimal, names and numbers; see codec.h. Any role; no allocation. */
+/* codec.c - strict base64url, hexadecimal, names and numbers; see codec.h. Any role; no allocation.
+ */
 #include "agent/util/codec.h"
 
 #include <errno.h>

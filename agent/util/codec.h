@@ -37,7 +37,8 @@ bool name_is_valid(const char *text);
 /* Exactly n_bytes * 2 lower-case hexadecimal digits. */
 bool hex_is_valid(const char *text, size_t n_bytes);
 
-/* Decimal digits only (a single leading '-' if min < 0), whole string, within [min, max]: 0 or -EINVAL, -ERANGE. */
+/* Decimal digits only (a single leading '-' if min < 0), whole string, within [min, max]: 0 or
+ * -EINVAL, -ERANGE. */
 int parse_int64(const char *text, int64_t min, int64_t max, int64_t *ret_value);
 
 /* Well-formed UTF-8 (RFC 3629) without control characters below 0x20 and 0x7f. */

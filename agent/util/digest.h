@@ -12,8 +12,8 @@
 int sha256(const void *data, size_t n_bytes, uint8_t ret_digest[SHA256_BYTES]);
 
 /* Digest of a || b, without joining them. */
-int sha256_pair(const void *a, size_t n_a, const void *b, size_t n_b,
-	uint8_t ret_digest[SHA256_BYTES]);
+int sha256_pair(
+	const void *a, size_t n_a, const void *b, size_t n_b, uint8_t ret_digest[SHA256_BYTES]);
 
 /* Random bytes fit for secrets, from the kernel. 0 or -errno. */
 int random_bytes(void *ret_data, size_t n_bytes);

@@ -19,8 +19,8 @@
 #include "agent/util/mem.h"
 
 /*
- * Opens for reading with root_fd as the root for links. flags are added to O_CLOEXEC | O_NOCTTY |
- * O_NONBLOCK-free O_RDONLY (O_PATH and O_DIRECTORY are useful). Returns the descriptor or -errno.
+ * Opens for reading with root_fd as the root for links. flags are added to O_CLOEXEC | O_NOCTTY
+ * (O_PATH, O_DIRECTORY and O_NONBLOCK are useful). Returns the descriptor or -errno.
  */
 int fs_open_in_root(int root_fd, const char *path, int flags);
 
@@ -64,7 +64,8 @@ int fs_remove(int dir_fd, const char *path);
 /* Removes an empty directory; -ENOTEMPTY if it is not, 0 if it is not there. */
 int fs_remove_dir(int dir_fd, const char *path);
 
-/* Removes everything below path, which is not followed if it is a link, then path itself. Crosses no file system. */
+/* Removes everything below path, which is not followed if it is a link, then path itself. Crosses
+ * no file system. */
 int fs_remove_tree(int dir_fd, const char *path);
 
 /* Creates missing directories with mode; existing ones are left alone. */

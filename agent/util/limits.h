@@ -9,82 +9,82 @@
 #define MDM_UTIL_LIMITS_H
 
 /* Documents (compact JWS lines). A policy of 200 profiles with 20 settings each is about 40 KiB. */
-#define LIMIT_PAYLOAD_BYTES	 (64 * 1024)  /* decoded payload */
-#define LIMIT_HEADER_BYTES	 512	      /* decoded JOSE header: alg, kid, typ and nothing else */
-#define LIMIT_SIGNATURE_BYTES	 64	      /* Ed25519 and ES256 are both exactly 64 */
-#define LIMIT_DOCUMENT_LINES	 8	      /* signatures on one document */
-#define LIMIT_DOCUMENT_BYTES	 (704 * 1024) /* 8 lines of the largest payload in base64url */
-#define LIMIT_RESPONSE_BYTES	 (1024 * 1024) /* body of one check-in answer */
-#define LIMIT_RESPONSE_DOCUMENTS 32	      /* documents in one check-in answer */
+#define LIMIT_PAYLOAD_BYTES (64 * 1024)	   /* decoded payload */
+#define LIMIT_HEADER_BYTES 512		   /* decoded JOSE header: alg, kid, typ and nothing else */
+#define LIMIT_SIGNATURE_BYTES 64	   /* Ed25519 and ES256 are both exactly 64 */
+#define LIMIT_DOCUMENT_LINES 8		   /* signatures on one document */
+#define LIMIT_DOCUMENT_BYTES (704 * 1024)  /* 8 lines of the largest payload in base64url */
+#define LIMIT_RESPONSE_BYTES (1024 * 1024) /* body of one check-in answer */
+#define LIMIT_RESPONSE_DOCUMENTS 32	   /* documents in one check-in answer */
 
 /* JSON, wherever it is parsed. json-c recurses once per level. */
-#define LIMIT_JSON_DEPTH   16
+#define LIMIT_JSON_DEPTH 16
 #define LIMIT_JSON_MEMBERS 4096 /* members and elements in one document, all levels together */
 
 /* Keyset: an organisation of 32 key holders is a large one. */
 #define LIMIT_KEYSET_KEYS 32
-#define LIMIT_THRESHOLD	  LIMIT_DOCUMENT_LINES
+#define LIMIT_THRESHOLD LIMIT_DOCUMENT_LINES
 
 /* Identifiers: streams (groups), profiles, key names; [A-Za-z0-9._-] only. */
-#define LIMIT_NAME_BYTES	64
-#define LIMIT_TEXT_BYTES	256  /* one line meant for people: names, reasons */
-#define LIMIT_ASSIGNMENT_GROUPS 16   /* streams one phone may follow */
+#define LIMIT_NAME_BYTES 64
+#define LIMIT_TEXT_BYTES 256	   /* one line meant for people: names, reasons */
+#define LIMIT_ASSIGNMENT_GROUPS 16 /* streams one phone may follow */
 
 /* Policy. */
-#define LIMIT_PROFILES	       256 /* profiles in one policy */
-#define LIMIT_WHEN_DEPTH       8   /* nesting of all/any/not */
-#define LIMIT_WHEN_NODES       64  /* conditions in one profile */
-#define LIMIT_STRING_SET       256 /* elements of one set-valued setting */
-#define LIMIT_UNSUPPORTED      64  /* unknown areas and settings remembered for the report */
+#define LIMIT_PROFILES 256   /* profiles in one policy */
+#define LIMIT_WHEN_DEPTH 8   /* nesting of all/any/not */
+#define LIMIT_WHEN_NODES 64  /* conditions in one profile */
+#define LIMIT_STRING_SET 256 /* elements of one set-valued setting */
+#define LIMIT_UNSUPPORTED 64 /* unknown areas and settings remembered for the report */
 
 /* Ticket, as text, mdm:// URI or QR (a version 20 code at level M holds 970 characters). */
 #define LIMIT_TICKET_BYTES 960
-#define LIMIT_URL_BYTES	   256
-#define LIMIT_TICKET_PINS  2 /* two CA keys, so that one can be replaced */
+#define LIMIT_URL_BYTES 256
+#define LIMIT_TICKET_PINS 2 /* two CA keys, so that one can be replaced */
 
 /* EST answers: a chain of a few certificates. */
-#define LIMIT_EST_BYTES	       (64 * 1024)
+#define LIMIT_EST_BYTES (64 * 1024)
 #define LIMIT_EST_CERTIFICATES 8
-#define LIMIT_PEM_BYTES	       (64 * 1024) /* key, certificate and CA files of the net role */
+#define LIMIT_PEM_BYTES (64 * 1024) /* key, certificate and CA files of the net role */
 
 /* HTTP as the net role accepts it. */
 #define LIMIT_HTTP_HEADER_BYTES (16 * 1024) /* all header lines of one answer */
-#define LIMIT_EXCHANGE_SECONDS	120	    /* one exchange, from fork to exit */
+#define LIMIT_EXCHANGE_SECONDS 120	    /* one exchange, from fork to exit */
 
 /* Check-in pacing: hints from the server are clamped to this range. */
 #define LIMIT_INTERVAL_MIN_S 60
 #define LIMIT_INTERVAL_MAX_S (7 * 24 * 3600)
 
 /* Reports. */
-#define LIMIT_REPORT_BYTES  (256 * 1024)
+#define LIMIT_REPORT_BYTES (256 * 1024)
 #define LIMIT_REPORT_EVENTS 64 /* events in one report; the rest follows in the next */
 
 /* Journal. */
-#define LIMIT_JOURNAL_BYTES	   (1024 * 1024) /* file, before compaction */
-#define LIMIT_JOURNAL_RECORD_BYTES 4096		 /* payload of one record */
+#define LIMIT_JOURNAL_BYTES (1024 * 1024) /* file, before compaction */
+#define LIMIT_JOURNAL_RECORD_BYTES 4096	  /* payload of one record */
 
 /* State files of the enforcer. */
 #define LIMIT_STATE_BYTES (1024 * 1024)
 
 /* Local requests. */
-#define LIMIT_LOCAL_CLIENTS	   16	/* connections to the local socket at once */
-#define LIMIT_LOCAL_ANSWER_BYTES   (2 * 1024 * 1024)
-#define LIMIT_LOCAL_IDLE_SECONDS   10	/* until a silent client is dropped */
+#define LIMIT_LOCAL_CLIENTS 16 /* connections to the local socket at once */
+#define LIMIT_LOCAL_ANSWER_BYTES (2 * 1024 * 1024)
+#define LIMIT_LOCAL_IDLE_SECONDS 10 /* until a silent client is dropped */
 
 /* External programs. */
 #define LIMIT_CHILD_OUTPUT_BYTES (64 * 1024)
-#define LIMIT_CHILD_SECONDS	 20
+#define LIMIT_CHILD_SECONDS 20
 
 /* Files of the system that the platform layer reads. */
 #define LIMIT_PLATFORM_FILE_BYTES (1024 * 1024) /* mountinfo, keyfiles, dconf databases */
-#define LIMIT_MOUNTS		  512
-#define LIMIT_BLOCK_DEPTH	  16  /* layers below one file system */
-#define LIMIT_BLOCK_NODES	  256 /* block devices visited for one file system */
-#define LIMIT_DCONF_SOURCES	  16  /* databases in one dconf profile */
+#define LIMIT_MOUNTS 512
+#define LIMIT_BLOCK_DEPTH 16   /* layers below one file system */
+#define LIMIT_BLOCK_NODES 256  /* block devices visited for one file system */
+#define LIMIT_DCONF_SOURCES 16 /* databases in one dconf profile */
 
 /* mdm-server. */
 #define LIMIT_SERVER_TICKETS_BYTES (64 * 1024) /* one admin request that is not a document */
-#define LIMIT_SERVER_CSR_BYTES	   (16 * 1024)
-#define LIMIT_SERVER_PAGE	   500 /* rows in one answer of the admin API */
+#define LIMIT_SERVER_CSR_BYTES (16 * 1024)
+#define LIMIT_SERVER_PAGE 500 /* rows in one answer of the admin API */
 
 #endif

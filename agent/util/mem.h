@@ -15,8 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define _cleanup_(fn)	  __attribute__((cleanup(fn)))
-#define _printf_(a, b)	  __attribute__((format(printf, a, b)))
+#define _cleanup_(fn) __attribute__((cleanup(fn)))
+#define _printf_(a, b) __attribute__((format(printf, a, b)))
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 #define TAKE_PTR(ptr)                                                                              \
@@ -56,7 +56,7 @@ static inline void closep(int *fd)
 DEFINE_CLEANUP(FILE *, fclose)
 DEFINE_CLEANUP(DIR *, closedir)
 
-#define _cleanup_free_	_cleanup_(freep)
+#define _cleanup_free_ _cleanup_(freep)
 #define _cleanup_close_ _cleanup_(closep)
 
 /*

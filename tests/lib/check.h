@@ -53,7 +53,8 @@ void check_fail(const char *file, int line, const char *format, ...)
 
 bool check_str_equal(const char *a, const char *b);
 
-/* A fresh directory below TMPDIR, removed at the end of the program. Returns a descriptor and the path (static per call slot; copy it). */
+/* A fresh directory below TMPDIR, removed at the end of the program. Returns a descriptor and the
+ * path (static per call slot; copy it). */
 int check_tmpdir(char ret_path[256]);
 
 #define CHECK_MAIN(table)                                                                          \

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* message.c - the closed table of messages; see message.h. Every role. No allocation, no effects.
+ */
+#include "agent/ipc/message.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "agent/util/codec.h"
+#include "agent/util/mem.h"
+
+static const struct message_row message_rows[] = {
+#define X(name_, value, from_, to_, body, fds)                                                     \
+	{(enum message_type)(value), #name_, from_, to_, sizeof(body), fds},
+	MESSAGE_TABLE(X)
+#undef X
+};
+
+/* Where the bodies carry text: every array ends with NUL inside and holds printable UTF-8. */
+struct message_text {
+	enum message_type type;
+	size_t offset, size_bytes;
+	bool lines; /* LF and HT are allowed (a ticket as text) */
+};
+
+#define TEXT(type, body, member)                                                                   \
+	{                                                                                          \
+		type, offsetof(body, member), sizeof(((body *)NULL)->member), false                \
+	}
+static const struct message_text message_texts[] = {
+	TEXT(MESSAGE_NET_ENROL, struct msg_net_enrol, server),
+	TEXT(MESSAGE_NET_ENROL, struct msg_net_enrol, est),
+	TEXT(MESSAGE_NET_ENROL, struct msg_net_enrol, user),
+	TEXT(MESSAGE_NET_ENROL, struct msg_net_enrol, secret),
+	TEXT(MESSAGE_NET_CHECKIN, struct msg_net_checkin, server),
+	TEXT(MESSAGE_NET_FACTS, struct msg_net_facts, note),
+	TEXT(MESSAGE_NET_ENROLLED, struct msg_net_enrolled, device_id),
+	TEXT(MESSAGE_NET_EXCHANGED, struct msg_net_exchanged, resend),
+	TEXT(MESSAGE_NET_FAILED, struct msg_net_failed, message),
+	{MESSAGE_CTL_ENROL, offsetof(struct msg_ctl_enrol, ticket),
+		sizeof(((struct msg_ctl_enrol *)NULL)->ticket), true},
+	TEXT(MESSAGE_CTL_ANSWER, struct msg_ctl_answer, message),
+};
+#undef TEXT
+
+const char *role_name(enum role role)
+{
+	static const char *const names[ROLE_MAX] = {
+		[ROLE_ENFORCER] = "enforcer",
+		[ROLE_NET] = "net",
+		[ROLE_GUARD] = "guard",
+		[ROLE_CTL] = "ctl",
+	};
+
+	return role < ROLE_MAX ? names[role] : NULL;
+}
+
+const char *net_stage_name(enum net_stage stage)
+{
+	static const char *const names[NET_STAGE_MAX] = {
+		[NET_STAGE_SANDBOX] = "sandbox",
+		[NET_STAGE_IDENTITY] = "identity",
+		[NET_STAGE_RESOLVE] = "resolve",
+		[NET_STAGE_CONNECT] = "connect",
+		[NET_STAGE_TLS] = "tls",
+		[NET_STAGE_HTTP] = "http",
+		[NET_STAGE_EST] = "est",
+		[NET_STAGE_RESPONSE] = "response",
+	};
+
+	return stage < NET_STAGE_MAX ? names[stage] : NULL;
+}
+
+const char *ctl_code_name(enum ctl_code code)
+{
+	static const char *const names[CTL_CODE_MAX] = {
+		[CTL_OK] = "ok",
+		[CTL_E_DENIED] = "denied",
+		[CTL_E_STATE] = "state",
+		[CTL_E_INPUT] = "input",
+		[CTL_E_UNREACHABLE] = "unreachable",
+		[CTL_E_REFUSED] = "refused",
+		[CTL_E_BUSY] = "busy",
+		[CTL_E_INTERNAL] = "internal",
+	};
+
+	return code < CTL_CODE_MAX ? names[code] : NULL;
+}
+
+const struct message_row *message_row(uint32_t type)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(message_rows); i++)
+		if ((uint32_t)message_rows[i].type == type)
+			return &message_rows[i];
+	return NULL;
+}
+
+static int message_check_text(const char *text, const struct message_text *where)
+{
+	size_t n = strnlen(text, where->size_bytes);
+
+	if (n == where->size_bytes)
+		return -EBADMSG;
+	while (n) {
+		size_t line = where->lines ? strcspn(text, "\t\n\r") : n;
+
+		if (!text_is_valid(text, line))
+			return -EBADMSG;
+		text += line;
+		n -= line;
+		if (n) {
+			text++;
+			n--;
+		}
+	}
+	return 0;
+}
+
+int message_check(enum message_type type, const void *body)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(message_texts); i++) {
+		if (message_texts[i].type != type)
+			continue;
+		if (message_check_text(
+			    (const char *)body + message_texts[i].offset, &message_texts[i]) < 0)
+			return -EBADMSG;
+	}
+	return 0;
+}
