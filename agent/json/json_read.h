@@ -22,15 +22,16 @@ static inline void json_putp(struct json_object **object)
 }
 #define _cleanup_json_ _cleanup_(json_putp)
 
-/* What is wrong with a JSON text and where, for people. Never holds text from the input but names that passed text_is_valid(). */
+/* What is wrong with a JSON text and where, for people. Never holds text from the input but names
+ * that passed text_is_valid(). */
 struct json_error {
 	char path[128];	   /* "profiles[2].settings.screen_lock" */
 	char message[160]; /* "must be an integer from 15 to 3600" */
 };
 
-/* Fills error (which may be NULL) and returns -EBADMSG, so that callers write return json_fail(...). */
-int json_fail(struct json_error *error, const char *path, const char *format, ...)
-	_printf_(3, 4);
+/* Fills error (which may be NULL) and returns -EBADMSG, so that callers write return
+ * json_fail(...). */
+int json_fail(struct json_error *error, const char *path, const char *format, ...) _printf_(3, 4);
 
 /*
  * Parses n_bytes of text; the top level must be an object. 0; -EBADMSG with error filled; -ENOMEM.
