@@ -12,14 +12,18 @@
 #include "agent/util/mem.h"
 
 struct buf {
-	char *data;	 /* NUL-terminated once anything was appended */
-	size_t n_bytes;	 /* without the NUL */
+	char *data;	/* NUL-terminated once anything was appended */
+	size_t n_bytes; /* without the NUL */
 	size_t capacity;
 	size_t max_bytes; /* 0: no limit */
-	int error;	 /* first failure: -ENOMEM, -EFBIG; later appends do nothing */
+	int error;	  /* first failure: -ENOMEM, -EFBIG; later appends do nothing */
 };
 
-#define BUF_INIT (struct buf){0}
+#define BUF_INIT                                                                                   \
+	(struct buf)                                                                               \
+	{                                                                                          \
+		0                                                                                  \
+	}
 
 void buf_done(struct buf *b);
 void buf_append(struct buf *b, const void *data, size_t n_bytes);

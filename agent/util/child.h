@@ -18,11 +18,11 @@
 struct child;
 
 struct child_spec {
-	const char *const *argv;   /* argv[0] is an absolute path; copied */
-	const char *const *env;	   /* NULL-terminated; NULL: empty. PATH is never inherited */
-	int root_fd;		   /* -1, or a directory to chroot(2) into before exec */
-	uint32_t deadline_s;	   /* 1..3600; then SIGKILL */
-	bool merge_stderr;	   /* into the captured output; otherwise it goes to ours */
+	const char *const *argv; /* argv[0] is an absolute path; copied */
+	const char *const *env;	 /* NULL-terminated; NULL: empty. PATH is never inherited */
+	int root_fd;		 /* -1, or a directory to chroot(2) into before exec */
+	uint32_t deadline_s;	 /* 1..3600; then SIGKILL */
+	bool merge_stderr;	 /* into the captured output; otherwise it goes to ours */
 };
 
 enum child_end {

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define USEC_PER_SEC  INT64_C(1000000)
+#define USEC_PER_SEC INT64_C(1000000)
 #define BOOT_ID_BYTES 16
 
 int64_t clock_boottime_us(void);

@@ -17,7 +17,11 @@ struct jsonw {
 	bool comma;	 /* something was written at this level */
 };
 
-#define JSONW_INIT(buffer) (struct jsonw){.out = (buffer)}
+#define JSONW_INIT(buffer)                                                                         \
+	(struct jsonw)                                                                             \
+	{                                                                                          \
+		.out = (buffer)                                                                    \
+	}
 
 /* key is NULL inside an array and at the top level. */
 void jsonw_object(struct jsonw *w, const char *key);
