@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sandbox.c - the two steps of a sandbox, in order; see sandbox.h. Run by every confined role. */
+#include "agent/sandbox/sandbox.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/sandbox/filter.h"
+#include "agent/sandbox/landlock.h"
+#include "agent/sandbox/privilege.h"
+
+int sandbox_fail(struct sandbox_error *ret_error, int error, const char *what)
+{
+	char reason[128];
+
+	if (strerror_r(-error, reason, sizeof(reason)) != 0)
+		snprintf(reason, sizeof(reason), "error %d", -error);
+	snprintf(ret_error->message, sizeof(ret_error->message), "%s: %s", what, reason);
+	return error;
+}
+
+void sandbox_note(struct sandbox_facts *facts, const char *text)
+{
+	size_t n = strlen(facts->note);
+
+	snprintf(facts->note + n, sizeof(facts->note) - n, "%s%s", n ? "; " : "", text);
+}
+
+int sandbox_enter(const struct sandbox_role *role, const char *user,
+	struct sandbox_facts *ret_facts, struct sandbox_error *ret_error)
+{
+	struct sandbox_facts facts = {0};
+	struct privilege_user target;
+	bool become = false;
+	int r;
+
+	umask(077);
+	if (!user)
+		user = role->user;
+	if (user && geteuid() == 0) {
+		r = privilege_find_user(user, &target, ret_error);
+		if (r < 0)
+			return r;
+		become = true;
+	} else if (user) {
+		sandbox_note(&facts, "not started as root, so the process keeps its user");
+	}
+	r = privilege_limit(role, become, &facts.n_limits, ret_error);
+	if (r < 0)
+		return r;
+	r = privilege_drop(role, become ? &target : NULL, ret_error);
+	if (r < 0)
+		return r;
+	/* The last of these calls: a change of user sets it anew. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return sandbox_fail(ret_error, -errno, "cannot protect the process's memory");
+	facts.no_new_privs = true;
+	facts.uid = getuid();
+	facts.gid = getgid();
+	*ret_facts = facts;
+	return 0;
+}
+
+int sandbox_seal(const struct sandbox_role *role, const struct sandbox_grant *grant,
+	struct sandbox_facts *facts, struct sandbox_error *ret_error)
+{
+	struct sandbox_facts sealed = *facts;
+	int r;
+
+	r = landlock_apply(role, grant, &sealed, ret_error);
+	if (r < 0)
+		return r;
+	/* After Landlock, whose calls the filter refuses. */
+	r = filter_apply(role, &sealed, ret_error);
+	if (r < 0)
+		return r;
+	*facts = sealed;
+	return 0;
+}
