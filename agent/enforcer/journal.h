@@ -7,42 +7,45 @@
  * opening; a broken chain (damage with valid records behind it) is kept aside as journal.broken-N,
  * reported as a record of the new journal, never silently repaired. Above LIMIT_JOURNAL_BYTES the
  * file is compacted: oldest non-security records first, the drops counted in a record, sequence
- * numbers kept, the chain made anew; the new file replaces the old atomically.
+ * numbers kept, the chain made anew; the new file replaces the old atomically. docs/journal.md has
+ * the format.
  */
 #ifndef MDM_ENFORCER_JOURNAL_H
 #define MDM_ENFORCER_JOURNAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "agent/util/buf.h"
 #include "agent/util/clock.h"
+#include "agent/util/mem.h"
 
+/* The values stand in files: new types go to the end. */
 enum journal_type {
-	JOURNAL_STARTED,	    /* the agent started */
+	JOURNAL_STARTED, /* the agent started */
 	JOURNAL_STOPPED,
-	JOURNAL_ENROLLED,	    /* S */
-	JOURNAL_UNENROLLED,	    /* S */
-	JOURNAL_DOCUMENT_ACCEPTED,  /* S */
-	JOURNAL_DOCUMENT_REFUSED,   /* S */
+	JOURNAL_ENROLLED,	   /* S */
+	JOURNAL_UNENROLLED,	   /* S */
+	JOURNAL_DOCUMENT_ACCEPTED, /* S */
+	JOURNAL_DOCUMENT_REFUSED,  /* S */
 	JOURNAL_COMPLIANCE_CHANGED,
-	JOURNAL_DRIFT_DETECTED,	    /* S */
-	JOURNAL_DRIFT_REPAIRED,	    /* S */
+	JOURNAL_DRIFT_DETECTED, /* S */
+	JOURNAL_DRIFT_REPAIRED, /* S */
 	JOURNAL_APPLIED,
-	JOURNAL_APPLY_FAILED,	    /* S */
-	JOURNAL_CHECKIN_FAILED,	    /* first of a row of failures only */
+	JOURNAL_APPLY_FAILED,	/* S */
+	JOURNAL_CHECKIN_FAILED, /* first of a row of failures only */
 	JOURNAL_CHECKIN_RESTORED,
-	JOURNAL_CLOCK,		    /* S: clock implausible, jumped, plausible again */
-	JOURNAL_KEYSET_EXPIRING,    /* S */
-	JOURNAL_RECOVERED,	    /* S: torn tail cut, chain broken, records dropped */
+	JOURNAL_CLOCK,		 /* S: clock implausible, jumped, plausible again */
+	JOURNAL_KEYSET_EXPIRING, /* S */
+	JOURNAL_RECOVERED,	 /* S: torn tail cut, chain broken, records dropped */
 	JOURNAL_TYPE_MAX,
 };
-const char *journal_type_name(enum journal_type type); /* "document_refused" */
+const char *journal_type_name(enum journal_type type); /* "document_refused"; "unknown" */
 bool journal_type_is_security(enum journal_type type); /* S above: dropped last */
 
 struct journal_record {
-	uint64_t seq; /* 1.., without gaps until something is dropped */
-	enum journal_type type;
+	uint64_t seq;		/* 1.., without gaps until something is dropped */
+	enum journal_type type; /* may be beyond JOURNAL_TYPE_MAX: written by a newer agent */
 	uint8_t boot_id[BOOT_ID_BYTES];
 	int64_t realtime_us, boottime_us;
 	const char *payload; /* JSON object, NUL-terminated, valid during the visit */
@@ -50,15 +53,19 @@ struct journal_record {
 };
 
 struct journal_recovery {
-	uint64_t torn_bytes;   /* cut from the tail */
-	bool broken;	       /* the chain was broken; the old file was put aside */
-	uint64_t dropped;      /* records dropped by compaction, ever */
+	uint64_t torn_bytes; /* cut from the tail */
+	bool broken;	     /* the chain was broken; the old file was put aside */
+	uint64_t dropped;    /* records dropped by compaction, ever */
 };
 
 struct journal;
 
-/* Opens or creates "journal" in dir_fd, which is kept duplicated. max_bytes: 0 means
- * LIMIT_JOURNAL_BYTES. 0, -ENOMEM, -errno (-EROFS, -ENOSPC: the agent goes on without). */
+/*
+ * Opens or creates "journal" in dir_fd, which is kept duplicated. max_bytes: 0 means
+ * LIMIT_JOURNAL_BYTES; less than four of the largest records is raised to that. What was cut or put
+ * aside is also in a JOURNAL_RECOVERED record. 0, -ENOMEM, -errno (-EROFS, -ENOSPC: the agent goes
+ * on without).
+ */
 int journal_open(int dir_fd, size_t max_bytes, struct journal **ret_journal,
 	struct journal_recovery *ret_recovery);
 void journal_free(struct journal *journal);
@@ -66,7 +73,9 @@ DEFINE_CLEANUP(struct journal *, journal_free)
 
 /*
  * Appends one record and makes it durable (fdatasync) before it returns. payload_json: an object,
- * at most LIMIT_JOURNAL_RECORD_BYTES. 0 with the number, or -errno (-ENOSPC: the file is as before).
+ * at most LIMIT_JOURNAL_RECORD_BYTES (-EFBIG), UTF-8 without control characters (-EINVAL). 0 with
+ * the number (ret_seq may be NULL), or -errno (-ENOSPC: the file is as before; later appends work
+ * when there is room again).
  */
 int journal_append(struct journal *journal, enum journal_type type, const char *payload_json,
 	uint64_t *ret_seq);
@@ -75,16 +84,29 @@ uint64_t journal_last_seq(const struct journal *journal);
 uint64_t journal_dropped(const struct journal *journal);
 
 /*
+ * The server acknowledged numbers up to seq, says the state directory. If the journal ends before
+ * that, records were lost with the file: a JOURNAL_RECOVERED record says so, and the numbers go on
+ * behind seq, so that the server does not take new records for old ones. Once after opening.
+ * 0 or -errno.
+ */
+int journal_continue(struct journal *journal, uint64_t seq);
+
+/*
  * Visits records with seq > after_seq in order; a visit that returns non-zero ends the walk, whose
- * result is that value. Reads from the file again, so that nothing is kept in memory. -EBADMSG if the chain is broken.
+ * result is that value. Reads from the file again, so that nothing is kept in memory. A visit must
+ * not append. -EBADMSG if the chain is broken (behind the records that were visited).
  */
 int journal_each(struct journal *journal, uint64_t after_seq,
 	int (*visit)(const struct journal_record *record, void *userdata), void *userdata);
 
-/* Checks the whole chain from the file. 0; -EBADMSG with the offset of the first bad byte range; -errno. */
+/*
+ * Checks the whole chain from the file, and that the file is as this process left it. 0 with the
+ * number of records; -EBADMSG with the number of good ones and the offset behind them; -errno.
+ */
 int journal_verify(struct journal *journal, uint64_t *ret_records, uint64_t *ret_bad_offset);
 
-/* Records up to and including seq were acknowledged by the server; those may be dropped first. */
+/* Records up to and including seq were acknowledged by the server; those may be dropped first. A
+ * number beyond the last record counts as the last record. */
 void journal_acknowledge(struct journal *journal, uint64_t seq);
 
 #endif
