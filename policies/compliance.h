@@ -18,28 +18,33 @@ enum compliance_state {
 };
 const char *compliance_state_name(enum compliance_state state);
 
-/* Closed list of reason codes; the string goes into reports and is documented in docs/protocol.md. */
+/* Closed list of reason codes; the string goes into reports and is documented in docs/protocol.md.
+ */
 enum compliance_reason {
-	REASON_NONE,		  /* "ok" */
-	REASON_WEAKER,		  /* "weaker": the value in force is weaker than the policy */
-	REASON_NOT_ENFORCED,	  /* "not_enforced": the value is right but the user can change it */
-	REASON_NO_MECHANISM,	  /* "no_mechanism" */
-	REASON_NO_LOCKER,	  /* "no_locker": this user interface has no authenticating lock screen */
-	REASON_OBSERVE_FAILED,	  /* "observe_failed" */
-	REASON_APPLY_FAILED,	  /* "apply_failed" */
-	REASON_NOT_OBSERVED,	  /* "not_observed" */
-	REASON_NEEDS_SESSION,	  /* "needs_session_restart" */
-	REASON_PLAIN_STORAGE,	  /* "plain_storage": a leaf device holds readable data */
-	REASON_ENCRYPTED,	  /* "encrypted" */
-	REASON_MEMORY,		  /* "memory": lives in RAM only */
-	REASON_REMOTE,		  /* "remote": not storage of this phone */
-	REASON_BOOT_EXEMPT,	  /* "boot_exempt": /boot and the EFI partition must be readable to boot */
+	REASON_NONE,	     /* "ok" */
+	REASON_WEAKER,	     /* "weaker": the value in force is weaker than the policy */
+	REASON_NOT_ENFORCED, /* "not_enforced": the value is right but the user can change it */
+	REASON_NO_MECHANISM, /* "no_mechanism" */
+	REASON_NO_LOCKER, /* "no_locker": this user interface has no authenticating lock screen */
+	REASON_OBSERVE_FAILED, /* "observe_failed" */
+	REASON_APPLY_FAILED,   /* "apply_failed" */
+	REASON_NOT_OBSERVED,   /* "not_observed" */
+	REASON_NEEDS_SESSION,  /* "needs_session_restart" */
+	REASON_PLAIN_STORAGE,  /* "plain_storage": a leaf device holds readable data */
+	REASON_ENCRYPTED,      /* "encrypted" */
+	REASON_MEMORY,	       /* "memory": lives in RAM only */
+	REASON_REMOTE,	       /* "remote": not storage of this phone */
+	REASON_BOOT_EXEMPT, /* "boot_exempt": /boot and the EFI partition must be readable to boot
+			     */
 	REASON_VERIFIED_READONLY, /* "verified_readonly": dm-verity, public contents */
 	REASON_UNTRACEABLE,	  /* "untraceable": the devices below could not be followed */
 	REASON_UNKNOWN_SETTING,	  /* "unknown_setting": newer policy, older agent */
 	COMPLIANCE_REASON_MAX,
 };
 const char *compliance_reason_name(enum compliance_reason reason);
+/* One sentence for people and for docs/policy-reference.md. */
+const char *compliance_state_help(enum compliance_state state);
+const char *compliance_reason_help(enum compliance_reason reason);
 
 /* Part of one observation: one mount, say. */
 struct observed_item {
@@ -51,7 +56,8 @@ struct observed_item {
 
 /* A backend's word on one setting. Zero-initialised it means "nothing seen". */
 struct observation {
-	enum compliance_state state; /* COMPLIANT: value is what is in force; else why there is no value */
+	enum compliance_state
+		state; /* COMPLIANT: value is what is in force; else why there is no value */
 	enum compliance_reason reason;
 	bool has_value;
 	struct value value;
@@ -71,7 +77,7 @@ struct compliance_result {
 	struct value desired;
 	bool has_observed;
 	struct value observed;
-	char backend[32];	/* which backend decided the state */
+	char backend[32]; /* which backend decided the state */
 	char detail[LIMIT_TEXT_BYTES + 1];
 	struct observed_item *items;
 	size_t n_items;
@@ -81,8 +87,11 @@ struct compliance_result {
 struct compliance {
 	struct compliance_result results[SETTING_MAX];
 	size_t n_unsupported; /* unknown settings in the policies */
-	enum compliance_state overall; /* the worst, unsupported does not count as worse than compliant
-					* unless nothing else is there */
+	/*
+	 * The worst: error, noncompliant, pending, unknown, compliant. Unsupported only if nothing
+	 * but unsupported settings is there; compliant if there is no setting at all.
+	 */
+	enum compliance_state overall;
 	enum compliance_state area[AREA_MAX];
 };
 
@@ -93,8 +102,10 @@ struct compliance_input {
 
 /*
  * Evaluates one effective policy against what all backends saw. Where several backends serve one
- * setting the worst of the supporting ones counts. previous (may be NULL) gives the since times.
- * 0 or -ENOMEM; compliance_done() after success.
+ * setting the worst of the supporting ones counts. A backend that says nothing about a setting
+ * (zero-initialised) does not count; if none says anything the setting is "unknown". A value that
+ * demands nothing (encryption not required) is compliant whatever was seen. previous (may be NULL)
+ * gives the since times. 0 or -ENOMEM; compliance_done() after success.
  */
 int compliance_evaluate(const struct effective *effective, const struct compliance_input *inputs,
 	size_t n_inputs, const struct compliance *previous, int64_t now_s,
@@ -104,7 +115,9 @@ void compliance_done(struct compliance *compliance);
 /* Whether state, reason, values and items are the same (since does not count). */
 bool compliance_equal(const struct compliance *a, const struct compliance *b);
 
-/* Object {"state":…, "settings":[{area,setting,state,reason,desired,observed,backend,detail,since,items}], "unsupported":[…]} */
+/* Object {"state":…,
+ * "settings":[{area,setting,state,reason,desired,observed,backend,detail,since,items}],
+ * "unsupported":[…]} */
 struct jsonw;
 void compliance_write(const struct compliance *compliance, struct policy *const *policies,
 	size_t n_policies, struct jsonw *w, const char *key);

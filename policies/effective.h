@@ -22,7 +22,8 @@ struct effective_setting {
 struct effective {
 	struct effective_setting settings[SETTING_MAX];
 	struct policy_checkin checkin; /* smallest interval and its jitter over all streams */
-	int64_t next_change_s;	       /* until a condition may change by time alone; INT64_MAX: never */
+	int64_t next_change_s; /* until a condition may change by time alone; INT64_MAX: never */
+	size_t n_unsupported;  /* unknown settings, conditions, members in all policies */
 };
 
 /*
@@ -33,10 +34,14 @@ int effective_compute(struct policy *const *policies, size_t n_policies,
 	const struct when_facts *facts, struct effective *ret_effective);
 void effective_done(struct effective *effective);
 
-/* Whether two effective policies want the same values (who decided may differ). */
+/* Whether two effective policies want the same values and check-in (who decided may differ). */
 bool effective_equal(const struct effective *a, const struct effective *b);
 
-/* explain: JSON array of every setting: value, unit, deciding stream and profile, all contributors with value and truth of condition. */
+/*
+ * explain: JSON array of every setting that some profile sets: value, deciding stream and profile
+ * (null where no profile applies), all contributors in (stream, profile) order with the truth of
+ * their conditions; docs/protocol.md, section 6.
+ */
 struct jsonw;
 void effective_write_explain(const struct effective *effective, struct policy *const *policies,
 	size_t n_policies, const struct when_facts *facts, struct jsonw *w, const char *key);

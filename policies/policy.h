@@ -12,10 +12,21 @@
 #include "policies/settings.h"
 #include "policies/when.h"
 
+#define POLICY_SERIAL_MAX INT64_C(9007199254740991) /* 2^53-1: exact in every JSON reader */
+
+#define POLICY_INTERVAL_MIN_S 300
+#define POLICY_INTERVAL_MAX_S LIMIT_INTERVAL_MAX_S
+#define POLICY_INTERVAL_DEFAULT_S 3600
+
 struct policy_checkin {
 	int64_t interval_s; /* 300..604800, default 3600 */
 	int64_t jitter_s;   /* 0..interval/2, default interval/10 */
 };
+#define POLICY_CHECKIN_DEFAULT                                                                     \
+	(struct policy_checkin)                                                                    \
+	{                                                                                          \
+		POLICY_INTERVAL_DEFAULT_S, POLICY_INTERVAL_DEFAULT_S / 10                          \
+	}
 
 struct profile {
 	char id[LIMIT_NAME_BYTES + 1];
@@ -29,17 +40,17 @@ struct policy {
 	int64_t serial;
 	struct policy_checkin checkin;
 	bool has_checkin;
-	struct profile *profiles;
+	struct profile *profiles; /* sorted by id, which are distinct */
 	size_t n_profiles;
-	/* "apps", "screen_lock.colour", "when:place", "member:places"; at most LIMIT_UNSUPPORTED. */
-	char unsupported[LIMIT_UNSUPPORTED][2 * LIMIT_NAME_BYTES + 2];
+	/* "apps", "screen_lock.colour", "when:place", "member:places"; at most LIMIT_UNSUPPORTED.
+	 */
+	char (*unsupported)[2 * LIMIT_NAME_BYTES + 2]; /* owned, distinct */
 	size_t n_unsupported;
 	size_t n_unsupported_dropped; /* counted, not named */
 };
 
 /* payload: the parsed JSON of a verified policy document. 0; -EBADMSG with error; -ENOMEM. */
-int policy_parse(struct json_object *payload, struct policy **ret_policy,
-	struct json_error *error);
+int policy_parse(struct json_object *payload, struct policy **ret_policy, struct json_error *error);
 void policy_free(struct policy *policy);
 DEFINE_CLEANUP(struct policy *, policy_free)
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* schema.h - JSON Schema (2020-12) and the Markdown reference of policies, from the settings table. */
+/* schema.h - JSON Schema (2020-12) and the Markdown reference of policies, from the settings table.
+ */
 #ifndef MDM_POLICIES_SCHEMA_H
 #define MDM_POLICIES_SCHEMA_H
 

@@ -93,12 +93,17 @@ bool value_equal(const struct value *a, const struct value *b);
 int value_merge(const struct setting_row *row, const struct value *a, const struct value *b,
 	struct value *ret_merged);
 /* Whether observed is at least as strict as desired: merging desired into it changes nothing. */
-bool value_satisfies(const struct setting_row *row, const struct value *observed,
-	const struct value *desired);
+bool value_satisfies(
+	const struct setting_row *row, const struct value *observed, const struct value *desired);
+/* Whether every value satisfies this one: false where true is stricter, an empty prohibition. */
+bool value_demands_nothing(const struct setting_row *row, const struct value *value);
 /* For people: "300 s", "yes", "a, b". */
 void value_format(const struct setting_row *row, const struct value *value, struct buf *out);
-/* As JSON value under key. */
+/* As JSON value under key; value may be NULL: null. */
 struct jsonw;
 void value_write(const struct value *value, struct jsonw *w, const char *key);
+/* The text of value_format() under key; value may be NULL: null. */
+void value_write_text(
+	const struct setting_row *row, const struct value *value, struct jsonw *w, const char *key);
 
 #endif

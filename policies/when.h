@@ -19,13 +19,16 @@ enum truth {
 	TRUTH_UNKNOWN,
 	TRUTH_MAX,
 };
+const char *truth_name(enum truth truth); /* "false", "true", "unknown" */
 
 /* Everything a condition may depend on, as values. */
 struct when_facts {
-	int64_t realtime_s;	/* Unix time */
-	int32_t utc_offset_s;	/* local time = realtime_s + utc_offset_s */
-	bool clock_known;	/* false: the clock is below the high-water time; time leaves are unknown */
-	/* Seconds (CLOCK_BOOTTIME, added up over boots) an area has been non-compliant; -1: it is not. */
+	int64_t realtime_s;   /* Unix time */
+	int32_t utc_offset_s; /* local time = realtime_s + utc_offset_s */
+	bool clock_known; /* false: the clock is below the high-water time; time leaves are unknown
+			   */
+	/* Seconds (CLOCK_BOOTTIME, added up over boots) an area has been non-compliant; -1: it is
+	 * not. */
 	int64_t noncompliant_s[AREA_MAX];
 };
 
@@ -41,12 +44,12 @@ DEFINE_CLEANUP(struct when *, when_free)
  * Evaluates; *ret_next_s is lowered (never raised) to the number of seconds until the result
  * could change by time alone. Start with INT64_MAX.
  */
-enum truth when_evaluate(const struct when *when, const struct when_facts *facts,
-	int64_t *ret_next_s);
+enum truth when_evaluate(
+	const struct when *when, const struct when_facts *facts, int64_t *ret_next_s);
 
 /* Names of leaf kinds that this agent does not know, one call each; for the report. */
-void when_each_unknown(const struct when *when, void (*visit)(void *userdata, const char *kind),
-	void *userdata);
+void when_each_unknown(
+	const struct when *when, void (*visit)(void *userdata, const char *kind), void *userdata);
 
 /* For people: "Mon-Fri 08:00-17:00 and not (…)". */
 void when_format(const struct when *when, struct buf *out);

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * policy.c - the payload of a policy document as an immutable struct; see policy.h.
+ *
+ * Pure: no system calls, files or clocks. Reads only documents whose signatures were checked; the
+ * members common to all documents are checked there. Used by the enforcer and by the tools.
+ */
+#include "policies/policy.h"
+
+#include <errno.h>
+
+#include "agent/util/codec.h"
+#include "policies/doc_path.h"
+#include "policies/value_read.h"
+
+struct policy_parser {
+	struct policy *policy;
+	struct json_error *error;
+	int r; /* of a callback that cannot return it */
+};
+
+static void profile_done(struct profile *profile)
+{
+	when_free(profile->when);
+	for (size_t i = 0; i < SETTING_MAX; i++)
+		if (profile->has[i])
+			value_done(&profile->values[i]);
+}
+
+void policy_free(struct policy *policy)
+{
+	if (!policy)
+		return;
+	for (size_t i = 0; i < policy->n_profiles; i++)
+		profile_done(&policy->profiles[i]);
+	free(policy->profiles);
+	free(policy->unsupported);
+	free(policy);
+}
+
+/* Remembers prefix + name once; what is beyond the limit is only counted. 0 or -ENOMEM. */
+static int add_unsupported(struct policy_parser *parser, const char *prefix, const char *name)
+{
+	struct policy *policy = parser->policy;
+	char text[sizeof(*policy->unsupported)];
+	void *grown;
+
+	snprintf(text, sizeof(text), "%s%s", prefix, name);
+	for (size_t i = 0; i < policy->n_unsupported; i++)
+		if (strcmp(policy->unsupported[i], text) == 0)
+			return 0;
+	if (policy->n_unsupported == LIMIT_UNSUPPORTED) {
+		policy->n_unsupported_dropped++;
+		return 0;
+	}
+	grown = realloc(
+		policy->unsupported, (policy->n_unsupported + 1) * sizeof(*policy->unsupported));
+	if (!grown)
+		return -ENOMEM;
+	policy->unsupported = grown;
+	memcpy(policy->unsupported[policy->n_unsupported++], text, sizeof(text));
+	return 0;
+}
+
+/* Reports the members of object that are not in the list; names that are none refuse it. */
+static int check_members(struct policy_parser *parser, struct json_object *object, const char *path,
+	const char *const *known, const char *prefix)
+{
+	struct json_object_iterator end = json_object_iter_end(object);
+
+	for (struct json_object_iterator i = json_object_iter_begin(object);
+		!json_object_iter_equal(&i, &end); json_object_iter_next(&i)) {
+		const char *name = json_object_iter_peek_name(&i);
+		const char *const *k = known;
+		int r = 0;
+
+		while (*k && strcmp(*k, name) != 0)
+			k++;
+		if (*k)
+			continue;
+		if (!name_is_valid(name))
+			return json_fail(parser->error, path, "must have valid names as members");
+		r = add_unsupported(parser, prefix, name);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* An optional text for people: checked, not kept. */
+static int check_comment(struct policy_parser *parser, struct json_object *object, const char *path)
+{
+	const char *comment;
+	int r = json_get_string(object, path, "comment", LIMIT_TEXT_BYTES, &comment, parser->error);
+
+	return r == -ENOENT ? 0 : r;
+}
+
+/* A required member that is a name. */
+static int read_name(struct policy_parser *parser, struct json_object *object, const char *path,
+	const char *member, char ret_name[LIMIT_NAME_BYTES + 1])
+{
+	char full[DOC_PATH_BYTES];
+	const char *text;
+	int r = json_required(
+		json_get_string(object, path, member, LIMIT_NAME_BYTES, &text, parser->error), path,
+		member, parser->error);
+
+	if (r < 0)
+		return r;
+	if (!name_is_valid(text)) {
+		doc_path(full, "%s.%s", path, member);
+		return json_fail(parser->error, full,
+			"must be a name: 1 to %d of A-Z a-z 0-9 . _ -, no . or - first",
+			LIMIT_NAME_BYTES);
+	}
+	memcpy(ret_name, text, strlen(text) + 1);
+	return 0;
+}
+
+static int parse_area(struct policy_parser *parser, struct profile *profile,
+	const struct area_row *area, struct json_object *object, const char *path)
+{
+	const char *known[SETTING_MAX + 1];
+	char prefix[LIMIT_NAME_BYTES + 2];
+	size_t n_known = 0;
+
+	for (size_t i = 0; i < SETTING_MAX; i++) {
+		const struct setting_row *row = setting_row(i);
+		int r;
+
+		if (row->area != area->id)
+			continue;
+		known[n_known++] = row->name;
+		r = value_read(row, object, path, &profile->values[i], parser->error);
+		if (r < 0 && r != -ENOENT)
+			return r;
+		profile->has[i] = r == 0;
+	}
+	known[n_known] = NULL;
+	snprintf(prefix, sizeof(prefix), "%s.", area->name);
+	return check_members(parser, object, path, known, prefix);
+}
+
+static int parse_settings(struct policy_parser *parser, struct profile *profile,
+	struct json_object *object, const char *path)
+{
+	const char *known[AREA_MAX + 1];
+	char area_path[DOC_PATH_BYTES];
+
+	for (size_t i = 0; i < AREA_MAX; i++) {
+		const struct area_row *area = area_row(i);
+		struct json_object *member;
+		int r;
+
+		known[i] = area->name;
+		r = json_get_object(object, path, area->name, &member, parser->error);
+		if (r == -ENOENT)
+			continue;
+		if (r < 0)
+			return r;
+		doc_path(area_path, "%s.%s", path, area->name);
+		r = parse_area(parser, profile, area, member, area_path);
+		if (r < 0)
+			return r;
+	}
+	known[AREA_MAX] = NULL;
+	return check_members(parser, object, path, known, "");
+}
+
+static void visit_unknown_condition(void *userdata, const char *kind)
+{
+	struct policy_parser *parser = userdata;
+	int r = add_unsupported(parser, "when:", kind);
+
+	if (r < 0)
+		parser->r = r;
+}
+
+static int parse_when(struct policy_parser *parser, struct profile *profile,
+	struct json_object *object, const char *path)
+{
+	char when_path[DOC_PATH_BYTES];
+	struct json_object *when;
+	int r = json_get_object(object, path, "when", &when, parser->error);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	doc_path(when_path, "%s.when", path);
+	r = when_parse(when, when_path, &profile->when, parser->error);
+	if (r < 0)
+		return r;
+	when_each_unknown(profile->when, visit_unknown_condition, parser);
+	return parser->r;
+}
+
+/* profile is zeroed; what was read until a failure is released by profile_done(). */
+static int parse_profile(struct policy_parser *parser, struct profile *profile,
+	struct json_object *object, const char *path)
+{
+	static const char *const members[] = {"id", "when", "settings", "comment", NULL};
+	char settings_path[DOC_PATH_BYTES];
+	struct json_object *settings;
+	int r;
+
+	if (!json_object_is_type(object, json_type_object))
+		return json_fail(parser->error, path, "must be an object");
+	r = read_name(parser, object, path, "id", profile->id);
+	if (r == 0)
+		r = parse_when(parser, profile, object, path);
+	if (r == 0)
+		r = json_required(
+			json_get_object(object, path, "settings", &settings, parser->error), path,
+			"settings", parser->error);
+	if (r < 0)
+		return r;
+	doc_path(settings_path, "%s.settings", path);
+	r = parse_settings(parser, profile, settings, settings_path);
+	if (r == 0)
+		r = check_comment(parser, object, path);
+	return r < 0 ? r : check_members(parser, object, path, members, "member:profiles.");
+}
+
+static int compare_profiles(const void *a, const void *b)
+{
+	return strcmp(((const struct profile *)a)->id, ((const struct profile *)b)->id);
+}
+
+static int parse_profiles(struct policy_parser *parser, struct json_object *payload)
+{
+	struct policy *policy = parser->policy;
+	struct json_object *array;
+	char path[DOC_PATH_BYTES];
+	size_t n;
+	int r = json_required(json_get_array(payload, "", "profiles", &array, parser->error), "",
+		"profiles", parser->error);
+
+	if (r < 0)
+		return r;
+	n = json_object_array_length(array);
+	if (n > LIMIT_PROFILES)
+		return json_fail(parser->error, "profiles",
+			"must have at most %d profiles, has %zu", LIMIT_PROFILES, n);
+	policy->profiles = calloc(n ? n : 1, sizeof(*policy->profiles));
+	if (!policy->profiles)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		/* Counted first, so that a half-read profile is released as well. */
+		policy->n_profiles++;
+		doc_path(path, "profiles[%zu]", i);
+		r = parse_profile(
+			parser, &policy->profiles[i], json_object_array_get_idx(array, i), path);
+		if (r < 0)
+			return r;
+	}
+	qsort(policy->profiles, n, sizeof(*policy->profiles), compare_profiles);
+	for (size_t i = 1; i < n; i++)
+		if (strcmp(policy->profiles[i - 1].id, policy->profiles[i].id) == 0)
+			return json_fail(parser->error, "profiles",
+				"must have distinct ids, two are \"%s\"", policy->profiles[i].id);
+	return 0;
+}
+
+static int parse_checkin(struct policy_parser *parser, struct json_object *payload)
+{
+	static const char *const members[] = {"interval", "jitter", NULL};
+	struct policy_checkin checkin = POLICY_CHECKIN_DEFAULT;
+	struct json_object *object;
+	int r = json_get_object(payload, "", "checkin", &object, parser->error);
+
+	parser->policy->checkin = checkin;
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	r = json_get_int(object, "checkin", "interval", POLICY_INTERVAL_MIN_S,
+		POLICY_INTERVAL_MAX_S, &checkin.interval_s, parser->error);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	checkin.jitter_s = checkin.interval_s / 10;
+	r = json_get_int(object, "checkin", "jitter", 0, checkin.interval_s / 2, &checkin.jitter_s,
+		parser->error);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	parser->policy->checkin = checkin;
+	parser->policy->has_checkin = true;
+	return check_members(parser, object, "checkin", members, "member:checkin.");
+}
+
+static int parse_target(struct policy_parser *parser, struct json_object *payload)
+{
+	struct json_object *target;
+	int r = json_required(json_get_object(payload, "", "target", &target, parser->error), "",
+		"target", parser->error);
+
+	if (r == 0)
+		r = read_name(parser, target, "target", "stream", parser->policy->stream);
+	if (r == 0)
+		r = json_required(json_get_int(payload, "", "serial", 1, POLICY_SERIAL_MAX,
+					  &parser->policy->serial, parser->error),
+			"", "serial", parser->error);
+	return r;
+}
+
+int policy_parse(struct json_object *payload, struct policy **ret_policy, struct json_error *error)
+{
+	static const char *const members[] = {"type", "org", "serial", "issued", "not_before",
+		"expires", "target", "checkin", "profiles", "comment", NULL};
+	_cleanup_(policy_freep) struct policy *policy = calloc(1, sizeof(*policy));
+	struct policy_parser parser = {.policy = policy, .error = error};
+	int r;
+
+	if (!policy)
+		return -ENOMEM;
+	r = parse_target(&parser, payload);
+	if (r == 0)
+		r = parse_checkin(&parser, payload);
+	if (r == 0)
+		r = parse_profiles(&parser, payload);
+	if (r == 0)
+		r = check_comment(&parser, payload, "");
+	if (r == 0)
+		r = check_members(&parser, payload, "", members, "member:");
+	if (r < 0)
+		return r;
+	*ret_policy = TAKE_PTR(policy);
+	return 0;
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settings.c - the table of settings and the lattice of their values; see settings.h.
+ *
+ * Pure: no system calls, files or clocks. Used by the enforcer and by the tools.
+ */
+#include "policies/settings.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/util/jsonw.h"
+#include "agent/util/mem.h"
+
+static const struct area_row areas[AREA_MAX] = {
+	[AREA_SCREEN_LOCK] = {AREA_SCREEN_LOCK, "screen_lock",
+		"When the screen turns blank and locks, and what it takes to unlock it."},
+	[AREA_ENCRYPTION] = {AREA_ENCRYPTION, "encryption",
+		"What on the disk is unreadable without the passphrase."},
+};
+
+static const struct setting_row settings[SETTING_MAX] = {
+	[SETTING_SCREEN_LOCK_IDLE_DELAY] = {SETTING_SCREEN_LOCK_IDLE_DELAY, AREA_SCREEN_LOCK,
+		"idle_delay", VALUE_INT, MERGE_MIN, "s", 15, 3600,
+		"Seconds without input after which the screen turns blank."},
+	[SETTING_SCREEN_LOCK_ENABLED] = {SETTING_SCREEN_LOCK_ENABLED, AREA_SCREEN_LOCK, "enabled",
+		VALUE_BOOL, MERGE_OR, "", 0, 1, "A blank screen locks."},
+	[SETTING_SCREEN_LOCK_DELAY] = {SETTING_SCREEN_LOCK_DELAY, AREA_SCREEN_LOCK, "lock_delay",
+		VALUE_INT, MERGE_MIN, "s", 0, 3600,
+		"Seconds between the screen turning blank and its locking."},
+	[SETTING_SCREEN_LOCK_REQUIRE_UNLOCK] = {SETTING_SCREEN_LOCK_REQUIRE_UNLOCK,
+		AREA_SCREEN_LOCK, "require_unlock", VALUE_BOOL, MERGE_OR, "", 0, 1,
+		"The lock screen asks for the passcode; a swipe is not enough."},
+	[SETTING_ENCRYPTION_STORAGE] = {SETTING_ENCRYPTION_STORAGE, AREA_ENCRYPTION, "storage",
+		VALUE_BOOL, MERGE_OR, "", 0, 1,
+		"Every mounted local file system lies on LUKS; /boot and the EFI partition are "
+		"exempt."},
+	[SETTING_ENCRYPTION_SWAP] = {SETTING_ENCRYPTION_SWAP, AREA_ENCRYPTION, "swap", VALUE_BOOL,
+		MERGE_OR, "", 0, 1, "Swap space on disk lies on LUKS."},
+};
+
+const char *merge_kind_name(enum merge_kind kind)
+{
+	static const char *const names[MERGE_KIND_MAX] = {
+		[MERGE_MIN] = "min",
+		[MERGE_MAX] = "max",
+		[MERGE_OR] = "or",
+		[MERGE_AND] = "and",
+		[MERGE_UNION] = "union",
+		[MERGE_INTERSECTION] = "intersection",
+	};
+
+	return names[kind];
+}
+
+const struct area_row *area_row(enum area_id id)
+{
+	return &areas[id];
+}
+
+const struct setting_row *setting_row(enum setting_id id)
+{
+	return &settings[id];
+}
+
+const struct area_row *area_find(const char *name)
+{
+	for (size_t i = 0; i < AREA_MAX; i++)
+		if (strcmp(areas[i].name, name) == 0)
+			return &areas[i];
+	return NULL;
+}
+
+const struct setting_row *setting_find(enum area_id area, const char *name)
+{
+	for (size_t i = 0; i < SETTING_MAX; i++)
+		if (settings[i].area == area && strcmp(settings[i].name, name) == 0)
+			return &settings[i];
+	return NULL;
+}
+
+static void string_set_done(struct string_set *set)
+{
+	for (size_t i = 0; i < set->n_strings; i++)
+		free(set->strings[i]);
+	free(set->strings);
+	*set = (struct string_set){0};
+}
+
+/* Room for n strings; no allocation for none. 0 or -ENOMEM. */
+static int string_set_reserve(struct string_set *set, size_t n)
+{
+	*set = (struct string_set){0};
+	if (n == 0)
+		return 0;
+	set->strings = calloc(n, sizeof(*set->strings));
+	return set->strings ? 0 : -ENOMEM;
+}
+
+static int string_set_add(struct string_set *set, const char *text)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		return -ENOMEM;
+	set->strings[set->n_strings++] = copy;
+	return 0;
+}
+
+void value_done(struct value *value)
+{
+	string_set_done(&value->set);
+	*value = (struct value){0};
+}
+
+int value_copy(const struct value *value, struct value *ret_copy)
+{
+	struct value copy = {.type = value->type, .number = value->number};
+	int r = string_set_reserve(&copy.set, value->set.n_strings);
+
+	for (size_t i = 0; r == 0 && i < value->set.n_strings; i++)
+		r = string_set_add(&copy.set, value->set.strings[i]);
+	if (r < 0) {
+		value_done(&copy);
+		return r;
+	}
+	*ret_copy = copy;
+	return 0;
+}
+
+bool value_equal(const struct value *a, const struct value *b)
+{
+	if (a->type != b->type)
+		return false;
+	if (a->type != VALUE_SET)
+		return a->number == b->number;
+	if (a->set.n_strings != b->set.n_strings)
+		return false;
+	for (size_t i = 0; i < a->set.n_strings; i++)
+		if (strcmp(a->set.strings[i], b->set.strings[i]) != 0)
+			return false;
+	return true;
+}
+
+/* One walk along two sorted sets: the union, or with common_only the intersection. */
+static int string_set_merge(const struct string_set *a, const struct string_set *b,
+	bool common_only, struct string_set *ret_merged)
+{
+	struct string_set merged;
+	size_t i = 0, k = 0;
+	int r = string_set_reserve(&merged, a->n_strings + b->n_strings);
+
+	while (r == 0 && (i < a->n_strings || k < b->n_strings)) {
+		int order;
+
+		if (i == a->n_strings)
+			order = 1;
+		else if (k == b->n_strings)
+			order = -1;
+		else
+			order = strcmp(a->strings[i], b->strings[k]);
+		if (order == 0 || !common_only)
+			r = string_set_add(&merged, order > 0 ? b->strings[k] : a->strings[i]);
+		i += order <= 0;
+		k += order >= 0;
+	}
+	if (r < 0) {
+		string_set_done(&merged);
+		return r;
+	}
+	*ret_merged = merged;
+	return 0;
+}
+
+static bool string_set_contains_all(const struct string_set *set, const struct string_set *subset)
+{
+	size_t i = 0;
+
+	for (size_t k = 0; k < subset->n_strings; k++) {
+		while (i < set->n_strings && strcmp(set->strings[i], subset->strings[k]) < 0)
+			i++;
+		if (i == set->n_strings || strcmp(set->strings[i], subset->strings[k]) != 0)
+			return false;
+	}
+	return true;
+}
+
+int value_merge(const struct setting_row *row, const struct value *a, const struct value *b,
+	struct value *ret_merged)
+{
+	struct value merged = {.type = row->type};
+	int r = 0;
+
+	switch (row->merge) {
+	case MERGE_MIN:
+	case MERGE_AND:
+		merged.number = a->number < b->number ? a->number : b->number;
+		break;
+	case MERGE_MAX:
+	case MERGE_OR:
+		merged.number = a->number > b->number ? a->number : b->number;
+		break;
+	case MERGE_UNION:
+		r = string_set_merge(&a->set, &b->set, false, &merged.set);
+		break;
+	case MERGE_INTERSECTION:
+		r = string_set_merge(&a->set, &b->set, true, &merged.set);
+		break;
+	case MERGE_KIND_MAX:
+		r = -EINVAL;
+		break;
+	}
+	if (r < 0)
+		return r;
+	*ret_merged = merged;
+	return 0;
+}
+
+bool value_satisfies(
+	const struct setting_row *row, const struct value *observed, const struct value *desired)
+{
+	switch (row->merge) {
+	case MERGE_MIN:
+	case MERGE_AND:
+		return observed->number <= desired->number;
+	case MERGE_MAX:
+	case MERGE_OR:
+		return observed->number >= desired->number;
+	case MERGE_UNION:
+		return string_set_contains_all(&observed->set, &desired->set);
+	case MERGE_INTERSECTION:
+		return string_set_contains_all(&desired->set, &observed->set);
+	case MERGE_KIND_MAX:
+		break;
+	}
+	return false;
+}
+
+bool value_demands_nothing(const struct setting_row *row, const struct value *value)
+{
+	switch (row->merge) {
+	case MERGE_OR:
+		return value->number == 0;
+	case MERGE_AND:
+		return value->number != 0;
+	case MERGE_UNION:
+		return value->set.n_strings == 0;
+	case MERGE_MIN:
+	case MERGE_MAX:
+	case MERGE_INTERSECTION:
+	case MERGE_KIND_MAX:
+		break;
+	}
+	return false;
+}
+
+void value_format(const struct setting_row *row, const struct value *value, struct buf *out)
+{
+	switch (value->type) {
+	case VALUE_BOOL:
+		buf_puts(out, value->number ? "yes" : "no");
+		break;
+	case VALUE_INT:
+		buf_printf(out, "%" PRId64, value->number);
+		if (*row->unit)
+			buf_printf(out, " %s", row->unit);
+		break;
+	case VALUE_SET:
+		if (value->set.n_strings == 0)
+			buf_puts(out, "none");
+		for (size_t i = 0; i < value->set.n_strings; i++)
+			buf_printf(out, "%s%s", i ? ", " : "", value->set.strings[i]);
+		break;
+	case VALUE_TYPE_MAX:
+		break;
+	}
+}
+
+void value_write(const struct value *value, struct jsonw *w, const char *key)
+{
+	if (!value) {
+		jsonw_null(w, key);
+		return;
+	}
+	switch (value->type) {
+	case VALUE_BOOL:
+		jsonw_bool(w, key, value->number != 0);
+		break;
+	case VALUE_INT:
+		jsonw_int(w, key, value->number);
+		break;
+	case VALUE_SET:
+		jsonw_array(w, key);
+		for (size_t i = 0; i < value->set.n_strings; i++)
+			jsonw_string(w, NULL, value->set.strings[i]);
+		jsonw_array_end(w);
+		break;
+	case VALUE_TYPE_MAX:
+		break;
+	}
+}
+
+void value_write_text(
+	const struct setting_row *row, const struct value *value, struct jsonw *w, const char *key)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	if (!value) {
+		jsonw_null(w, key);
+		return;
+	}
+	value_format(row, value, &text);
+	if (text.error && !w->out->error)
+		w->out->error = text.error;
+	jsonw_text(w, key, text.data ? text.data : "", text.n_bytes);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* value_read.c - values of settings from JSON; see value_read.h. Pure; enforcer and tools. */
+#include "policies/value_read.h"
+
+#include <errno.h>
+
+#include "agent/util/codec.h"
+#include "agent/util/limits.h"
+#include "policies/doc_path.h"
+
+static int compare_strings(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool element_is_valid(struct json_object *element)
+{
+	const char *text;
+	size_t n;
+
+	if (!json_object_is_type(element, json_type_string))
+		return false;
+	text = json_object_get_string(element);
+	n = (size_t)json_object_get_string_len(element);
+	return n > 0 && n <= LIMIT_TEXT_BYTES && strlen(text) == n && text_is_valid(text, n);
+}
+
+static int set_read(struct json_object *array, const char *path, struct value *ret_value,
+	struct json_error *error)
+{
+	struct value value = {.type = VALUE_SET};
+	size_t n = json_object_array_length(array);
+	int r = 0;
+
+	if (n > LIMIT_STRING_SET)
+		return json_fail(
+			error, path, "must have at most %d elements, has %zu", LIMIT_STRING_SET, n);
+	if (n > 0 && !(value.set.strings = calloc(n, sizeof(char *))))
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct json_object *element = json_object_array_get_idx(array, i);
+
+		if (!element_is_valid(element)) {
+			r = json_fail(error, path,
+				"must hold texts of 1 to %d bytes, element %zu is none",
+				LIMIT_TEXT_BYTES, i);
+			break;
+		}
+		value.set.strings[i] = strdup(json_object_get_string(element));
+		if (value.set.strings[i])
+			value.set.n_strings++;
+		else
+			r = -ENOMEM;
+	}
+	if (r == 0 && n > 0)
+		qsort(value.set.strings, n, sizeof(char *), compare_strings);
+	for (size_t i = 1; r == 0 && i < n; i++)
+		if (strcmp(value.set.strings[i - 1], value.set.strings[i]) == 0)
+			r = json_fail(error, path, "must hold every text once");
+	if (r < 0) {
+		value_done(&value);
+		return r;
+	}
+	*ret_value = value;
+	return 0;
+}
+
+int value_read(const struct setting_row *row, struct json_object *object, const char *path,
+	struct value *ret_value, struct json_error *error)
+{
+	struct value value = {.type = row->type};
+	struct json_object *array;
+	char member[DOC_PATH_BYTES];
+	bool flag;
+	int r = -EINVAL;
+
+	switch (row->type) {
+	case VALUE_BOOL:
+		r = json_get_bool(object, path, row->name, &flag, error);
+		if (r == 0)
+			value.number = flag;
+		break;
+	case VALUE_INT:
+		r = json_get_int(object, path, row->name, row->min, row->max, &value.number, error);
+		break;
+	case VALUE_SET:
+		r = json_get_array(object, path, row->name, &array, error);
+		if (r < 0)
+			return r;
+		doc_path(member, "%s.%s", path, row->name);
+		return set_read(array, member, ret_value, error);
+	case VALUE_TYPE_MAX:
+		break;
+	}
+	if (r < 0)
+		return r;
+	*ret_value = value;
+	return 0;
+}
