@@ -15,18 +15,19 @@
 #include "agent/util/mem.h"
 #include "policies/settings.h"
 
-/* Small facts, one file "facts": "name value" lines behind a version line, closed by a SHA-256 line. */
+/* Small facts, one file "facts": "name value" lines behind a version line, closed by a SHA-256
+ * line. */
 struct state_facts {
 	bool enrolled;
 	char server[LIMIT_URL_BYTES + 1];
 	char device_id[33];
 	char enrolment_id[33];
 	char ticket_id[33];
-	uint8_t pinned_keyset[SHA256_BYTES];
+	uint8_t pinned_keyset[SHA256_BYTES]; /* newest keyset accepted; at first the ticket's */
 	int64_t enrolled_s;
 	struct highwater highwater;
-	uint64_t acked_seq;		/* journal records the server has */
-	int64_t report_seq;		/* counts reports */
+	uint64_t acked_seq;		  /* journal records the server has */
+	int64_t report_seq;		  /* counts reports */
 	int64_t noncompliant_s[AREA_MAX]; /* accumulated; -1: compliant */
 };
 
@@ -44,32 +45,46 @@ struct state {
 	size_t n_serials;
 };
 
-/* Opens the directory and reads "facts". 0; -ENOENT-free: a missing file gives zeroed facts;
- * -EBADMSG: damaged (the file is kept as facts.broken and zeroed facts are returned with it).
- * Either way state is usable unless the return value is another -errno. */
+/*
+ * Opens the directory (made if only the last component is missing; always 0700 and our own),
+ * removes what a killed process left half done, and reads "facts" and "serials". A missing file
+ * gives the facts of a phone that was never enrolled: zeros, no serials, every area compliant (-1).
+ * 0; -EBADMSG: one of them was damaged (kept as facts.broken, serials.broken) and starts from
+ * nothing. Either way state is usable; with another -errno it is untouched (-EPERM: somebody else's
+ * directory).
+ */
 int state_open(const char *path, struct state *ret_state);
 void state_done(struct state *state);
+/* 0 or -errno; -EBUSY: enrolled, but what state_forget_enrolment() could not remove is still there.
+ */
 int state_save_facts(struct state *state);
 
-/* Documents: "documents/keyset", "documents/assignment", "documents/policy.STREAM".
+/* Documents: "documents/keyset", "documents/assignment", "documents/policy.STREAM"; any other name
+ * is -EINVAL.
  * Serials are remembered apart ("serials": highest serial and payload digest per type and stream,
- * kept over unenrolment and re-installation) so that removing a document does not allow a rollback. */
+ * kept over unenrolment and re-installation) so that removing a document does not allow a rollback.
+ */
 int state_store_document(struct state *state, const char *name, const char *text, size_t n_bytes);
 int state_load_document(
 	struct state *state, const char *name, char **ret_text, size_t *ret_n_bytes);
 int state_remove_document(struct state *state, const char *name);
-/* Names in documents/, one visit each; a non-zero return ends the walk. */
+/* Names in documents/, sorted, one visit each; a non-zero return ends the walk. A visit may store
+ * and remove. */
 int state_each_document(
 	struct state *state, int (*visit)(const char *name, void *userdata), void *userdata);
 
 /* Highest accepted serial of that name in that organisation; 0 if none. */
 int64_t state_serial(const struct state *state, const char *org, const char *name,
 	uint8_t ret_payload_sha256[SHA256_BYTES]);
-/* Records it durably. Lower than what is held: -EINVAL. */
+/* Records it durably. Lower than what is held, or the same with other bytes: -EINVAL. */
 int state_set_serial(struct state *state, const char *org, const char *name, int64_t serial,
 	const uint8_t payload_sha256[SHA256_BYTES]);
 
-/* Removes every trace of policy (documents, net identity, reports); keeps serials, high water and journal. */
+/*
+ * Removes every trace of policy: the facts of the enrolment and the directories documents/, net/
+ * and reports/, where everything of an enrolment has to live. Keeps serials, high water, journal
+ * and its counters. Finished at the next state_open() if the process dies in between. 0 or -errno.
+ */
 int state_forget_enrolment(struct state *state);
 
 #endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * state_text.h - the text of the files "facts" and "serials": lines, closed by a SHA-256 line over
+ * all that stands before it. Pure. Internal to state.c.
+ */
+#ifndef MDM_ENFORCER_STATE_TEXT_H
+#define MDM_ENFORCER_STATE_TEXT_H
+
+#include "agent/enforcer/state.h"
+#include "agent/util/buf.h"
+
+/* What a phone that was never enrolled knows. */
+void state_facts_init(struct state_facts *facts);
+
+/* 0, -EBADMSG (damaged), -ENOMEM, -EIO (no SHA-256). Names that a newer agent wrote are skipped. */
+int state_facts_parse(const char *text, size_t n_bytes, struct state_facts *ret_facts);
+/* -EINVAL if the facts could not be read back. */
+int state_facts_write(const struct state_facts *facts, struct buf *out);
+
+/* The array is the caller's. Same returns. */
+int state_serials_parse(
+	const char *text, size_t n_bytes, struct state_serial **ret_serials, size_t *ret_n_serials);
+int state_serials_write(const struct state_serial *serials, size_t n_serials, struct buf *out);
+
+bool state_document_name_is_valid(const char *name);
+bool state_serial_is_valid(const struct state_serial *serial);
+
+#endif
