@@ -59,6 +59,7 @@ struct backend {
 	const struct backend_ops *ops;
 	struct platform *platform; /* borrowed */
 	struct observation observations[SETTING_MAX];
+	bool apply_changed; /* the last apply found something to change (set by apply) */
 	void *state; /* of the backend */
 };
 

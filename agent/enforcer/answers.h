@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* answers.h - the JSON answers of the local socket, as docs/protocol.md section 6 describes them.
+ */
+#ifndef MDM_ENFORCER_ANSWERS_H
+#define MDM_ENFORCER_ANSWERS_H
+
+#include "agent/enforcer/enforcer.h"
+
+/* Each writes one object; trouble sticks in out->error. */
+void answer_status(struct enforcer *e, struct buf *out);
+void answer_policy_show(struct enforcer *e, struct buf *out);
+void answer_policy_explain(struct enforcer *e, struct buf *out);
+void answer_compliance(struct enforcer *e, struct buf *out);
+/* The newest count records (0: all that fit) above after_seq. */
+void answer_journal(struct enforcer *e, int64_t after_seq, uint32_t count, struct buf *out);
+void answer_journal_verify(struct enforcer *e, struct buf *out);
+void answer_privacy(struct enforcer *e, struct buf *out);
+
+#endif

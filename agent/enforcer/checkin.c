@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * checkin.c - the enforcer's side of enrolment and check-in; see checkin.h. Decides when the net
+ * role runs (pacing.c) and what its answer means; the bytes it fetched go to documents.c.
+ */
+#include "agent/enforcer/checkin.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "agent/enforcer/local.h"
+#include "agent/util/account.h"
+#include "agent/util/codec.h"
+#include "agent/util/digest.h"
+#include "agent/util/fs.h"
+#include "agent/util/jsonw.h"
+#include "agent/util/log.h"
+
+#define IDENTITY_DIR "net"
+#define KEYSET_WARNING_S (60 * 24 * 3600) /* two months: time to bring key holders together */
+
+static uint64_t checkin_random(void)
+{
+	uint64_t random = 0;
+
+	/* Spreading load is all this is for; without randomness the device's offset still spreads.
+	 */
+	(void)random_bytes(&random, sizeof(random));
+	return random;
+}
+
+/* The directory of the role's key, owned by its user. fd; -ENOKEY: no such user; -errno. */
+static int checkin_identity_dir(struct enforcer *e)
+{
+	_cleanup_close_ int fd = -1, root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	uid_t uid;
+	gid_t gid;
+	int r = fs_make_dirs(e->state.dir_fd, IDENTITY_DIR, 0700);
+
+	if (r < 0)
+		return r;
+	fd = fs_open_nofollow(e->state.dir_fd, IDENTITY_DIR, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return fd;
+	if (geteuid() == 0) {
+		r = account_user(root_fd, e->options.net_user, &uid, &gid);
+		if (r < 0)
+			return -ENOKEY;
+		if (fchown(fd, uid, gid) < 0)
+			return -errno;
+	}
+	return TAKE_FD(fd);
+}
+
+static int checkin_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct enforcer *e = userdata;
+
+	(void)source;
+	(void)usec;
+	e->checkin_timer = sd_event_source_unref(e->checkin_timer);
+	checkin_start(e);
+	return 0;
+}
+
+void checkin_schedule(struct enforcer *e)
+{
+	int64_t now = clock_boottime_us(), due = pacing_due_us(&e->pacing, now);
+
+	e->checkin_timer = sd_event_source_unref(e->checkin_timer);
+	if (due < 0 || e->exchange)
+		return;
+	/* The kernel may be a quarter of the wait late (up to a minute): wake-ups share. */
+	if (sd_event_add_time(e->event, &e->checkin_timer, CLOCK_BOOTTIME, (uint64_t)(now + due),
+		    (uint64_t)(due / 4 > 60 * USEC_PER_SEC ? 60 * USEC_PER_SEC : due / 4 + 1),
+		    checkin_on_timer, e) < 0)
+		log_error("the next check-in could not be scheduled: out of memory; "
+			  "`agentctl sync` or a restart of the agent tries again");
+}
+
+/* --- what an answer means ---------------------------------------------------------------- */
+
+static void checkin_note_time(struct enforcer *e, int64_t date_s, int64_t until_s)
+{
+	if (date_s <= 0)
+		return;
+	(void)highwater_server(&e->state.facts.highwater, date_s, until_s);
+	e->server_date_s = date_s;
+	e->server_date_at_us = clock_boottime_us();
+	enforcer_check_clock(e);
+}
+
+static void checkin_note_keyset(struct enforcer *e)
+{
+	const struct keyset *keyset = e->documents.keyset;
+	int64_t left;
+	char date[24];
+
+	enforcer_problem(e, PROBLEM_KEYSET, NULL, NULL);
+	if (!keyset)
+		return;
+	left = keyset->expires_s -
+	       highwater_document_now(&e->state.facts.highwater, clock_realtime_s());
+	clock_format(keyset->expires_s, date);
+	if (left <= 0)
+		enforcer_problem(e, PROBLEM_KEYSET,
+			"The policy stays in force; the organisation has to sign a new keyset.",
+			"the organisation's keyset expired on %s: new documents are refused", date);
+	else if (left < KEYSET_WARNING_S)
+		enforcer_problem(e, PROBLEM_KEYSET,
+			"The organisation should sign a new keyset before that day.",
+			"the organisation's keyset expires on %s", date);
+}
+
+static void checkin_failed(struct enforcer *e, const struct msg_net_failed *failed)
+{
+	bool first = e->pacing.failures == 0;
+
+	pacing_fail(&e->pacing, clock_boottime_us(), checkin_random(), failed->retry_after_s);
+	snprintf(e->last_error, sizeof(e->last_error), "%s", failed->message);
+	enforcer_problem(e, PROBLEM_CHECKIN,
+		"The policy stays in force; the agent tries again by itself, `agentctl sync` at once.",
+		"the last check-in failed (%s): %s", net_stage_name((enum net_stage)failed->stage),
+		failed->message);
+	log_warning("check-in failed (%s): %s", net_stage_name((enum net_stage)failed->stage),
+		failed->message);
+	if (first) {
+		_cleanup_buf_ struct buf payload = BUF_INIT;
+		struct jsonw w = JSONW_INIT(&payload);
+
+		jsonw_object(&w, NULL);
+		jsonw_string(&w, "stage", net_stage_name((enum net_stage)failed->stage));
+		jsonw_string(&w, "message", failed->message);
+		jsonw_object_end(&w);
+		enforcer_journal(e, JOURNAL_CHECKIN_FAILED, &payload);
+	}
+}
+
+static void checkin_restored(struct enforcer *e)
+{
+	_cleanup_buf_ struct buf payload = BUF_INIT;
+	struct jsonw w = JSONW_INIT(&payload);
+
+	if (e->pacing.failures == 0)
+		return;
+	jsonw_object(&w, NULL);
+	jsonw_int(&w, "failures", e->pacing.failures);
+	jsonw_object_end(&w);
+	enforcer_journal(e, JOURNAL_CHECKIN_RESTORED, &payload);
+}
+
+static void checkin_answered(struct enforcer *e, const struct exchange_result *result)
+{
+	const struct msg_net_exchanged *x = &result->exchanged;
+	struct documents_change change = {0};
+	struct state_facts *facts = &e->state.facts;
+	bool more;
+	int r;
+
+	checkin_restored(e);
+	e->last_success_s = clock_realtime_s();
+	e->last_error[0] = 0;
+	enforcer_problem(e, PROBLEM_CHECKIN, NULL, NULL);
+	e->certificate_from_s = x->certificate_from_s;
+	e->certificate_until_s = x->certificate_until_s;
+	report_acknowledge(&e->report, x->resend);
+	if (x->ack_seq > 0 && (uint64_t)x->ack_seq > facts->acked_seq &&
+		(uint64_t)x->ack_seq <= e->report.sent_seq) {
+		facts->acked_seq = (uint64_t)x->ack_seq;
+		if (e->journal)
+			journal_acknowledge(e->journal, facts->acked_seq);
+	}
+	checkin_note_time(e, x->server_date_s, x->server_cert_until_s);
+
+	r = documents_take(
+		&e->documents, result->body, result->n_body, clock_realtime_s(), &change);
+	if (r < 0)
+		log_error("the documents of the server could not be looked at: %s", strerror(-r));
+	if (change.error < 0)
+		enforcer_problem(e, PROBLEM_STATE,
+			"Free space or make it writable; until then a restart falls back to the "
+			"documents stored before.",
+			"new documents are in force but could not be stored in %s: %s",
+			e->options.state_dir, strerror(-change.error));
+	if (change.n_accepted)
+		log_info("%zu document(s) accepted", change.n_accepted);
+	if (change.n_refused)
+		log_warning(
+			"%zu document(s) refused; `agentctl status` says why", change.n_refused);
+	checkin_note_keyset(e);
+	more = e->report.more_events || change.n_accepted > 0 || change.n_refused > 0;
+	pacing_succeed(&e->pacing, clock_boottime_us(), checkin_random(), x->next_checkin_s,
+		e->report.more_events);
+	reconcile_export_timers(&e->reconcile);
+	if (change.error == 0)
+		enforcer_save(e);
+	e->checkin_after_round = more && !e->report.more_events;
+	if (change.policy || change.n_accepted) {
+		enforcer_configure_pacing(e);
+		reconcile_request(&e->reconcile, change.policy);
+	} else if (e->checkin_after_round) {
+		checkin_after_round(e, false);
+	}
+}
+
+static void checkin_note_facts(struct enforcer *e, const struct exchange_result *result)
+{
+	if (!result->has_facts)
+		return;
+	e->net_facts = result->facts;
+	e->has_net_facts = true;
+	if (result->facts.note[0])
+		enforcer_problem(e, PROBLEM_SANDBOX,
+			"A kernel with Landlock and seccomp protects the phone better.",
+			"the sandbox of mdm-agent-net is weaker here: %s", result->facts.note);
+	else
+		enforcer_problem(e, PROBLEM_SANDBOX, NULL, NULL);
+}
+
+static void checkin_done(const struct exchange_result *result, void *userdata)
+{
+	struct enforcer *e = userdata;
+
+	checkin_note_facts(e, result);
+	if (result->end == EXCHANGE_ANSWERED)
+		checkin_answered(e, result);
+	else
+		checkin_failed(e, &result->failed);
+	checkin_schedule(e);
+	local_synced(e->local, result->end == EXCHANGE_ANSWERED);
+}
+
+/* --- starting ---------------------------------------------------------------------------- */
+
+static void checkin_could_not_start(struct enforcer *e, int error)
+{
+	struct msg_net_failed failed = {.stage = NET_STAGE_IDENTITY, .retry_after_s = -1};
+
+	if (error == -ENOKEY)
+		snprintf(failed.message, sizeof(failed.message),
+			"there is no user %s on this system; reinstall the package or add it",
+			e->options.net_user);
+	else
+		snprintf(failed.message, sizeof(failed.message),
+			"the exchange could not be started in %s: %s", e->options.state_dir,
+			strerror(-error));
+	checkin_failed(e, &failed);
+	checkin_schedule(e);
+	local_synced(e->local, false);
+}
+
+void checkin_start(struct enforcer *e)
+{
+	_cleanup_buf_ struct buf report = BUF_INIT;
+	_cleanup_close_ int identity_fd = -1;
+	struct exchange_start start;
+	struct msg_net_checkin order = {
+		.timeout_s = LIMIT_EXCHANGE_SECONDS,
+		.response_max = LIMIT_RESPONSE_BYTES,
+	};
+	int r;
+
+	if (e->exchange || !e->state.facts.enrolled)
+		return;
+	e->checkin_timer = sd_event_source_unref(e->checkin_timer);
+	pacing_begin(&e->pacing, clock_boottime_us());
+	r = identity_fd = checkin_identity_dir(e);
+	if (r >= 0)
+		r = report_write(e, &report);
+	if (r < 0) {
+		checkin_could_not_start(e, r);
+		return;
+	}
+	snprintf(order.server, sizeof(order.server), "%s", e->state.facts.server);
+	order.floor_s = highwater_tls_now(&e->state.facts.highwater, 0);
+	order.report_bytes = (uint32_t)report.n_bytes;
+	start = (struct exchange_start){
+		.event = e->event,
+		.options = &e->exchange_options,
+		.identity_fd = identity_fd,
+		.done = checkin_done,
+		.userdata = e,
+		.slot = &e->exchange,
+	};
+	r = exchange_checkin(&start, &order, report.data, report.n_bytes);
+	if (r < 0) {
+		checkin_could_not_start(e, r);
+		return;
+	}
+	enforcer_keep_report(e, report.data, report.n_bytes);
+}
+
+void checkin_after_round(struct enforcer *e, bool compliance_changed)
+{
+	bool at_once = e->checkin_after_round;
+
+	if (!e->state.facts.enrolled)
+		return;
+	if (at_once || compliance_changed)
+		pacing_request(&e->pacing, clock_boottime_us(), checkin_random(), at_once);
+	e->checkin_after_round = false;
+	checkin_schedule(e);
+}
+
+/* --- enrolment --------------------------------------------------------------------------- */
+
+static int checkin_adopt(struct enforcer *e, const struct exchange_result *result)
+{
+	struct state_facts *facts = &e->state.facts, before = *facts;
+	uint8_t random[16];
+	int r = random_bytes(random, sizeof(random));
+
+	if (r < 0)
+		return r;
+	if (!hex_is_valid(result->enrolled.device_id, 16))
+		return -EPROTO;
+	facts->enrolled = true;
+	snprintf(facts->server, sizeof(facts->server), "%s", e->ticket.server);
+	snprintf(facts->ticket_id, sizeof(facts->ticket_id), "%s", e->ticket.id);
+	snprintf(facts->device_id, sizeof(facts->device_id), "%s", result->enrolled.device_id);
+	hex_encode(random, sizeof(random), facts->enrolment_id);
+	memcpy(facts->pinned_keyset, e->ticket.keyset_sha256, SHA256_BYTES);
+	facts->enrolled_s = clock_realtime_s();
+	/* What happened before does not concern the organisation. */
+	facts->acked_seq = e->journal ? journal_last_seq(e->journal) : 0;
+	r = state_save_facts(&e->state);
+	if (r < 0)
+		*facts = before;
+	return r;
+}
+
+static void checkin_enrolled(const struct exchange_result *result, void *userdata)
+{
+	struct enforcer *e = userdata;
+	_cleanup_buf_ struct buf payload = BUF_INIT;
+	struct jsonw w = JSONW_INIT(&payload);
+	char message[LIMIT_TEXT_BYTES + 1];
+	int r;
+
+	checkin_note_facts(e, result);
+	if (result->end != EXCHANGE_ENROLLED) {
+		log_warning("enrolment failed: %s", result->failed.message);
+		explicit_bzero(&e->ticket, sizeof(e->ticket));
+		local_enrolled(e->local,
+			result->failed.http_status ? CTL_E_REFUSED : CTL_E_UNREACHABLE,
+			result->failed.message);
+		return;
+	}
+	r = checkin_adopt(e, result);
+	explicit_bzero(e->ticket.secret, sizeof(e->ticket.secret));
+	if (r < 0) {
+		(void)fs_remove_tree(e->state.dir_fd, IDENTITY_DIR);
+		snprintf(message, sizeof(message),
+			"the enrolment could not be stored in %s: %s; the ticket is used up, ask "
+			"for a new one",
+			e->options.state_dir, strerror(-r));
+		local_enrolled(e->local, CTL_E_INTERNAL, message);
+		return;
+	}
+	e->certificate_from_s = result->enrolled.certificate_from_s;
+	e->certificate_until_s = result->enrolled.certificate_until_s;
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, "server", e->state.facts.server);
+	jsonw_string(&w, "device", e->state.facts.device_id);
+	jsonw_object_end(&w);
+	enforcer_journal(e, JOURNAL_ENROLLED, &payload);
+	log_info("enrolled at %s as %s", e->state.facts.server, e->state.facts.device_id);
+	checkin_note_time(e, result->enrolled.server_date_s, result->enrolled.server_cert_until_s);
+	pacing_init(&e->pacing, e->state.facts.device_id);
+	enforcer_configure_pacing(e);
+	pacing_start(&e->pacing, clock_boottime_us(), checkin_random(), true);
+	/* The answer to agentctl waits for the first check-in, which brings the keyset. */
+	checkin_start(e);
+}
+
+int checkin_enrol(struct enforcer *e, const struct ticket *ticket)
+{
+	_cleanup_close_ int identity_fd = -1;
+	struct msg_net_enrol order = {.timeout_s = LIMIT_EXCHANGE_SECONDS};
+	struct exchange_start start = {
+		.event = e->event,
+		.options = &e->exchange_options,
+		.done = checkin_enrolled,
+		.userdata = e,
+		.slot = &e->exchange,
+	};
+	int r;
+
+	if (e->state.facts.enrolled)
+		return -EALREADY;
+	if (e->exchange)
+		return -EBUSY;
+	identity_fd = checkin_identity_dir(e);
+	if (identity_fd < 0)
+		return identity_fd;
+	start.identity_fd = identity_fd;
+	e->ticket = *ticket;
+	snprintf(order.server, sizeof(order.server), "%s", ticket->server);
+	if (ticket->est[0])
+		snprintf(order.est, sizeof(order.est), "%s", ticket->est);
+	else if (snprintf(order.est, sizeof(order.est), "%s/.well-known/est", ticket->server) >=
+		 (int)sizeof(order.est))
+		return -ENAMETOOLONG;
+	snprintf(order.user, sizeof(order.user), "%s", ticket->id);
+	snprintf(order.secret, sizeof(order.secret), "%s", ticket->secret);
+	memcpy(order.ca_pins, ticket->ca_pins, sizeof(order.ca_pins));
+	order.n_ca_pins = (uint32_t)ticket->n_ca_pins;
+	order.floor_s = highwater_tls_now(&e->state.facts.highwater, 0);
+	r = exchange_enrol(&start, &order);
+	explicit_bzero(&order, sizeof(order));
+	return r;
+}
+
+/* --- unenrolment ------------------------------------------------------------------------- */
+
+int checkin_unenrol(struct enforcer *e)
+{
+	if (!e->state.facts.enrolled)
+		return -ENOENT;
+	exchange_free(e->exchange);
+	pacing_stop(&e->pacing);
+	e->checkin_timer = sd_event_source_unref(e->checkin_timer);
+	reconcile_revert(&e->reconcile);
+	return 0;
+}
+
+void checkin_reverted(struct enforcer *e, bool failed)
+{
+	_cleanup_buf_ struct buf payload = BUF_INIT;
+	struct jsonw w = JSONW_INIT(&payload);
+	int r;
+
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, "server", e->state.facts.server);
+	jsonw_bool(&w, "everything_restored", !failed);
+	jsonw_object_end(&w);
+	enforcer_journal(e, JOURNAL_UNENROLLED, &payload);
+	documents_forget(&e->documents);
+	memset(&e->report, 0, sizeof(e->report));
+	e->last_success_s = 0;
+	e->last_error[0] = 0;
+	for (size_t i = 0; i < PROBLEM_MAX; i++)
+		if (i != PROBLEM_STATE && i != PROBLEM_JOURNAL)
+			enforcer_problem(e, (enum problem)i, NULL, NULL);
+	r = state_forget_enrolment(&e->state);
+	local_unenrolled(e->local, failed, r);
+}

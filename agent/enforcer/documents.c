@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * documents.c - accepting and keeping documents; see documents.h. Runs as root in the enforcer;
+ * parses JSON only behind agent/trust's signatures or behind a digest recorded by it.
+ */
+#include "agent/enforcer/documents.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "agent/util/clock.h"
+#include "agent/util/jsonw.h"
+
+void documents_init(struct documents *d, struct state *state, struct journal *journal)
+{
+	*d = (struct documents){.state = state, .journal = journal};
+}
+
+void documents_forget(struct documents *d)
+{
+	keyset_free(d->keyset);
+	for (size_t i = 0; i < d->n_policies; i++)
+		policy_free(d->policies[i].policy);
+	documents_init(d, d->state, d->journal);
+}
+
+void documents_done(struct documents *d)
+{
+	documents_forget(d);
+}
+
+size_t documents_policies(const struct documents *d, struct policy *ret[LIMIT_ASSIGNMENT_GROUPS])
+{
+	for (size_t i = 0; i < d->n_policies; i++)
+		ret[i] = d->policies[i].policy;
+	return d->n_policies;
+}
+
+static void documents_name(
+	enum document_type type, const char *stream, char ret_name[LIMIT_NAME_BYTES + 17])
+{
+	if (type == DOCUMENT_POLICY)
+		snprintf(ret_name, LIMIT_NAME_BYTES + 17, "policy.%s", stream);
+	else
+		snprintf(ret_name, LIMIT_NAME_BYTES + 17, "%s", document_type_name(type));
+}
+
+static void documents_journal(struct documents *d, enum journal_type type, struct buf *payload)
+{
+	uint64_t seq;
+
+	/* A journal that cannot be written is a problem of its own, shown by the status page. */
+	if (d->journal && !payload->error)
+		(void)journal_append(d->journal, type, payload->data, &seq);
+}
+
+static bool documents_in_groups(const struct assignment *assignment, const char *stream)
+{
+	for (size_t i = 0; i < assignment->n_groups; i++)
+		if (strcmp(assignment->groups[i], stream) == 0)
+			return true;
+	return false;
+}
+
+static void documents_put_policy(struct documents *d, struct held_policy held)
+{
+	size_t i = 0;
+
+	while (i < d->n_policies && strcmp(d->policies[i].policy->stream, held.policy->stream) < 0)
+		i++;
+	if (i < d->n_policies && strcmp(d->policies[i].policy->stream, held.policy->stream) == 0) {
+		policy_free(d->policies[i].policy);
+		d->policies[i] = held;
+		return;
+	}
+	memmove(&d->policies[i + 1], &d->policies[i], (d->n_policies - i) * sizeof(d->policies[0]));
+	d->policies[i] = held;
+	d->n_policies++;
+}
+
+/* Policies of groups that the phone left go, from memory and from the state directory. */
+static bool documents_drop_strangers(struct documents *d)
+{
+	size_t kept = 0;
+	bool dropped = false;
+
+	for (size_t i = 0; i < d->n_policies; i++) {
+		char name[LIMIT_NAME_BYTES + 17];
+
+		if (documents_in_groups(&d->assignment, d->policies[i].policy->stream)) {
+			d->policies[kept++] = d->policies[i];
+			continue;
+		}
+		documents_name(DOCUMENT_POLICY, d->policies[i].policy->stream, name);
+		(void)state_remove_document(d->state, name);
+		policy_free(d->policies[i].policy);
+		dropped = true;
+	}
+	d->n_policies = kept;
+	return dropped;
+}
+
+/* --- loading ----------------------------------------------------------------------------- */
+
+struct stored {
+	struct jws jws;
+	struct json_object *json;
+	char *text;
+	int64_t issued_s, expires_s;
+};
+
+static void stored_done(struct stored *s)
+{
+	jws_done(&s->jws);
+	json_object_put(s->json);
+	free(s->text);
+}
+
+/* Reads a stored document whose payload must have this digest. 0 or -errno. */
+static int documents_read(struct documents *d, const char *name,
+	const uint8_t expected[SHA256_BYTES], struct stored *ret_stored)
+{
+	_cleanup_(stored_done) struct stored s = {0};
+	uint8_t digest[SHA256_BYTES];
+	size_t n;
+	int r = state_load_document(d->state, name, &s.text, &n);
+
+	if (r < 0)
+		return r;
+	r = jws_split(s.text, n, &s.jws);
+	if (r != 0)
+		return r < 0 ? r : -EBADMSG;
+	r = sha256(s.jws.payload, s.jws.n_payload, digest);
+	if (r < 0)
+		return r;
+	if (memcmp(digest, expected, sizeof(digest)) != 0)
+		return -EBADMSG;
+	r = json_parse(s.jws.payload, s.jws.n_payload, &s.json, NULL);
+	if (r < 0)
+		return r;
+	if (json_get_int(s.json, "", "issued", 0, INT64_MAX, &s.issued_s, NULL) < 0 ||
+		json_get_int(s.json, "", "expires", 0, INT64_MAX, &s.expires_s, NULL) < 0)
+		return -EBADMSG;
+	*ret_stored = s;
+	s = (struct stored){0};
+	return 0;
+}
+
+/* The same with the digest that was recorded when the signatures were verified. */
+static int documents_read_recorded(struct documents *d, const char *name, struct stored *ret_stored)
+{
+	uint8_t recorded[SHA256_BYTES];
+
+	if (state_serial(d->state, d->keyset->org, name, recorded) == 0)
+		return -ENOENT;
+	return documents_read(d, name, recorded, ret_stored);
+}
+
+static void documents_note_damage(struct documents *d, const char *name)
+{
+	snprintf(d->damaged, sizeof(d->damaged), "%s", name);
+}
+
+static int documents_load_keyset(struct documents *d)
+{
+	_cleanup_(stored_done) struct stored s = {0};
+	int r = documents_read(d, "keyset", d->state->facts.pinned_keyset, &s);
+
+	if (r < 0)
+		return r;
+	return keyset_parse(s.jws.payload, s.jws.n_payload, &d->keyset, NULL);
+}
+
+static int documents_load_policy(struct documents *d, const char *stream)
+{
+	_cleanup_(stored_done) struct stored s = {0};
+	char name[LIMIT_NAME_BYTES + 17];
+	struct held_policy held = {0};
+	int r;
+
+	documents_name(DOCUMENT_POLICY, stream, name);
+	r = documents_read_recorded(d, name, &s);
+	if (r == 0)
+		r = policy_parse(s.json, &held.policy, NULL);
+	if (r < 0)
+		return r;
+	held.issued_s = s.issued_s;
+	held.expires_s = s.expires_s;
+	documents_put_policy(d, held);
+	return 0;
+}
+
+int documents_load(struct documents *d)
+{
+	_cleanup_(stored_done) struct stored s = {0};
+	int r;
+
+	if (!d->state->facts.enrolled)
+		return 0;
+	r = documents_load_keyset(d);
+	if (r < 0) {
+		if (r != -ENOENT)
+			documents_note_damage(d, "keyset");
+		return r == -ENOMEM ? r : 0;
+	}
+	r = documents_read_recorded(d, "assignment", &s);
+	if (r == 0)
+		r = assignment_parse(s.json, &d->assignment, NULL);
+	if (r < 0) {
+		if (r != -ENOENT)
+			documents_note_damage(d, "assignment");
+		return r == -ENOMEM ? r : 0;
+	}
+	d->has_assignment = true;
+	for (size_t i = 0; i < d->assignment.n_groups; i++) {
+		r = documents_load_policy(d, d->assignment.groups[i]);
+		if (r == -ENOMEM)
+			return r;
+		if (r < 0 && r != -ENOENT)
+			documents_note_damage(d, d->assignment.groups[i]);
+	}
+	return 0;
+}
+
+/* --- taking ------------------------------------------------------------------------------ */
+
+/* What is in force, not only what was once recorded: a damaged document is taken again. */
+static int64_t documents_held(void *userdata, enum document_type type, const char *stream,
+	uint8_t ret_payload_sha256[SHA256_BYTES])
+{
+	struct documents *d = userdata;
+	char name[LIMIT_NAME_BYTES + 17];
+
+	if (!d->keyset)
+		return 0;
+	documents_name(type, stream, name);
+	return state_serial(d->state, d->keyset->org, name, ret_payload_sha256);
+}
+
+static bool documents_is_loaded(const struct documents *d, const struct document *document)
+{
+	switch (document->type) {
+	case DOCUMENT_KEYSET:
+		return d->keyset && d->keyset->version == document->serial;
+	case DOCUMENT_ASSIGNMENT:
+		return d->has_assignment && d->assignment.serial == document->serial;
+	case DOCUMENT_POLICY:
+		for (size_t i = 0; i < d->n_policies; i++)
+			if (strcmp(d->policies[i].policy->stream, document->stream) == 0)
+				return d->policies[i].policy->serial == document->serial;
+		return false;
+	case DOCUMENT_COMMAND:
+	case DOCUMENT_TYPE_MAX:
+		break;
+	}
+	return false;
+}
+
+static int documents_refuse_meaning(struct document_refusal *why, const struct document *document,
+	const char *path, const char *text)
+{
+	why->reason = DOCUMENT_E_MEANING;
+	snprintf(why->type, sizeof(why->type), "%s", document_type_name(document->type));
+	snprintf(why->detail, sizeof(why->detail), "%s%s%s", path, *path ? ": " : "", text);
+	return 1;
+}
+
+static int documents_take_keyset(
+	struct documents *d, struct document *document, struct document_refusal *why)
+{
+	uint8_t digest[SHA256_BYTES];
+	int64_t recorded = state_serial(d->state, document->org, "keyset", digest);
+
+	/* The first keyset of an enrolment is known by its digest; an old ticket must not take the
+	 * phone back behind what it has seen of this organisation. */
+	if (document->serial < recorded) {
+		why->reason = DOCUMENT_E_ROLLBACK;
+		snprintf(why->type, sizeof(why->type), "keyset");
+		snprintf(why->detail, sizeof(why->detail),
+			"version %" PRId64 " was offered, version %" PRId64 " was held before",
+			document->serial, recorded);
+		return 1;
+	}
+	keyset_free(d->keyset);
+	d->keyset = TAKE_PTR(document->keyset);
+	memcpy(d->state->facts.pinned_keyset, document->payload_sha256, SHA256_BYTES);
+	return 0;
+}
+
+static int documents_take_assignment(struct documents *d, const struct document *document,
+	struct document_refusal *why, bool *ret_policy)
+{
+	struct json_error error = {0};
+	struct assignment assignment;
+	int r = assignment_parse(document->json, &assignment, &error);
+
+	if (r == -EBADMSG)
+		return documents_refuse_meaning(why, document, error.path, error.message);
+	if (r < 0)
+		return r;
+	if (d->has_assignment && d->assignment.ownership == OWNERSHIP_PERSONAL &&
+		assignment.ownership == OWNERSHIP_COMPANY)
+		return documents_refuse_meaning(why, document, "ownership",
+			"a personal phone becomes a company phone only by unenrolling and enrolling "
+			"again on the phone itself");
+	d->assignment = assignment;
+	d->has_assignment = true;
+	*ret_policy |= documents_drop_strangers(d);
+	return 0;
+}
+
+static int documents_take_policy(
+	struct documents *d, const struct document *document, struct document_refusal *why)
+{
+	struct json_error error = {0};
+	struct held_policy held = {
+		.issued_s = document->issued_s,
+		.expires_s = document->expires_s,
+	};
+	int r = policy_parse(document->json, &held.policy, &error);
+
+	if (r == -EBADMSG)
+		return documents_refuse_meaning(why, document, error.path, error.message);
+	if (r < 0)
+		return r;
+	documents_put_policy(d, held);
+	return 0;
+}
+
+static void documents_journal_accepted(struct documents *d, const struct document *document)
+{
+	_cleanup_buf_ struct buf payload = BUF_INIT;
+	struct jsonw w = JSONW_INIT(&payload);
+
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, "type", document_type_name(document->type));
+	if (document->stream[0])
+		jsonw_string(&w, "stream", document->stream);
+	jsonw_int(&w, "serial", document->serial);
+	jsonw_array(&w, "signers");
+	for (size_t i = 0; i < document->n_signers; i++)
+		jsonw_string(&w, NULL, document->signers[i]);
+	jsonw_array_end(&w);
+	jsonw_object_end(&w);
+	documents_journal(d, JOURNAL_DOCUMENT_ACCEPTED, &payload);
+}
+
+/*
+ * Puts a verified document in force and stores it: first the bytes, then the serial. A power cut
+ * between the two leaves an older serial, and the document is simply accepted once more.
+ * 0; 1 with *why for a refusal by meaning; -ENOMEM.
+ */
+static int documents_accept(struct documents *d, const char *text, size_t n_bytes,
+	struct document *document, struct document_refusal *why, struct documents_change *change)
+{
+	char name[LIMIT_NAME_BYTES + 17];
+	int r = 0;
+
+	switch (document->type) {
+	case DOCUMENT_KEYSET:
+		r = documents_take_keyset(d, document, why);
+		break;
+	case DOCUMENT_ASSIGNMENT:
+		r = documents_take_assignment(d, document, why, &change->policy);
+		break;
+	case DOCUMENT_POLICY:
+		r = documents_take_policy(d, document, why);
+		change->policy |= r == 0;
+		break;
+	case DOCUMENT_COMMAND:
+	case DOCUMENT_TYPE_MAX:
+		return documents_refuse_meaning(
+			why, document, "", "this version of the agent knows no commands");
+	}
+	if (r != 0)
+		return r;
+	documents_name(document->type, document->stream, name);
+	r = state_store_document(d->state, name, text, n_bytes);
+	if (r == 0)
+		r = state_set_serial(
+			d->state, document->org, name, document->serial, document->payload_sha256);
+	if ((highwater_signed(&d->state->facts.highwater, document->issued_s) ||
+		    document->type == DOCUMENT_KEYSET) &&
+		r == 0)
+		r = state_save_facts(d->state);
+	if (r < 0)
+		change->error = r;
+	if (!document->already_held)
+		documents_journal_accepted(d, document);
+	change->n_accepted++;
+	return 0;
+}
+
+static void documents_refused(struct documents *d, const char *text, size_t n_bytes,
+	const struct document_refusal *why, int64_t clock_s)
+{
+	_cleanup_buf_ struct buf payload = BUF_INIT;
+	struct jsonw w = JSONW_INIT(&payload);
+	struct refusal refusal = {.time_s = clock_s, .why = *why};
+	size_t n = d->n_refusals;
+
+	if (sha256(text, n_bytes, refusal.sha256) < 0)
+		return;
+	/* The courier brings a refused document again and again: one line in the journal is enough.
+	 */
+	for (size_t i = 0; i < d->n_refusals; i++)
+		if (memcmp(d->refusals[i].sha256, refusal.sha256, SHA256_BYTES) == 0 &&
+			d->refusals[i].why.reason == why->reason) {
+			d->refusals[i].time_s = clock_s;
+			return;
+		}
+	if (n == DOCUMENTS_REFUSALS)
+		n--;
+	memmove(&d->refusals[1], &d->refusals[0], n * sizeof(d->refusals[0]));
+	d->refusals[0] = refusal;
+	d->n_refusals = n + 1;
+
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, "type", why->type);
+	jsonw_string(&w, "reason", document_reason_name(why->reason));
+	jsonw_string(&w, "detail", why->detail);
+	jsonw_object_end(&w);
+	documents_journal(d, JOURNAL_DOCUMENT_REFUSED, &payload);
+}
+
+static int documents_take_one(struct documents *d, const char *text, size_t n_bytes,
+	int64_t clock_s, struct documents_change *change)
+{
+	_cleanup_(document_freep) struct document *document = NULL;
+	struct document_refusal why = {0};
+	struct document_context context = {
+		.keyset = d->keyset,
+		.pinned_keyset = d->state->facts.pinned_keyset,
+		.device_id = d->state->facts.device_id,
+		.ticket_id = d->state->facts.ticket_id,
+		.enrolment_id = d->state->facts.enrolment_id,
+		.streams = (const char(*)[LIMIT_NAME_BYTES + 1]) d->assignment.groups,
+		.n_streams = d->has_assignment ? d->assignment.n_groups : 0,
+		.now_s = highwater_document_now(&d->state->facts.highwater, clock_s),
+		.held = documents_held,
+		.held_userdata = d,
+	};
+	int r = document_verify(text, n_bytes, &context, &document, &why);
+
+	if (r == 0) {
+		if (document->already_held && documents_is_loaded(d, document))
+			return 0;
+		r = documents_accept(d, text, n_bytes, document, &why, change);
+	}
+	if (r == 1) {
+		documents_refused(d, text, n_bytes, &why, clock_s);
+		change->n_refused++;
+		return 0;
+	}
+	return r;
+}
+
+int documents_take(struct documents *d, const char *body, size_t n_bytes, int64_t clock_s,
+	struct documents_change *ret_change)
+{
+	struct jws_span spans[LIMIT_RESPONSE_DOCUMENTS];
+	struct documents_change change = {0};
+	size_t n_spans;
+	int r = jws_documents(body, n_bytes, spans, &n_spans);
+
+	if (r > 0) {
+		struct document_refusal why = {
+			.reason = r == JWS_E_SIZE ? DOCUMENT_E_SIZE : DOCUMENT_E_FORM,
+			.type = "unknown",
+			.detail = "the answer of the server is not a list of documents",
+		};
+
+		documents_refused(d, body, n_bytes, &why, clock_s);
+		change.n_refused++;
+		*ret_change = change;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n_spans; i++) {
+		r = documents_take_one(
+			d, body + spans[i].offset, spans[i].length, clock_s, &change);
+		if (r < 0)
+			return r;
+	}
+	*ret_change = change;
+	return 0;
+}

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * enforcer.c - the enforcer role: puts its parts together, in the order that keeps a phone safe.
+ * First what was accepted earlier is enforced, then agentctl is answered, then the network is
+ * used. Runs as root; reads no network byte and no JSON from anybody unauthenticated.
+ */
+#include "agent/enforcer/enforcer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+#include "agent/enforcer/checkin.h"
+#include "agent/enforcer/local.h"
+#include "agent/util/account.h"
+#include "agent/util/fs.h"
+#include "agent/util/jsonw.h"
+#include "agent/util/log.h"
+
+#define VAULT_DIR "vault"
+
+void enforcer_problem(
+	struct enforcer *e, enum problem problem, const char *advice, const char *what_format, ...)
+{
+	struct problem_text *text = &e->problems[problem];
+	va_list args;
+
+	if (!what_format) {
+		text->what[0] = 0;
+		return;
+	}
+	va_start(args, what_format);
+	vsnprintf(text->what, sizeof(text->what), what_format, args);
+	va_end(args);
+	snprintf(text->advice, sizeof(text->advice), "%s", advice);
+}
+
+void enforcer_save(struct enforcer *e)
+{
+	int r = state_save_facts(&e->state);
+
+	if (r == 0)
+		enforcer_problem(e, PROBLEM_STATE, NULL, NULL);
+	else
+		enforcer_problem(e, PROBLEM_STATE,
+			"Free space or make it writable. The policy in force stays in force.",
+			"%s cannot be written: %s", e->options.state_dir, strerror(-r));
+}
+
+void enforcer_journal(struct enforcer *e, enum journal_type type, struct buf *payload)
+{
+	uint64_t seq;
+	int r;
+
+	buf_append(payload, "", 0);
+	if (!e->journal || payload->error)
+		return;
+	r = journal_append(e->journal, type, payload->data, &seq);
+	if (r == 0)
+		enforcer_problem(e, PROBLEM_JOURNAL, NULL, NULL);
+	else
+		enforcer_problem(e, PROBLEM_JOURNAL,
+			"Free space or make it writable; until then events are lost.",
+			"the journal in %s cannot be written: %s", e->options.state_dir,
+			strerror(-r));
+}
+
+enum clock_verdict enforcer_clock_verdict(const struct enforcer *e)
+{
+	int64_t server_s = 0;
+
+	if (e->server_date_s)
+		server_s = e->server_date_s +
+			   (clock_boottime_us() - e->server_date_at_us) / USEC_PER_SEC;
+	return highwater_judge(&e->state.facts.highwater, clock_realtime_s(), server_s);
+}
+
+void enforcer_check_clock(struct enforcer *e)
+{
+	_cleanup_buf_ struct buf payload = BUF_INIT;
+	struct jsonw w = JSONW_INIT(&payload);
+	enum clock_verdict verdict = enforcer_clock_verdict(e);
+	int64_t now = clock_realtime_s();
+	char is[24], floor[24];
+
+	if (verdict == e->clock_verdict)
+		return;
+	e->clock_verdict = verdict;
+	clock_format(now, is);
+	clock_format(highwater_tls_now(&e->state.facts.highwater, 0), floor);
+	if (verdict == CLOCK_PLAUSIBLE)
+		enforcer_problem(e, PROBLEM_CLOCK, NULL, NULL);
+	else if (verdict == CLOCK_BEHIND)
+		enforcer_problem(e, PROBLEM_CLOCK,
+			"Set the clock or wait for time synchronisation. Certificates are checked "
+			"at the later time meanwhile.",
+			"the clock says %s, but it cannot be before %s", is, floor);
+	else
+		enforcer_problem(e, PROBLEM_CLOCK,
+			"Set the clock. Documents that look expired only for that reason are "
+			"accepted afterwards.",
+			"the clock says %s, far ahead of the server's", is);
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, "verdict", clock_verdict_name(verdict));
+	jsonw_int(&w, "clock", now);
+	jsonw_object_end(&w);
+	enforcer_journal(e, JOURNAL_CLOCK, &payload);
+}
+
+void enforcer_configure_pacing(struct enforcer *e)
+{
+	struct policy_checkin checkin = {.interval_s = 3600, .jitter_s = 360};
+	bool first = true;
+	uint64_t random = 0;
+
+	/* The shortest interval that any of the policies in force asks for. */
+	for (size_t i = 0; i < e->documents.n_policies; i++) {
+		const struct policy *policy = e->documents.policies[i].policy;
+
+		if (policy->has_checkin &&
+			(first || policy->checkin.interval_s < checkin.interval_s)) {
+			checkin = policy->checkin;
+			first = false;
+		}
+	}
+	(void)random_bytes(&random, sizeof(random));
+	pacing_configure(
+		&e->pacing, checkin.interval_s, checkin.jitter_s, clock_boottime_us(), random);
+}
+
+void enforcer_keep_report(struct enforcer *e, const char *report, size_t n_bytes)
+{
+	struct fs_owner owner = {geteuid(), getegid(), 0600};
+	int r = fs_replace(e->state.dir_fd, ENFORCER_LAST_REPORT, report, n_bytes, &owner);
+
+	e->report.last_s = clock_realtime_s();
+	if (r < 0)
+		enforcer_problem(e, PROBLEM_STATE,
+			"Free space or make it writable. The policy in force stays in force.",
+			"%s cannot be written: %s", e->options.state_dir, strerror(-r));
+}
+
+int64_t enforcer_admin_gid(const struct enforcer *e)
+{
+	gid_t gid;
+
+	return account_group(e->sysroot_fd, e->options.admin_group, &gid) == 0 ? (int64_t)gid : -1;
+}
+
+/* --- events ------------------------------------------------------------------------------ */
+
+static void enforcer_on_round(struct reconcile *r, bool changed, void *userdata)
+{
+	struct enforcer *e = userdata;
+
+	if (changed)
+		log_info("compliance: %s",
+			compliance_state_name(
+				r->has_compliance ? r->compliance.overall : COMPLIANCE_UNKNOWN));
+	checkin_after_round(e, changed);
+	local_settled(e->local);
+}
+
+static void enforcer_on_reverted(struct reconcile *r, bool failed, void *userdata)
+{
+	(void)r;
+	checkin_reverted(userdata, failed);
+}
+
+static int enforcer_on_signal(
+	sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+	struct enforcer *e = userdata;
+
+	(void)source;
+	(void)info;
+	return sd_event_exit(e->event, 0);
+}
+
+/* --- start and end ----------------------------------------------------------------------- */
+
+static void enforcer_journal_start(struct enforcer *e, const struct journal_recovery *recovery)
+{
+	_cleanup_buf_ struct buf started = BUF_INIT, recovered = BUF_INIT;
+	struct jsonw w = JSONW_INIT(&started);
+
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, "version", MDM_VERSION);
+	jsonw_object_end(&w);
+	enforcer_journal(e, JOURNAL_STARTED, &started);
+	if (!recovery->torn_bytes && !recovery->broken)
+		return;
+	w = JSONW_INIT(&recovered);
+	jsonw_object(&w, NULL);
+	jsonw_int(&w, "torn_bytes", (int64_t)recovery->torn_bytes);
+	jsonw_bool(&w, "chain_broken", recovery->broken);
+	jsonw_object_end(&w);
+	enforcer_journal(e, JOURNAL_RECOVERED, &recovered);
+	if (recovery->broken)
+		enforcer_problem(e, PROBLEM_DOCUMENT,
+			"The damaged file is kept as journal.broken-N for whoever investigates.",
+			"the journal was damaged and has been started anew");
+}
+
+static int enforcer_open_state(struct enforcer *e)
+{
+	struct journal_recovery recovery = {0};
+	struct stat st;
+	int r = state_open(e->options.state_dir, &e->state);
+
+	if (r == -EBADMSG) {
+		enforcer_problem(e, PROBLEM_FACTS,
+			"Enrol the phone again; the damaged file is kept as facts.broken.",
+			"the enrolment in %s was damaged", e->options.state_dir);
+	} else if (r < 0) {
+		log_error("the state directory %s cannot be used: %s; start as root, or name "
+			  "another one with --state-dir",
+			e->options.state_dir, strerror(-r));
+		return r;
+	}
+	/* A newer build is a later floor; what the state remembers may be later still. */
+	(void)highwater_signed(&e->state.facts.highwater, MDM_BUILD_TIME);
+	r = journal_open(e->state.dir_fd, 0, &e->journal, &recovery);
+	if (r < 0) {
+		e->journal = NULL;
+		enforcer_problem(e, PROBLEM_JOURNAL,
+			"Free space or make it writable and restart the agent; until then events "
+			"are lost.",
+			"the journal in %s cannot be opened: %s", e->options.state_dir,
+			strerror(-r));
+		log_error("%s", e->problems[PROBLEM_JOURNAL].what);
+	} else {
+		enforcer_journal_start(e, &recovery);
+	}
+	if (fstatat(e->state.dir_fd, ENFORCER_LAST_REPORT, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		e->report.last_s = (int64_t)st.st_mtime;
+	return 0;
+}
+
+static int enforcer_open_platform(struct enforcer *e)
+{
+	int r;
+
+	e->sysroot_fd = open(e->options.sysroot, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (e->sysroot_fd < 0) {
+		log_error("%s cannot be opened: %s", e->options.sysroot, strerror(errno));
+		return -errno;
+	}
+	r = fs_make_dirs(e->state.dir_fd, VAULT_DIR, 0700);
+	e->vault_fd = fs_open_nofollow(e->state.dir_fd, VAULT_DIR, O_RDONLY | O_DIRECTORY, 0);
+	if (e->vault_fd < 0 && (r == -EROFS || r == -ENOSPC))
+		enforcer_problem(e, PROBLEM_STATE,
+			"Make it writable; until then settings are observed but not changed.",
+			"%s cannot be written: %s", e->options.state_dir, strerror(-r));
+	else if (e->vault_fd < 0)
+		return e->vault_fd;
+	e->platform = (struct platform){
+		.event = e->event,
+		.sysroot_fd = e->sysroot_fd,
+		.sysroot_is_root = strcmp(e->options.sysroot, "/") == 0,
+		.vault_fd = e->vault_fd,
+	};
+	return 0;
+}
+
+static int enforcer_start(struct enforcer *e)
+{
+	uint64_t random = 0;
+	int r;
+
+	documents_init(&e->documents, &e->state, e->journal);
+	r = documents_load(&e->documents);
+	if (r < 0)
+		return r;
+	if (e->documents.damaged[0])
+		enforcer_problem(e, PROBLEM_DOCUMENT,
+			"It is asked for again at the next check-in; `agentctl sync` does so now.",
+			"the stored document \"%s\" was damaged and is not in force",
+			e->documents.damaged);
+	r = reconcile_init(&e->reconcile, e->event, &e->platform, &e->documents, platform_backends,
+		platform_n_backends);
+	if (r < 0)
+		return r;
+	e->reconcile.done = enforcer_on_round;
+	e->reconcile.reverted = enforcer_on_reverted;
+	e->reconcile.userdata = e;
+	if (e->state.facts.enrolled)
+		reconcile_request(&e->reconcile, true);
+
+	r = local_new(e, e->options.socket_path, &e->local);
+	if (r < 0) {
+		log_error("%s cannot be listened on: %s; %s", e->options.socket_path, strerror(-r),
+			r == -EADDRINUSE ? "another mdm-agentd is running"
+					 : "start as root, or name another one with --socket");
+		return r;
+	}
+	pacing_init(&e->pacing, e->state.facts.device_id);
+	enforcer_configure_pacing(e);
+	if (e->state.facts.enrolled) {
+		(void)random_bytes(&random, sizeof(random));
+		pacing_start(&e->pacing, clock_boottime_us(), random, false);
+	}
+	checkin_schedule(e);
+	return 0;
+}
+
+static int enforcer_setup_loop(struct enforcer *e)
+{
+	sigset_t mask;
+	int r;
+
+	/* A peer that closed must be an error of write(2), not the end of the enforcer. */
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGCHLD);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+		return -errno;
+	r = sd_event_default(&e->event);
+	if (r >= 0)
+		r = sd_event_add_signal(e->event, NULL, SIGTERM, enforcer_on_signal, e);
+	if (r >= 0)
+		r = sd_event_add_signal(e->event, NULL, SIGINT, enforcer_on_signal, e);
+	if (r >= 0)
+		r = sd_event_set_watchdog(e->event, true);
+	return r < 0 ? r : 0;
+}
+
+static void enforcer_stop(struct enforcer *e)
+{
+	_cleanup_buf_ struct buf payload = BUF_INIT;
+
+	local_free(e->local);
+	exchange_free(e->exchange);
+	if (e->state.facts.enrolled) {
+		reconcile_export_timers(&e->reconcile);
+		enforcer_save(e);
+	}
+	buf_puts(&payload, "{}");
+	enforcer_journal(e, JOURNAL_STOPPED, &payload);
+	reconcile_done(&e->reconcile);
+	documents_done(&e->documents);
+	sd_event_source_unref(e->checkin_timer);
+	journal_free(e->journal);
+	state_done(&e->state);
+	closep(&e->sysroot_fd);
+	closep(&e->vault_fd);
+	sd_event_unref(e->event);
+}
+
+int enforcer_run(const struct enforcer_options *options)
+{
+	_cleanup_free_ struct enforcer *e = calloc(1, sizeof(*e));
+	int r;
+
+	if (!e) {
+		log_error("out of memory");
+		return 1;
+	}
+	e->options = *options;
+	e->exchange_options = (struct exchange_options){
+		.program = options->net_program,
+		.user = options->net_user,
+		.verbose = options->verbose,
+	};
+	e->sysroot_fd = e->vault_fd = -1;
+	r = enforcer_setup_loop(e);
+	if (r < 0) {
+		log_error("the event loop could not be made: %s", strerror(-r));
+		return 1;
+	}
+	r = enforcer_open_state(e);
+	if (r < 0)
+		return 1;
+	r = enforcer_open_platform(e);
+	if (r >= 0)
+		r = enforcer_start(e);
+	if (r < 0) {
+		log_error("the agent could not start: %s", strerror(-r));
+		return 1;
+	}
+	(void)sd_notify(0, "READY=1");
+	log_info("%s, %s", MDM_VERSION,
+		e->state.facts.enrolled ? e->state.facts.server : "not enrolled");
+	r = sd_event_loop(e->event);
+	enforcer_stop(e);
+	return r < 0 ? 1 : 0;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * enforcer.h - the whole state of the enforcer role (mdm-agentd, root) and its parts.
+ *
+ * Starts by enforcing the last good policy, then listens to agentctl, then starts the net role when
+ * a check-in is due. Everything hangs on one struct; one sd-event loop, one thread.
+ */
+#ifndef MDM_ENFORCER_ENFORCER_H
+#define MDM_ENFORCER_ENFORCER_H
+
+#include <systemd/sd-event.h>
+
+#include "agent/enforcer/documents.h"
+#include "agent/enforcer/exchange.h"
+#include "agent/enforcer/journal.h"
+#include "agent/enforcer/pacing.h"
+#include "agent/enforcer/reconcile.h"
+#include "agent/enforcer/report.h"
+#include "agent/enforcer/state.h"
+#include "agent/trust/ticket.h"
+
+#define ENFORCER_LAST_REPORT "report" /* in the state directory */
+
+struct enforcer_options {
+	const char *state_dir;	 /* /var/lib/mdm-agent */
+	const char *socket_path; /* /run/mdm-agent/agent.sock */
+	const char *sysroot;	 /* "/" but for tests */
+	const char *net_program;
+	const char *net_user;
+	const char *admin_group; /* may act through agentctl, besides root */
+	bool verbose;
+};
+
+/* Trouble that lasts; shown by `agentctl status` until it is over. */
+enum problem {
+	PROBLEM_STATE,	  /* the state directory cannot be written */
+	PROBLEM_JOURNAL,  /* the journal cannot be written */
+	PROBLEM_FACTS,	  /* damaged facts were found at the start */
+	PROBLEM_DOCUMENT, /* a stored document was damaged */
+	PROBLEM_CLOCK,
+	PROBLEM_KEYSET,	 /* expired or about to */
+	PROBLEM_CHECKIN, /* the last exchange failed */
+	PROBLEM_SANDBOX, /* the kernel lacks something */
+	PROBLEM_MAX,
+};
+
+struct problem_text {
+	char what[LIMIT_TEXT_BYTES + 1]; /* "" : no problem */
+	char advice[LIMIT_TEXT_BYTES + 1];
+};
+
+struct local; /* agent/enforcer/local.h */
+
+struct enforcer {
+	struct enforcer_options options;
+	sd_event *event;
+	struct state state;
+	struct journal *journal; /* NULL: could not be opened, see problems */
+	struct documents documents;
+	struct platform platform;
+	int sysroot_fd, vault_fd;
+	struct reconcile reconcile;
+	struct report report;
+
+	struct pacing pacing;
+	struct exchange_options exchange_options;
+	struct exchange *exchange; /* NULL: none under way */
+	sd_event_source *checkin_timer;
+	bool checkin_after_round; /* documents came: report what they led to */
+	int64_t last_success_s;	  /* wall clock of the last good check-in; 0: none in this run */
+	char last_error[LIMIT_TEXT_BYTES + 1];
+	struct msg_net_facts net_facts;
+	bool has_net_facts;
+	int64_t certificate_from_s, certificate_until_s;
+	enum clock_verdict clock_verdict;	  /* last one noted */
+	int64_t server_date_s, server_date_at_us; /* last authenticated date of this boot */
+
+	struct ticket ticket; /* of the enrolment under way; wiped afterwards */
+	struct local *local;
+	struct problem_text problems[PROBLEM_MAX];
+};
+
+/* Runs until SIGTERM or SIGINT. Returns the exit status. */
+int enforcer_run(const struct enforcer_options *options);
+
+/* what NULL: the problem is over. */
+void enforcer_problem(struct enforcer *e, enum problem problem, const char *advice,
+	const char *what_format, ...) _printf_(4, 5);
+
+/* Saves facts, noting PROBLEM_STATE. */
+void enforcer_save(struct enforcer *e);
+void enforcer_journal(struct enforcer *e, enum journal_type type, struct buf *payload);
+
+/* Judges the wall clock and notes or ends PROBLEM_CLOCK. */
+void enforcer_check_clock(struct enforcer *e);
+enum clock_verdict enforcer_clock_verdict(const struct enforcer *e);
+
+/* Tells pacing the interval of the policies in force. */
+void enforcer_configure_pacing(struct enforcer *e);
+
+/* Keeps a sent report verbatim for `agentctl privacy`. */
+void enforcer_keep_report(struct enforcer *e, const char *report, size_t n_bytes);
+
+/* Group of the peer's process that may act; -1: there is no such group on this system. */
+int64_t enforcer_admin_gid(const struct enforcer *e);
+
+#endif

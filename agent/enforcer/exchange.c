@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exchange.c - starting and reaping the net role; see exchange.h. Enforcer, root. The role gets
+ * its channel as descriptor 3, nothing else and an empty environment; what it fetched comes back
+ * in a memory file that only documents.c looks into.
+ */
+#include "agent/enforcer/exchange.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "agent/util/clock.h"
+#include "agent/util/fs.h"
+
+#define EXCHANGE_GRACE_S 5 /* beyond the role's own deadline, then it is killed */
+
+struct exchange {
+	struct exchange_start start;
+	pid_t pid;
+	int channel_fd;
+	int response_fd; /* -1 for an enrolment */
+	sd_event_source *channel_source, *child_source, *deadline_source;
+	bool answered, timed_out, broke_protocol;
+	struct exchange_result result;
+};
+
+void exchange_free(struct exchange *x)
+{
+	if (!x)
+		return;
+	sd_event_source_unref(x->channel_source);
+	sd_event_source_unref(x->child_source);
+	sd_event_source_unref(x->deadline_source);
+	if (x->pid > 0) {
+		kill(x->pid, SIGKILL);
+		waitpid(x->pid, NULL, 0);
+	}
+	closep(&x->channel_fd);
+	closep(&x->response_fd);
+	*x->start.slot = NULL;
+	free(x);
+}
+DEFINE_CLEANUP(struct exchange *, exchange_free)
+
+/* --- the end ----------------------------------------------------------------------------- */
+
+static void exchange_explain(struct exchange *x, int status)
+{
+	struct msg_net_failed *failed = &x->result.failed;
+
+	x->result.end = EXCHANGE_FAILED;
+	*failed = (struct msg_net_failed){.stage = NET_STAGE_SANDBOX, .retry_after_s = -1};
+	if (x->timed_out)
+		snprintf(failed->message, sizeof(failed->message),
+			"the exchange with the server took too long and was ended");
+	else if (x->broke_protocol)
+		snprintf(failed->message, sizeof(failed->message),
+			"mdm-agent-net sent a message that does not fit the table and was ended; "
+			"are mdm-agentd and mdm-agent-net of the same version?");
+	else if (WIFSIGNALED(status))
+		snprintf(failed->message, sizeof(failed->message),
+			"mdm-agent-net was killed by signal %d (%s); signal 31 is its system call "
+			"filter",
+			WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else if (WEXITSTATUS(status) == 127)
+		snprintf(failed->message, sizeof(failed->message),
+			"%s could not be started; reinstall the agent", x->start.options->program);
+	else
+		snprintf(failed->message, sizeof(failed->message),
+			"mdm-agent-net ended with status %d without an answer",
+			WEXITSTATUS(status));
+}
+
+/* The answer as our own copy: the role may still hold the descriptor, not the bytes. */
+static int exchange_read_body(struct exchange *x, char **ret_body)
+{
+	size_t n;
+	int r;
+
+	r = fs_read_fd(x->response_fd, LIMIT_RESPONSE_BYTES, ret_body, &n);
+	if (r < 0)
+		return r;
+	if (n != x->result.exchanged.response_bytes) {
+		free(TAKE_PTR(*ret_body));
+		return -EPROTO;
+	}
+	x->result.n_body = n;
+	return 0;
+}
+
+static int exchange_on_child(sd_event_source *source, const siginfo_t *info, void *userdata)
+{
+	_cleanup_(exchange_freep) struct exchange *x = userdata;
+	_cleanup_free_ char *body = NULL;
+	exchange_done_fn done = x->start.done;
+	void *done_userdata = x->start.userdata;
+	struct exchange_result result;
+	int status;
+
+	(void)source;
+	status = info->si_code == CLD_EXITED ? (info->si_status & 0xff) << 8
+					     : info->si_status & 0x7f;
+	x->pid = 0; /* sd-event reaps it */
+	if (!x->answered)
+		exchange_explain(x, status);
+	if (x->result.end == EXCHANGE_ANSWERED && exchange_read_body(x, &body) < 0) {
+		x->broke_protocol = true;
+		exchange_explain(x, status);
+	}
+	result = x->result;
+	result.body = body;
+	exchange_free(TAKE_PTR(x));
+	done(&result, done_userdata);
+	return 0;
+}
+
+static int exchange_on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct exchange *x = userdata;
+
+	(void)source;
+	(void)usec;
+	x->timed_out = true;
+	kill(x->pid, SIGKILL);
+	return 0;
+}
+
+/* --- messages ---------------------------------------------------------------------------- */
+
+static int exchange_on_message(struct exchange *x, const struct message *m, bool enrolling)
+{
+	switch (m->type) {
+	case MESSAGE_NET_FACTS:
+		x->result.has_facts = true;
+		memcpy(&x->result.facts, &m->body, sizeof(x->result.facts));
+		return 0;
+	case MESSAGE_NET_ENROLLED:
+		if (!enrolling || x->answered)
+			return -EPROTO;
+		x->result.end = EXCHANGE_ENROLLED;
+		memcpy(&x->result.enrolled, &m->body, sizeof(x->result.enrolled));
+		break;
+	case MESSAGE_NET_EXCHANGED:
+		if (enrolling || x->answered)
+			return -EPROTO;
+		x->result.end = EXCHANGE_ANSWERED;
+		memcpy(&x->result.exchanged, &m->body, sizeof(x->result.exchanged));
+		break;
+	case MESSAGE_NET_FAILED:
+		if (x->answered)
+			return -EPROTO;
+		x->result.end = EXCHANGE_FAILED;
+		memcpy(&x->result.failed, &m->body, sizeof(x->result.failed));
+		if (x->result.failed.stage >= NET_STAGE_MAX)
+			return -EPROTO;
+		break;
+	default:
+		return -EPROTO;
+	}
+	x->answered = true;
+	return 0;
+}
+
+static int exchange_on_channel(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct exchange *x = userdata;
+	struct message m;
+	int r = channel_receive(fd, ROLE_ENFORCER, ROLE_NET, &m);
+
+	(void)source;
+	(void)events;
+	if (r == -EAGAIN)
+		return 0;
+	if (r == 0) {
+		r = exchange_on_message(x, &m, x->response_fd < 0);
+		message_done(&m);
+	}
+	if (r < 0) {
+		x->channel_source = sd_event_source_unref(x->channel_source);
+		if (r == -EPROTO) {
+			x->broke_protocol = true;
+			x->answered = false;
+			kill(x->pid, SIGKILL);
+		}
+	}
+	return 0;
+}
+
+/* --- the start --------------------------------------------------------------------------- */
+
+/* In the child, between fork and exec: only what is safe there. */
+static void __attribute__((noreturn))
+exchange_exec(const struct exchange_options *options, int channel_fd, pid_t parent)
+{
+	const char *argv[] = {options->program, "--user", options->user,
+		options->verbose ? "--verbose" : NULL, NULL};
+	const char *env[] = {NULL};
+	sigset_t none;
+	int null_fd = open("/dev/null", O_RDWR);
+
+	for (int i = 1; i < NSIG; i++)
+		signal(i, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setsid();
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(126);
+	if (null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(null_fd, 1) < 0)
+		_exit(126);
+	if (channel_fd == CHANNEL_FD)
+		fcntl(channel_fd, F_SETFD, 0);
+	else if (dup2(channel_fd, CHANNEL_FD) < 0)
+		_exit(126);
+	if (syscall(SYS_close_range, CHANNEL_FD + 1, ~0U, 0) < 0)
+		for (int fd = CHANNEL_FD + 1; fd < 1024; fd++)
+			close(fd);
+	execve(options->program, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
+	_exit(127);
+}
+
+static int exchange_launch(
+	const struct exchange_start *start, uint32_t timeout_s, struct exchange **ret_exchange)
+{
+	_cleanup_(exchange_freep) struct exchange *x = NULL;
+	_cleanup_close_ int theirs = -1;
+	int pair[2], r;
+	pid_t parent = getpid();
+
+	x = calloc(1, sizeof(*x));
+	if (!x)
+		return -ENOMEM;
+	*x = (struct exchange){.start = *start, .channel_fd = -1, .response_fd = -1};
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	x->channel_fd = pair[0];
+	theirs = pair[1];
+	if (fcntl(x->channel_fd, F_SETFL, O_NONBLOCK) < 0)
+		return -errno;
+	x->pid = fork();
+	if (x->pid < 0)
+		return -errno;
+	if (x->pid == 0)
+		exchange_exec(start->options, theirs, parent);
+	r = sd_event_add_child(
+		start->event, &x->child_source, x->pid, WEXITED, exchange_on_child, x);
+	if (r >= 0)
+		r = sd_event_add_io(start->event, &x->channel_source, x->channel_fd, EPOLLIN,
+			exchange_on_channel, x);
+	if (r >= 0)
+		/* Messages first: the end of the process must not overtake its last words. */
+		r = sd_event_source_set_priority(x->channel_source, SD_EVENT_PRIORITY_IMPORTANT);
+	if (r >= 0)
+		r = sd_event_add_time(start->event, &x->deadline_source, CLOCK_BOOTTIME,
+			(uint64_t)(clock_boottime_us() +
+				   (timeout_s + EXCHANGE_GRACE_S) * USEC_PER_SEC),
+			USEC_PER_SEC / 2, exchange_on_deadline, x);
+	if (r < 0)
+		return r;
+	*start->slot = x;
+	*ret_exchange = TAKE_PTR(x);
+	return 0;
+}
+
+int exchange_enrol(const struct exchange_start *start, const struct msg_net_enrol *order)
+{
+	struct exchange *x;
+	int r = exchange_launch(start, order->timeout_s, &x);
+
+	if (r < 0)
+		return r;
+	r = channel_send(
+		x->channel_fd, ROLE_ENFORCER, MESSAGE_NET_ENROL, order, &start->identity_fd, 1);
+	if (r < 0)
+		exchange_free(x);
+	return r;
+}
+
+int exchange_checkin(const struct exchange_start *start, const struct msg_net_checkin *order,
+	const char *report, size_t n_report)
+{
+	_cleanup_close_ int report_fd = fs_memfd("mdm-report", report, n_report);
+	int fds[3] = {start->identity_fd, report_fd, -1};
+	struct exchange *x;
+	int r;
+
+	if (report_fd < 0)
+		return report_fd;
+	r = exchange_launch(start, order->timeout_s, &x);
+	if (r < 0)
+		return r;
+	x->response_fd = memfd_create("mdm-response", MFD_CLOEXEC);
+	r = x->response_fd < 0 ? -errno : 0;
+	fds[2] = x->response_fd;
+	if (r == 0)
+		r = channel_send(x->channel_fd, ROLE_ENFORCER, MESSAGE_NET_CHECKIN, order, fds, 3);
+	if (r < 0)
+		exchange_free(x);
+	return r;
+}

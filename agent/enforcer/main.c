@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c - mdm-agentd: arguments, then enforcer_run(). */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/enforcer/enforcer.h"
+#include "agent/util/log.h"
+
+enum option_id {
+	OPTION_STATE_DIR = 256,
+	OPTION_SOCKET,
+	OPTION_SYSROOT,
+	OPTION_NET_PROGRAM,
+	OPTION_NET_USER,
+	OPTION_ADMIN_GROUP,
+};
+
+static const struct option long_options[] = {
+	{"state-dir", required_argument, NULL, OPTION_STATE_DIR},
+	{"socket", required_argument, NULL, OPTION_SOCKET},
+	{"sysroot", required_argument, NULL, OPTION_SYSROOT},
+	{"net-program", required_argument, NULL, OPTION_NET_PROGRAM},
+	{"net-user", required_argument, NULL, OPTION_NET_USER},
+	{"admin-group", required_argument, NULL, OPTION_ADMIN_GROUP},
+	{"verbose", no_argument, NULL, 'v'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{0},
+};
+
+static void print_help(void)
+{
+	printf("Usage: mdm-agentd [OPTION]…\n"
+	       "Enforces the policy of the organisation that manages this phone. Started by the\n"
+	       "service manager; `agentctl` shows what it does.\n\n"
+	       "  --state-dir DIR     what must not be forgotten (%s)\n"
+	       "  --socket PATH       where agentctl finds it (%s/agent.sock)\n"
+	       "  --sysroot DIR       root file system to enforce on (/)\n"
+	       "  --net-program PATH  the network role (%s/mdm-agent-net)\n"
+	       "  --net-user NAME     user that the network role becomes (mdm-agent)\n"
+	       "  --admin-group NAME  group that may act through agentctl (mdm-admin)\n"
+	       "  -v, --verbose       more lines in the log\n"
+	       "  -h, --help          this text\n"
+	       "  -V, --version       the version\n",
+		MDM_STATE_DIR, MDM_RUN_DIR, MDM_LIBEXEC_DIR);
+}
+
+int main(int argc, char **argv)
+{
+	struct enforcer_options options = {
+		.state_dir = MDM_STATE_DIR,
+		.socket_path = MDM_RUN_DIR "/agent.sock",
+		.sysroot = "/",
+		.net_program = MDM_LIBEXEC_DIR "/mdm-agent-net",
+		.net_user = "mdm-agent",
+		.admin_group = "mdm-admin",
+	};
+	int c;
+
+	log_setup("mdm-agentd", LOG_LEVEL_INFO);
+	while ((c = getopt_long(argc, argv, "vhV", long_options, NULL)) >= 0) {
+		switch (c) {
+		case OPTION_STATE_DIR:
+			options.state_dir = optarg;
+			break;
+		case OPTION_SOCKET:
+			options.socket_path = optarg;
+			break;
+		case OPTION_SYSROOT:
+			options.sysroot = optarg;
+			break;
+		case OPTION_NET_PROGRAM:
+			options.net_program = optarg;
+			break;
+		case OPTION_NET_USER:
+			options.net_user = optarg;
+			break;
+		case OPTION_ADMIN_GROUP:
+			options.admin_group = optarg;
+			break;
+		case 'v':
+			options.verbose = true;
+			break;
+		case 'h':
+			print_help();
+			return 0;
+		case 'V':
+			printf("mdm-agentd %s\n", MDM_VERSION);
+			return 0;
+		default:
+			fprintf(stderr, "Try 'mdm-agentd --help'.\n");
+			return 2;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "mdm-agentd: unexpected argument '%s'\nTry 'mdm-agentd --help'.\n",
+			argv[optind]);
+		return 2;
+	}
+	log_setup("mdm-agentd", options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+	umask(077);
+	/* The directory of the socket is ours where the service manager has not made it. */
+	if (strcmp(options.socket_path, MDM_RUN_DIR "/agent.sock") == 0)
+		if (mkdir(MDM_RUN_DIR, 0755) == 0)
+			chmod(MDM_RUN_DIR, 0755);
+	return enforcer_run(&options);
+}

@@ -1,0 +1,627 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reconcile.c - the round observe -> apply -> observe; see reconcile.h. Enforcer. The only file
+ * that includes both policies/ and platform/; it holds no policy and no mechanism itself.
+ */
+#include "agent/enforcer/reconcile.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+
+#include "agent/util/clock.h"
+#include "agent/util/jsonw.h"
+
+#define DEBOUNCE_US (150 * 1000)	    /* a change by hand is several events */
+#define DEBOUNCE_BUSY_US (5 * USEC_PER_SEC) /* somebody keeps changing things back */
+#define FAR_FUTURE_S INT64_C(9000000000)    /* year 2255, within the kernel's range */
+#define BUSY_WINDOW_US (60 * USEC_PER_SEC)
+#define CONDITION_MAX_S 3600 /* look again at least hourly where time decides (daylight saving) */
+
+const char *reconcile_state_name(enum reconcile_state state)
+{
+	static const char *const names[RECONCILE_STATE_MAX] = {
+		[RECONCILE_IDLE] = "idle",
+		[RECONCILE_OBSERVING] = "observing",
+		[RECONCILE_APPLYING] = "applying",
+		[RECONCILE_CHECKING] = "checking",
+		[RECONCILE_REVERTING] = "reverting",
+	};
+
+	return state < RECONCILE_STATE_MAX ? names[state] : NULL;
+}
+
+static void reconcile_set_state(struct reconcile *r, enum reconcile_state state)
+{
+	r->current = state;
+}
+
+/* --- journal ----------------------------------------------------------------------------- */
+
+static void reconcile_journal(struct reconcile *r, enum journal_type type, struct buf *payload)
+{
+	uint64_t seq;
+
+	if (r->documents->journal && !payload->error)
+		(void)journal_append(r->documents->journal, type, payload->data, &seq);
+}
+
+static void reconcile_write_setting(
+	struct jsonw *w, const struct compliance_result *result, enum setting_id id)
+{
+	const struct setting_row *row = setting_row(id);
+
+	jsonw_string(w, "area", area_row(row->area)->name);
+	jsonw_string(w, "setting", row->name);
+	jsonw_string(w, "state", compliance_state_name(result->state));
+	jsonw_string(w, "reason", compliance_reason_name(result->reason));
+	value_write(&result->desired, w, "desired");
+	if (result->has_observed)
+		value_write(&result->observed, w, "observed");
+}
+
+static void reconcile_journal_setting(struct reconcile *r, enum journal_type type,
+	const struct compliance_result *result, enum setting_id id)
+{
+	_cleanup_buf_ struct buf payload = BUF_INIT;
+	struct jsonw w = JSONW_INIT(&payload);
+
+	jsonw_object(&w, NULL);
+	reconcile_write_setting(&w, result, id);
+	jsonw_object_end(&w);
+	reconcile_journal(r, type, &payload);
+}
+
+static void reconcile_journal_backend(struct reconcile *r, enum journal_type type,
+	const struct reconcile_backend *rb, const char *message)
+{
+	_cleanup_buf_ struct buf payload = BUF_INIT;
+	struct jsonw w = JSONW_INIT(&payload);
+
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, "backend", rb->backend->ops->name);
+	if (*message)
+		jsonw_string(&w, "message", message);
+	jsonw_object_end(&w);
+	reconcile_journal(r, type, &payload);
+}
+
+static void reconcile_journal_changes(struct reconcile *r, const struct compliance *before)
+{
+	_cleanup_buf_ struct buf payload = BUF_INIT;
+	struct jsonw w = JSONW_INIT(&payload);
+	bool any = !before || before->overall != r->compliance.overall;
+
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, "state", compliance_state_name(r->compliance.overall));
+	jsonw_array(&w, "settings");
+	for (size_t i = 0; i < SETTING_MAX; i++) {
+		const struct compliance_result *now = &r->compliance.results[i];
+		const struct compliance_result *was = before ? &before->results[i] : NULL;
+
+		if (!now->present || (was && was->present && was->state == now->state &&
+					     was->reason == now->reason))
+			continue;
+		any = true;
+		jsonw_object(&w, NULL);
+		reconcile_write_setting(&w, now, (enum setting_id)i);
+		jsonw_object_end(&w);
+	}
+	jsonw_array_end(&w);
+	jsonw_object_end(&w);
+	if (any)
+		reconcile_journal(r, JOURNAL_COMPLIANCE_CHANGED, &payload);
+}
+
+/* --- evaluation -------------------------------------------------------------------------- */
+
+void reconcile_facts(const struct reconcile *r, struct when_facts *ret_facts)
+{
+	const struct highwater *h = &r->documents->state->facts.highwater;
+	int64_t now_us = clock_boottime_us();
+	struct when_facts facts = {.realtime_s = clock_realtime_s()};
+	time_t now = (time_t)facts.realtime_s;
+	struct tm local = {0};
+
+	tzset();
+	localtime_r(&now, &local);
+	facts.utc_offset_s = (int32_t)local.tm_gmtoff;
+	facts.clock_known = highwater_judge(h, facts.realtime_s, 0) == CLOCK_PLAUSIBLE;
+	for (size_t i = 0; i < AREA_MAX; i++)
+		facts.noncompliant_s[i] =
+			escalation_seconds(&r->escalation, (enum area_id)i, now_us);
+	*ret_facts = facts;
+}
+
+void reconcile_export_timers(struct reconcile *r)
+{
+	escalation_export(
+		&r->escalation, clock_boottime_us(), r->documents->state->facts.noncompliant_s);
+}
+
+static int reconcile_compute(struct reconcile *r)
+{
+	struct policy *policies[LIMIT_ASSIGNMENT_GROUPS];
+	size_t n = documents_policies(r->documents, policies);
+	struct effective effective;
+	struct when_facts facts;
+	int error;
+
+	reconcile_facts(r, &facts);
+	error = effective_compute(policies, n, &facts, &effective);
+	if (error < 0)
+		return error;
+	if (!r->has_effective || !effective_equal(&r->effective, &effective))
+		r->policy_changed = true;
+	if (r->has_effective)
+		effective_done(&r->effective);
+	r->effective = effective;
+	r->has_effective = true;
+	return 0;
+}
+
+static bool reconcile_same_desire(
+	const struct compliance_result *a, const struct compliance_result *b)
+{
+	return a->present && b->present && value_equal(&a->desired, &b->desired);
+}
+
+static void reconcile_note_drift(struct reconcile *r, const struct compliance *before)
+{
+	for (size_t i = 0; i < SETTING_MAX; i++) {
+		const struct compliance_result *now = &r->compliance.results[i];
+		const struct compliance_result *was = &before->results[i];
+
+		if (r->drifted[i] && now->state == COMPLIANCE_COMPLIANT) {
+			r->drifted[i] = false;
+			reconcile_journal_setting(
+				r, JOURNAL_DRIFT_REPAIRED, now, (enum setting_id)i);
+		} else if (!r->drifted[i] && reconcile_same_desire(was, now) &&
+			   was->state == COMPLIANCE_COMPLIANT &&
+			   now->state == COMPLIANCE_NONCOMPLIANT) {
+			r->drifted[i] = true;
+			reconcile_journal_setting(
+				r, JOURNAL_DRIFT_DETECTED, now, (enum setting_id)i);
+		}
+	}
+}
+
+/* Compares what all present backends saw with the effective policy. */
+static int reconcile_evaluate(struct reconcile *r)
+{
+	struct compliance_input inputs[RECONCILE_BACKENDS_MAX];
+	struct compliance compliance, before = r->compliance;
+	bool had = r->has_compliance;
+	size_t n = 0;
+	int error = reconcile_compute(r);
+
+	if (error < 0)
+		return error;
+	for (size_t i = 0; i < r->n_backends; i++)
+		if (r->backends[i].fact.present)
+			inputs[n++] = (struct compliance_input){
+				.backend = r->backends[i].backend->ops->name,
+				.observations = r->backends[i].backend->observations,
+			};
+	error = compliance_evaluate(
+		&r->effective, inputs, n, had ? &before : NULL, clock_realtime_s(), &compliance);
+	if (error < 0)
+		return error;
+	r->compliance = compliance;
+	r->has_compliance = true;
+	if (had)
+		reconcile_note_drift(r, &before);
+	if (!had || !compliance_equal(&before, &compliance)) {
+		r->changed = true;
+		reconcile_journal_changes(r, had ? &before : NULL);
+	}
+	if (had)
+		compliance_done(&before);
+	escalation_update(&r->escalation, &r->compliance, clock_boottime_us());
+	return 0;
+}
+
+static bool reconcile_serves_desired(const struct reconcile *r, const struct backend *b)
+{
+	for (size_t i = 0; i < SETTING_MAX; i++)
+		if (b->ops->serves[i] && r->effective.settings[i].present)
+			return true;
+	return false;
+}
+
+static bool reconcile_serves_noncompliant(const struct reconcile *r, const struct backend *b)
+{
+	for (size_t i = 0; i < SETTING_MAX; i++)
+		if (b->ops->serves[i] && r->compliance.results[i].present &&
+			r->compliance.results[i].state == COMPLIANCE_NONCOMPLIANT)
+			return true;
+	return false;
+}
+
+/* --- the round --------------------------------------------------------------------------- */
+
+static void reconcile_step(struct reconcile *r);
+
+static bool reconcile_busy(const struct reconcile *r)
+{
+	for (size_t i = 0; i < r->n_backends; i++)
+		if (r->backends[i].busy)
+			return true;
+	return false;
+}
+
+static struct reconcile_backend *reconcile_find(struct reconcile *r, struct backend *b)
+{
+	for (size_t i = 0; i < r->n_backends; i++)
+		if (r->backends[i].backend == b)
+			return &r->backends[i];
+	return NULL;
+}
+
+static void reconcile_backend_done(
+	struct backend *b, int error, const char *message, void *userdata)
+{
+	struct reconcile *r = userdata;
+	struct reconcile_backend *rb = reconcile_find(r, b);
+
+	rb->busy = false;
+	if (error < 0) {
+		bool same = strcmp(rb->failure, message) == 0;
+
+		snprintf(rb->failure, sizeof(rb->failure), "%s", message);
+		if (!same && r->current != RECONCILE_OBSERVING && r->current != RECONCILE_CHECKING)
+			reconcile_journal_backend(r, JOURNAL_APPLY_FAILED, rb, message);
+	} else {
+		rb->failure[0] = 0;
+		if (r->current == RECONCILE_APPLYING && b->apply_changed) {
+			/* A changed file whose compiled value was still right is drift as well. */
+			reconcile_journal_backend(r,
+				rb->touched && !r->policy_changed ? JOURNAL_DRIFT_REPAIRED
+								  : JOURNAL_APPLIED,
+				rb, "");
+			r->changed = true;
+		}
+	}
+	if (!reconcile_busy(r))
+		reconcile_step(r);
+}
+
+/* Notes the start of one operation; a refusal to start counts as its failed end. */
+static void reconcile_started(struct reconcile_backend *rb, int started)
+{
+	if (started < 0) {
+		snprintf(rb->failure, sizeof(rb->failure), "%s could not start: %s",
+			rb->backend->ops->name, strerror(-started));
+		return;
+	}
+	rb->busy = true;
+}
+
+static void reconcile_observe(struct reconcile *r, enum reconcile_state state)
+{
+	reconcile_set_state(r, state);
+	for (size_t i = 0; i < r->n_backends; i++) {
+		struct reconcile_backend *rb = &r->backends[i];
+
+		rb->backend->ops->probe(rb->backend, &rb->fact);
+		if (!rb->fact.present || (state == RECONCILE_CHECKING && !rb->needs_apply))
+			continue;
+		reconcile_started(
+			rb, rb->backend->ops->observe(rb->backend, reconcile_backend_done, r));
+	}
+	if (!reconcile_busy(r))
+		reconcile_step(r);
+}
+
+static bool reconcile_choose(struct reconcile *r)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < r->n_backends; i++) {
+		struct reconcile_backend *rb = &r->backends[i];
+		struct backend *b = rb->backend;
+
+		rb->needs_apply =
+			rb->fact.present && b->ops->apply &&
+			(r->policy_changed || rb->touched || reconcile_serves_noncompliant(r, b));
+		any |= rb->needs_apply;
+	}
+	return any;
+}
+
+static void reconcile_apply(struct reconcile *r)
+{
+	reconcile_set_state(r, RECONCILE_APPLYING);
+	for (size_t i = 0; i < r->n_backends; i++) {
+		struct reconcile_backend *rb = &r->backends[i];
+		struct backend *b = rb->backend;
+
+		if (!rb->needs_apply)
+			continue;
+		b->apply_changed = false;
+		reconcile_started(
+			rb, reconcile_serves_desired(r, b)
+				    ? b->ops->apply(b, &r->effective, reconcile_backend_done, r)
+				    : b->ops->revert(b, reconcile_backend_done, r));
+	}
+	if (!reconcile_busy(r))
+		reconcile_step(r);
+}
+
+static int reconcile_set_timer(
+	struct reconcile *r, sd_event_source **source, int64_t delay_us, sd_event_time_handler_t fn)
+{
+	sd_event_source_unref(*source);
+	*source = NULL;
+	return sd_event_add_time(r->event, source, CLOCK_BOOTTIME,
+		(uint64_t)(clock_boottime_us() + delay_us), 50 * 1000, fn, r);
+}
+
+static int reconcile_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	reconcile_request(userdata, false);
+	return 0;
+}
+
+static void reconcile_finish(struct reconcile *r)
+{
+	bool changed = r->changed;
+	int64_t next_s = r->effective.next_change_s;
+
+	reconcile_set_state(r, RECONCILE_IDLE);
+	r->policy_changed = false;
+	for (size_t i = 0; i < r->n_backends; i++)
+		if (r->backends[i].needs_apply)
+			r->backends[i].touched = r->backends[i].needs_apply = false;
+	if (r->has_effective && next_s != INT64_MAX) {
+		next_s = next_s < 1 ? 1 : next_s;
+		next_s = next_s > CONDITION_MAX_S ? CONDITION_MAX_S : next_s;
+		(void)reconcile_set_timer(r, &r->timer, next_s * USEC_PER_SEC, reconcile_on_timer);
+	} else {
+		r->timer = sd_event_source_unref(r->timer);
+	}
+	if (r->revert_wanted) {
+		reconcile_revert(r);
+		return;
+	}
+	if (r->again) {
+		r->again = false;
+		reconcile_request(r, false);
+		return;
+	}
+	r->changed = false;
+	if (r->done)
+		r->done(r, changed, r->userdata);
+}
+
+static void reconcile_failed(struct reconcile *r, int error)
+{
+	/* Out of memory: what is in force stays in force; look again in a minute. */
+	(void)error;
+	reconcile_set_state(r, RECONCILE_IDLE);
+	r->again = false;
+	if (r->revert_wanted) {
+		reconcile_revert(r);
+		return;
+	}
+	(void)reconcile_set_timer(r, &r->timer, 60 * USEC_PER_SEC, reconcile_on_timer);
+	if (r->done)
+		r->done(r, false, r->userdata);
+}
+
+static void reconcile_reverted(struct reconcile *r)
+{
+	bool failed = false;
+
+	for (size_t i = 0; i < r->n_backends; i++)
+		failed |= r->backends[i].failure[0] != 0;
+	if (r->has_effective)
+		effective_done(&r->effective);
+	if (r->has_compliance)
+		compliance_done(&r->compliance);
+	r->has_effective = r->has_compliance = false;
+	memset(r->drifted, 0, sizeof(r->drifted));
+	escalation_init(&r->escalation, (const int64_t[AREA_MAX]){[0 ... AREA_MAX - 1] = -1});
+	r->again = false;
+	r->timer = sd_event_source_unref(r->timer);
+	reconcile_set_state(r, RECONCILE_IDLE);
+	if (r->reverted)
+		r->reverted(r, failed, r->userdata);
+}
+
+/* All operations of a state have ended. */
+static void reconcile_step(struct reconcile *r)
+{
+	int error = 0;
+
+	switch (r->current) {
+	case RECONCILE_OBSERVING:
+		error = reconcile_evaluate(r);
+		if (error == 0 && reconcile_choose(r))
+			reconcile_apply(r);
+		else if (error == 0)
+			reconcile_finish(r);
+		break;
+	case RECONCILE_APPLYING:
+		reconcile_observe(r, RECONCILE_CHECKING);
+		break;
+	case RECONCILE_CHECKING:
+		error = reconcile_evaluate(r);
+		if (error == 0)
+			reconcile_finish(r);
+		break;
+	case RECONCILE_REVERTING:
+		reconcile_reverted(r);
+		break;
+	case RECONCILE_IDLE:
+	case RECONCILE_STATE_MAX:
+		break;
+	}
+	if (error < 0)
+		reconcile_failed(r, error);
+}
+
+static int reconcile_on_defer(sd_event_source *source, void *userdata)
+{
+	struct reconcile *r = userdata;
+
+	(void)source;
+	r->defer = sd_event_source_unref(r->defer);
+	if (r->current == RECONCILE_IDLE)
+		reconcile_observe(r, RECONCILE_OBSERVING);
+	return 0;
+}
+
+void reconcile_request(struct reconcile *r, bool policy_changed)
+{
+	r->policy_changed |= policy_changed;
+	if (r->current != RECONCILE_IDLE) {
+		r->again = true;
+		return;
+	}
+	if (!r->defer)
+		(void)sd_event_add_defer(r->event, &r->defer, reconcile_on_defer, r);
+}
+
+void reconcile_revert(struct reconcile *r)
+{
+	if (r->current != RECONCILE_IDLE) {
+		r->revert_wanted = true;
+		return;
+	}
+	r->revert_wanted = false;
+	reconcile_set_state(r, RECONCILE_REVERTING);
+	r->defer = sd_event_source_unref(r->defer);
+	r->debounce = sd_event_source_unref(r->debounce);
+	for (size_t i = 0; i < r->n_backends; i++) {
+		struct reconcile_backend *rb = &r->backends[i];
+
+		if (!rb->backend->ops->revert)
+			continue;
+		rb->failure[0] = 0;
+		reconcile_started(
+			rb, rb->backend->ops->revert(rb->backend, reconcile_backend_done, r));
+	}
+	if (!reconcile_busy(r))
+		reconcile_step(r);
+}
+
+/* --- events from outside ----------------------------------------------------------------- */
+
+/* Somebody who keeps changing things back must not make the agent spin. */
+static int64_t reconcile_debounce_us(struct reconcile *r)
+{
+	int64_t now = clock_boottime_us();
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->n_recent; i++)
+		if (now - r->recent_us[i] < BUSY_WINDOW_US)
+			r->recent_us[kept++] = r->recent_us[i];
+	r->n_recent = kept;
+	if (kept == ARRAY_SIZE(r->recent_us))
+		return DEBOUNCE_BUSY_US;
+	r->recent_us[r->n_recent++] = now;
+	return DEBOUNCE_US;
+}
+
+static int reconcile_on_debounce(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct reconcile *r = userdata;
+
+	(void)source;
+	(void)usec;
+	r->debounce = sd_event_source_unref(r->debounce);
+	reconcile_request(r, false);
+	return 0;
+}
+
+static void reconcile_on_change(struct backend *b, void *userdata)
+{
+	struct reconcile *r = userdata;
+
+	reconcile_find(r, b)->touched = true;
+	if (!r->debounce)
+		(void)reconcile_set_timer(
+			r, &r->debounce, reconcile_debounce_us(r), reconcile_on_debounce);
+}
+
+/* The wall clock was set: conditions on the time of day may read differently now. */
+static int reconcile_on_clock(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct itimerspec far = {.it_value.tv_sec = FAR_FUTURE_S};
+	uint64_t ticks;
+
+	(void)source;
+	(void)events;
+	if (read(fd, &ticks, sizeof(ticks)) < 0 && errno != ECANCELED)
+		return 0;
+	(void)timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far, NULL);
+	reconcile_request(userdata, false);
+	return 0;
+}
+
+static int reconcile_watch_clock(struct reconcile *r)
+{
+	struct itimerspec far = {.it_value.tv_sec = FAR_FUTURE_S};
+
+	r->clock_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (r->clock_fd < 0)
+		return -errno;
+	/* Fires never, but is cancelled (readable) when somebody sets the clock. */
+	if (timerfd_settime(r->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far, NULL) <
+		0)
+		return -errno;
+	return sd_event_add_io(
+		r->event, &r->clock_source, r->clock_fd, EPOLLIN, reconcile_on_clock, r);
+}
+
+int reconcile_init(struct reconcile *r, sd_event *event, struct platform *platform,
+	struct documents *documents, const backend_new_fn *constructors, size_t n_constructors)
+{
+	int error;
+
+	*r = (struct reconcile){
+		.event = event,
+		.platform = platform,
+		.documents = documents,
+		.clock_fd = -1,
+	};
+	escalation_init(&r->escalation, documents->state->facts.noncompliant_s);
+	if (n_constructors > RECONCILE_BACKENDS_MAX)
+		return -E2BIG;
+	for (size_t i = 0; i < n_constructors; i++) {
+		struct reconcile_backend *rb = &r->backends[r->n_backends];
+
+		error = constructors[i](platform, &rb->backend);
+		if (error < 0)
+			return error;
+		r->n_backends++;
+		rb->backend->ops->probe(rb->backend, &rb->fact);
+		if (!rb->backend->ops->watch)
+			continue;
+		error = rb->backend->ops->watch(rb->backend, reconcile_on_change, r);
+		if (error < 0)
+			snprintf(rb->failure, sizeof(rb->failure),
+				"changes to %s cannot be watched: %s", rb->backend->ops->name,
+				strerror(-error));
+	}
+	return reconcile_watch_clock(r);
+}
+
+void reconcile_done(struct reconcile *r)
+{
+	for (size_t i = 0; i < r->n_backends; i++)
+		backend_free(r->backends[i].backend);
+	if (r->has_effective)
+		effective_done(&r->effective);
+	if (r->has_compliance)
+		compliance_done(&r->compliance);
+	sd_event_source_unref(r->debounce);
+	sd_event_source_unref(r->timer);
+	sd_event_source_unref(r->defer);
+	sd_event_source_unref(r->clock_source);
+	closep(&r->clock_fd);
+}

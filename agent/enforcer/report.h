@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * report.h - what the phone tells the server: sections with digests, events from the journal.
+ * A section's body goes out only while the server has not acknowledged its digest.
+ */
+#ifndef MDM_ENFORCER_REPORT_H
+#define MDM_ENFORCER_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/util/buf.h"
+
+struct enforcer;
+
+enum report_section {
+	REPORT_COMPLIANCE,
+	REPORT_INVENTORY,
+	REPORT_AGENT,
+	REPORT_SECTION_MAX,
+};
+const char *report_section_name(enum report_section section);
+
+#define REPORT_DIGEST_LENGTH 16
+
+struct report {
+	char acked[REPORT_SECTION_MAX][REPORT_DIGEST_LENGTH + 1]; /* what the server has */
+	char sent[REPORT_SECTION_MAX][REPORT_DIGEST_LENGTH + 1];  /* in the exchange under way */
+	uint64_t sent_seq;					  /* highest event in it */
+	bool more_events;					  /* did not all fit */
+	int64_t last_s; /* wall clock of the last one sent; kept as state file "report" */
+};
+
+/* Writes the report of now. 0; -EFBIG; -ENOMEM. */
+int report_write(struct enforcer *e, struct buf *out);
+/* The server answered 2xx: what was sent is acknowledged; resend: names it wants again. */
+void report_acknowledge(struct report *report, const char *resend);
+
+/* Why each thing is collected, for `agentctl privacy`. */
+struct report_item {
+	const char *what, *why;
+};
+extern const struct report_item report_items[];
+extern const size_t report_n_items;
+
+#endif
