@@ -81,6 +81,7 @@
 #define LIMIT_BLOCK_DEPTH 16   /* layers below one file system */
 #define LIMIT_BLOCK_NODES 256  /* block devices visited for one file system */
 #define LIMIT_DCONF_SOURCES 16 /* databases in one dconf profile */
+#define LIMIT_OVERRIDE_DIRECTORIES 16 /* directories made for one overridden file */
 
 /* mdm-server. */
 #define LIMIT_SERVER_TICKETS_BYTES (64 * 1024) /* one admin request that is not a document */
