@@ -22,7 +22,7 @@ struct assignment {
 };
 
 /* From the parsed payload of a verified document. 0; -EBADMSG with error. */
-int assignment_parse(struct json_object *payload, struct assignment *ret_assignment,
-	struct json_error *error);
+int assignment_parse(
+	struct json_object *payload, struct assignment *ret_assignment, struct json_error *error);
 
 #endif

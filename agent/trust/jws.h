@@ -16,9 +16,9 @@
 #include "agent/util/mem.h"
 
 struct jws_line {
-	const char *header;    /* base64url text, borrowed from the document */
+	const char *header; /* base64url text, borrowed from the document */
 	size_t n_header;
-	const char *signing;   /* signing input: header "." payload */
+	const char *signing; /* signing input: header "." payload */
 	size_t n_signing;
 	uint8_t signature[LIMIT_SIGNATURE_BYTES];
 };
@@ -38,7 +38,8 @@ enum jws_error {
 	JWS_E_MAX,
 };
 
-/* Splits n_bytes of text, which must outlive ret_jws. 0, JWS_E_*, or -ENOMEM. jws_done() after success. */
+/* Splits n_bytes of text, which must outlive ret_jws. 0, JWS_E_*, or -ENOMEM. jws_done() after
+ * success. */
 int jws_split(const char *text, size_t n_bytes, struct jws *ret_jws);
 void jws_done(struct jws *jws);
 
@@ -48,7 +49,8 @@ int jws_header(const struct jws_line *line, char *ret_text, size_t *ret_n_bytes)
 /*
  * Splits the body of a check-in answer into documents: separated by one empty line each.
  * Calls nothing, copies nothing: the n-th document is body[offset[n]..+length[n]].
- * 0, JWS_E_SIZE (bytes or number of documents), JWS_E_FORM (a character outside printable ASCII and LF).
+ * 0, JWS_E_SIZE (bytes or number of documents), JWS_E_FORM (a character outside printable ASCII and
+ * LF).
  */
 struct jws_span {
 	size_t offset, length;

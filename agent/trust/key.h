@@ -30,9 +30,10 @@ struct key {
 	EVP_PKEY *pkey;	      /* owned */
 };
 
-/* From a JWK: exactly kty, crv, x (and y). 0; -EBADMSG with error; -ENOMEM. key_done() after success. */
-int key_from_jwk(struct json_object *jwk, const char *path, struct key *ret_key,
-	struct json_error *error);
+/* From a JWK: exactly kty, crv, x (and y). 0; -EBADMSG with error; -ENOMEM. key_done() after
+ * success. */
+int key_from_jwk(
+	struct json_object *jwk, const char *path, struct key *ret_key, struct json_error *error);
 /* From a private or public EVP_PKEY (Ed25519 or P-256); the pkey's reference count is raised. */
 int key_from_pkey(EVP_PKEY *pkey, struct key *ret_key);
 void key_done(struct key *key);
@@ -41,7 +42,8 @@ void key_done(struct key *key);
 struct jsonw;
 void key_write_jwk(const struct key *key, struct jsonw *w, const char *name);
 
-/* 1 if the signature (raw; R || S for ES256, as in RFC 7518, 3.4) is valid, 0 if not, -errno on trouble. */
+/* 1 if the signature (raw; R || S for ES256, as in RFC 7518, 3.4) is valid, 0 if not, -errno on
+ * trouble. */
 int key_verify(const struct key *key, const void *data, size_t n_bytes,
 	const uint8_t signature[LIMIT_SIGNATURE_BYTES]);
 

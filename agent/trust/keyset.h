@@ -26,10 +26,10 @@ struct keyset_key {
 };
 
 struct keyset {
-	char org[33];			   /* organisation id: 32 hexadecimal digits */
+	char org[33];			     /* organisation id: 32 hexadecimal digits */
 	char org_name[LIMIT_TEXT_BYTES + 1]; /* for people */
-	int64_t version;		   /* 1.. */
-	int64_t issued_s, expires_s;	   /* Unix time */
+	int64_t version;		     /* 1.. */
+	int64_t issued_s, expires_s;	     /* Unix time */
 	uint32_t threshold[TRUST_ROLE_MAX];
 	struct keyset_key keys[LIMIT_KEYSET_KEYS];
 	size_t n_keys;
@@ -40,8 +40,12 @@ struct keyset {
  * its role's keys cannot reach, unknown roles. 0; -EBADMSG with error; -ENOMEM.
  * keyset_free() by the caller. The caller has verified the bytes before.
  */
-int keyset_parse(const char *payload, size_t n_bytes, struct keyset **ret_keyset,
-	struct json_error *error);
+int keyset_parse(
+	const char *payload, size_t n_bytes, struct keyset **ret_keyset, struct json_error *error);
+/* The two halves of it: members and their types; what they mean together. */
+int keyset_from_json(
+	struct json_object *payload, struct keyset **ret_keyset, struct json_error *error);
+int keyset_check(const struct keyset *keyset, struct json_error *error);
 void keyset_free(struct keyset *keyset);
 DEFINE_CLEANUP(struct keyset *, keyset_free)
 

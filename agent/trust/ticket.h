@@ -17,12 +17,12 @@
 #include "agent/util/limits.h"
 
 struct ticket {
-	char server[LIMIT_URL_BYTES + 1];  /* https://host[:port], no path, no trailing slash */
-	char est[LIMIT_URL_BYTES + 1];	   /* EST base URL; "" = server + "/.well-known/est" */
-	char id[33];			   /* 32 hexadecimal digits; HTTP Basic user for EST */
-	char secret[44];		   /* 16..43 base64url characters; HTTP Basic password */
+	char server[LIMIT_URL_BYTES + 1]; /* https://host[:port], no path, no trailing slash */
+	char est[LIMIT_URL_BYTES + 1];	  /* EST base URL; "" = server + "/.well-known/est" */
+	char id[33];			  /* 32 hexadecimal digits; HTTP Basic user for EST */
+	char secret[44];		  /* 16..43 base64url characters; HTTP Basic password */
 	uint8_t ca_pins[LIMIT_TICKET_PINS][SHA256_BYTES]; /* SPKI SHA-256 (RFC 7469, 2.4) */
-	size_t n_ca_pins;		   /* 1..2 */
+	size_t n_ca_pins;				  /* 1..2 */
 	uint8_t keyset_sha256[SHA256_BYTES];
 	int64_t expires_s;
 };
