@@ -44,6 +44,9 @@ variant_ldflags_coverage := --coverage
 variant_cflags_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -U_FORTIFY_SOURCE
 variant_ldflags_fuzz := -fsanitize=address,undefined
 
+# musl's compiler wrapper on a glibc system: the libraries' headers behind its own. Compile only.
+variant_cflags_musl := -idirafter /usr/include -idirafter /usr/include/$(shell uname -m)-linux-gnu
+
 pc_cflags = $(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null)
 pc_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
@@ -149,5 +152,121 @@ $(foreach t,$(patsubst %.c,%,$(UNIT_SOURCES)),$(eval $(call unit_rules,$(t))))
 
 .PHONY: unit
 unit: $(UNIT_TESTS)
+
+# --- fuzz targets: tests/fuzz/fuzz_*.c, whose first lines name the layer they link.
+FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(FUZZ_SOURCES))
+layer_in = $(shell sed -n 's/.*\(fuzz\|tool\)-layer: *\([a-z]*\).*/\2/p;2q' $(1))
+# Under the fuzz variant the engine brings main(); otherwise the corpus is replayed.
+FUZZ_MAIN = $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer,$(O)/tests/lib/replay.o)
+define fuzz_rules
+$(O)/tests/fuzz/$(1): $(O)/tests/fuzz/$(1).o $(if $(filter fuzz,$(VARIANT)),,$(O)/tests/lib/replay.o) $(call libs_of,$(2))
+	$$(call say,LINK,$$@)
+	$$(Q)$$(CC) $$(LINK_FLAGS) -o $$@ $$< $$(FUZZ_MAIN) $(call libs_of,$(2)) $$(call pc_libs,$(pc_$(2)))
+endef
+$(foreach f,$(FUZZ_NAMES),$(eval $(call fuzz_rules,$(f),$(call layer_in,tests/fuzz/$(f).c))))
+FUZZERS := $(FUZZ_NAMES:%=$(O)/tests/fuzz/%)
+
+# --- small programs that tests and benchmarks use, likewise.
+TOOL_SOURCES := $(wildcard tests/lib/*_tool.c tests/interop/*_tool.c bench/*_tool.c bench/*_bench.c)
+TOOLS := $(patsubst %.c,$(O)/%,$(TOOL_SOURCES))
+define tool_rules
+$(O)/$(1): $(O)/$(1).o $(call libs_of,$(2))
+	$$(call say,LINK,$$@)
+	$$(Q)$$(CC) $$(LINK_FLAGS) -o $$@ $$< $(call libs_of,$(2)) $$(call pc_libs,$(pc_$(2)) $(pc_tool_$(notdir $(1))))
+endef
+$(foreach t,$(patsubst %.c,%,$(TOOL_SOURCES)),$(eval $(call tool_rules,$(t),$(call layer_in,$(t).c))))
+
+.PHONY: tools fuzzers objects
+tools: $(TOOLS)
+fuzzers: $(FUZZERS)
+# Compiles everything of the programs and links nothing (musl).
+objects: $(foreach l,$(LAYERS),$(patsubst %.c,$(O)/%.o,$(call src,$(l)))) \
+	$(foreach p,$(PROGRAMS),$(O)/$(dir_$(layer_$(p)))/main.o)
+
+# --- checks
+.PHONY: check check-unit check-san check-valgrind coverage fuzz lint layers bench demo reference
+check: all unit tools fuzzers
+	$(Q)scripts/check.sh $(O) unit corpus interop system
+
+check-unit: unit fuzzers
+	$(Q)scripts/check.sh $(O) unit corpus
+
+check-san:
+	$(Q)$(MAKE) VARIANT=san all unit tools fuzzers
+	$(Q)scripts/check.sh $(BUILD)/san unit corpus interop system
+
+check-valgrind: all unit
+	$(Q)scripts/check.sh $(O) valgrind
+
+coverage:
+	$(Q)$(MAKE) VARIANT=coverage all unit tools fuzzers
+	$(Q)scripts/check.sh $(BUILD)/coverage unit corpus interop system
+	$(Q)scripts/coverage.sh $(BUILD)/coverage
+
+FUZZ_SECONDS ?= 60
+fuzz:
+	$(Q)$(MAKE) VARIANT=fuzz CC=clang fuzzers
+	$(Q)scripts/fuzz.sh $(BUILD)/fuzz $(FUZZ_SECONDS)
+
+lint:
+	$(Q)scripts/lint.sh
+
+layers: all
+	$(Q)scripts/layers.sh $(O)
+
+bench: all tools
+	$(Q)scripts/bench.sh $(O)
+
+demo:
+	$(Q)scripts/deps.sh demo
+	$(Q)$(MAKE) all
+	$(Q)scripts/demo.sh $(O)
+
+# docs/policy-reference.md from the settings table.
+reference: $(O)/tests/lib/reference_tool
+	$(Q)$(O)/tests/lib/reference_tool markdown > docs/policy-reference.md
+
+.PHONY: deps install uninstall clean help
+deps:
+	$(Q)scripts/deps.sh all
+
+install: all
+	install -D -m 0755 $(O)/mdm-agentd $(DESTDIR)$(PREFIX)/sbin/mdm-agentd
+	install -D -m 0755 $(O)/mdm-agent-net $(DESTDIR)$(LIBEXECDIR)/mdm-agent-net
+	install -D -m 0755 $(O)/agentctl $(DESTDIR)$(PREFIX)/bin/agentctl
+	install -D -m 0755 $(O)/mdm-server $(DESTDIR)$(PREFIX)/sbin/mdm-server
+	install -D -m 0755 $(O)/mdmctl $(DESTDIR)$(PREFIX)/bin/mdmctl
+	install -d -m 0700 $(DESTDIR)$(STATEDIR)
+
+# The state directory stays: it holds what an enrolled phone must not forget.
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/sbin/mdm-agentd $(DESTDIR)$(LIBEXECDIR)/mdm-agent-net \
+		$(DESTDIR)$(PREFIX)/bin/agentctl $(DESTDIR)$(PREFIX)/sbin/mdm-server \
+		$(DESTDIR)$(PREFIX)/bin/mdmctl
+	-rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null || true
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@printf '%s\n' \
+		'make deps            install what is missing to build, test and run (apt or apk)' \
+		'make [all]           build the five programs below build/release' \
+		'make demo            a server, an agent and a policy in five acts; last line "demo: ok"' \
+		'make check           all tests; last line "N passed, N failed"' \
+		'make check-san       the same under AddressSanitizer and UBSan' \
+		'make check-valgrind  unit tests under valgrind' \
+		'make coverage        the same with a line coverage report' \
+		'make fuzz            every fuzzer for FUZZ_SECONDS (60)' \
+		'make lint            format, lengths, forbidden functions, shell scripts' \
+		'make layers          who includes and links whom' \
+		'make bench           measurements: "bench NAME VALUE UNIT"' \
+		'make reference       docs/policy-reference.md from the settings table' \
+		'make install         PREFIX=/usr DESTDIR= SYSCONFDIR= STATEDIR= LIBEXECDIR=' \
+		'make uninstall, make clean' \
+		'' \
+		'V=1 shows commands; VARIANT=release|san|coverage|fuzz|musl; BUILD=directory;' \
+		'CC, CFLAGS, LDFLAGS, EXTRA_CFLAGS=-Werror, SYSTEMD_PC=libsystemd|libelogind'
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -1,0 +1,85 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Runs suites and adds up their last lines: check.sh OBJECT-TREE SUITE…
+# A suite is a program whose last line is "N passed, N failed[, N skipped]".
+set -u
+tree=$1
+shift
+cd "$(dirname "$0")/.." || exit 1
+MDM_SOURCE_DIR=$PWD
+MDM_BUILD_DIR=$tree
+export MDM_SOURCE_DIR MDM_BUILD_DIR
+PATH=/usr/bin:/usr/sbin:/bin:/sbin:$PATH
+passed=0 failed=0 skipped=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# run NAME SECONDS COMMAND…
+run() {
+	name=$1 seconds=$2
+	shift 2
+	timeout -k 10 "$seconds" ${RUNNER:-} "$@" >"$log" 2>&1 </dev/null
+	status=$?
+	line=$(tail -n 1 "$log")
+	counts=$(printf '%s\n' "$line" |
+		sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed\(, \([0-9]*\) skipped\)\{0,1\}$/\1 \2 \4/p')
+	if [ -z "$counts" ]; then
+		cat "$log"
+		echo "FAILED $name: ended with status $status and without counting its tests"
+		failed=$((failed + 1))
+		return
+	fi
+	# shellcheck disable=SC2086 # three numbers on purpose
+	set -- $counts
+	if [ "$status" -ne 0 ] || [ "$2" -ne 0 ]; then
+		cat "$log"
+		[ "$2" -ne 0 ] || set -- "$1" 1 "${3:-0}"
+	elif [ "${V:-0}" = 1 ]; then
+		cat "$log"
+	else
+		grep '^ *skipped: ' "$log" | sort -u
+	fi
+	printf '%-44s %s\n' "$name" "$line"
+	passed=$((passed + $1))
+	failed=$((failed + $2))
+	skipped=$((skipped + ${3:-0}))
+}
+
+for suite in "$@"; do
+	case $suite in
+	unit)
+		for test in tests/unit/*/test_*.c; do
+			run "${test%.c}" 300 "$tree/${test%.c}"
+		done
+		;;
+	corpus)
+		for test in tests/fuzz/fuzz_*.c; do
+			name=${test##*/fuzz_}
+			run "${test%.c}" 300 "$tree/${test%.c}" "tests/corpus/${name%.c}"
+		done
+		;;
+	interop)
+		for test in tests/interop/*.py; do
+			run "$test" 300 /usr/bin/python3 "$test" "$tree"
+		done
+		;;
+	system)
+		for test in tests/system/*.py; do
+			run "$test" 600 /usr/bin/python3 "$test" "$tree"
+		done
+		;;
+	valgrind)
+		for test in tests/unit/*/test_*.c; do
+			RUNNER="valgrind -q --error-exitcode=9 --leak-check=full --child-silent-after-fork=yes" \
+				run "${test%.c}" 900 "$tree/${test%.c}"
+		done
+		;;
+	*)
+		echo "check.sh: there is no suite '$suite'" >&2
+		exit 2
+		;;
+	esac
+done
+[ "$skipped" -eq 0 ] || echo "$skipped tests were skipped, for the reasons above"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -1,0 +1,92 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Who may include whom, and which libraries a program may load: layers.sh OBJECT-TREE
+# The table is the one of docs/architecture.md.
+set -u
+tree=$1
+cd "$(dirname "$0")/.." || exit 1
+errors=$(mktemp)
+trap 'rm -f "$errors"' EXIT
+
+# Own headers: FOLDER may include from the folders that follow it.
+cat <<'TABLE' | while read -r folder may; do
+agent/util
+agent/json agent/util
+agent/ipc agent/util
+agent/trust agent/json agent/util
+agent/sandbox agent/util
+policies agent/json agent/util
+platform policies agent/util
+agent/enforcer platform policies agent/trust agent/json agent/sandbox agent/ipc agent/util
+agent/net agent/sandbox agent/ipc agent/util
+agent/guard agent/sandbox agent/ipc agent/util
+agent/ctl policies agent/trust agent/json agent/ipc agent/util
+server agent/util
+server/ctl policies agent/trust agent/json agent/util
+TABLE
+	for file in "$folder"/*.[ch]; do
+		[ -e "$file" ] || continue
+		sed -n 's/^#include "\(.*\)\/[^/]*"$/\1/p' "$file" | sort -u | while read -r from; do
+			case " $folder $may " in
+			*" $from "*) ;;
+			*) echo "$file includes from $from" ;;
+			esac
+		done
+	done
+done >"$errors"
+
+# Headers of the system: PATTERN only in the folders or files that follow it.
+cat <<'TABLE' | while read -r pattern only; do
+curl/ agent/net server/ctl
+json-c/ agent/json agent/trust policies agent/enforcer agent/ctl server/ctl
+systemd/sd-bus platform
+systemd/sd-event agent/util/child platform agent/enforcer
+systemd/sd-daemon agent/enforcer
+libudev platform
+seccomp agent/sandbox
+event2/ server/
+sqlite3 server/
+qrencode server/ctl
+openssl/ssl agent/net server
+TABLE
+	grep -rln "^#include <$pattern" agent policies platform server 2>/dev/null |
+		while read -r file; do
+			ok=
+			for where in $only; do
+				case $file in "$where"*) ok=1 ;; esac
+			done
+			[ -n "$ok" ] || echo "$file includes <$pattern…>"
+		done
+done >>"$errors"
+
+# Pure code makes no system calls.
+grep -nE '^#include <(fcntl|unistd|sys/|dirent|spawn|signal|pthread|netdb|arpa/)' policies/*.[ch] \
+	>>"$errors"
+# One file knows both decisions and effects.
+grep -ln '^#include "platform/' agent/*/*.[ch] | grep -v '^agent/enforcer/reconcile\.h$' |
+	sed 's/$/ includes from platform; only agent\/enforcer\/reconcile.h may/' >>"$errors"
+
+# Libraries: a program may not load those that follow it.
+cat <<'TABLE' | while read -r program never; do
+mdm-agentd libcurl libssl libsqlite3 libevent
+mdm-agent-net libjson-c libsystemd libelogind libsqlite3 libevent
+agentctl libcurl libssl libsystemd libelogind libsqlite3 libevent
+mdm-server libcurl libjson-c libsystemd libelogind
+mdmctl libsystemd libelogind libsqlite3 libevent
+TABLE
+	needed=$(readelf -d "$tree/$program" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
+	for library in $never; do
+		case $needed in
+		*"$library"*) echo "$program links $library" ;;
+		esac
+	done
+done >>"$errors"
+
+cat "$errors"
+n=$(wc -l <"$errors")
+if [ "$n" -eq 0 ]; then
+	echo "1 passed, 0 failed"
+else
+	echo "0 passed, $n failed"
+	exit 1
+fi

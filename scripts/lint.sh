@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Format, lengths, forbidden functions, left-over marks, shell scripts.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+errors=$(mktemp)
+trap 'rm -f "$errors"' EXIT
+sources=$(find agent policies platform server tests bench -name '*.[ch]')
+formatter=$(command -v clang-format-14 || command -v clang-format)
+
+if [ -n "$formatter" ]; then
+	# shellcheck disable=SC2086 # a list of files on purpose
+	"$formatter" --dry-run $sources 2>&1 | sed -n 's/^\([^ :]*:[0-9]*\):.*warning.*/\1: format/p' |
+		sort -u >>"$errors"
+else
+	echo "lint: clang-format is missing; run make deps" >>"$errors"
+fi
+for file in $sources; do
+	lines=$(wc -l <"$file")
+	[ "$lines" -le 600 ] || echo "$file: $lines lines, 600 are allowed"
+	head -n 1 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0\|-layer:' ||
+		echo "$file: the first line names no licence"
+done >>"$errors"
+# A function ends at the first "}" in the first column after "{" in the first column.
+# shellcheck disable=SC2086
+awk 'FNR == 1 { start = 0 } /^{/ { start = FNR }
+	/^}/ { if (start && FNR - start > 100) print FILENAME ":" start ": a function of " FNR - start " lines"; start = 0 }' \
+	$sources >>"$errors"
+# shellcheck disable=SC2086
+grep -nE '\b(strcpy|strcat|sprintf|vsprintf|gets|strtol|strtoul|atoi|atol|system|popen|alloca|tmpnam|mktemp|strtok)\(' \
+	$sources | grep -v '^tests/' | sed 's/$/   <- not used here/' >>"$errors"
+# shellcheck disable=SC2086
+grep -nE '<(execinfo|argp|error|fts)\.h>|\b(TODO|FIXME|XXX|HACK)\b' $sources Makefile scripts/* >>"$errors.marks"
+grep -v '^scripts/lint.sh' "$errors.marks" >>"$errors"
+rm -f "$errors.marks"
+if command -v shellcheck >/dev/null; then
+	shellcheck -s sh scripts/*.sh .ci/run >>"$errors"
+fi
+cat "$errors"
+if [ -s "$errors" ]; then
+	echo "0 passed, $(wc -l <"$errors") failed"
+	exit 1
+fi
+echo "1 passed, 0 failed"
