@@ -18,6 +18,7 @@ trap 'rm -f "$log"' EXIT
 run() {
 	name=$1 seconds=$2
 	shift 2
+	# shellcheck disable=SC2086 # the runner is a command with arguments
 	timeout -k 10 "$seconds" ${RUNNER:-} "$@" >"$log" 2>&1 </dev/null
 	status=$?
 	line=$(tail -n 1 "$log")

@@ -35,6 +35,7 @@ TABLE
 	done
 done >"$errors"
 
+# shellcheck disable=SC2129 # three tables, three questions
 # Headers of the system: PATTERN only in the folders or files that follow it.
 cat <<'TABLE' | while read -r pattern only; do
 curl/ agent/net server/ctl

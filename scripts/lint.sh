@@ -15,6 +15,7 @@ if [ -n "$formatter" ]; then
 else
 	echo "lint: clang-format is missing; run make deps" >>"$errors"
 fi
+# shellcheck disable=SC2129 # one question after the other
 for file in $sources; do
 	lines=$(wc -l <"$file")
 	[ "$lines" -le 600 ] || echo "$file: $lines lines, 600 are allowed"

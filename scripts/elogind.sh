@@ -1,0 +1,26 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Builds against elogind instead of systemd and runs the unit tests: elogind.sh DIRECTORY
+# Debian's libelogind-dev conflicts with libsystemd0, so the packages are unpacked, not installed.
+set -eu
+cd "$(dirname "$0")/.."
+mkdir -p "$1"
+dir=$(cd "$1" && pwd)
+if [ ! -d "$dir/root" ]; then
+	(cd "$dir" && apt-get download -q libelogind-dev libelogind0)
+	for package in "$dir"/*.deb; do
+		dpkg-deb -x "$package" "$dir/root.new"
+	done
+	mv "$dir/root.new" "$dir/root"
+fi
+libs=$(dirname "$(find "$dir/root" -name 'libelogind.so' | head -n 1)")
+mkdir -p "$dir/pkgconfig"
+sed "s|/usr|$dir/root/usr|g" "$libs/pkgconfig/libelogind.pc" >"$dir/pkgconfig/libelogind.pc"
+export PKG_CONFIG_PATH="$dir/pkgconfig"
+make -j"$(nproc)" BUILD="$dir/build" SYSTEMD_PC=libelogind EXTRA_CFLAGS=-Werror all unit
+LD_LIBRARY_PATH="$libs:$dir/root/lib/$(basename "$libs")"
+export LD_LIBRARY_PATH
+readelf -d "$dir/build/release/mdm-agentd" | grep -q 'libelogind' ||
+	{ echo "mdm-agentd does not link libelogind"; exit 1; }
+make BUILD="$dir/build" SYSTEMD_PC=libelogind EXTRA_CFLAGS=-Werror fuzzers
+scripts/check.sh "$dir/build/release" unit
