@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * render.h - the answers of the agent (docs/protocol.md, section 6) as pages for people. Any JSON
+ * object may be given: what is missing or odd is left out or named, nothing is trusted. Pure.
+ */
+#ifndef MDM_CTL_RENDER_H
+#define MDM_CTL_RENDER_H
+
+#include "agent/ctl/page.h"
+#include "agent/json/json_read.h"
+
+void render_status(struct page *p, struct json_object *answer, int64_t now_s);
+void render_policy_show(struct page *p, struct json_object *answer, int64_t now_s);
+/* area and setting select; NULL: all. Returns how many settings were shown. */
+size_t render_policy_explain(
+	struct page *p, struct json_object *answer, const char *area, const char *setting);
+void render_compliance(struct page *p, struct json_object *answer, int64_t now_s);
+void render_journal(struct page *p, struct json_object *answer, int64_t now_s);
+void render_journal_verify(struct page *p, struct json_object *answer);
+void render_privacy(struct page *p, struct json_object *answer, int64_t now_s);
+
+/* --- pieces that several pages use */
+
+/* A state of docs/protocol.md in words; a state of a newer agent as it came. */
+struct render_words {
+	const char *text;
+	enum page_style style;
+};
+struct render_words render_state(const char *state);
+/* Whether the answer says that everything is in force. */
+bool render_is_compliant(struct json_object *compliance);
+/* "screen lock" of "screen_lock", for people. */
+void render_spaced(const char *name, char *ret_text, size_t size_bytes);
+/* A value of a policy: its text if there is one, else its JSON. ret_text holds at least 16 bytes.
+ */
+void render_value(struct json_object *object, const char *value, const char *text, char *ret_text,
+	size_t size_bytes);
+
+#endif

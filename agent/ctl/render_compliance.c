@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* render_compliance.c - setting by setting: wanted, seen, since when. Pure; agentctl. */
+#include "agent/ctl/ago.h"
+#include "agent/ctl/peek.h"
+#include "agent/ctl/render.h"
+
+#define RENDER_VALUE_BYTES 1024
+
+static void compliance_items(struct page *p, struct json_object *items)
+{
+	for (size_t i = 0; i < peek_length(items); i++) {
+		struct json_object *item = peek_at(items, i);
+		struct render_words words = render_state(peek_string(item, "state"));
+		char reason[64];
+
+		render_spaced(peek_text(item, "reason", ""), reason, sizeof(reason));
+		page_open(p, 4, 6);
+		page_add(p, PAGE_PLAIN, "%s: ", peek_text(item, "name", "?"));
+		page_add(p, words.style, "%s", words.text);
+		if (reason[0] && strcmp(reason, "ok") != 0)
+			page_add(p, PAGE_PLAIN, ", %s", reason);
+		if (peek_string(item, "detail"))
+			page_add(p, PAGE_PLAIN, " (%s)", peek_string(item, "detail"));
+		page_close(p);
+	}
+}
+
+static void compliance_one(struct page *p, struct json_object *setting, int64_t now_s)
+{
+	struct render_words words = render_state(peek_string(setting, "state"));
+	char desired[RENDER_VALUE_BYTES], observed[RENDER_VALUE_BYTES], text[AGO_TEXT], reason[64];
+	struct json_object *value = NULL;
+	int64_t since;
+
+	render_value(setting, "desired", "desired_text", desired, sizeof(desired));
+	render_value(setting, "observed", "observed_text", observed, sizeof(observed));
+	render_spaced(peek_text(setting, "reason", ""), reason, sizeof(reason));
+	page_open(p, 0, 2);
+	page_add(p, PAGE_BOLD, "%s.%s", peek_text(setting, "area", "?"),
+		peek_text(setting, "setting", "?"));
+	page_add(p, PAGE_PLAIN, ": ");
+	page_add(p, words.style, "%s", words.text);
+	if (reason[0] && strcmp(reason, "ok") != 0)
+		page_add(p, PAGE_PLAIN, " (%s)", reason);
+	page_close(p);
+
+	page_open(p, 2, 4);
+	page_add(p, PAGE_PLAIN, "Wanted %s", desired);
+	if (peek_string(setting, "observed_text") ||
+		(json_object_object_get_ex(setting, "observed", &value) && value))
+		page_add(p, PAGE_PLAIN, "; seen %s", observed);
+	else
+		page_add(p, PAGE_PLAIN, "; nothing seen");
+	if (peek_int(setting, "since", &since) && since >= AGO_CLOCK_UNSET_BEFORE) {
+		ago_format(now_s, since, text);
+		page_add(p, PAGE_DIM, "; so since %s", text);
+	}
+	page_add(p, PAGE_PLAIN, ".");
+	page_close(p);
+	if (peek_string(setting, "detail"))
+		page_line(p, 2, PAGE_PLAIN, "%s", peek_string(setting, "detail"));
+	compliance_items(p, peek_array(setting, "items"));
+}
+
+void render_compliance(struct page *p, struct json_object *answer, int64_t now_s)
+{
+	struct json_object *settings = peek_array(answer, "settings");
+	struct json_object *unsupported = peek_array(answer, "unsupported");
+	struct render_words words = render_state(peek_string(answer, "state"));
+
+	page_open(p, 0, 0);
+	page_add(p, PAGE_BOLD, "Taken together: ");
+	page_add(p, words.style, "%s", words.text);
+	page_add(p, PAGE_PLAIN, ".");
+	page_close(p);
+	if (peek_length(settings) == 0)
+		page_line(p, 0, PAGE_PLAIN, "No policy asks for anything at the moment.");
+	for (size_t i = 0; i < peek_length(settings); i++) {
+		page_blank(p);
+		compliance_one(p, peek_at(settings, i), now_s);
+	}
+	if (peek_length(unsupported) == 0)
+		return;
+	page_heading(p, "Asked for, but unknown to this agent");
+	for (size_t i = 0; i < peek_length(unsupported); i++)
+		page_line(p, 2, PAGE_PLAIN, "%s",
+			peek_string_at(unsupported, i) ? peek_string_at(unsupported, i) : "?");
+	page_line(p, 2, PAGE_PLAIN, "What to do: an update of the agent may know it.");
+}
