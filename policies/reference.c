@@ -25,7 +25,7 @@ static const char introduction[] =
 	"\n"
 	"```json\n"
 	"{\"type\":\"policy\",\"org\":\"00112233445566778899aabbccddeeff\",\"serial\":1,\n"
-	" \"issued\":1764547200,\"expires\":1796083200,\"target\":{\"stream\":\"staff\"},\n"
+	" \"issued\":1793491200,\"expires\":1888185600,\"target\":{\"stream\":\"staff\"},\n"
 	" \"checkin\":{\"interval\":3600},\n"
 	" \"profiles\":[{\"id\":\"base\",\"settings\":{\"screen_lock\":{\"enabled\":true}}}]}\n"
 	"```\n"
