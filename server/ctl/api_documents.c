@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api_documents.c - documents to and from the server; see api.h. Verifies what it fetches. */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "server/ctl/api.h"
+#include "server/ctl/serials.h"
+#include "server/ctl/signing.h"
+
+static int api_put(
+	struct api *api, const char *path, const char *text, size_t n_bytes, struct fault *fault)
+{
+	_cleanup_answer_ struct api_answer answer = {0};
+	struct api_request request = {
+		.method = "PUT",
+		.path = path,
+		.content_type = "application/jose",
+		.body = text,
+		.n_body = n_bytes,
+		.tolerate = 409,
+	};
+	int r = api_call(api, &request, &answer, fault);
+
+	if (r || answer.status != 409)
+		return r;
+	return fault_set(fault, FAULT_REFUSED,
+		"the server has this serial or a higher one already, with other contents; "
+		"sign again to get the next serial");
+}
+
+int api_push_document(struct api *api, const struct document *document, const char *text,
+	size_t n_bytes, const char *groups, struct fault *fault)
+{
+	char path[API_PATH_BYTES + LIMIT_ASSIGNMENT_GROUPS * (LIMIT_NAME_BYTES + 1)];
+
+	switch (document->type) {
+	case DOCUMENT_POLICY:
+		snprintf(path, sizeof(path),
+			"/v1/admin/documents?type=policy&stream=%s&serial=%" PRId64,
+			document->stream, document->serial);
+		break;
+	case DOCUMENT_ASSIGNMENT:
+		snprintf(path, sizeof(path),
+			"/v1/admin/documents?type=assignment&%s=%s&serial=%" PRId64 "&groups=%s",
+			document->target_is_ticket ? "ticket" : "device", document->target,
+			document->serial, groups ? groups : "");
+		break;
+	case DOCUMENT_KEYSET:
+		snprintf(path, sizeof(path), "/v1/admin/documents?type=keyset&serial=%" PRId64,
+			document->serial);
+		break;
+	case DOCUMENT_COMMAND:
+	case DOCUMENT_TYPE_MAX:
+		return fault_set(fault, FAULT_USAGE, "a document of type %s cannot be pushed",
+			document_type_name(document->type));
+	}
+	return api_put(api, path, text, n_bytes, fault);
+}
+
+/* Newest document of an address; *ret_answer has status 404 if there is none. */
+static int api_get_document(
+	struct api *api, const char *query, struct api_answer *ret_answer, struct fault *fault)
+{
+	char path[API_PATH_BYTES];
+	struct api_request request = {.method = "GET", .path = path, .tolerate = 404};
+
+	snprintf(path, sizeof(path), "/v1/admin/documents?%s", query);
+	return api_call(api, &request, ret_answer, fault);
+}
+
+int api_newest_serial(struct api *api, struct ctl *ctl, enum document_type type,
+	const char *target_kind, const char *target, int64_t *ret_serial, struct fault *fault)
+{
+	_cleanup_(document_freep) struct document *document = NULL;
+	_cleanup_answer_ struct api_answer answer = {0};
+	enum document_reason reason;
+	char query[256];
+	int r;
+
+	snprintf(query, sizeof(query), "type=%s&%s=%s", document_type_name(type), target_kind,
+		target);
+	r = api_get_document(api, query, &answer, fault);
+	if (r)
+		return r;
+	*ret_serial = 0;
+	if (answer.status == 404)
+		return 0;
+	/* As of its own time: one that has expired since still used its serial up. */
+	r = signing_verify(&ctl->org, answer.body, answer.n_body, 0, &document, &reason, fault);
+	if (r)
+		return fault_set(fault, FAULT_REFUSED,
+			"the server holds a document for %s that the organisation's keys did not sign "
+			"(%s); have the server looked at, and name the serial yourself with --serial",
+			target, document_reason_name(reason));
+	if (document->type == type &&
+		strcmp(type == DOCUMENT_POLICY ? document->stream : document->target, target) == 0)
+		*ret_serial = document->serial;
+	return 0;
+}
+
+/* One keyset of the organisation directory. */
+static int api_read_keyset(
+	struct ctl *ctl, int64_t version, char **ret_text, size_t *ret_n_bytes, struct fault *fault)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s/%" PRId64 ".jose", ORG_KEYSETS, version);
+	return org_read(&ctl->org, name, ret_text, ret_n_bytes, fault);
+}
+
+/* Which of the organisation's keysets the server has. 0: none; FAULT_REFUSED: another. */
+static int api_keyset_held(
+	struct api *api, struct ctl *ctl, int64_t *ret_version, struct fault *fault)
+{
+	_cleanup_answer_ struct api_answer answer = {0};
+	int r = api_get_document(api, "type=keyset", &answer, fault);
+
+	if (r)
+		return r;
+	*ret_version = 0;
+	if (answer.status == 404)
+		return 0;
+	for (int64_t version = ctl->org.keyset->version; version > 0; version--) {
+		_cleanup_free_ char *text = NULL;
+		size_t n_bytes;
+
+		r = api_read_keyset(ctl, version, &text, &n_bytes, fault);
+		if (r)
+			return r;
+		if (n_bytes == answer.n_body && memcmp(text, answer.body, n_bytes) == 0) {
+			*ret_version = version;
+			return 0;
+		}
+	}
+	return fault_set(fault, FAULT_REFUSED,
+		"the server holds a keyset that is not of this organisation directory; "
+		"is it the right server ('mdmctl config show'), and is the directory up to date?");
+}
+
+int api_push_keysets(struct api *api, struct ctl *ctl, struct fault *fault)
+{
+	int64_t held;
+	int r = api_keyset_held(api, ctl, &held, fault);
+
+	if (r)
+		return r;
+	while (held < ctl->org.keyset->version) {
+		_cleanup_free_ char *text = NULL;
+		char path[128];
+		size_t n_bytes;
+
+		held++;
+		snprintf(path, sizeof(path), "/v1/admin/documents?type=keyset&serial=%" PRId64,
+			held);
+		r = api_read_keyset(ctl, held, &text, &n_bytes, fault);
+		if (!r)
+			r = api_put(api, path, text, n_bytes, fault);
+		if (r)
+			return r;
+	}
+	return 0;
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_device.c - "mdmctl device", "mdmctl assign": phones and their groups. Runs as the
+ * administrator. */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "agent/util/clock.h"
+#include "agent/util/jsonw.h"
+#include "server/ctl/assign.h"
+#include "server/ctl/commands.h"
+#include "server/ctl/device.h"
+#include "server/ctl/span.h"
+#include "server/ctl/text.h"
+
+/* A device with sixteen groups and policies has some 70 members of the LIMIT_JSON_MEMBERS. */
+#define DEVICE_PAGE 50
+
+static void device_list_row(
+	struct ctl *ctl, const struct response_device *device, struct table *table, struct jsonw *w)
+{
+	char seen[32];
+
+	if (ctl->json) {
+		const char *text = json_object_to_json_string_ext(
+			device->json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+		if (text)
+			jsonw_raw(w, NULL, text, strlen(text));
+		else
+			w->out->error = -ENOMEM;
+		return;
+	}
+	span_format_relative(device->last_seen_s, ctl->now_s, seen);
+	table_printf(table, "%.12s", device->id);
+	table_add(table, *device->state ? device->state : "unknown");
+	table_add(table, seen);
+	table_add(table, device->agent);
+	table_add(table, device->groups);
+}
+
+int cmd_device_list(struct ctl *ctl, const struct args *args, struct fault *fault)
+{
+	_cleanup_(api_freep) struct api *api = NULL;
+	_cleanup_buf_ struct buf json = BUF_INIT;
+	_cleanup_table_ struct table table = {
+		.headings = {"DEVICE", "STATE", "LAST SEEN", "AGENT", "GROUPS"},
+		.n_columns = 5,
+		.flexible = 4,
+		.state = 1,
+	};
+	struct jsonw w = JSONW_INIT(&json);
+	char after[33] = "";
+	int r = ctl_open(ctl, fault);
+
+	(void)args;
+	if (!r)
+		r = api_open(ctl, &api, fault);
+	jsonw_object(&w, NULL);
+	jsonw_array(&w, "devices");
+	while (!r) {
+		_cleanup_(response_devices_done) struct response_devices page = {0};
+
+		r = device_page(api, after, DEVICE_PAGE, &page, fault);
+		for (size_t i = 0; i < page.n_rows; i++)
+			device_list_row(ctl, &page.rows[i], &table, &w);
+		/* A server that does not move on would keep us here for ever. */
+		if (!*page.next || strcmp(page.next, after) <= 0)
+			break;
+		memcpy(after, page.next, sizeof(after));
+	}
+	if (r)
+		return r;
+	jsonw_array_end(&w);
+	jsonw_object_end(&w);
+	if (ctl->json)
+		return ctl_print_json(ctl, &json, fault);
+	if (!table.n_cells && !table.error)
+		fprintf(ctl->out,
+			"No phone is enrolled yet; 'mdmctl ticket new' makes a ticket.\n");
+	else if (table_print(&table, ctl->out, ctl->colour) < 0)
+		return fault_errno(fault, ENOMEM, "output");
+	return ctl_flush(ctl, fault);
+}
+
+static void device_print_time(struct ctl *ctl, const char *label, int64_t time_s)
+{
+	char date[24], relative[32];
+
+	if (!time_s) {
+		fprintf(ctl->out, "%-13s -\n", label);
+		return;
+	}
+	clock_format(time_s, date);
+	span_format_relative(time_s, ctl->now_s, relative);
+	fprintf(ctl->out, "%-13s %s (%s)\n", label, date, relative);
+}
+
+static void device_print_text(struct ctl *ctl, const char *label, const char *text)
+{
+	_cleanup_buf_ struct buf plain = BUF_INIT;
+
+	text_plain(&plain, text);
+	fprintf(ctl->out, "%-13s %s\n", label, plain.n_bytes ? plain.data : "-");
+}
+
+static void device_print_serials(struct ctl *ctl, const struct response_device *device)
+{
+	struct json_object *have, *policies;
+
+	fprintf(ctl->out, "%-13s keyset %" PRId64 ", assignment %" PRId64, "holds",
+		device->have_keyset, device->have_assignment);
+	if (json_object_object_get_ex(device->json, "have", &have) &&
+		json_object_object_get_ex(have, "policy", &policies) &&
+		json_object_is_type(policies, json_type_object)) {
+		json_object_object_foreach(policies, stream, serial)
+		{
+			_cleanup_buf_ struct buf plain = BUF_INIT;
+
+			text_plain(&plain, stream);
+			fprintf(ctl->out, ", policy %s %" PRId64, plain.n_bytes ? plain.data : "?",
+				json_object_get_int64(serial));
+		}
+	}
+	fprintf(ctl->out, "\n");
+}
+
+static int device_print_settings(
+	struct ctl *ctl, const struct response_device *device, struct fault *fault)
+{
+	_cleanup_table_ struct table table = {
+		.headings = {"SETTING", "STATE", "WANTED", "SEEN", "REASON"},
+		.n_columns = 5,
+		.flexible = 4,
+		.state = 1,
+	};
+	struct response_setting setting;
+	size_t n = 0;
+	int r;
+
+	while ((r = response_setting(device, n, &setting, fault)) == 0) {
+		n++;
+		table_printf(&table, "%s.%s", setting.area, setting.setting);
+		table_add(&table, setting.state);
+		table_add(&table, setting.desired);
+		table_add(&table, setting.observed);
+		table_printf(&table, "%s%s%s",
+			strcmp(setting.reason, "ok") == 0 && *setting.detail ? "" : setting.reason,
+			*setting.reason && *setting.detail && strcmp(setting.reason, "ok") != 0
+				? ": "
+				: "",
+			setting.detail);
+	}
+	if (r != -ENOENT)
+		return r;
+	if (!n) {
+		fprintf(ctl->out, "\nNo compliance was reported yet.\n");
+		return 0;
+	}
+	fprintf(ctl->out, "\n");
+	return table_print(&table, ctl->out, ctl->colour) < 0 ? fault_errno(fault, ENOMEM, "output")
+							      : 0;
+}
+
+int cmd_device_show(struct ctl *ctl, const struct args *args, struct fault *fault)
+{
+	_cleanup_(response_devices_done) struct response_devices found = {0};
+	_cleanup_(api_freep) struct api *api = NULL;
+	const struct response_device *device;
+	int r = ctl_open(ctl, fault);
+
+	if (!r)
+		r = api_open(ctl, &api, fault);
+	if (!r)
+		r = device_find(api, args->operands[0], &found, fault);
+	if (r)
+		return r;
+	device = &found.rows[0];
+	if (ctl->json) {
+		_cleanup_buf_ struct buf json = BUF_INIT;
+
+		buf_puts(&json, json_object_to_json_string_ext(device->json,
+					JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+		return ctl_print_json(ctl, &json, fault);
+	}
+	device_print_text(ctl, "device", device->id);
+	fprintf(ctl->out, "%-13s ", "state");
+	if (strcmp(device->state, "") == 0)
+		fprintf(ctl->out, "unknown\n");
+	else {
+		_cleanup_buf_ struct buf plain = BUF_INIT;
+
+		text_plain(&plain, device->state);
+		text_state(ctl->out, ctl->colour, plain.data ? plain.data : "?", 0);
+		fputc('\n', ctl->out);
+	}
+	device_print_time(ctl, "last seen", device->last_seen_s);
+	device_print_time(ctl, "enrolled", device->enrolled_s);
+	device_print_time(ctl, "certificate", device->certificate_until_s);
+	device_print_text(ctl, "agent", device->agent);
+	device_print_text(ctl, "groups", device->groups);
+	device_print_text(ctl, "enrolment", device->enrolment);
+	device_print_text(ctl, "ticket", device->ticket);
+	device_print_serials(ctl, device);
+	r = device_print_settings(ctl, device, fault);
+	return r ? r : ctl_flush(ctl, fault);
+}
+
+int cmd_assign(struct ctl *ctl, const struct args *args, struct fault *fault)
+{
+	_cleanup_(response_devices_done) struct response_devices found = {0};
+	_cleanup_(api_freep) struct api *api = NULL;
+	_cleanup_buf_ struct buf json = BUF_INIT;
+	struct jsonw w = JSONW_INIT(&json);
+	struct assign_order order = {.key_name = args_get(args, "key")};
+	int64_t valid_s, serial;
+	int r = assign_read_args(args, &order.assignment, fault);
+
+	if (!r && !order.assignment.n_groups)
+		r = fault_set(fault, FAULT_USAGE, "name at least one group: --group G");
+	if (!r)
+		r = ctl_span_option(args, "expires", "365d", &valid_s, fault);
+	if (!r)
+		r = ctl_open(ctl, fault);
+	if (!r)
+		r = api_open(ctl, &api, fault);
+	if (!r)
+		r = device_find(api, args->operands[0], &found, fault);
+	if (!r)
+		r = api_push_keysets(api, ctl, fault);
+	if (r)
+		return r;
+	order.target = found.rows[0].id;
+	order.ticket = found.rows[0].ticket;
+	order.expires_s = ctl->now_s + valid_s;
+	r = assign_push(ctl, api, &order, &serial, fault);
+	if (r)
+		return r;
+	if (!ctl->json) {
+		fprintf(ctl->out,
+			"Assignment %" PRId64
+			" of device %s is on the server; the phone takes it at its "
+			"next check-in.\n",
+			serial, order.target);
+		return ctl_flush(ctl, fault);
+	}
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, "device", order.target);
+	jsonw_int(&w, "serial", serial);
+	jsonw_int(&w, "expires", order.expires_s);
+	jsonw_object_end(&w);
+	return ctl_print_json(ctl, &json, fault);
+}

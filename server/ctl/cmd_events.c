@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_events.c - "mdmctl events", "mdmctl status": what the server heard. Runs as the
+ * administrator. */
+#include <errno.h>
+#include <inttypes.h>
+#include <time.h>
+
+#include "agent/util/clock.h"
+#include "agent/util/codec.h"
+#include "server/ctl/commands.h"
+#include "server/ctl/device.h"
+#include "server/ctl/text.h"
+
+#define EVENTS_PAGE 100
+#define EVENTS_POLL_S 3
+#define EVENTS_DATA_MAX 400 /* bytes of data on one line; --json has all of it */
+
+static int events_page(struct api *api, const char *device, int64_t after,
+	struct response_events *ret_events, struct fault *fault)
+{
+	_cleanup_answer_ struct api_answer answer = {0};
+	char path[192];
+	struct api_request request = {.method = "GET", .path = path};
+	int r;
+
+	snprintf(path, sizeof(path), "/v1/admin/events?%s%s%safter=%" PRId64 "&limit=%d",
+		*device ? "device=" : "", device, *device ? "&" : "", after, EVENTS_PAGE);
+	r = api_call(api, &request, &answer, fault);
+	return r ? r : response_events(answer.body, answer.n_body, ret_events, fault);
+}
+
+static void events_print(struct ctl *ctl, const struct response_event *event)
+{
+	_cleanup_buf_ struct buf plain = BUF_INIT;
+	const char *data;
+	char date[24];
+
+	if (ctl->json) {
+		/* One object a line, so that --follow can be piped. */
+		fprintf(ctl->out, "%s\n",
+			json_object_to_json_string_ext(event->json,
+				JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+		return;
+	}
+	clock_format(event->time_s, date);
+	text_plain(&plain, event->type);
+	if (event->data && json_object_object_length(event->data) > 0) {
+		data = json_object_to_json_string_ext(
+			event->data, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+		buf_puts(&plain, "  ");
+		if (data)
+			text_plain(&plain, data);
+	}
+	fprintf(ctl->out, "%s  %.12s  %.*s\n", date, *event->device ? event->device : "-",
+		EVENTS_DATA_MAX, plain.data ? plain.data : "-");
+}
+
+int cmd_events(struct ctl *ctl, const struct args *args, struct fault *fault)
+{
+	_cleanup_(response_devices_done) struct response_devices found = {0};
+	_cleanup_(api_freep) struct api *api = NULL;
+	const char *text = args_get(args, "after"), *device = args_get(args, "device");
+	bool follow = args_has(args, "follow");
+	int64_t after = 0;
+	int r = 0;
+
+	if (text && parse_int64(text, 0, INT64_MAX, &after) < 0)
+		return fault_set(fault, FAULT_USAGE, "--after must be a number of an event");
+	r = ctl_open(ctl, fault);
+	if (!r)
+		r = api_open(ctl, &api, fault);
+	if (!r && device)
+		r = device_find(api, device, &found, fault);
+	while (!r) {
+		_cleanup_(response_events_done) struct response_events page = {0};
+		struct timespec pause = {.tv_sec = EVENTS_POLL_S};
+		bool moved;
+
+		r = events_page(api, device ? found.rows[0].id : "", after, &page, fault);
+		if (r)
+			break;
+		for (size_t i = 0; i < page.n_rows; i++)
+			events_print(ctl, &page.rows[i]);
+		r = ctl_flush(ctl, fault);
+		moved = page.n_rows && page.next > after;
+		if (moved)
+			after = page.next;
+		if (!moved && !follow)
+			break;
+		if (!moved)
+			nanosleep(&pause, NULL);
+	}
+	return r;
+}
+
+int cmd_status(struct ctl *ctl, const struct args *args, struct fault *fault)
+{
+	_cleanup_answer_ struct api_answer answer = {0};
+	_cleanup_json_ struct json_object *object = NULL;
+	_cleanup_(api_freep) struct api *api = NULL;
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	struct api_request request = {.method = "GET", .path = "/v1/admin/status"};
+	int r = ctl_open(ctl, fault);
+
+	(void)args;
+	if (!r)
+		r = api_open(ctl, &api, fault);
+	if (!r)
+		r = api_call(api, &request, &answer, fault);
+	if (r)
+		return r;
+	if (json_parse(answer.body, answer.n_body, &object, NULL) < 0)
+		return fault_set(fault, FAULT_FAILURE, "the server's answer is not JSON");
+	if (ctl->json) {
+		buf_puts(&out, json_object_to_json_string_ext(object,
+				       JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+		return ctl_print_json(ctl, &out, fault);
+	}
+	fprintf(ctl->out, "%-13s %s\n", "server", ctl->org.admin);
+	json_object_object_foreach(object, name, value)
+	{
+		_cleanup_buf_ struct buf plain = BUF_INIT;
+		const char *text = json_object_get_string(value);
+		char date[24];
+
+		if (strcmp(name, "time") == 0 && json_object_is_type(value, json_type_int)) {
+			clock_format(json_object_get_int64(value), date);
+			text = date;
+		}
+		text_plain(&plain, name);
+		buf_puts(&plain, ": ");
+		text_plain(&plain, text ? text : "-");
+		fprintf(ctl->out, "%s\n", plain.data ? plain.data : "-");
+	}
+	return ctl_flush(ctl, fault);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* commands.h - the verbs of mdmctl: one table, and a handler each in cmd_*.c. */
+#ifndef MDM_MDMCTL_COMMANDS_H
+#define MDM_MDMCTL_COMMANDS_H
+
+#include "server/ctl/ctl.h"
+
+/* Options every command knows. */
+extern const struct option_row command_options[];
+
+/* The table; ended by a row without name. */
+extern const struct command_row commands[];
+
+/* Runs argv as mdmctl; prints results to out and faults to err. Returns the exit code. */
+int commands_run(int argc, char *const *argv, FILE *out, FILE *err);
+
+int cmd_init(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_ticket_new(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_ticket_list(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_device_list(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_device_show(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_policy_new(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_policy_check(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_policy_sign(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_policy_cosign(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_policy_push(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_policy_show(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_assign(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_events(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_key_list(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_key_give(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_key_passphrase(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_keyset_show(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_cert_renew(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_config_set(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_config_show(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_status(struct ctl *ctl, const struct args *args, struct fault *fault);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * setup.h - makes a whole organisation: CAs, certificates, signing keys, first keyset. It is built
+ * in temporary directories beside the final ones and renamed; a failure leaves nothing.
+ */
+#ifndef MDM_MDMCTL_SETUP_H
+#define MDM_MDMCTL_SETUP_H
+
+#include "server/ctl/ca.h"
+#include "server/ctl/org.h"
+
+#define SETUP_KEYS 2 /* "admin" and "second" */
+#define SETUP_KEYSET_SECONDS (INT64_C(2) * 365 * 86400)
+
+struct setup {
+	const char *org_path;	    /* must not exist, or be empty */
+	const char *server_path;    /* the same; NULL: "server" inside org_path */
+	const char *name;	    /* of the organisation */
+	const char *server, *admin; /* URLs */
+	const char *admin_name;	    /* common name of the administrator's certificate */
+	const char *hosts[CA_MAX_HOSTS];
+	size_t n_hosts;
+	enum key_alg alg;	  /* of the signing keys */
+	bool two_person;	  /* a new keyset needs both keys */
+	struct secret passphrase; /* of everything but the second key */
+	struct secret second_passphrase;
+	int64_t now_s;
+};
+
+/* 0 with the organisation in place; FAULT_* with nothing changed. Blocks signals meanwhile. */
+int setup_run(const struct setup *setup, struct fault *fault);
+
+/* FAULT_* if path is anything but absent or an empty directory. */
+int setup_check_free(const char *path, const char *what, struct fault *fault);
+
+#endif
