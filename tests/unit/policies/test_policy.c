@@ -317,7 +317,7 @@ static void test_random(void)
 
 		buf_puts(&profiles, "");
 		for (uint64_t k = 0; k < n; k++) {
-			char id[16];
+			char id[32];
 
 			snprintf(id, sizeof(id), "p%u", (unsigned int)k);
 			if (k)
