@@ -86,6 +86,8 @@ static void status_checkin(struct enforcer *e, struct jsonw *w)
 		jsonw_null(w, "next_in_s");
 	jsonw_int(w, "failures", e->pacing.failures);
 	jsonw_string(w, "last_error", e->last_error[0] ? e->last_error : NULL);
+	jsonw_int(w, "bytes_up", (int64_t)e->last_bytes_up);
+	jsonw_int(w, "bytes_down", (int64_t)e->last_bytes_down);
 	jsonw_object_end(w);
 }
 
@@ -279,6 +281,7 @@ static int journal_write_record(const struct journal_record *record, void *userd
 	jsonw_int(w, "time", record->realtime_us / USEC_PER_SEC);
 	jsonw_string(w, "boot", boot);
 	jsonw_int(w, "uptime_s", record->boottime_us / USEC_PER_SEC);
+	jsonw_int(w, "uptime_us", record->boottime_us);
 	jsonw_string(w, "type", journal_type_name(record->type));
 	jsonw_raw(w, "data", record->payload, record->n_payload);
 	jsonw_object_end(w);

@@ -162,6 +162,8 @@ static void checkin_answered(struct enforcer *e, const struct exchange_result *r
 	e->last_success_s = clock_realtime_s();
 	e->last_error[0] = 0;
 	enforcer_problem(e, PROBLEM_CHECKIN, NULL, NULL);
+	e->last_bytes_up = x->bytes_up;
+	e->last_bytes_down = x->bytes_down;
 	e->certificate_from_s = x->certificate_from_s;
 	e->certificate_until_s = x->certificate_until_s;
 	report_acknowledge(&e->report, x->resend);

@@ -135,8 +135,10 @@ void enforcer_configure_pacing(struct enforcer *e)
 void enforcer_keep_report(struct enforcer *e, const char *report, size_t n_bytes)
 {
 	struct fs_owner owner = {geteuid(), getegid(), 0600};
-	int r = fs_replace(e->state.dir_fd, ENFORCER_LAST_REPORT, report, n_bytes, &owner);
+	int r = fs_make_dirs(e->state.dir_fd, ENFORCER_REPORTS, 0700);
 
+	if (r == 0)
+		r = fs_replace(e->state.dir_fd, ENFORCER_LAST_REPORT, report, n_bytes, &owner);
 	e->report.last_s = clock_realtime_s();
 	if (r < 0)
 		enforcer_problem(e, PROBLEM_STATE,

@@ -19,7 +19,8 @@
 #include "agent/enforcer/state.h"
 #include "agent/trust/ticket.h"
 
-#define ENFORCER_LAST_REPORT "report" /* in the state directory */
+#define ENFORCER_REPORTS "reports" /* in the state directory; goes with the enrolment */
+#define ENFORCER_LAST_REPORT ENFORCER_REPORTS "/last"
 
 struct enforcer_options {
 	const char *state_dir;	 /* /var/lib/mdm-agent */
@@ -69,6 +70,7 @@ struct enforcer {
 	bool checkin_after_round; /* documents came: report what they led to */
 	int64_t last_success_s;	  /* wall clock of the last good check-in; 0: none in this run */
 	char last_error[LIMIT_TEXT_BYTES + 1];
+	uint64_t last_bytes_up, last_bytes_down; /* HTTP of the last good exchange */
 	struct msg_net_facts net_facts;
 	bool has_net_facts;
 	int64_t certificate_from_s, certificate_until_s;

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_documents.c - accepting, keeping, refusing and loading documents, with real signatures. */
+#include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "agent/enforcer/documents.h"
+#include "agent/util/fs.h"
+#include "tests/lib/check.h"
+#include "tests/lib/signer.h"
+
+#define ORG "00112233445566778899aabbccddeeff"
+#define TICKET "0123456789abcdef0123456789abcdef"
+#define DEVICE "fedcba9876543210fedcba9876543210"
+#define NOW INT64_C(1800000000)
+#define DAY INT64_C(86400)
+
+struct phone {
+	char path[256];
+	struct state state;
+	struct journal *journal;
+	struct documents documents;
+	struct signer_key keys[2];
+};
+
+/* Documents are separated by an empty line. */
+static void separate(struct buf *out)
+{
+	if (out->n_bytes)
+		buf_puts(out, "\n");
+}
+
+static void write_keyset(struct phone *p, int64_t version, size_t first, size_t n, struct buf *out)
+{
+	struct signer_keyset keyset = {
+		.org = ORG,
+		.version = version,
+		.issued_s = NOW - DAY,
+		.expires_s = NOW + 365 * DAY,
+		.keys = &p->keys[first],
+		.n_keys = n,
+		.threshold = {1, 1, 1, 1},
+	};
+
+	signer_write_keyset(&keyset, out);
+}
+
+static void phone_restart(struct phone *p)
+{
+	struct journal_recovery recovery;
+
+	documents_done(&p->documents);
+	journal_free(p->journal);
+	state_done(&p->state);
+	signer_must(state_open(p->path, &p->state) == 0);
+	signer_must(journal_open(p->state.dir_fd, 0, &p->journal, &recovery) == 0);
+	documents_init(&p->documents, &p->state, p->journal);
+	signer_must(documents_load(&p->documents) == 0);
+}
+
+/* A phone that has just enrolled: the ticket's pin and nothing else. */
+static void phone_init(struct phone *p)
+{
+	_cleanup_buf_ struct buf keyset = BUF_INIT;
+	struct journal_recovery recovery;
+	int fd;
+
+	memset(p, 0, sizeof(*p));
+	for (uint8_t i = 0; i < 2; i++) {
+		signer_ed25519(i + 1, &p->keys[i].key);
+		p->keys[i].roles = (1u << TRUST_ROLE_MAX) - 1;
+		p->keys[i].name = i ? "second" : "first";
+	}
+	fd = check_tmpdir(p->path);
+	close(fd);
+	signer_must(state_open(p->path, &p->state) == 0);
+	signer_must(journal_open(p->state.dir_fd, 0, &p->journal, &recovery) == 0);
+	p->state.facts.enrolled = true;
+	memcpy(p->state.facts.device_id, DEVICE, 33);
+	memcpy(p->state.facts.ticket_id, TICKET, 33);
+	memcpy(p->state.facts.enrolment_id, ORG, 33);
+	memcpy(p->state.facts.server, "https://127.0.0.1", 18);
+	write_keyset(p, 1, 0, 1, &keyset);
+	signer_must(sha256(keyset.data, keyset.n_bytes, p->state.facts.pinned_keyset) == 0);
+	signer_must(state_save_facts(&p->state) == 0);
+	documents_init(&p->documents, &p->state, p->journal);
+}
+
+static void phone_done(struct phone *p)
+{
+	documents_done(&p->documents);
+	journal_free(p->journal);
+	state_done(&p->state);
+	for (size_t i = 0; i < 2; i++)
+		key_done(&p->keys[i].key);
+}
+#define _phone_ _cleanup_(phone_done)
+
+static void add_keyset(struct phone *p, int64_t version, size_t first, size_t n, struct buf *out)
+{
+	_cleanup_buf_ struct buf payload = BUF_INIT;
+
+	write_keyset(p, version, first, n, &payload);
+	separate(out);
+	signer_sign(DOCUMENT_KEYSET, payload.data, payload.n_bytes, &p->keys[0].key, out);
+	if (version > 1)
+		signer_sign(DOCUMENT_KEYSET, payload.data, payload.n_bytes, &p->keys[1].key, out);
+}
+
+static void add_assignment(
+	struct phone *p, int64_t serial, const char *groups, const char *ownership, struct buf *out)
+{
+	_cleanup_buf_ struct buf payload = BUF_INIT;
+
+	buf_printf(&payload,
+		"{\"type\":\"assignment\",\"org\":\"" ORG "\",\"serial\":%lld,\"issued\":%lld,"
+		"\"expires\":%lld,\"target\":{\"ticket\":\"" TICKET
+		"\"},\"groups\":%s,\"ownership\":\"%s\"}",
+		(long long)serial, (long long)(NOW - DAY), (long long)(NOW + DAY), groups,
+		ownership);
+	separate(out);
+	signer_sign(DOCUMENT_ASSIGNMENT, payload.data, payload.n_bytes, &p->keys[0].key, out);
+}
+
+static void add_policy(struct phone *p, const char *stream, int64_t serial, int delay,
+	int64_t expires_s, struct buf *out)
+{
+	_cleanup_buf_ struct buf payload = BUF_INIT;
+
+	buf_printf(&payload,
+		"{\"type\":\"policy\",\"org\":\"" ORG "\",\"serial\":%lld,\"issued\":%lld,"
+		"\"expires\":%lld,\"target\":{\"stream\":\"%s\"},\"profiles\":[{\"id\":\"base\","
+		"\"settings\":{\"screen_lock\":{\"idle_delay\":%d}}}]}",
+		(long long)serial, (long long)(NOW - DAY), (long long)expires_s, stream, delay);
+	separate(out);
+	signer_sign(DOCUMENT_POLICY, payload.data, payload.n_bytes, &p->keys[0].key, out);
+}
+
+static struct documents_change take(struct phone *p, const struct buf *body, int64_t clock_s)
+{
+	struct documents_change change = {0};
+
+	signer_must(
+		documents_take(&p->documents, body->data, body->n_bytes, clock_s, &change) == 0);
+	return change;
+}
+
+/* keyset 1, assignment 1 to "staff", policy 5 */
+static void phone_provision(struct phone *p)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct documents_change change;
+
+	add_keyset(p, 1, 0, 1, &body);
+	add_assignment(p, 1, "[\"staff\"]", "company", &body);
+	add_policy(p, "staff", 5, 300, NOW + DAY, &body);
+	change = take(p, &body, NOW);
+	signer_must(change.n_accepted == 3 && change.n_refused == 0 && change.policy);
+}
+
+static int64_t idle_delay(const struct phone *p)
+{
+	if (p->documents.n_policies != 1)
+		return -1;
+	return p->documents.policies[0]
+		.policy->profiles[0]
+		.values[SETTING_SCREEN_LOCK_IDLE_DELAY]
+		.number;
+}
+
+static int count_record(const struct journal_record *record, void *userdata)
+{
+	size_t *counts = userdata;
+
+	counts[record->type]++;
+	return 0;
+}
+
+static size_t journalled(struct phone *p, enum journal_type type)
+{
+	size_t counts[JOURNAL_TYPE_MAX] = {0};
+
+	signer_must(journal_each(p->journal, 0, count_record, counts) == 0);
+	return counts[type];
+}
+
+static void test_accept_and_reload(void)
+{
+	_phone_ struct phone p;
+
+	phone_init(&p);
+	phone_provision(&p);
+	CHECK_INT(idle_delay(&p), 300);
+	CHECK_INT(journalled(&p, JOURNAL_DOCUMENT_ACCEPTED), 3);
+	CHECK_INT(p.state.facts.highwater.signed_s, NOW - DAY);
+	phone_restart(&p);
+	CHECK_INT(idle_delay(&p), 300);
+	CHECK_INT(p.documents.keyset->version, 1);
+	CHECK_STR(p.documents.assignment.groups[0], "staff");
+	CHECK_STR(p.documents.damaged, "");
+}
+
+static void test_same_again_changes_nothing(void)
+{
+	_phone_ struct phone p;
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct documents_change change;
+
+	phone_init(&p);
+	phone_provision(&p);
+	add_policy(&p, "staff", 5, 300, NOW + DAY, &body);
+	change = take(&p, &body, NOW);
+	CHECK_INT(change.n_accepted, 0);
+	CHECK_INT(change.n_refused, 0);
+	CHECK(!change.policy);
+}
+
+static void test_wrong_pin(void)
+{
+	_phone_ struct phone p;
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct documents_change change;
+
+	phone_init(&p);
+	p.state.facts.pinned_keyset[0] ^= 1;
+	add_keyset(&p, 1, 0, 1, &body);
+	change = take(&p, &body, NOW);
+	CHECK_INT(change.n_refused, 1);
+	CHECK(!p.documents.keyset);
+	CHECK_INT(p.documents.refusals[0].why.reason, DOCUMENT_E_PIN);
+}
+
+static void test_rollback_is_journalled_once(void)
+{
+	_phone_ struct phone p;
+	_cleanup_buf_ struct buf body = BUF_INIT;
+
+	phone_init(&p);
+	phone_provision(&p);
+	add_policy(&p, "staff", 4, 3600, NOW + DAY, &body);
+	for (int i = 0; i < 3; i++)
+		CHECK_INT(take(&p, &body, NOW + i).n_refused, 1);
+	CHECK_INT(p.documents.n_refusals, 1);
+	CHECK_INT(p.documents.refusals[0].why.reason, DOCUMENT_E_ROLLBACK);
+	CHECK_INT(p.documents.refusals[0].time_s, NOW + 2);
+	CHECK_INT(journalled(&p, JOURNAL_DOCUMENT_REFUSED), 1);
+	CHECK_INT(idle_delay(&p), 300);
+}
+
+static void test_rollback_over_unenrolment(void)
+{
+	_phone_ struct phone p;
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	uint8_t pin[SHA256_BYTES];
+
+	phone_init(&p);
+	phone_provision(&p);
+	memcpy(pin, p.state.facts.pinned_keyset, sizeof(pin));
+	documents_forget(&p.documents);
+	CHECK_INT(state_forget_enrolment(&p.state), 0);
+	p.state.facts.enrolled = true;
+	memcpy(p.state.facts.pinned_keyset, pin, sizeof(pin));
+	memcpy(p.state.facts.ticket_id, TICKET, 33);
+	add_keyset(&p, 1, 0, 1, &body);
+	add_assignment(&p, 1, "[\"staff\"]", "company", &body);
+	add_policy(&p, "staff", 4, 3600, NOW + DAY, &body);
+	CHECK_INT(take(&p, &body, NOW).n_refused, 1);
+	CHECK_INT(p.documents.refusals[0].why.reason, DOCUMENT_E_ROLLBACK);
+	CHECK_INT(p.documents.n_policies, 0);
+}
+
+static void test_policy_outlives_its_key(void)
+{
+	_phone_ struct phone p;
+	_cleanup_buf_ struct buf body = BUF_INIT;
+
+	phone_init(&p);
+	phone_provision(&p);
+	add_keyset(&p, 2, 0, 2, &body);
+	add_keyset(&p, 3, 1, 1, &body); /* the key that signed the policy is gone */
+	CHECK_INT(take(&p, &body, NOW).n_accepted, 2);
+	phone_restart(&p);
+	CHECK_INT(p.documents.keyset->version, 3);
+	CHECK_INT(idle_delay(&p), 300);
+	buf_reset(&body);
+	add_policy(&p, "staff", 6, 60, NOW + DAY, &body);
+	CHECK_INT(take(&p, &body, NOW).n_refused, 1);
+	CHECK_INT(p.documents.refusals[0].why.reason, DOCUMENT_E_SIGNATURE);
+	CHECK_INT(idle_delay(&p), 300);
+}
+
+static void test_old_keyset_cannot_come_back(void)
+{
+	_phone_ struct phone p;
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	uint8_t pin[SHA256_BYTES];
+
+	phone_init(&p);
+	memcpy(pin, p.state.facts.pinned_keyset, sizeof(pin));
+	phone_provision(&p);
+	add_keyset(&p, 2, 0, 2, &body);
+	CHECK_INT(take(&p, &body, NOW).n_accepted, 1);
+	/* A re-enrolment with an old ticket pins version 1 again. */
+	documents_forget(&p.documents);
+	memcpy(p.state.facts.pinned_keyset, pin, sizeof(pin));
+	buf_reset(&body);
+	add_keyset(&p, 1, 0, 1, &body);
+	CHECK_INT(take(&p, &body, NOW).n_refused, 1);
+	CHECK_INT(p.documents.refusals[0].why.reason, DOCUMENT_E_ROLLBACK);
+	CHECK(!p.documents.keyset);
+}
+
+static void test_damaged_policy_is_taken_again(void)
+{
+	_phone_ struct phone p;
+	_cleanup_buf_ struct buf body = BUF_INIT;
+
+	phone_init(&p);
+	phone_provision(&p);
+	add_policy(&p, "staff", 5, 300, NOW + DAY, &body);
+	CHECK_INT(state_store_document(&p.state, "policy.staff", "x.y.z\n", 6), 0);
+	phone_restart(&p);
+	CHECK_STR(p.documents.damaged, "staff");
+	CHECK_INT(p.documents.n_policies, 0);
+	CHECK_INT(take(&p, &body, NOW).n_accepted, 1);
+	CHECK_INT(idle_delay(&p), 300);
+	phone_restart(&p);
+	CHECK_INT(idle_delay(&p), 300);
+}
+
+static void test_exchanged_policy_file_is_not_loaded(void)
+{
+	_phone_ struct phone p;
+	_cleanup_buf_ struct buf weak = BUF_INIT;
+
+	/* A validly signed but older policy put in place of the newer one. */
+	phone_init(&p);
+	phone_provision(&p);
+	add_policy(&p, "staff", 4, 3600, NOW + DAY, &weak);
+	CHECK_INT(state_store_document(&p.state, "policy.staff", weak.data, weak.n_bytes), 0);
+	phone_restart(&p);
+	CHECK_INT(p.documents.n_policies, 0);
+	CHECK_STR(p.documents.damaged, "staff");
+}
+
+static void test_leaving_a_group(void)
+{
+	_phone_ struct phone p;
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	char *text;
+	size_t n;
+
+	phone_init(&p);
+	phone_provision(&p);
+	add_assignment(&p, 2, "[\"other\"]", "company", &body);
+	CHECK(take(&p, &body, NOW).policy);
+	CHECK_INT(p.documents.n_policies, 0);
+	CHECK_INT(state_load_document(&p.state, "policy.staff", &text, &n), -ENOENT);
+	buf_reset(&body);
+	add_policy(&p, "staff", 6, 60, NOW + DAY, &body);
+	CHECK_INT(take(&p, &body, NOW).n_refused, 1);
+	CHECK_INT(p.documents.refusals[0].why.reason, DOCUMENT_E_TARGET);
+}
+
+static void test_personal_stays_personal(void)
+{
+	_phone_ struct phone p;
+	_cleanup_buf_ struct buf body = BUF_INIT;
+
+	phone_init(&p);
+	add_keyset(&p, 1, 0, 1, &body);
+	add_assignment(&p, 1, "[]", "personal", &body);
+	add_assignment(&p, 2, "[\"staff\"]", "company", &body);
+	CHECK_INT(take(&p, &body, NOW).n_refused, 1);
+	CHECK_INT(p.documents.refusals[0].why.reason, DOCUMENT_E_MEANING);
+	CHECK_INT(p.documents.assignment.ownership, OWNERSHIP_PERSONAL);
+	CHECK_INT(p.documents.assignment.serial, 1);
+}
+
+static void test_expiry(void)
+{
+	_phone_ struct phone p;
+	_cleanup_buf_ struct buf body = BUF_INIT;
+
+	phone_init(&p);
+	phone_provision(&p);
+	add_policy(&p, "staff", 6, 60, NOW - 1, &body);
+	CHECK_INT(take(&p, &body, NOW).n_refused, 1);
+	CHECK_INT(p.documents.refusals[0].why.reason, DOCUMENT_E_EXPIRED);
+	/* A clock in 1970 does not make it fresh: the floor is what was signed last. */
+	buf_reset(&body);
+	add_policy(&p, "staff", 7, 60, NOW - DAY - 1, &body);
+	CHECK_INT(take(&p, &body, 0).n_refused, 1);
+	/* What was accepted stays in force after its expiry, over a restart too. */
+	phone_restart(&p);
+	CHECK_INT(idle_delay(&p), 300);
+}
+
+static void test_garbage(void)
+{
+	static const char *const bodies[] = {
+		"{}", "a.b.c", "\n\n\n", "<html>", "a\001b", "...", "eyJ9.eyJ9.eyJ9"};
+	_phone_ struct phone p;
+
+	phone_init(&p);
+	phone_provision(&p);
+	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
+		struct documents_change change;
+
+		CHECK_INT(documents_take(&p.documents, bodies[i], strlen(bodies[i]), NOW, &change),
+			0);
+		CHECK_INT(change.n_accepted, 0);
+	}
+	CHECK_INT(idle_delay(&p), 300);
+	CHECK(p.documents.n_refusals > 3);
+}
+
+static void test_too_many_documents(void)
+{
+	_phone_ struct phone p;
+	_cleanup_buf_ struct buf body = BUF_INIT;
+
+	phone_init(&p);
+	phone_provision(&p);
+	for (int i = 0; i <= LIMIT_RESPONSE_DOCUMENTS; i++)
+		add_policy(&p, "staff", 6 + i, 60, NOW + DAY, &body);
+	CHECK_INT(take(&p, &body, NOW).n_accepted, 0);
+	CHECK_INT(p.documents.refusals[0].why.reason, DOCUMENT_E_SIZE);
+	CHECK_INT(idle_delay(&p), 300);
+}
+
+static void test_full_disk(void)
+{
+	_phone_ struct phone p;
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct rlimit before, none = {0};
+	struct documents_change change;
+
+	phone_init(&p);
+	phone_provision(&p);
+	add_policy(&p, "staff", 6, 60, NOW + DAY, &body);
+	signal(SIGXFSZ, SIG_IGN);
+	CHECK_INT(getrlimit(RLIMIT_FSIZE, &before), 0);
+	none.rlim_max = before.rlim_max;
+	CHECK_INT(setrlimit(RLIMIT_FSIZE, &none), 0);
+	change = take(&p, &body, NOW);
+	CHECK_INT(setrlimit(RLIMIT_FSIZE, &before), 0);
+	/* In force at once, said to be unsaved, and after a restart the stored one holds. */
+	CHECK_INT(change.error, -EFBIG);
+	CHECK_INT(idle_delay(&p), 60);
+	phone_restart(&p);
+	CHECK_INT(idle_delay(&p), 300);
+	CHECK_INT(take(&p, &body, NOW).n_accepted, 1);
+	phone_restart(&p);
+	CHECK_INT(idle_delay(&p), 60);
+}
+
+static const struct check_test tests[] = {
+	{"accept_and_reload", test_accept_and_reload},
+	{"same_again_changes_nothing", test_same_again_changes_nothing},
+	{"wrong_pin", test_wrong_pin},
+	{"rollback_is_journalled_once", test_rollback_is_journalled_once},
+	{"rollback_over_unenrolment", test_rollback_over_unenrolment},
+	{"policy_outlives_its_key", test_policy_outlives_its_key},
+	{"old_keyset_cannot_come_back", test_old_keyset_cannot_come_back},
+	{"damaged_policy_is_taken_again", test_damaged_policy_is_taken_again},
+	{"exchanged_policy_file_is_not_loaded", test_exchanged_policy_file_is_not_loaded},
+	{"leaving_a_group", test_leaving_a_group},
+	{"personal_stays_personal", test_personal_stays_personal},
+	{"expiry", test_expiry},
+	{"garbage", test_garbage},
+	{"too_many_documents", test_too_many_documents},
+	{"full_disk", test_full_disk},
+};
+CHECK_MAIN(tests)
