@@ -28,6 +28,7 @@ struct transfer {
 	struct http_headers headers;
 	size_t n_sent, n_body, n_discarded;
 	enum http_stop stop;
+	bool tls_begun;
 	CURL *easy;
 	CURLM *multi;
 	struct curl_slist *headers_out;
@@ -138,6 +139,7 @@ static CURLcode on_ssl_context(CURL *easy, void *context, void *userdata)
 	struct transfer *t = userdata;
 
 	(void)easy;
+	t->tls_begun = true;
 	if (tls_prepare(t->request->tls, context) == 0)
 		return CURLE_OK;
 	t->stop = HTTP_STOP_TLS;
@@ -248,16 +250,15 @@ static int run(struct transfer *t, CURLcode *ret_code)
 }
 
 /* How far it got, for a failure that can happen anywhere. */
-static enum net_stage stage_of(CURL *easy)
+static enum net_stage stage_of(const struct transfer *t)
 {
-	curl_off_t resolved = 0, connected = 0, secured = 0;
+	curl_off_t resolved = 0, secured = 0;
 
-	curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
-	curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connected);
-	curl_easy_getinfo(easy, CURLINFO_APPCONNECT_TIME_T, &secured);
+	curl_easy_getinfo(t->easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
+	curl_easy_getinfo(t->easy, CURLINFO_APPCONNECT_TIME_T, &secured);
 	if (secured > 0)
 		return NET_STAGE_HTTP;
-	if (connected > 0)
+	if (t->tls_begun)
 		return NET_STAGE_TLS;
 	return resolved > 0 ? NET_STAGE_CONNECT : NET_STAGE_RESOLVE;
 }
@@ -295,7 +296,7 @@ static int explain_stop(const struct transfer *t, struct failure *ret_failure)
 
 static int explain_timeout(const struct transfer *t, struct failure *ret_failure)
 {
-	enum net_stage stage = stage_of(t->easy);
+	enum net_stage stage = stage_of(t);
 
 	if (stage == NET_STAGE_RESOLVE)
 		return failure_set(ret_failure, stage,
@@ -341,7 +342,7 @@ static int explain(const struct transfer *t, CURLcode code, struct failure *ret_
 	case CURLE_PARTIAL_FILE:
 	case CURLE_SEND_ERROR:
 	case CURLE_RECV_ERROR:
-		return failure_set(ret_failure, stage_of(t->easy),
+		return failure_set(ret_failure, stage_of(t),
 			"%.100s closed the connection before its answer was whole; try again, look at "
 			"the server",
 			host);
@@ -351,8 +352,8 @@ static int explain(const struct transfer *t, CURLcode code, struct failure *ret_
 		return failure_set(ret_failure, NET_STAGE_HTTP,
 			"%.100s does not speak HTTP; is the port right?", host);
 	default:
-		return failure_set(ret_failure, stage_of(t->easy), "%.100s: %s", host,
-			curl_easy_strerror(code));
+		return failure_set(
+			ret_failure, stage_of(t), "%.100s: %s", host, curl_easy_strerror(code));
 	}
 }
 

@@ -150,7 +150,7 @@ int tls_prepare(struct tls *tls, SSL_CTX *context)
 {
 	tls->verify_error = X509_V_OK;
 	tls->verify_error_leaf = false;
-	tls->alert = -1;
+	tls->alert = 0;
 	tls->server_until_s = tls->problem_from_s = tls->problem_until_s = 0;
 	SSL_CTX_set_security_level(context, SECURITY_LEVEL);
 	/* Otherwise OpenSSL would build the client's chain itself, root included, on every start.
@@ -221,7 +221,7 @@ int tls_explain(const struct tls *tls, struct failure *ret_failure)
 	if (tls->verify_error != X509_V_OK)
 		return explain_verification(tls, ret_failure);
 	switch (tls->alert) {
-	case -1:
+	case 0:
 		return 0;
 	case SSL_AD_PROTOCOL_VERSION:
 		return failure_set(ret_failure, NET_STAGE_TLS,

@@ -23,7 +23,7 @@ struct tls {
 	/* found during the handshake */
 	int verify_error;	/* X509_V_*; X509_V_OK: none */
 	bool verify_error_leaf; /* it is about the server's own certificate */
-	int alert;		/* TLS alert from the server; -1: none */
+	int alert;		/* TLS alert from the server; 0: none */
 	int64_t server_until_s; /* notAfter of the verified server certificate; 0: none */
 	int64_t problem_from_s, problem_until_s; /* validity of the certificate at fault; 0: none */
 };

@@ -6,15 +6,16 @@
 #include "agent/sandbox/privilege.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/util/account.h"
 #include "agent/util/mem.h"
 
 #define CAPABILITY_WORDS _LINUX_CAPABILITY_U32S_3
@@ -31,30 +32,31 @@
 #endif
 
 /*
- * The file itself and not getpwnam(3): that would load name service modules, and whatever they
- * talk to, into a process that is still root. System users are in the file on every target.
+ * Not getpwnam(3): that would load name service modules, and whatever they talk to, into a process
+ * that is still root.
  */
 int privilege_find_user(
 	const char *name, struct privilege_user *ret_user, struct sandbox_error *ret_error)
 {
-	_cleanup_(fclosep) FILE *f = fopen("/etc/passwd", "re");
+	_cleanup_close_ int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct privilege_user user = {0};
 	char what[LIMIT_TEXT_BYTES];
-	const struct passwd *entry;
+	int r = root_fd < 0 ? -errno : account_user(root_fd, name, &user.uid, &user.gid);
 
-	snprintf(what, sizeof(what), "cannot become user %.64s", name);
-	if (!f)
-		return sandbox_fail(ret_error, -errno, what);
-	while ((entry = fgetpwent(f))) {
-		if (strcmp(entry->pw_name, name) != 0)
-			continue;
-		if (entry->pw_uid == 0 || entry->pw_gid == 0)
-			return sandbox_fail(ret_error, -EPERM, what);
-		*ret_user = (struct privilege_user){entry->pw_uid, entry->pw_gid};
-		return 0;
+	if (r == -ENOENT) {
+		snprintf(ret_error->message, sizeof(ret_error->message),
+			"there is no user %.64s in /etc/passwd; installing the package creates it",
+			name);
+		return r;
 	}
-	snprintf(ret_error->message, sizeof(ret_error->message),
-		"there is no user %.64s in /etc/passwd; installing the package creates it", name);
-	return -ENOENT;
+	if (r == 0 && (user.uid == 0 || user.gid == 0))
+		r = -EPERM;
+	if (r < 0) {
+		snprintf(what, sizeof(what), "cannot become user %.64s", name);
+		return sandbox_fail(ret_error, r, what);
+	}
+	*ret_user = user;
+	return 0;
 }
 
 int privilege_limit(const struct sandbox_role *role, bool own_user, unsigned int *ret_n_limits,

@@ -1,0 +1,978 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Drives mdm-agent-net over its channel against servers that behave well and badly.
+
+Usage: net_role.py BUILD_DIR [NAME]    (NAME: only the cases whose name contains it)
+
+Plays the enforcer: starts the program with a socket pair on descriptor 3 and an empty environment,
+sends one message of agent/ipc/message.h, reads what comes back. The certificate authority is made
+with the openssl program in a temporary directory. Runs as root (the role must become another user)
+and as a plain user, with the sandbox on. The last line is "N passed, N failed".
+"""
+import array
+import base64
+import datetime
+import os
+import re
+import select
+import shutil
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+NET_ENROL, NET_CHECKIN, NET_FACTS, NET_ENROLLED, NET_EXCHANGED, NET_FAILED = range(1, 7)
+STAGES = ["sandbox", "identity", "resolve", "connect", "tls", "http", "est", "response"]
+ENROL = "@257s257s64s64s64sIqII"
+CHECKIN = "@257sqIIII"
+FORMATS = {
+    NET_FACTS: "@IIIIII257s0I",
+    NET_ENROLLED: "@33sqqqq",
+    NET_EXCHANGED: "@IIqqq257sqqqqQQ",
+    NET_FAILED: "@IIq257s0q",
+}
+FIELDS = {
+    NET_FACTS: "landlock_abi seccomp rlimits no_new_privs uid gid note",
+    NET_ENROLLED: "device_id from_s until_s date_s cert_until_s",
+    NET_EXCHANGED: "status n_response retry_after next_checkin ack resend date_s cert_until_s "
+                   "from_s until_s up down",
+    NET_FAILED: "stage status retry_after message",
+}
+TICKET, SECRET = "0123456789abcdef0123456789abcdef", "c2VjcmV0LXNlY3JldC1zZWNyZXQ"
+DAY = 86400
+ROLE_USER = "nobody"
+NOW = int(time.time())
+
+
+def run(*argv, **kwargs):
+    return subprocess.run(argv, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          **kwargs).stdout
+
+
+def stamp(seconds):
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y%m%d%H%M%SZ")
+
+
+class Authority:
+    """A CA of its own: root key and certificate, and what it issues."""
+
+    def __init__(self, directory, name):
+        self.dir = os.path.join(directory, name)
+        os.mkdir(self.dir)
+        self.key, self.cert = self.path("ca.key"), self.path("ca.pem")
+        open(self.path("index.txt"), "w").close()
+        with open(self.path("ca.cnf"), "w") as f:
+            f.write("[ca]\ndefault_ca=d\n[d]\ndatabase=%s\nnew_certs_dir=%s\nrand_serial=yes\n"
+                    "default_md=sha256\npolicy=p\nunique_subject=no\ncopy_extensions=none\n"
+                    "[p]\ncommonName=supplied\n" % (self.path("index.txt"), self.dir))
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+            "-nodes", "-keyout", self.key, "-out", self.cert, "-days", "3650", "-subj",
+            "/CN=" + name, "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def pin(self):
+        der = run("openssl", "pkey", "-pubin", "-outform", "DER", input=run(
+            "openssl", "x509", "-in", self.cert, "-noout", "-pubkey"))
+        return run("openssl", "dgst", "-sha256", "-binary", input=der)
+
+    def sign(self, csr, out, extensions, since, until):
+        ext = out + ".ext"
+        with open(ext, "w") as f:
+            f.write(extensions)
+        run("openssl", "ca", "-batch", "-config", self.path("ca.cnf"), "-cert", self.cert,
+            "-keyfile", self.key, "-in", csr, "-out", out, "-notext", "-extfile", ext,
+            "-startdate", stamp(since), "-enddate", stamp(until))
+
+    def server(self, name, san, since=NOW - DAY, until=NOW + 30 * DAY):
+        key, csr, cert = (self.path(name + s) for s in (".key", ".csr", ".pem"))
+        run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+            "-nodes", "-keyout", key, "-out", csr, "-subj", "/CN=" + name)
+        self.sign(csr, cert, "subjectAltName=%s\nbasicConstraints=CA:FALSE\n" % san, since, until)
+        return cert, key
+
+    def bundle(self, *certs):
+        """A certs-only PKCS #7 as EST wants it."""
+        args = []
+        for cert in certs:
+            args += ["-certfile", cert]
+        der = run("openssl", "crl2pkcs7", "-nocrl", "-outform", "DER", *args)
+        return base64.encodebytes(der)
+
+    def issue(self, csr_base64):
+        der = base64.b64decode(csr_base64)
+        csr, cert = self.path("device.csr"), self.path("device.pem")
+        with open(csr, "wb") as f:
+            f.write(run("openssl", "req", "-inform", "DER", input=der))
+        self.sign(csr, cert, "basicConstraints=CA:FALSE\nextendedKeyUsage=clientAuth\n",
+                  NOW - 3600, NOW + 90 * DAY)
+        return self.bundle(cert)
+
+
+class Request:
+    def __init__(self, head, body, peer):
+        lines = head.decode("latin-1").split("\r\n")
+        self.line = lines[0]
+        self.headers = dict((k.lower(), v.strip()) for k, v in
+                            (line.split(":", 1) for line in lines[1:] if ":" in line))
+        self.body, self.peer, self.size = body, peer, len(head) + 4 + len(body)
+
+
+def date_line():
+    return time.strftime("Date: %a, %d %b %Y %H:%M:%S GMT\r\n", time.gmtime(NOW))
+
+
+def answer(status, headers="", body=b"", length=True):
+    return ("HTTP/1.1 %s\r\n%s%s%s\r\n" % (
+        status, date_line(), headers, "Content-Length: %d\r\n" % len(body) if length else "")
+            ).encode() + body
+
+
+class Server:
+    """One TLS server on a free port; answer_to(request) gives the bytes, or acts on the socket."""
+
+    def __init__(self, authority, cert, answer_to, maximum=None, plain=None, want_client=False):
+        self.requests, self.sent, self.errors = [], 0, []
+        self.answer_to, self.plain = answer_to, plain
+        self.stopping = threading.Event()
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(*cert)
+        if maximum:
+            self.context.maximum_version = maximum
+        if want_client:
+            self.context.verify_mode = ssl.CERT_REQUIRED
+            self.context.load_verify_locations(authority.cert)
+        self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.listen(8)
+        self.port = self.socket.getsockname()[1]
+        self.thread = threading.Thread(target=self.loop, daemon=True)
+        self.thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.socket.close()
+
+    def url(self, host="localhost"):
+        return "https://%s:%d" % (host, self.port)
+
+    def loop(self):
+        while not self.stopping.is_set():
+            try:
+                client, _ = self.socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client):
+        try:
+            client.settimeout(30)
+            if self.plain:
+                self.plain(self, client)
+                return
+            with self.context.wrap_socket(client, server_side=True) as tls:
+                request = self.read(tls)
+                if request:
+                    self.requests.append(request)
+                    reply = self.answer_to(self, request, tls)
+                    if reply is not None:
+                        self.sent = len(reply)
+                        tls.sendall(reply)
+                        tls.unwrap()
+        except (OSError, ValueError) as error:
+            self.errors.append(error)
+        finally:
+            client.close()
+
+    @staticmethod
+    def read(tls):
+        data = b""
+        while b"\r\n\r\n" not in data:
+            more = tls.recv(65536)
+            if not more:
+                return None
+            data += more
+        head, body = data.split(b"\r\n\r\n", 1)
+        length = re.search(rb"(?i)content-length: *(\d+)", head)
+        while length and len(body) < int(length.group(1)):
+            body += tls.recv(65536)
+        return Request(head, body, tls.getpeercert())
+
+
+class Role:
+    """A running mdm-agent-net and the enforcer's end of its channel."""
+
+    def __init__(self, program, *options):
+        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        fd = os.dup(theirs.fileno())
+        theirs.close()
+        self.process = subprocess.Popen(
+            [program, *options], env={}, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            pass_fds=(3,), preexec_fn=lambda: os.dup2(fd, 3))
+        os.close(fd)
+        self.facts, self.messages = None, []
+
+    def send(self, kind, body, fds):
+        self.channel.sendmsg([struct.pack("II", kind, len(body)) + body], [
+            (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else [])
+
+    def receive(self, timeout_s=30):
+        if not select.select([self.channel], [], [], timeout_s)[0]:
+            raise AssertionError("the role says nothing")
+        data = self.channel.recv(65536)
+        if not data:
+            return None
+        kind, size = struct.unpack("II", data[:8])
+        assert kind in FORMATS, "unexpected message %d" % kind
+        assert size == len(data) - 8 == struct.calcsize(FORMATS[kind]), "wrong size"
+        values = struct.unpack(FORMATS[kind], data[8:])
+        fields = {k: v.split(b"\0")[0].decode() if isinstance(v, bytes) else v
+                  for k, v in zip(FIELDS[kind].split(), values)}
+        fields["kind"] = kind
+        return fields
+
+    def finish(self):
+        """Reads everything until the role is gone: facts first, then one result."""
+        while True:
+            message = self.receive()
+            if message is None:
+                break
+            self.messages.append(message)
+        self.code = self.process.wait(20)
+        self.log = self.process.stderr.read().decode("utf-8", "replace")
+        self.close()
+        if not self.messages:
+            return None
+        if self.messages[0]["kind"] == NET_FACTS:
+            self.facts = self.messages.pop(0)
+        assert len(self.messages) <= 1, "more than one result"
+        return self.messages[0] if self.messages else None
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.process.stderr.close()
+        self.channel.close()
+
+
+class Lab:
+    def __init__(self, build):
+        self.program = os.path.join(build, "mdm-agent-net")
+        self.dir = tempfile.mkdtemp(prefix="mdm-net-")
+        self.ca = Authority(self.dir, "Test CA")
+        self.other = Authority(self.dir, "Other CA")
+        self.good = self.ca.server("good", "DNS:localhost,IP:127.0.0.1")
+        self.options = ["--user", ROLE_USER]
+        self.n_dirs = 0
+
+    def done(self):
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def identity(self, source=None):
+        """A fresh identity directory, empty or a copy."""
+        self.n_dirs += 1
+        path = os.path.join(self.dir, "identity-%d" % self.n_dirs)
+        if source:
+            shutil.copytree(source, path)
+        else:
+            os.mkdir(path)
+        os.chmod(path, 0o700)
+        if os.geteuid() == 0:
+            for name in [path] + [os.path.join(path, n) for n in os.listdir(path)]:
+                shutil.chown(name, ROLE_USER)
+        return path
+
+    def enrol(self, url, directory, est="", pins=None, floor=0, timeout=20, **kwargs):
+        pins = pins or [self.ca.pin()]
+        body = struct.pack(ENROL, url.encode(), est.encode(), TICKET.encode(), SECRET.encode(),
+                           b"".join(pins), kwargs.get("n_pins", len(pins)), floor, timeout, 0)
+        role = Role(self.program, *self.options)
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        role.send(NET_ENROL, body, [fd])
+        os.close(fd)
+        return role
+
+    def checkin(self, url, directory, report=b'{"v":1}', floor=0, timeout=20, limit=1 << 20):
+        role = Role(self.program, *self.options)
+        role.response = os.memfd_create("response")
+        report_fd = os.memfd_create("report")
+        os.write(report_fd, report)
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        role.send(NET_CHECKIN, struct.pack(CHECKIN, url.encode(), floor, timeout, len(report),
+                                           limit, 0), [fd, report_fd, role.response])
+        os.close(fd)
+        os.close(report_fd)
+        return role
+
+    def body(self, role):
+        data = os.pread(role.response, 1 << 22, 0)
+        os.close(role.response)
+        return data
+
+    def est_answer(self, server, request, _tls):
+        if "/cacerts" in request.line:
+            return answer("200 OK", "Content-Type: application/pkcs7-mime\r\n"
+                          "Content-Transfer-Encoding: base64\r\n", self.ca.bundle(self.ca.cert))
+        basic = "Basic " + base64.b64encode(("%s:%s" % (TICKET, SECRET)).encode()).decode()
+        if request.headers.get("authorization") != basic:
+            return answer("401 Unauthorized")
+        return answer("200 OK", "Content-Type: application/pkcs7-mime; smime-type=certs-only\r\n",
+                      self.ca.issue(request.body))
+
+    def est_server(self, **kwargs):
+        return Server(self.ca, kwargs.pop("cert", self.good),
+                      kwargs.pop("answer_to", self.est_answer), **kwargs)
+
+    def checkin_server(self, reply, **kwargs):
+        kwargs.setdefault("want_client", True)
+        answer_to = reply if callable(reply) else lambda *_: reply
+        return Server(self.ca, kwargs.pop("cert", self.good), answer_to, **kwargs)
+
+    def enrolled(self):
+        """The identity that all check-in cases start from."""
+        if not hasattr(self, "_enrolled"):
+            self._enrolled = self.identity()
+            with self.est_server() as server:
+                result = self.enrol(server.url(), self._enrolled).finish()
+            assert result and result["kind"] == NET_ENROLLED, result
+            self.device_id = result["device_id"]
+        return self.identity(self._enrolled)
+
+
+def expect_failed(result, stage, *words):
+    assert result and result["kind"] == NET_FAILED, "not refused: %r" % (result,)
+    assert STAGES[result["stage"]] == stage, "stage %s: %s" % (
+        STAGES[result["stage"]], result["message"])
+    for word in words:
+        assert word in result["message"], "%r not in %r" % (word, result["message"])
+
+
+def files(directory):
+    return {name: open(os.path.join(directory, name), "rb").read()
+            for name in sorted(os.listdir(directory))}
+
+
+# --- enrolment
+
+def case_enrol(lab):
+    directory = lab.identity()
+    with lab.est_server() as server:
+        role = lab.enrol(server.url(), directory, floor=NOW - DAY)
+        result = role.finish()
+    assert result and result["kind"] == NET_ENROLLED, (result, role.log)
+    assert role.code == 0 and role.log == "", role.log
+    assert sorted(os.listdir(directory)) == ["anchors.pem", "certificate.pem", "key.pem"]
+    for name in os.listdir(directory):
+        mode = os.stat(os.path.join(directory, name))
+        assert mode.st_mode & 0o777 == 0o600, name
+        assert mode.st_uid == role.facts["uid"], name
+    key, cert = (os.path.join(directory, n) for n in ("key.pem", "certificate.pem"))
+    assert b"BEGIN PRIVATE KEY" in files(directory)["key.pem"]
+    der = run("openssl", "pkey", "-in", key, "-pubout", "-outform", "DER")
+    digest = run("openssl", "dgst", "-sha256", input=der).decode().split()[-1]
+    assert result["device_id"] == digest[:32]
+    assert ("CN = " + digest[:32]).encode() in run("openssl", "x509", "-in", cert, "-noout",
+                                                  "-subject")
+    assert b"prime256v1" in run("openssl", "pkey", "-in", key, "-noout", "-text")
+    assert result["from_s"] == NOW - 3600 and result["until_s"] == NOW + 90 * DAY
+    assert result["date_s"] == NOW and result["cert_until_s"] == NOW + 30 * DAY
+    assert "authorization" not in server.requests[0].headers, "secret sent before verification"
+    assert server.requests[1].headers["content-type"] == "application/pkcs10"
+
+
+def case_enrol_sandbox_facts(lab):
+    with lab.est_server() as server:
+        role = lab.enrol(server.url(), lab.identity())
+        role.finish()
+    facts = role.facts
+    assert facts["no_new_privs"] == 1 and facts["rlimits"] >= 5
+    if os.geteuid() == 0:
+        assert facts["uid"] != 0 and facts["gid"] != 0
+    else:
+        assert facts["uid"] == os.getuid() and "root" in facts["note"]
+    if os.path.exists("/proc/sys/kernel/seccomp"):
+        assert facts["seccomp"] == 1, facts["note"]
+
+
+def case_enrol_literal_address(lab):
+    with lab.est_server() as server:
+        result = lab.enrol(server.url("127.0.0.1"), lab.identity()).finish()
+    assert result["kind"] == NET_ENROLLED, result
+
+
+def case_enrol_separate_est(lab):
+    with lab.est_server() as server:
+        result = lab.enrol("https://localhost:9", lab.identity(),
+                           est=server.url() + "/a/est/").finish()
+    assert result["kind"] == NET_ENROLLED, result
+    assert server.requests[0].line == "GET /a/est/cacerts HTTP/1.1"
+
+
+def case_enrol_second_pin(lab):
+    with lab.est_server() as server:
+        result = lab.enrol(server.url(), lab.identity(), pins=[b"\0" * 32, lab.ca.pin()]).finish()
+    assert result["kind"] == NET_ENROLLED, result
+
+
+def case_enrol_again_replaces(lab):
+    directory = lab.enrolled()
+    before = files(directory)
+    with lab.est_server() as server:
+        result = lab.enrol(server.url(), directory).finish()
+    after = files(directory)
+    assert result["kind"] == NET_ENROLLED
+    assert sorted(after) == sorted(before) and after["key.pem"] != before["key.pem"]
+
+
+def case_enrol_wrong_pin(lab):
+    directory = lab.enrolled()
+    before = files(directory)
+    with lab.est_server() as server:
+        role = lab.enrol(server.url(), directory, pins=[lab.other.pin()])
+        result = role.finish()
+    expect_failed(result, "est", "no CA that the ticket names")
+    assert role.code == 0
+    assert len(server.requests) == 1, "the secret may have been sent"
+    assert files(directory) == before, "the old identity was touched"
+
+
+def case_enrol_server_of_another_ca(lab):
+    """The right CA certificate from a server that is not certified by it: a man in the middle."""
+    cert = lab.other.server("middle", "DNS:localhost")
+    with lab.est_server(cert=cert) as server:
+        result = lab.enrol(server.url(), lab.identity()).finish()
+    expect_failed(result, "tls", "not from the CA")
+    assert len(server.requests) == 1, "the secret was sent"
+
+
+def case_enrol_leaf_pinned(lab):
+    """A pin of something that is no CA."""
+    der = run("openssl", "pkey", "-pubin", "-outform", "DER", input=run(
+        "openssl", "x509", "-in", lab.good[0], "-noout", "-pubkey"))
+    pin = run("openssl", "dgst", "-sha256", "-binary", input=der)
+
+    def reply(*_):
+        return answer("200 OK", "Content-Type: application/pkcs7-mime\r\n",
+                      lab.ca.bundle(lab.good[0]))
+    with lab.est_server(answer_to=reply) as server:
+        expect_failed(lab.enrol(server.url(), lab.identity(), pins=[pin]).finish(), "est", "no CA")
+
+
+def case_enrol_wrong_host(lab):
+    cert = lab.ca.server("elsewhere", "DNS:mdm.example.org")
+    with lab.est_server(cert=cert) as server:
+        result = lab.enrol(server.url(), lab.identity()).finish()
+        expect_failed(result, "tls", "not for localhost")
+        result = lab.enrol(server.url("127.0.0.1"), lab.identity()).finish()
+        expect_failed(result, "tls", "not for 127.0.0.1")
+
+
+def case_enrol_name_in_subject_only(lab):
+    cert = lab.ca.server("localhost", "DNS:mdm.example.org")
+    with lab.est_server(cert=cert) as server:
+        expect_failed(lab.enrol(server.url(), lab.identity()).finish(), "tls", "not for localhost")
+
+
+def case_enrol_expired(lab):
+    cert = lab.ca.server("old", "DNS:localhost", NOW - 9 * DAY, NOW - DAY)
+    with lab.est_server(cert=cert) as server:
+        expect_failed(lab.enrol(server.url(), lab.identity()).finish(), "tls", "expired", "clock")
+
+
+def case_enrol_floor_after_expiry(lab):
+    with lab.est_server() as server:
+        result = lab.enrol(server.url(), lab.identity(), floor=NOW + 31 * DAY).finish()
+    expect_failed(result, "tls", "expired")
+
+
+def case_enrol_clock_behind(lab):
+    """A certificate of the future stands for a phone that boots in the past."""
+    cert = lab.ca.server("future", "DNS:localhost", NOW + 300 * DAY, NOW + 400 * DAY)
+    with lab.est_server(cert=cert) as server:
+        directory = lab.identity()
+        expect_failed(lab.enrol(server.url(), directory).finish(), "tls", "not valid before",
+                      "clock")
+        assert os.listdir(directory) == []
+        result = lab.enrol(server.url(), directory, floor=NOW + 350 * DAY).finish()
+    assert result["kind"] == NET_ENROLLED, result
+
+
+EST_STATUSES = [("401 Unauthorized", "ticket"), ("403 Forbidden", "ticket"),
+                ("404 Not Found", "no EST service"), ("302 Found", "redirects"),
+                ("500 Oops", "overloaded or broken"), ("400 Bad Request", "malformed"),
+                ("204 No Content", "nothing")]
+
+
+def case_enrol_statuses(lab):
+    for status, words in EST_STATUSES:
+        with lab.est_server(answer_to=lambda *_: answer(
+                status, "Location: https://localhost/\r\n")) as server:
+            result = lab.enrol(server.url(), lab.identity()).finish()
+        expect_failed(result, "est", words)
+        assert result["status"] == int(status[:3]), status
+        assert len(server.requests) == 1, status
+
+
+def case_enrol_later(lab):
+    def reply(server, request, tls):
+        if "/cacerts" in request.line:
+            return lab.est_answer(server, request, tls)
+        return answer("202 Accepted", "Retry-After: 600\r\n")
+    with lab.est_server(answer_to=reply) as server:
+        directory = lab.identity()
+        result = lab.enrol(server.url(), directory).finish()
+    expect_failed(result, "est", "not decided yet")
+    assert result["status"] == 202 and result["retry_after"] == 600
+    assert os.listdir(directory) == []
+
+
+def case_enrol_bad_bodies(lab):
+    cases = [(b"", "nothing"), (b"\r\n", "nothing"), (b"<html>", "base64"),
+             (b"Zm9v\r\n", "PKCS #7"), (lab.ca.bundle(lab.ca.cert)[:-9], None),
+             (b"A" * 70000, "more than")]
+    for body, words in cases:
+        with lab.est_server(answer_to=lambda *_: answer(
+                "200 OK", "Content-Type: application/pkcs7-mime\r\n", body)) as server:
+            result = lab.enrol(server.url(), lab.identity()).finish()
+        stage = "response" if words == "more than" else "est"
+        expect_failed(result, stage, *([words] if words else []))
+
+
+def case_enrol_wrong_type(lab):
+    with lab.est_server(answer_to=lambda *_: answer(
+            "200 OK", "Content-Type: text/html\r\n", lab.ca.bundle(lab.ca.cert))) as server:
+        expect_failed(lab.enrol(server.url(), lab.identity()).finish(), "est", "content type")
+
+
+def case_enrol_too_many_certificates(lab):
+    body = lab.ca.bundle(*[lab.ca.cert] * 9)
+    with lab.est_server(answer_to=lambda *_: answer(
+            "200 OK", "Content-Type: application/pkcs7-mime\r\n", body)) as server:
+        expect_failed(lab.enrol(server.url(), lab.identity()).finish(), "est", "more certificates")
+
+
+def case_enrol_certificate_of_another_key(lab):
+    def reply(server, request, tls):
+        if "/cacerts" in request.line:
+            return lab.est_answer(server, request, tls)
+        return answer("200 OK", "Content-Type: application/pkcs7-mime\r\n",
+                      lab.ca.bundle(lab.good[0]))
+    directory = lab.enrolled()
+    before = files(directory)
+    with lab.est_server(answer_to=reply) as server:
+        expect_failed(lab.enrol(server.url(), directory).finish(), "est", "another key")
+    assert files(directory) == before
+
+
+def case_enrol_directory_not_writable(lab):
+    directory = lab.identity()
+    os.chmod(directory, 0o500)
+    with lab.est_server() as server:
+        result = lab.enrol(server.url(), directory).finish()
+    expect_failed(result, "identity", "could not be stored")
+    assert os.listdir(directory) == []
+
+
+# --- check-in
+
+JOSE = "Content-Type: application/jose\r\n"
+
+
+def case_checkin(lab):
+    directory = lab.enrolled()
+    before = files(directory)
+    report, documents = b'{"v":1,"nonce":"x"}' * 20, b"a.b.c\n\nd.e.f\n"
+
+    def reply(_server, _request, _tls):
+        return answer("200 OK", JOSE + "MDM-Ack: 17\r\nMDM-Resend: compliance, inventory\r\n"
+                      "MDM-Next-Checkin: 3600\r\n", documents)
+    with lab.checkin_server(reply) as server:
+        role = lab.checkin(server.url(), directory, report)
+        result = role.finish()
+    assert result and result["kind"] == NET_EXCHANGED, (result, role.log)
+    request = server.requests[0]
+    assert role.code == 0 and lab.body(role) == documents and request.body == report
+    assert request.line == "POST /v1/checkin HTTP/1.1"
+    assert sorted(request.headers) == ["content-length", "content-type", "host"]
+    assert request.peer["subject"] == ((("commonName", lab.device_id),),)
+    assert result["status"] == 200 and result["n_response"] == len(documents)
+    assert result["ack"] == 17 and result["resend"] == "compliance,inventory"
+    assert result["next_checkin"] == 3600 and result["retry_after"] == -1
+    assert result["date_s"] == NOW and result["cert_until_s"] == NOW + 30 * DAY
+    assert result["from_s"] == NOW - 3600 and result["until_s"] == NOW + 90 * DAY
+    assert result["up"] == request.size, (result["up"], request.size)
+    assert result["down"] == server.sent, (result["down"], server.sent)
+    assert files(directory) == before
+
+
+def case_checkin_nothing_new(lab):
+    report = b"x" * 800
+    with lab.checkin_server(answer("204 No Content", "MDM-Ack: 3\r\n", length=False)) as server:
+        role = lab.checkin(server.url("127.0.0.1"), lab.enrolled(), report)
+        result = role.finish()
+    assert result["kind"] == NET_EXCHANGED and result["status"] == 204, result
+    assert result["n_response"] == 0 and lab.body(role) == b""
+    # The header that every steady check-in pays for.
+    assert result["up"] - len(report) <= 224 and result["down"] <= 512, result
+
+
+def case_checkin_large_report(lab):
+    report = os.urandom(256 * 1024)
+    with lab.checkin_server(answer("204 No Content", length=False)) as server:
+        role = lab.checkin(server.url(), lab.enrolled(), report)
+        assert role.finish()["kind"] == NET_EXCHANGED
+    assert server.requests[0].body == report
+
+
+def case_checkin_report_above_limit(lab):
+    with lab.checkin_server(answer("204 No Content", length=False)) as server:
+        role = lab.checkin(server.url(), lab.enrolled(), b"x" * (256 * 1024 + 1))
+        assert role.finish() is None and role.code == 1
+    assert server.requests == []
+
+
+def case_checkin_chunked(lab):
+    data = answer("200 OK", JOSE + "Transfer-Encoding: chunked\r\n", length=False)
+    data += b"5\r\na.b.c\r\n1\r\n\n\r\n0\r\nMDM-Ack: 99\r\n\r\n"
+    with lab.checkin_server(data) as server:
+        role = lab.checkin(server.url(), lab.enrolled())
+        result = role.finish()
+    assert result["kind"] == NET_EXCHANGED and lab.body(role) == b"a.b.c\n"
+    assert result["ack"] == -1, "a trailer counted"
+
+
+def case_checkin_bad_hints(lab):
+    hints = ("MDM-Ack: 1x\r\nMDM-Next-Checkin: -5\r\nMDM-Resend: a,b;c\r\n"
+             "Retry-After: soon\r\n")
+    with lab.checkin_server(answer("200 OK", JOSE + hints, b"a.b.c\n")) as server:
+        result = lab.checkin(server.url(), lab.enrolled()).finish()
+    assert result["kind"] == NET_EXCHANGED
+    assert (result["ack"], result["next_checkin"], result["resend"], result["retry_after"]) == (
+        -1, -1, "", -1)
+
+
+def case_checkin_statuses(lab):
+    for status, words in [("403 Forbidden", "does not know this phone"),
+                          ("400 Bad Request", "malformed"), ("404 Not Found", "no check-in"),
+                          ("500 Oops", "broken"), ("418 Teapot", "unexpected")]:
+        with lab.checkin_server(answer(status, JOSE, b"some text")) as server:
+            role = lab.checkin(server.url(), lab.enrolled())
+            result = role.finish()
+        expect_failed(result, "http", words)
+        assert result["status"] == int(status[:3]) and lab.body(role) == b""
+
+
+def case_checkin_retry_after(lab):
+    later = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(NOW + 90))
+    for value in ("90", later):
+        with lab.checkin_server(answer("503 Busy", "Retry-After: %s\r\n" % value)) as server:
+            result = lab.checkin(server.url(), lab.enrolled()).finish()
+        expect_failed(result, "http", "come back later")
+        assert result["status"] == 503 and result["retry_after"] == 90, value
+
+
+def case_checkin_redirect(lab):
+    with lab.checkin_server(answer("204 No Content", length=False)) as target:
+        with lab.checkin_server(answer("307 Moved", "Location: %s/v1/checkin\r\n" %
+                                       target.url())) as server:
+            expect_failed(lab.checkin(server.url(), lab.enrolled()).finish(), "http", "redirects")
+    assert target.requests == []
+
+
+def case_checkin_wrong_type(lab):
+    with lab.checkin_server(answer("200 OK", "Content-Type: text/html\r\n", b"<html>")) as server:
+        expect_failed(lab.checkin(server.url(), lab.enrolled()).finish(), "response", "documents")
+
+
+def case_checkin_body_limit(lab):
+    for size, kind in ((4096, NET_EXCHANGED), (4097, NET_FAILED)):
+        for length in (True, False):
+            with lab.checkin_server(answer("200 OK", JOSE, b"x" * size, length)) as server:
+                role = lab.checkin(server.url(), lab.enrolled(), limit=4096)
+                result = role.finish()
+            assert result["kind"] == kind, (size, length, result)
+            if kind == NET_FAILED:
+                expect_failed(result, "response", "more than the 4096 bytes")
+            os.close(role.response)
+
+
+def case_checkin_flood(lab):
+    """100 MB without a length, and in the body of an error."""
+    for status in ("200 OK", "500 Oops"):
+        def reply(server, _request, tls):
+            tls.sendall(answer(status, JOSE, length=False))
+            for _ in range(1600):
+                tls.sendall(b"x" * 65536)
+        with lab.checkin_server(reply) as server:
+            role = lab.checkin(server.url(), lab.enrolled())
+            expect_failed(role.finish(), "response", "more than")
+        assert os.fstat(role.response).st_size <= 1 << 20
+        os.close(role.response)
+
+
+def case_checkin_header_flood(lab):
+    with lab.checkin_server(answer("200 OK", "X: y\r\n" * 3000)) as server:
+        expect_failed(lab.checkin(server.url(), lab.enrolled()).finish(), "http", "header above")
+
+
+def case_checkin_garbage(lab):
+    for data in (b"\0\1\2" * 40, b"SSH-2.0-x\r\n", b"HTTP/2 200\r\n\r\n", b"", b"HTTP/1.1 200"):
+        with lab.checkin_server(data) as server:
+            result = lab.checkin(server.url(), lab.enrolled()).finish()
+        assert result["kind"] == NET_FAILED and STAGES[result["stage"]] == "http", (data, result)
+
+
+def case_checkin_short_body(lab):
+    data = answer("200 OK", JOSE + "Content-Length: 99\r\n", b"a.b", length=False)
+    with lab.checkin_server(data) as server:
+        expect_failed(lab.checkin(server.url(), lab.enrolled()).finish(), "http", "closed")
+
+
+def case_checkin_no_tls(lab):
+    def plain(_server, client):
+        client.sendall(b"220 mail.example.org ESMTP\r\n")
+        client.recv(4096)
+    with lab.checkin_server(b"", plain=plain) as server:
+        expect_failed(lab.checkin(server.url(), lab.enrolled()).finish(), "tls", "port")
+
+
+def case_checkin_tls_1_2(lab):
+    with lab.checkin_server(b"", maximum=ssl.TLSVersion.TLSv1_2) as server:
+        expect_failed(lab.checkin(server.url(), lab.enrolled()).finish(), "tls", "TLS 1.3")
+
+
+def case_checkin_other_ca(lab):
+    with lab.checkin_server(b"", cert=lab.other.server("x", "DNS:localhost")) as server:
+        expect_failed(lab.checkin(server.url(), lab.enrolled()).finish(), "tls", "not from the CA")
+    assert server.requests == []
+
+
+def case_checkin_client_refused(lab):
+    """The server trusts another CA for its clients."""
+    with lab.checkin_server(answer("204 No Content", length=False), want_client=False) as server:
+        server.context.load_verify_locations(lab.other.cert)
+        server.context.verify_mode = ssl.CERT_REQUIRED
+        expect_failed(lab.checkin(server.url(), lab.enrolled()).finish(), "tls",
+                      "refuses this phone's certificate")
+
+
+def case_checkin_intermediate(lab):
+    """A server certified by an intermediate that only the phone knows: it is in anchors.pem."""
+    sub = Authority(lab.dir, "Sub CA")
+    run("openssl", "req", "-new", "-key", sub.key, "-subj", "/CN=Sub CA", "-out",
+        sub.path("ca.csr"))
+    lab.ca.sign(sub.path("ca.csr"), sub.cert, "basicConstraints=critical,CA:TRUE\n"
+                "keyUsage=critical,keyCertSign\n", NOW - DAY, NOW + 400 * DAY)
+    cert = sub.server("below", "DNS:localhost")
+
+    def est(server, request, tls):
+        if "/cacerts" not in request.line:
+            return answer("200 OK", "Content-Type: application/pkcs7-mime\r\n",
+                          sub.issue(request.body))
+        return answer("200 OK", "Content-Type: application/pkcs7-mime\r\n",
+                      lab.ca.bundle(lab.other.cert, sub.cert, lab.ca.cert))
+    directory = lab.identity()
+    with lab.est_server(cert=cert, answer_to=est) as server:
+        result = lab.enrol(server.url(), directory).finish()
+    assert result["kind"] == NET_ENROLLED, result
+    text = files(directory)["anchors.pem"].decode()
+    assert re.findall("(?m)^(pinned|intermediate)$", text) == ["pinned", "intermediate"], text
+    # The server's clients must send the intermediate themselves: it knows the root only.
+    with lab.checkin_server(answer("204 No Content", length=False), cert=cert) as server:
+        result = lab.checkin(server.url(), directory).finish()
+    assert result["kind"] == NET_EXCHANGED, result
+
+
+def case_checkin_dead(lab):
+    s = socket.socket()
+    s.bind(("127.0.0.1", 0))
+    url = "https://127.0.0.1:%d" % s.getsockname()[1]
+    expect_failed(lab.checkin(url, lab.enrolled()).finish(), "connect", "cannot be reached")
+    s.close()
+
+
+def case_checkin_no_such_name(lab):
+    role = lab.checkin("https://no-such-host.invalid", lab.enrolled(), timeout=5)
+    expect_failed(role.finish(), "resolve", "no-such-host.invalid")
+
+
+def case_checkin_hangs(lab):
+    def before_tls(server, _client):
+        server.stopping.wait(20)
+
+    def after_request(server, _request, _tls):
+        server.stopping.wait(20)
+    for plain, stage in ((before_tls, "tls"), (None, "http")):
+        with lab.checkin_server(after_request, plain=plain) as server:
+            result = lab.checkin(server.url(), lab.enrolled(), timeout=1).finish()
+            expect_failed(result, stage, "did not answer in time")
+
+
+def case_checkin_drip(lab):
+    """A byte now and then keeps a connection busy, not the deadline."""
+    def reply(server, _request, tls):
+        tls.sendall(answer("200 OK", JOSE, length=False))
+        while not server.stopping.wait(0.1):
+            tls.sendall(b"x")
+    with lab.checkin_server(reply) as server:
+        result = lab.checkin(server.url(), lab.enrolled(), timeout=1).finish()
+        expect_failed(result, "http", "did not answer in time")
+
+
+def case_checkin_no_identity(lab):
+    expect_failed(lab.checkin("https://localhost:9", lab.identity()).finish(), "identity", "enrol")
+
+
+def case_checkin_damaged_identity(lab):
+    for name in ("key.pem", "certificate.pem", "anchors.pem"):
+        for data in (b"", b"rubbish\n", b"x" * 70000, None):
+            directory = lab.enrolled()
+            path = os.path.join(directory, name)
+            if data is None:
+                os.unlink(path)
+            else:
+                with open(path, "wb") as f:
+                    f.write(data)
+            result = lab.checkin("https://localhost:9", directory).finish()
+            expect_failed(result, "identity")
+
+
+def case_checkin_interrupted_enrolment(lab):
+    """Every state that a crash between the renames can leave holds one whole identity."""
+    old, new = lab.enrolled(), lab.identity()
+    with lab.est_server() as server:
+        assert lab.enrol(server.url(), new).finish()["kind"] == NET_ENROLLED
+    for renamed in ([], ["certificate.pem"], ["certificate.pem", "anchors.pem"]):
+        directory = lab.identity(old)
+        for name in ("key.pem", "certificate.pem", "anchors.pem"):
+            shutil.copy2(os.path.join(new, name), os.path.join(
+                directory, name + ("" if name in renamed else ".new")))
+        directory = lab.identity(directory)
+        with lab.checkin_server(answer("204 No Content", length=False)) as server:
+            result = lab.checkin(server.url(), directory).finish()
+        assert result["kind"] == NET_EXCHANGED, (renamed, result)
+        # A later enrolment that fails at the very end cleans up without losing it.
+        with lab.est_server() as server:
+            assert lab.enrol(server.url(), directory).finish()["kind"] == NET_ENROLLED
+        assert sorted(os.listdir(directory)) == ["anchors.pem", "certificate.pem", "key.pem"]
+
+
+# --- the channel and the sandbox
+
+def hang(server, _request, _tls):
+    server.stopping.wait(20)
+
+
+def case_channel_closed(lab):
+    with lab.checkin_server(hang) as server:
+        role = lab.checkin(server.url(), lab.enrolled(), timeout=60)
+        assert role.receive()["kind"] == NET_FACTS
+        while not server.requests:
+            time.sleep(0.01)
+        role.channel.close()
+        assert role.process.wait(10) == 1
+        role.close()
+
+
+def case_channel_closed_at_once(lab):
+    role = Role(lab.program, *lab.options)
+    role.channel.shutdown(socket.SHUT_WR)
+    assert role.finish() is None and role.code == 1 and role.log == ""
+
+
+def case_channel_rubbish(lab):
+    fd = os.open(lab.identity(), os.O_RDONLY | os.O_DIRECTORY)
+    null = os.open("/dev/null", os.O_RDWR)
+    checkin = struct.pack(CHECKIN, b"https://localhost:9", 0, 5, 7, 100, 0)
+    good = [b"https://localhost:9", b"", TICKET.encode(), SECRET.encode(), lab.ca.pin(), 1, 0, 5, 0]
+
+    def enrol(index, value):
+        return struct.pack(ENROL, *(good[:index] + [value] + good[index + 1:]))
+    for kind, body, fds in [
+            (99, b"", []), (NET_FACTS, b"\0" * 284, []), (NET_CHECKIN, checkin, [fd]),
+            (NET_CHECKIN, checkin[:-1], [fd, null, null]),
+            (NET_CHECKIN, checkin, [fd, null, null]), (NET_CHECKIN, checkin, [null, fd, fd]),
+            (NET_ENROL, enrol(0, b"http://localhost:9"), [fd]),
+            (NET_ENROL, enrol(0, b"https://user@localhost"), [fd]),
+            (NET_ENROL, enrol(0, b"https://localhost/path"), [fd]),
+            (NET_ENROL, enrol(1, b"https://localhost/?q"), [fd]),
+            (NET_ENROL, enrol(2, b"a:b"), [fd]), (NET_ENROL, enrol(3, b""), [fd]),
+            (NET_ENROL, enrol(5, 0), [fd]), (NET_ENROL, enrol(5, 3), [fd]),
+            (NET_ENROL, enrol(6, -1), [fd]), (NET_ENROL, enrol(7, 0), [fd]),
+            (NET_ENROL, enrol(0, b"x" * 257), [fd]), (NET_ENROL, enrol(8, 0), [null])]:
+        role = Role(lab.program, *lab.options)
+        role.send(kind, body, fds)
+        assert role.finish() is None and role.code == 1, (kind, body[:40])
+    os.close(fd)
+    os.close(null)
+
+
+def case_no_channel(lab):
+    done = subprocess.run([lab.program], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env={})
+    assert done.returncode == 2 and b"Usage" in done.stderr
+
+
+def case_no_such_user(lab):
+    if os.geteuid() != 0:
+        return
+    role = Role(lab.program, "--user", "no-such-user")
+    expect_failed(role.finish(), "sandbox", "no-such-user")
+    assert role.code == 1
+    role = Role(lab.program, "--user", "root")
+    expect_failed(role.finish(), "sandbox", "root")
+
+
+def case_sandbox_in_force(lab):
+    """What the kernel says about the process in the middle of an exchange."""
+    with lab.checkin_server(hang) as server:
+        role = lab.checkin(server.url(), lab.enrolled(), timeout=60)
+        facts = role.receive()
+        while not server.requests:
+            time.sleep(0.01)
+        with open("/proc/%d/status" % role.process.pid) as f:
+            status = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+        assert status["NoNewPrivs"] == "1"
+        assert status["Seccomp"] == ("2" if facts["seccomp"] else "0")
+        for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            assert int(status[name], 16) == 0, name
+        if os.geteuid() == 0:
+            assert int(status["CapBnd"], 16) == 0
+            assert status["Groups"].strip() == ""
+            assert status["Uid"].split() == [str(facts["uid"])] * 4 and facts["uid"] != 0
+            assert status["Gid"].split() == [str(facts["gid"])] * 4 and facts["gid"] != 0
+        role.close()
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    cases = [(k[5:], v) for k, v in globals().items() if k.startswith("case_")]
+    passed, failed = 0, 0
+    lab = Lab(os.path.abspath(sys.argv[1]))
+    try:
+        for name, case in cases:
+            if len(sys.argv) > 2 and sys.argv[2] not in name:
+                continue
+            try:
+                case(lab)
+                passed += 1
+            except Exception as error:  # a broken case must not hide the others
+                failed += 1
+                print("FAILED %s: %s: %s" % (name, type(error).__name__, error), flush=True)
+    finally:
+        lab.done()
+    print("%d passed, %d failed" % (passed, failed))
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
