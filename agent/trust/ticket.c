@@ -249,7 +249,7 @@ static int read_text(struct reader *reader, char *text)
 	int r;
 
 	while ((line = strsep(&text, "\n"))) {
-		char *value = line, *name;
+		char *value, *name;
 
 		line[strcspn(line, "#")] = 0;
 		value = strip(line);
