@@ -253,8 +253,8 @@ static void test_name_limits(void)
 			"{\"id\":\"a\",\"settings\":{\"%0*d\":1}}",
 			"{\"id\":\"a\",\"settings\":{},\"%0*d\":1}",
 			"{\"id\":\"a\",\"settings\":{},\"when\":{\"%0*d\":1}}",
-			"{\"id\":\"a\",\"settings\":{},\"when\":{\"noncompliant\":{\"area\":\"%0*d\","
-			"\"for\":1}}}",
+			("{\"id\":\"a\",\"settings\":{},\"when\":{\"noncompliant\":"
+			 "{\"area\":\"%0*d\",\"for\":1}}}"),
 		};
 
 		for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {

@@ -374,9 +374,7 @@ static void test_read_set_limits(void)
 /* json_parse() refuses NUL and malformed UTF-8 itself; the reader must not rely on it. */
 static void test_read_hostile_strings(void)
 {
-	static const char *const bytes[] = {"a\0b", "\xff\xff\xff",
-		"a\x7f"
-		"b"};
+	static const char *const bytes[] = {"a\0b", "\xff\xff\xff", "\x7f\x7f\x7f"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bytes); i++) {
 		_cleanup_json_ struct json_object *object = json_object_new_object();

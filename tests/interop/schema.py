@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The generated JSON Schema against another implementation of JSON Schema.
+
+schema.py PATH_TO_REFERENCE_TOOL [DIRECTORY_OF_EXAMPLES]
+
+Every document is judged twice: by python3-jsonschema with the schema the tool prints, and by
+policy_parse() through the tool. Both must say the same; what only the parser can know is listed
+apart and must be refused by it alone.
+"""
+import copy
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import jsonschema
+
+TOOL = sys.argv[1]
+SOURCE = os.environ.get("MDM_SOURCE_DIR", ".")
+EXAMPLES = sys.argv[2] if len(sys.argv) > 2 else os.path.join(SOURCE, "docs", "examples")
+
+BASE = {
+    "type": "policy",
+    "org": "00112233445566778899aabbccddeeff",
+    "serial": 1,
+    "issued": 1793491200,
+    "expires": 1888185600,
+    "target": {"stream": "staff"},
+    "profiles": [],
+}
+
+passed = failed = 0
+
+
+def verdict(ok, name):
+    global passed, failed
+    if ok:
+        passed += 1
+    else:
+        failed += 1
+        print(f"FAILED {name}")
+
+
+def parser_takes(text):
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        file.write(text)
+        file.flush()
+        run = subprocess.run([TOOL, "check", file.name], capture_output=True, text=True)
+    if run.returncode not in (0, 1):
+        raise RuntimeError(f"{TOOL}: {run.returncode} {run.stderr}")
+    return run.returncode == 0
+
+
+def policy(**members):
+    return dict(copy.deepcopy(BASE), **members)
+
+
+def with_settings(settings):
+    return policy(profiles=[{"id": "a", "settings": settings}])
+
+
+def with_when(when):
+    return policy(profiles=[{"id": "a", "when": when, "settings": {}}])
+
+
+def nested(n):
+    when = {"charging": True}
+    for _ in range(n):
+        when = {"not": when}
+    return when
+
+
+WINDOW = {"time": {"from": "08:00", "to": "17:00"}}
+
+VALID = {
+    "nothing": policy(),
+    "comment": policy(comment="text"),
+    "unknown member": policy(places={"office": 1}),
+    "checkin": policy(checkin={"interval": 300, "jitter": 150}),
+    "checkin empty": policy(checkin={}),
+    "checkin unknown": policy(checkin={"long_poll": True}),
+    "not_before": policy(not_before=0),
+    "settings empty": with_settings({}),
+    "area empty": with_settings({"screen_lock": {}}),
+    "area unknown": with_settings({"apps": [1, None]}),
+    "setting unknown": with_settings({"screen_lock": {"colour": "red"}}),
+    "lowest": with_settings({"screen_lock": {"idle_delay": 15, "lock_delay": 0}}),
+    "highest": with_settings({"screen_lock": {"idle_delay": 3600, "lock_delay": 3600}}),
+    "booleans": with_settings({"encryption": {"storage": True, "swap": False}}),
+    "profile unknown member": policy(profiles=[{"id": "a", "settings": {}, "priority": 1}]),
+    "most profiles": policy(profiles=[{"id": f"p{i}", "settings": {}} for i in range(256)]),
+    "long id": policy(profiles=[{"id": "x" * 64, "settings": {}}]),
+    "time": with_when(WINDOW),
+    "days": with_when({"time": {"days": ["sun", "mon"]}}),
+    "noncompliant": with_when({"noncompliant": {"area": "encryption", "for": 31536000}}),
+    "noncompliant elsewhere": with_when({"noncompliant": {"area": "apps", "for": 0}}),
+    "condition unknown": with_when({"charging": [True]}),
+    "tree": with_when({"all": [WINDOW, {"any": [{"not": WINDOW}, {"place": {}}]}]}),
+}
+
+INVALID = {
+    "no profiles": {k: v for k, v in BASE.items() if k != "profiles"},
+    "no target": {k: v for k, v in BASE.items() if k != "target"},
+    "no serial": {k: v for k, v in BASE.items() if k != "serial"},
+    "serial 0": policy(serial=0),
+    "serial too large": policy(serial=2**53),
+    "serial text": policy(serial="1"),
+    "stream": policy(target={"stream": "a/b"}),
+    "stream absent": policy(target={}),
+    "profiles object": policy(profiles={}),
+    "profile null": policy(profiles=[None]),
+    "comment number": policy(comment=1),
+    "comment long": policy(comment="x" * 257),
+    "comment control": policy(comment="a\nb"),
+    "member name": policy(**{"a b": 1}),
+    "member name empty": policy(**{"": 1}),
+    "interval short": policy(checkin={"interval": 299}),
+    "interval long": policy(checkin={"interval": 604801}),
+    "jitter negative": policy(checkin={"jitter": -1}),
+    "checkin array": policy(checkin=[]),
+    "id absent": policy(profiles=[{"settings": {}}]),
+    "id empty": policy(profiles=[{"id": "", "settings": {}}]),
+    "id dot": policy(profiles=[{"id": ".a", "settings": {}}]),
+    "id long": policy(profiles=[{"id": "x" * 65, "settings": {}}]),
+    "settings absent": policy(profiles=[{"id": "a"}]),
+    "settings array": policy(profiles=[{"id": "a", "settings": []}]),
+    "too many profiles": policy(profiles=[{"id": f"p{i}", "settings": {}} for i in range(257)]),
+    "area number": with_settings({"screen_lock": 1}),
+    "area name": with_settings({"screen lock": {}}),
+    "setting name": with_settings({"screen_lock": {"-x": 1}}),
+    "idle_delay low": with_settings({"screen_lock": {"idle_delay": 14}}),
+    "idle_delay high": with_settings({"screen_lock": {"idle_delay": 3601}}),
+    "idle_delay half": with_settings({"screen_lock": {"idle_delay": 60.5}}),
+    "idle_delay text": with_settings({"screen_lock": {"idle_delay": "60"}}),
+    "idle_delay boolean": with_settings({"screen_lock": {"idle_delay": True}}),
+    "idle_delay null": with_settings({"screen_lock": {"idle_delay": None}}),
+    "lock_delay negative": with_settings({"screen_lock": {"lock_delay": -1}}),
+    "storage number": with_settings({"encryption": {"storage": 1}}),
+    "when array": with_when([]),
+    "when empty": with_when({}),
+    "when two": with_when({"not": WINDOW, "time": WINDOW["time"]}),
+    "when name": with_when({"a b": 1}),
+    "all empty": with_when({"all": []}),
+    "all object": with_when({"all": WINDOW}),
+    "any number": with_when({"any": [1]}),
+    "any many": with_when({"any": [WINDOW] * 65}),
+    "not array": with_when({"not": [WINDOW]}),
+    "time empty": with_when({"time": {}}),
+    "time from": with_when({"time": {"from": "08:00"}}),
+    "time to": with_when({"time": {"to": "08:00", "days": ["mon"]}}),
+    "time 24": with_when({"time": {"from": "24:00", "to": "08:00"}}),
+    "time 60": with_when({"time": {"from": "08:00", "to": "08:60"}}),
+    "time short": with_when({"time": {"from": "8:00", "to": "09:00"}}),
+    "time number": with_when({"time": {"from": 800, "to": 900}}),
+    "time member": with_when({"time": {"days": ["mon"], "zone": "UTC"}}),
+    "days empty": with_when({"time": {"days": []}}),
+    "days twice": with_when({"time": {"days": ["mon", "mon"]}}),
+    "days case": with_when({"time": {"days": ["Mon"]}}),
+    "noncompliant empty": with_when({"noncompliant": {}}),
+    "noncompliant area": with_when({"noncompliant": {"area": "a b", "for": 1}}),
+    "noncompliant negative": with_when({"noncompliant": {"area": "encryption", "for": -1}}),
+    "noncompliant year": with_when({"noncompliant": {"area": "encryption", "for": 31536001}}),
+    "noncompliant member": with_when({"noncompliant": {"area": "apps", "for": 1, "x": 1}}),
+    "deep": with_when({"not": {"not": {"all": [WINDOW, {"not": 1}]}}}),
+}
+
+# The schema's $comment names them.
+ONLY_PARSER = {
+    "same id": policy(profiles=[{"id": "a", "settings": {}}, {"id": "a", "settings": {}}]),
+    "jitter": policy(checkin={"interval": 300, "jitter": 151}),
+    "integer with point": with_settings({"screen_lock": {"idle_delay": 60.0}}),
+    "text in bytes": policy(comment="\u00fc" * 200),
+    "nesting": with_when(nested(9)),
+    "many conditions": with_when({"all": [{"not": WINDOW}] * 32}),
+}
+
+schema = json.loads(subprocess.run([TOOL, "schema"], capture_output=True, check=True).stdout)
+jsonschema.Draft202012Validator.check_schema(schema)
+validator = jsonschema.Draft202012Validator(schema)
+verdict(schema["$schema"].endswith("2020-12/schema"), "schema names its draft")
+
+for name, document in VALID.items():
+    verdict(validator.is_valid(document), f"valid to the schema: {name}")
+    verdict(parser_takes(json.dumps(document)), f"valid to the parser: {name}")
+for name, document in INVALID.items():
+    verdict(not validator.is_valid(document), f"invalid to the schema: {name}")
+    verdict(not parser_takes(json.dumps(document)), f"invalid to the parser: {name}")
+for name, document in ONLY_PARSER.items():
+    verdict(validator.is_valid(document), f"not seen by the schema: {name}")
+    verdict(not parser_takes(json.dumps(document)), f"refused by the parser alone: {name}")
+
+examples = sorted(name for name in os.listdir(EXAMPLES) if name.endswith(".json"))
+verdict(len(examples) >= 3, "there are examples")
+for name in examples:
+    with open(os.path.join(EXAMPLES, name), encoding="utf-8") as file:
+        text = file.read()
+    errors = list(validator.iter_errors(json.loads(text)))
+    for error in errors:
+        print(f"  {name}: {error.json_path}: {error.message}")
+    verdict(not errors, f"example to the schema: {name}")
+    verdict(parser_takes(text), f"example to the parser: {name}")
+
+print(f"{passed} passed, {failed} failed")
+sys.exit(1 if failed else 0)
