@@ -153,6 +153,28 @@ int ca_issue(const struct ca_request *request, X509 **ret_x509, struct fault *fa
 	return 0;
 }
 
+int ca_renew(X509 *old, X509 *issuer, EVP_PKEY *issuer_key, int64_t now_s, X509 **ret_x509,
+	struct fault *fault)
+{
+	_cleanup_x509_ X509 *x509 = NULL;
+	int64_t until_s = now_s + (int64_t)CA_LEAF_DAYS * 86400;
+
+	if (X509_check_ca(old) || X509_verify(old, X509_get0_pubkey(issuer)) != 1) {
+		ERR_clear_error();
+		return fault_set(fault, FAULT_FAILURE,
+			"only certificates that the organisation's root issued to a server or an "
+			"administrator can be renewed");
+	}
+	x509 = X509_dup(old);
+	if (!x509 || !ca_set_serial(x509) ||
+		!ASN1_TIME_set(X509_getm_notBefore(x509), (time_t)(now_s - CA_BACKDATE_S)) ||
+		!ASN1_TIME_set(X509_getm_notAfter(x509), (time_t)until_s) ||
+		X509_sign(x509, issuer_key, EVP_sha256()) <= 0)
+		return ca_trouble(fault, "cannot renew a certificate");
+	*ret_x509 = TAKE_PTR(x509);
+	return 0;
+}
+
 int ca_write(X509 *x509, char **ret_pem, struct fault *fault)
 {
 	BIO *bio = BIO_new(BIO_s_mem());

@@ -54,6 +54,13 @@ struct ca_request {
 /* Makes and signs one certificate. ret_x509 is the caller's. 0 or FAULT_*. */
 int ca_issue(const struct ca_request *request, X509 **ret_x509, struct fault *fault);
 
+/*
+ * The same certificate (subject, key, extensions) with a new serial and new dates. Refuses a CA and
+ * what the issuer did not issue.
+ */
+int ca_renew(X509 *old, X509 *issuer, EVP_PKEY *issuer_key, int64_t now_s, X509 **ret_x509,
+	struct fault *fault);
+
 /* A host name or an address without brackets, as it may stand in a certificate. */
 bool ca_host_check(const char *host);
 

@@ -69,6 +69,11 @@ static const struct option_row events_options[] = {
 	{0},
 };
 
+static const struct option_row key_options[] = {
+	{"new-passphrase-file", "FILE", "first line is the new passphrase"},
+	{0},
+};
+
 const struct command_row commands[] = {
 	{"init", "", "make an organisation: CAs, certificates, signing keys",
 		"Makes the organisation directory and, in another directory, exactly what the server\n"
@@ -108,6 +113,18 @@ const struct command_row commands[] = {
 		cmd_policy_show},
 	{"events", "", "print what the phones reported", NULL, 0, 0, events_options, cmd_events},
 	{"key list", "", "list the signing keys", NULL, 0, 0, NULL, cmd_key_list},
+	{"key give", "NAME DIR", "move a signing key to another person",
+		"Makes DIR, an organisation directory for the machine of the key's new holder, with a\n"
+		"passphrase of its own, and removes the key from this one. Nothing else that is\n"
+		"secret goes there.",
+		2, 2, key_options, cmd_key_give},
+	{"key passphrase", "NAME", "change the passphrase of a key",
+		"NAME is a signing key, \"administrator\" or \"root-ca\".", 1, 1, key_options,
+		cmd_key_passphrase},
+	{"cert renew", "FILE", "renew the server's or the administrator's certificate",
+		"FILE is a copy of the server's server-chain.pem, or the word \"administrator\". Key and\n"
+		"names stay; it is valid for two more years and replaces FILE.",
+		1, 1, NULL, cmd_cert_renew},
 	{"keyset show", "", "show the keyset: keys, roles, how many signatures", NULL, 0, 0, NULL,
 		cmd_keyset_show},
 	{0},

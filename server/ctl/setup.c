@@ -7,8 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
-#include <signal.h>
 #include <sys/stat.h>
 
 #include "agent/util/codec.h"
@@ -23,13 +21,6 @@ static const struct {
 	{"admin", 1u << TRUST_ROLE_KEYSET | 1u << TRUST_ROLE_POLICY | 1u << TRUST_ROLE_COMMAND |
 			  1u << TRUST_ROLE_DESTROY},
 	{"second", 1u << TRUST_ROLE_DESTROY},
-};
-
-/* A directory in the making, beside its final place. */
-struct setup_place {
-	const char *path; /* final */
-	char *temporary;
-	int fd;
 };
 
 /* Everything that is made, before and while it is written. */
@@ -55,106 +46,6 @@ static void setup_build_done(struct setup_build *b)
 		signing_key_done(&b->signing[i]);
 	org_done(&b->org);
 }
-
-/* --- places --- */
-
-int setup_check_free(const char *path, const char *what, struct fault *fault)
-{
-	_cleanup_(closedirp) DIR *dir = opendir(path);
-	struct dirent *entry;
-
-	if (!dir && errno == ENOENT)
-		return 0;
-	if (!dir)
-		return fault_errno(fault, errno, "cannot use %s as the %s", path, what);
-	while ((entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			return fault_set(fault, FAULT_FAILURE,
-				"%s exists and is not empty; nothing was changed. Name another %s, "
-				"or move this one away yourself",
-				path, what);
-	return 0;
-}
-
-/* Directories above the place; they stay even if the rest fails, being empty and harmless. */
-static int setup_make_parents(const char *path, struct fault *fault)
-{
-	char *copy = strdup(path);
-	int r = 0;
-
-	if (!copy)
-		return fault_errno(fault, ENOMEM, "%s", path);
-	for (char *slash = strchr(copy + 1, '/'); slash && !r; slash = strchr(slash + 1, '/')) {
-		*slash = 0;
-		if (mkdir(copy, 0700) < 0 && errno != EEXIST)
-			r = fault_errno(fault, errno, "cannot make the directory %s", copy);
-		*slash = '/';
-	}
-	free(copy);
-	return r;
-}
-
-static int setup_place_open(struct setup_place *place, struct fault *fault)
-{
-	size_t n = strlen(place->path);
-	int r = setup_make_parents(place->path, fault);
-
-	if (r)
-		return r;
-	while (n > 1 && place->path[n - 1] == '/')
-		n--;
-	if (asprintf(&place->temporary, "%.*s.new-XXXXXX", (int)n, place->path) < 0) {
-		place->temporary = NULL;
-		return fault_errno(fault, ENOMEM, "%s", place->path);
-	}
-	if (!mkdtemp(place->temporary)) {
-		r = fault_errno(fault, errno, "cannot make a directory beside %s", place->path);
-		free(TAKE_PTR(place->temporary));
-		return r;
-	}
-	place->fd = open(place->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return place->fd < 0 ? fault_errno(fault, errno, "%s", place->temporary) : 0;
-}
-
-/* The directory that holds the place, for removing and syncing. */
-static int setup_parent_fd(const char *path)
-{
-	_cleanup_free_ char *copy = strdup(path);
-
-	return copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-}
-
-/* Removes what was not put in place. */
-static void setup_place_done(struct setup_place *place)
-{
-	_cleanup_close_ int parent_fd = -1;
-	char *copy;
-
-	closep(&place->fd);
-	if (!place->temporary)
-		return;
-	parent_fd = setup_parent_fd(place->temporary);
-	copy = strdup(place->temporary);
-	if (parent_fd >= 0 && copy)
-		(void)fs_remove_tree(parent_fd, basename(copy));
-	free(copy);
-	free(place->temporary);
-}
-
-static int setup_place_commit(struct setup_place *place, struct fault *fault)
-{
-	_cleanup_close_ int parent_fd = setup_parent_fd(place->temporary);
-
-	/* Over an empty directory at most: rename(2) refuses a full one. */
-	if (rename(place->temporary, place->path) < 0)
-		return fault_errno(fault, errno, "cannot put %s in place", place->path);
-	free(TAKE_PTR(place->temporary));
-	if (parent_fd >= 0)
-		(void)fsync(parent_fd);
-	return 0;
-}
-
-/* --- contents --- */
 
 static int setup_certificates(struct setup_build *b, struct fault *fault)
 {
@@ -380,14 +271,14 @@ static int setup_build(struct setup_build *b, struct fault *fault)
 	return r ? r : setup_signing_keys(b, fault);
 }
 
-static int setup_write(struct setup_build *b, struct setup_place *org, struct setup_place *server,
-	struct fault *fault)
+static int setup_write(
+	struct setup_build *b, struct place *org, struct place *server, struct fault *fault)
 {
 	_cleanup_close_ int inner_fd = -1;
-	int r = setup_place_open(org, fault), server_fd;
+	int r = place_open(org, fault), server_fd;
 
 	if (!r && server->path)
-		r = setup_place_open(server, fault);
+		r = place_open(server, fault);
 	if (r)
 		return r;
 	if (!server->path) {
@@ -403,7 +294,7 @@ static int setup_write(struct setup_build *b, struct setup_place *org, struct se
 }
 
 /* Both directories or none: the server's goes first and comes back if the other fails. */
-static int setup_commit(struct setup_place *org, struct setup_place *server, struct fault *fault)
+static int setup_commit(struct place *org, struct place *server, struct fault *fault)
 {
 	int r;
 
@@ -412,39 +303,33 @@ static int setup_commit(struct setup_place *org, struct setup_place *server, str
 
 		if (!temporary)
 			return fault_errno(fault, ENOMEM, "%s", server->path);
-		r = setup_place_commit(server, fault);
+		r = place_commit(server, fault);
 		if (!r)
-			r = setup_place_commit(org, fault);
+			r = place_commit(org, fault);
 		if (r && !server->temporary && rename(server->path, temporary) == 0)
 			server->temporary = TAKE_PTR(temporary);
 		free(temporary);
 		return r;
 	}
-	return setup_place_commit(org, fault);
+	return place_commit(org, fault);
 }
 
 int setup_run(const struct setup *setup, struct fault *fault)
 {
 	_cleanup_(setup_build_done) struct setup_build build = {.setup = setup, .org = ORG_INIT};
-	struct setup_place org = {.path = setup->org_path, .fd = -1};
-	struct setup_place server = {.path = setup->server_path, .fd = -1};
-	sigset_t all, before;
+	struct place org = {.path = setup->org_path, .fd = -1};
+	struct place server = {.path = setup->server_path, .fd = -1};
+	sigset_t before;
 	int r = setup_build(&build, fault);
 
 	if (r)
 		return r;
-	/* An interrupt comes through afterwards, when nothing half-made is left. */
-	sigemptyset(&all);
-	sigaddset(&all, SIGINT);
-	sigaddset(&all, SIGTERM);
-	sigaddset(&all, SIGHUP);
-	sigaddset(&all, SIGQUIT);
-	sigprocmask(SIG_BLOCK, &all, &before);
+	place_signals_block(&before);
 	r = setup_write(&build, &org, &server, fault);
 	if (!r)
 		r = setup_commit(&org, &server, fault);
-	setup_place_done(&org);
-	setup_place_done(&server);
-	sigprocmask(SIG_SETMASK, &before, NULL);
+	place_done(&org);
+	place_done(&server);
+	place_signals_restore(&before);
 	return r;
 }

@@ -8,6 +8,7 @@
 
 #include "server/ctl/ca.h"
 #include "server/ctl/org.h"
+#include "server/ctl/place.h"
 
 #define SETUP_KEYS 2 /* "admin" and "second" */
 #define SETUP_KEYSET_SECONDS (INT64_C(2) * 365 * 86400)
@@ -27,10 +28,7 @@ struct setup {
 	int64_t now_s;
 };
 
-/* 0 with the organisation in place; FAULT_* with nothing changed. Blocks signals meanwhile. */
+/* 0 with the organisation in place; FAULT_* with nothing changed. */
 int setup_run(const struct setup *setup, struct fault *fault);
-
-/* FAULT_* if path is anything but absent or an empty directory. */
-int setup_check_free(const char *path, const char *what, struct fault *fault);
 
 #endif

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_key_file.c - "mdmctl key give, key passphrase", "mdmctl cert renew": the files that keys and
+ * certificates live in. Runs as the administrator.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+
+#include "agent/util/clock.h"
+#include "agent/util/fs.h"
+#include "server/ctl/ca.h"
+#include "server/ctl/commands.h"
+#include "server/ctl/place.h"
+#include "server/ctl/signing.h"
+
+/* The passphrase that a key gets: from --new-passphrase-file, or asked twice. */
+static int key_new_passphrase(
+	const struct args *args, const char *prompt, struct secret *ret_secret, struct fault *fault)
+{
+	const char *path = args_get(args, "new-passphrase-file");
+	_cleanup_secret_ struct secret secret = {0};
+	int r;
+
+	if (!path)
+		return secret_ask(prompt, true, ret_secret, fault);
+	r = secret_from_file(path, &secret, fault);
+	if (!r)
+		r = secret_check_new(&secret, fault);
+	if (r)
+		return r;
+	*ret_secret = secret;
+	secret = (struct secret){0};
+	return 0;
+}
+
+static int key_encrypt_again(EVP_PKEY *pkey, const struct secret *passphrase, int dir_fd,
+	const char *path, struct fault *fault)
+{
+	_cleanup_free_ char *pem = NULL;
+	int r = keyfile_encrypt(pkey, passphrase, &pem, fault);
+
+	return r ? r : org_write(dir_fd, path, pem, strlen(pem), fault);
+}
+
+/* "root-ca", "administrator" or a signing key: path and words of its file. */
+static int key_file(struct ctl *ctl, const char *name, char *ret_path, char *ret_what, size_t size,
+	struct fault *fault)
+{
+	if (strcmp(name, "root-ca") == 0) {
+		snprintf(ret_path, size, "%s", ORG_ROOT_KEY);
+		snprintf(ret_what, size, "root CA's key");
+		return 0;
+	}
+	if (strcmp(name, "administrator") == 0) {
+		snprintf(ret_path, size, "%s", ORG_ADMIN_KEY);
+		snprintf(ret_what, size, "administrator's key");
+		return 0;
+	}
+	for (size_t i = 0; i < ctl->org.keyset->n_keys; i++) {
+		if (strcmp(ctl->org.keyset->keys[i].name, name) != 0)
+			continue;
+		signing_key_path(name, ret_path, size);
+		snprintf(ret_what, size, "signing key %s", name);
+		return 0;
+	}
+	return fault_set(fault, FAULT_USAGE,
+		"there is no key \"%.64s\"; there are root-ca, administrator and the names of "
+		"'mdmctl key list'",
+		name);
+}
+
+int cmd_key_passphrase(struct ctl *ctl, const struct args *args, struct fault *fault)
+{
+	_cleanup_pkey_ EVP_PKEY *pkey = NULL;
+	_cleanup_secret_ struct secret secret = {0};
+	char path[LIMIT_NAME_BYTES + 32], what[LIMIT_NAME_BYTES + 32];
+	int r = ctl_open(ctl, fault);
+
+	if (!r)
+		r = key_file(ctl, args->operands[0], path, what, sizeof(path), fault);
+	if (!r)
+		r = ctl_unlock(ctl, path, what, &pkey, fault);
+	if (!r)
+		r = key_new_passphrase(args, "New passphrase", &secret, fault);
+	if (!r)
+		r = key_encrypt_again(pkey, &secret, ctl->org.fd, path, fault);
+	if (!r)
+		fprintf(ctl->err, "mdmctl: the %s has a new passphrase\n", what);
+	return r;
+}
+
+/* Copies what is public: the organisation's settings, its root, all keysets. */
+static int give_copy(struct ctl *ctl, int dir_fd, struct fault *fault)
+{
+	static const char *const directories[] = {ORG_KEYS, ORG_KEYSETS, ORG_SERIALS};
+	_cleanup_free_ char *root = NULL;
+	size_t n_root;
+	int r = org_read(&ctl->org, ORG_ROOT, &root, &n_root, fault);
+
+	if (!r)
+		r = org_write(dir_fd, ORG_ROOT, root, n_root, fault);
+	if (!r)
+		r = org_write_config(&ctl->org, dir_fd, fault);
+	for (size_t i = 0; i < ARRAY_SIZE(directories) && !r; i++)
+		if (mkdirat(dir_fd, directories[i], 0700) < 0)
+			r = fault_errno(fault, errno, "cannot make %s", directories[i]);
+	for (int64_t version = 1; version <= ctl->org.keyset->version && !r; version++) {
+		_cleanup_free_ char *text = NULL;
+		char name[64];
+		size_t n_bytes;
+
+		snprintf(name, sizeof(name), "%s/%" PRId64 ".jose", ORG_KEYSETS, version);
+		r = org_read(&ctl->org, name, &text, &n_bytes, fault);
+		if (!r)
+			r = org_write(dir_fd, name, text, n_bytes, fault);
+	}
+	return r;
+}
+
+static int give_write(struct ctl *ctl, struct place *place, const struct signing_key *key,
+	const struct secret *passphrase, struct fault *fault)
+{
+	char path[LIMIT_NAME_BYTES + 16];
+	int r = place_open(place, fault);
+
+	if (!r)
+		r = give_copy(ctl, place->fd, fault);
+	signing_key_path(key->row->name, path, sizeof(path));
+	if (!r)
+		r = key_encrypt_again(key->key.pkey, passphrase, place->fd, path, fault);
+	return r ? r : place_commit(place, fault);
+}
+
+int cmd_key_give(struct ctl *ctl, const struct args *args, struct fault *fault)
+{
+	const char *name = args->operands[0], *directory = args->operands[1];
+	_cleanup_signing_key_ struct signing_key key = {0};
+	_cleanup_secret_ struct secret secret = {0};
+	struct place place = {.path = directory, .fd = -1};
+	char path[LIMIT_NAME_BYTES + 16];
+	sigset_t before;
+	int r = ctl_open(ctl, fault);
+
+	if (!r && strchr(name, '/'))
+		r = fault_set(fault, FAULT_USAGE, "give a key by its name, not by a file");
+	if (!r)
+		r = place_check_free(directory, "directory", fault);
+	if (!r)
+		r = signing_key_open(ctl, name, UINT32_MAX, &key, fault);
+	if (!r)
+		r = key_new_passphrase(args,
+			"New passphrase, entered by the person who gets the key", &secret, fault);
+	if (r)
+		return r;
+	place_signals_block(&before);
+	r = give_write(ctl, &place, &key, &secret, fault);
+	place_done(&place);
+	place_signals_restore(&before);
+	if (r)
+		return r;
+	/* Only now that the other file is on the disk. */
+	signing_key_path(key.row->name, path, sizeof(path));
+	r = fs_remove(ctl->org.fd, path);
+	if (r < 0)
+		return fault_errno(fault, r,
+			"%s was made, but %s/%s could not be removed; remove it yourself",
+			directory, ctl->org.path, path);
+	fprintf(ctl->err,
+		"mdmctl: key %s is in %s alone now. Move that directory to the machine of its\n"
+		"new holder, to ~/.config/mdmctl there; then 'mdmctl policy cosign' works there.\n",
+		key.row->name, directory);
+	return 0;
+}
+
+/* Reads, renews and replaces one file: the certificate and, if it was there, the root behind it. */
+static int cert_renew_file(
+	struct ctl *ctl, const char *path, int64_t *ret_until_s, struct fault *fault)
+{
+	_cleanup_x509_ X509 *old = NULL, *renewed = NULL, *root = NULL;
+	_cleanup_pkey_ EVP_PKEY *root_key = NULL;
+	_cleanup_free_ char *text = NULL, *root_text = NULL, *pem = NULL;
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	size_t n_bytes, n_root;
+	const char *second;
+	int r = path ? ctl_read_file(path, LIMIT_PEM_BYTES, &text, &n_bytes, fault)
+		     : org_read(&ctl->org, ORG_ADMIN, &text, &n_bytes, fault);
+
+	if (!r)
+		r = ca_read(text, n_bytes, path ? path : ORG_ADMIN, &old, fault);
+	if (!r)
+		r = org_read(&ctl->org, ORG_ROOT, &root_text, &n_root, fault);
+	if (!r)
+		r = ca_read(root_text, n_root, ORG_ROOT, &root, fault);
+	if (!r)
+		r = ctl_unlock(ctl, ORG_ROOT_KEY, "root CA's key", &root_key, fault);
+	if (!r)
+		r = ca_renew(old, root, root_key, ctl->now_s, &renewed, fault);
+	if (!r)
+		r = ca_write(renewed, &pem, fault);
+	if (r)
+		return r;
+	second = strstr(text + 1, "-----BEGIN CERTIFICATE-----");
+	buf_printf(&out, "%s%s", pem, second ? root_text : "");
+	if (out.error)
+		return fault_errno(fault, out.error, "certificate");
+	*ret_until_s = ca_until(renewed);
+	return path ? ctl_write_file(path, out.data, out.n_bytes, fault)
+		    : org_write(ctl->org.fd, ORG_ADMIN, out.data, out.n_bytes, fault);
+}
+
+int cmd_cert_renew(struct ctl *ctl, const struct args *args, struct fault *fault)
+{
+	const char *path = args->operands[0];
+	int64_t until_s = 0;
+	char until[24];
+	int r = ctl_open(ctl, fault);
+
+	if (!r)
+		r = cert_renew_file(
+			ctl, strcmp(path, "administrator") == 0 ? NULL : path, &until_s, fault);
+	if (r)
+		return r;
+	clock_format(until_s, until);
+	fprintf(ctl->err, "mdmctl: renewed the certificate %s, valid until %s\n", path, until);
+	return 0;
+}
