@@ -22,7 +22,7 @@ static bool element_is_valid(struct json_object *element)
 		return false;
 	text = json_object_get_string(element);
 	n = (size_t)json_object_get_string_len(element);
-	return n > 0 && n <= LIMIT_TEXT_BYTES && strlen(text) == n && text_is_valid(text, n);
+	return n > 0 && n <= LIMIT_TEXT_BYTES && text_is_valid(text, n);
 }
 
 static int set_read(struct json_object *array, const char *path, struct value *ret_value,

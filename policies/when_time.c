@@ -177,12 +177,11 @@ static int64_t time_next(const void *data, const struct when_facts *facts)
 	now = window_holds(window, position_s);
 	for (int day = 0; day < WEEK_DAYS; day++) {
 		int64_t from_s = day * DAY_S + window->from_s;
-		/* Inside, the answer changes at an end; outside, at a beginning. */
+		/* Inside, the answer changes at an end; outside, at a beginning. An edge just now
+		 * has the answer of now. */
 		int64_t edge_s = week_modulo(now ? from_s + window->length_s : from_s);
 		int64_t wait_s = week_modulo(edge_s - position_s);
 
-		if (wait_s == 0)
-			wait_s = WEEK_S;
 		if (window->days & 1u << day && wait_s < next_s &&
 			window_holds(window, edge_s) != now)
 			next_s = wait_s;
