@@ -103,58 +103,53 @@ static bool documents_drop_strangers(struct documents *d)
 
 /* --- loading ----------------------------------------------------------------------------- */
 
-struct stored {
-	struct jws jws;
-	struct json_object *json;
-	char *text;
-	int64_t issued_s, expires_s;
-};
-
-static void stored_done(struct stored *s)
+static struct document_context documents_context(const struct documents *d, int64_t now_s)
 {
-	jws_done(&s->jws);
-	json_object_put(s->json);
-	free(s->text);
+	return (struct document_context){
+		.keyset = d->keyset,
+		.pinned_keyset = d->state->facts.pinned_keyset,
+		.device_id = d->state->facts.device_id,
+		.ticket_id = d->state->facts.ticket_id,
+		.enrolment_id = d->state->facts.enrolment_id,
+		.streams = (const char(*)[LIMIT_NAME_BYTES + 1]) d->assignment.groups,
+		.n_streams = d->has_assignment ? d->assignment.n_groups : 0,
+		.now_s = now_s,
+	};
 }
 
-/* Reads a stored document whose payload must have this digest. 0 or -errno. */
+/* Reads a stored document whose payload must have this digest; it points into *ret_text. */
 static int documents_read(struct documents *d, const char *name,
-	const uint8_t expected[SHA256_BYTES], struct stored *ret_stored)
+	const uint8_t accepted[SHA256_BYTES], char **ret_text, struct document **ret_document)
 {
-	_cleanup_(stored_done) struct stored s = {0};
-	uint8_t digest[SHA256_BYTES];
+	_cleanup_(document_freep) struct document *document = NULL;
+	struct document_context context = documents_context(d, 0);
+	struct document_refusal why;
 	size_t n;
-	int r = state_load_document(d->state, name, &s.text, &n);
+	int r = state_load_document(d->state, name, ret_text, &n);
 
 	if (r < 0)
 		return r;
-	r = jws_split(s.text, n, &s.jws);
+	context.accepted_payload = accepted;
+	r = document_verify(*ret_text, n, &context, &document, &why);
 	if (r != 0)
-		return r < 0 ? r : -EBADMSG;
-	r = sha256(s.jws.payload, s.jws.n_payload, digest);
-	if (r < 0)
-		return r;
-	if (memcmp(digest, expected, sizeof(digest)) != 0)
+		return r > 0 ? -EBADMSG : r;
+	/* Another document with good signatures is not the one that was accepted: an older one,
+	 * say. */
+	if (memcmp(document->payload_sha256, accepted, SHA256_BYTES) != 0)
 		return -EBADMSG;
-	r = json_parse(s.jws.payload, s.jws.n_payload, &s.json, NULL);
-	if (r < 0)
-		return r;
-	if (json_get_int(s.json, "", "issued", 0, INT64_MAX, &s.issued_s, NULL) < 0 ||
-		json_get_int(s.json, "", "expires", 0, INT64_MAX, &s.expires_s, NULL) < 0)
-		return -EBADMSG;
-	*ret_stored = s;
-	s = (struct stored){0};
+	*ret_document = TAKE_PTR(document);
 	return 0;
 }
 
 /* The same with the digest that was recorded when the signatures were verified. */
-static int documents_read_recorded(struct documents *d, const char *name, struct stored *ret_stored)
+static int documents_read_recorded(
+	struct documents *d, const char *name, char **ret_text, struct document **ret_document)
 {
 	uint8_t recorded[SHA256_BYTES];
 
 	if (state_serial(d->state, d->keyset->org, name, recorded) == 0)
 		return -ENOENT;
-	return documents_read(d, name, recorded, ret_stored);
+	return documents_read(d, name, recorded, ret_text, ret_document);
 }
 
 static void documents_note_damage(struct documents *d, const char *name)
@@ -164,36 +159,52 @@ static void documents_note_damage(struct documents *d, const char *name)
 
 static int documents_load_keyset(struct documents *d)
 {
-	_cleanup_(stored_done) struct stored s = {0};
-	int r = documents_read(d, "keyset", d->state->facts.pinned_keyset, &s);
+	_cleanup_(document_freep) struct document *document = NULL;
+	_cleanup_free_ char *text = NULL;
+	int r = documents_read(d, "keyset", d->state->facts.pinned_keyset, &text, &document);
 
 	if (r < 0)
 		return r;
-	return keyset_parse(s.jws.payload, s.jws.n_payload, &d->keyset, NULL);
+	d->keyset = TAKE_PTR(document->keyset);
+	return 0;
+}
+
+static int documents_load_assignment(struct documents *d)
+{
+	_cleanup_(document_freep) struct document *document = NULL;
+	_cleanup_free_ char *text = NULL;
+	int r = documents_read_recorded(d, "assignment", &text, &document);
+
+	if (r == 0)
+		r = assignment_parse(document->json, &d->assignment, NULL);
+	if (r < 0)
+		return r;
+	d->has_assignment = true;
+	return 0;
 }
 
 static int documents_load_policy(struct documents *d, const char *stream)
 {
-	_cleanup_(stored_done) struct stored s = {0};
+	_cleanup_(document_freep) struct document *document = NULL;
+	_cleanup_free_ char *text = NULL;
 	char name[LIMIT_NAME_BYTES + 17];
 	struct held_policy held = {0};
 	int r;
 
 	documents_name(DOCUMENT_POLICY, stream, name);
-	r = documents_read_recorded(d, name, &s);
+	r = documents_read_recorded(d, name, &text, &document);
 	if (r == 0)
-		r = policy_parse(s.json, &held.policy, NULL);
+		r = policy_parse(document->json, &held.policy, NULL);
 	if (r < 0)
 		return r;
-	held.issued_s = s.issued_s;
-	held.expires_s = s.expires_s;
+	held.issued_s = document->issued_s;
+	held.expires_s = document->expires_s;
 	documents_put_policy(d, held);
 	return 0;
 }
 
 int documents_load(struct documents *d)
 {
-	_cleanup_(stored_done) struct stored s = {0};
 	int r;
 
 	if (!d->state->facts.enrolled)
@@ -204,15 +215,12 @@ int documents_load(struct documents *d)
 			documents_note_damage(d, "keyset");
 		return r == -ENOMEM ? r : 0;
 	}
-	r = documents_read_recorded(d, "assignment", &s);
-	if (r == 0)
-		r = assignment_parse(s.json, &d->assignment, NULL);
+	r = documents_load_assignment(d);
 	if (r < 0) {
 		if (r != -ENOENT)
 			documents_note_damage(d, "assignment");
 		return r == -ENOMEM ? r : 0;
 	}
-	d->has_assignment = true;
 	for (size_t i = 0; i < d->assignment.n_groups; i++) {
 		r = documents_load_policy(d, d->assignment.groups[i]);
 		if (r == -ENOMEM)
@@ -429,19 +437,13 @@ static int documents_take_one(struct documents *d, const char *text, size_t n_by
 {
 	_cleanup_(document_freep) struct document *document = NULL;
 	struct document_refusal why = {0};
-	struct document_context context = {
-		.keyset = d->keyset,
-		.pinned_keyset = d->state->facts.pinned_keyset,
-		.device_id = d->state->facts.device_id,
-		.ticket_id = d->state->facts.ticket_id,
-		.enrolment_id = d->state->facts.enrolment_id,
-		.streams = (const char(*)[LIMIT_NAME_BYTES + 1]) d->assignment.groups,
-		.n_streams = d->has_assignment ? d->assignment.n_groups : 0,
-		.now_s = highwater_document_now(&d->state->facts.highwater, clock_s),
-		.held = documents_held,
-		.held_userdata = d,
-	};
-	int r = document_verify(text, n_bytes, &context, &document, &why);
+	struct document_context context =
+		documents_context(d, highwater_document_now(&d->state->facts.highwater, clock_s));
+	int r;
+
+	context.held = documents_held;
+	context.held_userdata = d;
+	r = document_verify(text, n_bytes, &context, &document, &why);
 
 	if (r == 0) {
 		if (document->already_held && documents_is_loaded(d, document))
