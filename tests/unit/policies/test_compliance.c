@@ -11,6 +11,11 @@
 
 #define NOW 1000
 
+/* Short enough for tables. */
+#define OK COMPLIANCE_COMPLIANT
+#define BAD COMPLIANCE_NONCOMPLIANT
+#define UNSUPPORTED COMPLIANCE_UNSUPPORTED
+
 /* One effective policy and up to three backends, by hand. */
 struct bench {
 	struct effective effective;
@@ -89,19 +94,16 @@ static void test_values(void)
 		enum compliance_state state;
 		enum compliance_reason reason;
 	} cases[] = {
-		{SETTING_SCREEN_LOCK_IDLE_DELAY, 300, 300, true, COMPLIANCE_COMPLIANT, REASON_NONE},
-		{SETTING_SCREEN_LOCK_IDLE_DELAY, 300, 60, true, COMPLIANCE_COMPLIANT, REASON_NONE},
-		{SETTING_SCREEN_LOCK_IDLE_DELAY, 300, 301, true, COMPLIANCE_NONCOMPLIANT,
-			REASON_WEAKER},
-		{SETTING_SCREEN_LOCK_IDLE_DELAY, 300, 300, false, COMPLIANCE_NONCOMPLIANT,
-			REASON_NOT_ENFORCED},
-		{SETTING_SCREEN_LOCK_IDLE_DELAY, 300, 301, false, COMPLIANCE_NONCOMPLIANT,
-			REASON_WEAKER},
-		{SETTING_SCREEN_LOCK_ENABLED, 1, 1, true, COMPLIANCE_COMPLIANT, REASON_NONE},
-		{SETTING_SCREEN_LOCK_ENABLED, 1, 0, true, COMPLIANCE_NONCOMPLIANT, REASON_WEAKER},
-		{SETTING_SCREEN_LOCK_ENABLED, 0, 0, false, COMPLIANCE_COMPLIANT, REASON_NONE},
-		{SETTING_SCREEN_LOCK_ENABLED, 0, 1, false, COMPLIANCE_COMPLIANT, REASON_NONE},
-		{SETTING_ENCRYPTION_STORAGE, 0, 0, false, COMPLIANCE_COMPLIANT, REASON_NONE},
+		{SETTING_SCREEN_LOCK_IDLE_DELAY, 300, 300, true, OK, REASON_NONE},
+		{SETTING_SCREEN_LOCK_IDLE_DELAY, 300, 60, true, OK, REASON_NONE},
+		{SETTING_SCREEN_LOCK_IDLE_DELAY, 300, 301, true, BAD, REASON_WEAKER},
+		{SETTING_SCREEN_LOCK_IDLE_DELAY, 300, 300, false, BAD, REASON_NOT_ENFORCED},
+		{SETTING_SCREEN_LOCK_IDLE_DELAY, 300, 301, false, BAD, REASON_WEAKER},
+		{SETTING_SCREEN_LOCK_ENABLED, 1, 1, true, OK, REASON_NONE},
+		{SETTING_SCREEN_LOCK_ENABLED, 1, 0, true, BAD, REASON_WEAKER},
+		{SETTING_SCREEN_LOCK_ENABLED, 0, 0, false, OK, REASON_NONE},
+		{SETTING_SCREEN_LOCK_ENABLED, 0, 1, false, OK, REASON_NONE},
+		{SETTING_ENCRYPTION_STORAGE, 0, 0, false, OK, REASON_NONE},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -136,17 +138,17 @@ static void test_own_words(void)
 		enum compliance_state state;
 		enum compliance_reason said, reason;
 	} cases[] = {
-		{COMPLIANCE_UNSUPPORTED, REASON_NO_LOCKER, REASON_NO_LOCKER},
-		{COMPLIANCE_UNSUPPORTED, REASON_NO_MECHANISM, REASON_NO_MECHANISM},
-		{COMPLIANCE_UNSUPPORTED, REASON_NONE, REASON_NO_MECHANISM},
+		{UNSUPPORTED, REASON_NO_LOCKER, REASON_NO_LOCKER},
+		{UNSUPPORTED, REASON_NO_MECHANISM, REASON_NO_MECHANISM},
+		{UNSUPPORTED, REASON_NONE, REASON_NO_MECHANISM},
 		{COMPLIANCE_ERROR, REASON_APPLY_FAILED, REASON_APPLY_FAILED},
 		{COMPLIANCE_ERROR, REASON_NONE, REASON_OBSERVE_FAILED},
 		{COMPLIANCE_ERROR, REASON_ENCRYPTED, REASON_OBSERVE_FAILED},
 		{COMPLIANCE_PENDING, REASON_NONE, REASON_NEEDS_SESSION},
 		{COMPLIANCE_UNKNOWN, REASON_UNTRACEABLE, REASON_UNTRACEABLE},
 		{COMPLIANCE_UNKNOWN, REASON_NONE, REASON_NOT_OBSERVED},
-		{COMPLIANCE_NONCOMPLIANT, REASON_PLAIN_STORAGE, REASON_PLAIN_STORAGE},
-		{COMPLIANCE_NONCOMPLIANT, REASON_NONE, REASON_WEAKER},
+		{BAD, REASON_PLAIN_STORAGE, REASON_PLAIN_STORAGE},
+		{BAD, REASON_NONE, REASON_WEAKER},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -167,7 +169,7 @@ static void test_own_words(void)
 		/* Encryption that is not asked for is never missing. */
 		bench_want(&bench, SETTING_ENCRYPTION_STORAGE, 0);
 		compliance = bench_evaluate(&bench, NULL, NOW);
-		CHECK_INT(compliance.overall, COMPLIANCE_COMPLIANT);
+		CHECK_INT(compliance.overall, OK);
 		CHECK_INT(compliance.results[SETTING_ENCRYPTION_STORAGE].reason, REASON_NONE);
 		compliance_done(&compliance);
 	}
@@ -215,31 +217,26 @@ static void test_several_backends(void)
 		enum compliance_reason reason;
 		const char *backend;
 	} cases[] = {
-		{COMPLIANCE_COMPLIANT, COMPLIANCE_COMPLIANT, 0, 0, COMPLIANCE_COMPLIANT,
-			REASON_NONE, "first"},
-		{COMPLIANCE_COMPLIANT, COMPLIANCE_UNSUPPORTED, 0, REASON_NO_LOCKER,
-			COMPLIANCE_COMPLIANT, REASON_NONE, "first"},
-		{COMPLIANCE_UNSUPPORTED, COMPLIANCE_COMPLIANT, REASON_NO_LOCKER, 0,
-			COMPLIANCE_COMPLIANT, REASON_NONE, "second"},
-		{COMPLIANCE_COMPLIANT, COMPLIANCE_NONCOMPLIANT, 0, REASON_WEAKER,
-			COMPLIANCE_NONCOMPLIANT, REASON_WEAKER, "second"},
-		{COMPLIANCE_PENDING, COMPLIANCE_NONCOMPLIANT, REASON_NEEDS_SESSION, REASON_WEAKER,
-			COMPLIANCE_NONCOMPLIANT, REASON_WEAKER, "second"},
-		{COMPLIANCE_ERROR, COMPLIANCE_NONCOMPLIANT, REASON_APPLY_FAILED, REASON_WEAKER,
-			COMPLIANCE_ERROR, REASON_APPLY_FAILED, "first"},
-		{COMPLIANCE_UNKNOWN, COMPLIANCE_COMPLIANT, REASON_NOT_OBSERVED, 0,
-			COMPLIANCE_UNKNOWN, REASON_NOT_OBSERVED, "first"},
+		{OK, OK, 0, 0, OK, REASON_NONE, "first"},
+		{OK, UNSUPPORTED, 0, REASON_NO_LOCKER, OK, REASON_NONE, "first"},
+		{UNSUPPORTED, OK, REASON_NO_LOCKER, 0, OK, REASON_NONE, "second"},
+		{OK, BAD, 0, REASON_WEAKER, BAD, REASON_WEAKER, "second"},
+		{COMPLIANCE_PENDING, BAD, REASON_NEEDS_SESSION, REASON_WEAKER, BAD, REASON_WEAKER,
+			"second"},
+		{COMPLIANCE_ERROR, BAD, REASON_APPLY_FAILED, REASON_WEAKER, COMPLIANCE_ERROR,
+			REASON_APPLY_FAILED, "first"},
+		{COMPLIANCE_UNKNOWN, OK, REASON_NOT_OBSERVED, 0, COMPLIANCE_UNKNOWN,
+			REASON_NOT_OBSERVED, "first"},
 		{COMPLIANCE_UNKNOWN, COMPLIANCE_PENDING, REASON_NOT_OBSERVED, REASON_NEEDS_SESSION,
 			COMPLIANCE_PENDING, REASON_NEEDS_SESSION, "second"},
-		{COMPLIANCE_UNSUPPORTED, COMPLIANCE_UNSUPPORTED, REASON_NO_MECHANISM,
-			REASON_NO_LOCKER, COMPLIANCE_UNSUPPORTED, REASON_NO_LOCKER, "second"},
-		{COMPLIANCE_UNSUPPORTED, COMPLIANCE_UNSUPPORTED, REASON_UNKNOWN_SETTING,
-			REASON_NO_LOCKER, COMPLIANCE_UNSUPPORTED, REASON_NO_LOCKER, "second"},
-		{COMPLIANCE_UNSUPPORTED, COMPLIANCE_UNSUPPORTED, REASON_UNKNOWN_SETTING,
-			REASON_NO_MECHANISM, COMPLIANCE_UNSUPPORTED, REASON_UNKNOWN_SETTING,
-			"first"},
-		{COMPLIANCE_UNSUPPORTED, COMPLIANCE_UNSUPPORTED, REASON_NO_LOCKER,
-			REASON_NO_MECHANISM, COMPLIANCE_UNSUPPORTED, REASON_NO_LOCKER, "first"},
+		{UNSUPPORTED, UNSUPPORTED, REASON_NO_MECHANISM, REASON_NO_LOCKER, UNSUPPORTED,
+			REASON_NO_LOCKER, "second"},
+		{UNSUPPORTED, UNSUPPORTED, REASON_UNKNOWN_SETTING, REASON_NO_LOCKER, UNSUPPORTED,
+			REASON_NO_LOCKER, "second"},
+		{UNSUPPORTED, UNSUPPORTED, REASON_UNKNOWN_SETTING, REASON_NO_MECHANISM, UNSUPPORTED,
+			REASON_UNKNOWN_SETTING, "first"},
+		{UNSUPPORTED, UNSUPPORTED, REASON_NO_LOCKER, REASON_NO_MECHANISM, UNSUPPORTED,
+			REASON_NO_LOCKER, "first"},
 	};
 	enum setting_id id = SETTING_SCREEN_LOCK_ENABLED;
 
@@ -253,7 +250,7 @@ static void test_several_backends(void)
 		bench_init(&bench, 3);
 		bench_want(&bench, id, 1);
 		for (size_t k = 0; k < 2; k++) {
-			if (states[k] == COMPLIANCE_COMPLIANT)
+			if (states[k] == OK)
 				bench_see(&bench, k, id, 1, true);
 			bench_say(&bench, k, id, states[k], reasons[k]);
 		}
@@ -273,32 +270,26 @@ static void test_items(void)
 		enum compliance_state state;
 		enum compliance_reason reason;
 	} cases[] = {
-		{{COMPLIANCE_COMPLIANT, COMPLIANCE_COMPLIANT, COMPLIANCE_COMPLIANT},
-			{REASON_ENCRYPTED, REASON_MEMORY, REASON_BOOT_EXEMPT}, COMPLIANCE_COMPLIANT,
+		{{OK, OK, OK}, {REASON_ENCRYPTED, REASON_MEMORY, REASON_BOOT_EXEMPT}, OK,
 			REASON_NONE},
 		/* Exempt by their reason, whatever state they were given. */
-		{{COMPLIANCE_NONCOMPLIANT, COMPLIANCE_UNKNOWN, COMPLIANCE_UNSUPPORTED},
-			{REASON_REMOTE, REASON_MEMORY, REASON_VERIFIED_READONLY},
-			COMPLIANCE_COMPLIANT, REASON_NONE},
-		{{COMPLIANCE_COMPLIANT, COMPLIANCE_NONCOMPLIANT, COMPLIANCE_COMPLIANT},
-			{REASON_ENCRYPTED, REASON_PLAIN_STORAGE, REASON_MEMORY},
-			COMPLIANCE_NONCOMPLIANT, REASON_PLAIN_STORAGE},
+		{{BAD, COMPLIANCE_UNKNOWN, UNSUPPORTED},
+			{REASON_REMOTE, REASON_MEMORY, REASON_VERIFIED_READONLY}, OK, REASON_NONE},
+		{{OK, BAD, OK}, {REASON_ENCRYPTED, REASON_PLAIN_STORAGE, REASON_MEMORY}, BAD,
+			REASON_PLAIN_STORAGE},
 		/* A forgotten state does not make plain storage compliant. */
-		{{COMPLIANCE_COMPLIANT, COMPLIANCE_COMPLIANT, COMPLIANCE_COMPLIANT},
-			{REASON_ENCRYPTED, REASON_ENCRYPTED, REASON_PLAIN_STORAGE},
-			COMPLIANCE_NONCOMPLIANT, REASON_PLAIN_STORAGE},
-		{{COMPLIANCE_COMPLIANT, COMPLIANCE_UNKNOWN, COMPLIANCE_COMPLIANT},
+		{{OK, OK, OK}, {REASON_ENCRYPTED, REASON_ENCRYPTED, REASON_PLAIN_STORAGE}, BAD,
+			REASON_PLAIN_STORAGE},
+		{{OK, COMPLIANCE_UNKNOWN, OK},
 			{REASON_ENCRYPTED, REASON_UNTRACEABLE, REASON_MEMORY}, COMPLIANCE_UNKNOWN,
 			REASON_UNTRACEABLE},
-		{{COMPLIANCE_COMPLIANT, COMPLIANCE_COMPLIANT, COMPLIANCE_COMPLIANT},
-			{REASON_ENCRYPTED, REASON_UNTRACEABLE, REASON_MEMORY}, COMPLIANCE_UNKNOWN,
-			REASON_UNTRACEABLE},
-		{{COMPLIANCE_UNKNOWN, COMPLIANCE_NONCOMPLIANT, COMPLIANCE_ERROR},
+		{{OK, OK, OK}, {REASON_ENCRYPTED, REASON_UNTRACEABLE, REASON_MEMORY},
+			COMPLIANCE_UNKNOWN, REASON_UNTRACEABLE},
+		{{COMPLIANCE_UNKNOWN, BAD, COMPLIANCE_ERROR},
 			{REASON_UNTRACEABLE, REASON_PLAIN_STORAGE, REASON_OBSERVE_FAILED},
 			COMPLIANCE_ERROR, REASON_OBSERVE_FAILED},
-		{{COMPLIANCE_COMPLIANT, COMPLIANCE_UNSUPPORTED, COMPLIANCE_COMPLIANT},
-			{REASON_NONE, REASON_NO_MECHANISM, REASON_NONE}, COMPLIANCE_UNKNOWN,
-			REASON_NO_MECHANISM},
+		{{OK, UNSUPPORTED, OK}, {REASON_NONE, REASON_NO_MECHANISM, REASON_NONE},
+			COMPLIANCE_UNKNOWN, REASON_NO_MECHANISM},
 	};
 	enum setting_id id = SETTING_ENCRYPTION_STORAGE;
 
@@ -325,7 +316,7 @@ static void test_items(void)
 		CHECK(compliance.results[id].items != items);
 		compliance_done(&compliance);
 		/* With a value of the whole as well, the item still gives the reason. */
-		bench_see(&bench, 0, id, cases[i].state == COMPLIANCE_COMPLIANT, false);
+		bench_see(&bench, 0, id, cases[i].state == OK, false);
 		compliance = bench_evaluate(&bench, NULL, NOW);
 		if (cases[i].state != COMPLIANCE_UNKNOWN) {
 			CHECK_INT(compliance.results[id].state, cases[i].state);
@@ -335,7 +326,7 @@ static void test_items(void)
 		/* Good items do not hide that the backend calls the whole weak. */
 		bench_see(&bench, 0, id, 0, false);
 		compliance = bench_evaluate(&bench, NULL, NOW);
-		CHECK(compliance.results[id].state == COMPLIANCE_NONCOMPLIANT ||
+		CHECK(compliance.results[id].state == BAD ||
 			compliance.results[id].state == COMPLIANCE_ERROR);
 		compliance_done(&compliance);
 	}
@@ -351,16 +342,16 @@ static void test_overall(void)
 		int screen_lock, encryption;
 		enum compliance_state overall;
 	} cases[] = {
-		{NONE, NONE, COMPLIANCE_COMPLIANT},
-		{COMPLIANCE_COMPLIANT, NONE, COMPLIANCE_COMPLIANT},
-		{COMPLIANCE_UNSUPPORTED, NONE, COMPLIANCE_UNSUPPORTED},
-		{COMPLIANCE_UNSUPPORTED, COMPLIANCE_UNSUPPORTED, COMPLIANCE_UNSUPPORTED},
-		{COMPLIANCE_UNSUPPORTED, COMPLIANCE_COMPLIANT, COMPLIANCE_COMPLIANT},
-		{COMPLIANCE_UNKNOWN, COMPLIANCE_COMPLIANT, COMPLIANCE_UNKNOWN},
-		{COMPLIANCE_UNKNOWN, COMPLIANCE_UNSUPPORTED, COMPLIANCE_UNKNOWN},
+		{NONE, NONE, OK},
+		{OK, NONE, OK},
+		{UNSUPPORTED, NONE, UNSUPPORTED},
+		{UNSUPPORTED, UNSUPPORTED, UNSUPPORTED},
+		{UNSUPPORTED, OK, OK},
+		{COMPLIANCE_UNKNOWN, OK, COMPLIANCE_UNKNOWN},
+		{COMPLIANCE_UNKNOWN, UNSUPPORTED, COMPLIANCE_UNKNOWN},
 		{COMPLIANCE_UNKNOWN, COMPLIANCE_PENDING, COMPLIANCE_PENDING},
-		{COMPLIANCE_NONCOMPLIANT, COMPLIANCE_PENDING, COMPLIANCE_NONCOMPLIANT},
-		{COMPLIANCE_NONCOMPLIANT, COMPLIANCE_ERROR, COMPLIANCE_ERROR},
+		{BAD, COMPLIANCE_PENDING, BAD},
+		{BAD, COMPLIANCE_ERROR, COMPLIANCE_ERROR},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -376,14 +367,14 @@ static void test_overall(void)
 				continue;
 			bench_want(&bench, ids[k], 1);
 			bench_say(&bench, 0, ids[k], states[k], REASON_NONE);
-			if (states[k] == COMPLIANCE_COMPLIANT)
+			if (states[k] == OK)
 				bench_see(&bench, 0, ids[k], 1, true);
 		}
 		compliance = bench_evaluate(&bench, NULL, NOW);
 		CHECK_INT(compliance.overall, cases[i].overall);
 		for (size_t k = 0; k < 2; k++)
 			CHECK_INT(compliance.area[setting_row(ids[k])->area],
-				states[k] == NONE ? COMPLIANCE_COMPLIANT : states[k]);
+				states[k] == NONE ? OK : states[k]);
 		compliance_done(&compliance);
 	}
 }
@@ -397,13 +388,13 @@ static void test_only_unknown_settings(void)
 	bench_init(&bench, 1);
 	bench.effective.n_unsupported = 2;
 	compliance = bench_evaluate(&bench, NULL, NOW);
-	CHECK_INT(compliance.overall, COMPLIANCE_UNSUPPORTED);
+	CHECK_INT(compliance.overall, UNSUPPORTED);
 	CHECK_INT(compliance.n_unsupported, 2);
 	compliance_done(&compliance);
 	bench_want(&bench, SETTING_SCREEN_LOCK_ENABLED, 1);
 	bench_see(&bench, 0, SETTING_SCREEN_LOCK_ENABLED, 1, true);
 	compliance = bench_evaluate(&bench, NULL, NOW);
-	CHECK_INT(compliance.overall, COMPLIANCE_COMPLIANT);
+	CHECK_INT(compliance.overall, OK);
 	compliance_done(&compliance);
 }
 
@@ -448,8 +439,8 @@ static void test_equal_items(void)
 {
 	enum setting_id id = SETTING_ENCRYPTION_STORAGE;
 	static struct observed_item items[2] = {
-		{"/", COMPLIANCE_COMPLIANT, REASON_ENCRYPTED, "LUKS2: dm-0"},
-		{"/home", COMPLIANCE_COMPLIANT, REASON_ENCRYPTED, "LUKS2: dm-0"},
+		{"/", OK, REASON_ENCRYPTED, "LUKS2: dm-0"},
+		{"/home", OK, REASON_ENCRYPTED, "LUKS2: dm-0"},
 	};
 	struct compliance a, b;
 	struct bench bench;
@@ -517,8 +508,8 @@ static void test_write(void)
 		"{\"name\":\"/tmp\",\"state\":\"compliant\",\"reason\":\"memory\",\"detail\":\"\"}]}],"
 		"\"unsupported\":[\"apps\",\"network\",\"updates\"]}}";
 	static struct observed_item items[2] = {
-		{"/", COMPLIANCE_NONCOMPLIANT, REASON_PLAIN_STORAGE, "plain: mmcblk0p3"},
-		{"/tmp", COMPLIANCE_COMPLIANT, REASON_MEMORY, ""},
+		{"/", BAD, REASON_PLAIN_STORAGE, "plain: mmcblk0p3"},
+		{"/tmp", OK, REASON_MEMORY, ""},
 	};
 	_cleanup_(policy_freep) struct policy *b = policy_with("b", "{\"updates\":1,\"apps\":1}");
 	_cleanup_(policy_freep) struct policy *a = policy_with("a", "{\"network\":1,\"apps\":1}");
@@ -581,13 +572,13 @@ static void test_never_compliant_by_accident(void)
 					gen_below(&gen, 2));
 			bench_say(&bench, k, id, gen_below(&gen, COMPLIANCE_STATE_MAX),
 				gen_below(&gen, COMPLIANCE_REASON_MAX));
-			met |= o->state == COMPLIANCE_COMPLIANT && o->has_value && o->enforced &&
+			met |= o->state == OK && o->has_value && o->enforced &&
 			       value_satisfies(row, &o->value, &bench.effective.settings[id].value);
 		}
 		met |= value_demands_nothing(row, &bench.effective.settings[id].value);
 		compliance = bench_evaluate(&bench, NULL, NOW);
 		result = &compliance.results[id];
-		CHECK(result->state != COMPLIANCE_COMPLIANT || met);
+		CHECK(result->state != OK || met);
 		compliance_done(&compliance);
 	}
 }
