@@ -131,6 +131,30 @@ static int client_send(const struct client *c, const struct client_request *requ
 	return r == -EPIPE || r == -ECONNRESET ? CLIENT_E_CLOSED : r;
 }
 
+/*
+ * What json-c lets pass in its strict mode and JSON does not: other quotes, NaN and the like, raw
+ * control characters in strings.
+ */
+static bool client_json_is_plain(const char *text, size_t n_bytes)
+{
+	static const char outside[] = "{}[],: \t\r\n0123456789+-.eEtrufalsn";
+	bool in_string = false;
+
+	for (size_t i = 0; i < n_bytes; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c == '"')
+			in_string = !in_string;
+		else if (in_string && c < 0x20)
+			return false;
+		else if (in_string && c == '\\')
+			i++;
+		else if (!in_string && (c == 0 || !strchr(outside, c)))
+			return false;
+	}
+	return true;
+}
+
 int client_read_answer(int fd, size_t n_bytes, struct client_answer *ret_answer)
 {
 	_cleanup_free_ char *text = NULL;
@@ -149,7 +173,7 @@ int client_read_answer(int fd, size_t n_bytes, struct client_answer *ret_answer)
 	r = fs_read_fd(fd, n_bytes, &text, &n_text);
 	if (r < 0)
 		return r == -ENOMEM ? r : CLIENT_E_NONSENSE;
-	if (n_text != n_bytes)
+	if (n_text != n_bytes || !client_json_is_plain(text, n_text))
 		return CLIENT_E_NONSENSE;
 
 	tokener = json_tokener_new_ex(CLIENT_JSON_DEPTH);

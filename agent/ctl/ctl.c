@@ -55,11 +55,12 @@ enum ctl_exit ctl_write_json(struct ctl *ctl, const char *json, size_t n_bytes, 
 	return ctl_write(ctl, &out, code);
 }
 
-static void ctl_say(struct ctl *ctl, const char *prefix, const char *format, va_list args)
+static void _printf_(3, 0)
+	ctl_say(struct ctl *ctl, const char *prefix, const char *format, va_list args)
 {
 	_cleanup_free_ char *text = NULL;
 	_cleanup_buf_ struct buf out = BUF_INIT;
-	_cleanup_(page_done) struct page page;
+	_cleanup_(page_done) struct page page = {0};
 
 	if (vasprintf(&text, format, args) < 0) {
 		text = NULL;
@@ -83,8 +84,8 @@ void ctl_note(struct ctl *ctl, const char *format, ...)
 	va_end(args);
 }
 
-static enum ctl_exit ctl_fail_list(
-	struct ctl *ctl, enum ctl_exit code, const char *format, va_list args)
+static enum ctl_exit _printf_(3, 0)
+	ctl_fail_list(struct ctl *ctl, enum ctl_exit code, const char *format, va_list args)
 {
 	_cleanup_buf_ struct buf json = BUF_INIT;
 	struct jsonw w = JSONW_INIT(&json);
@@ -204,16 +205,23 @@ static enum ctl_exit ctl_refused(struct ctl *ctl, const struct client_answer *an
 	return ctl_fail(ctl, code, "%.*s. %s", (int)n, answer->message, ctl_refusals[code].now);
 }
 
+static const struct msg_none ctl_no_body = {{0}};
+
+static struct client_request ctl_request(
+	struct ctl *ctl, enum message_type type, const void *body, uint32_t timeout_s)
+{
+	return (struct client_request){
+		.socket_path = ctl->options.socket ? ctl->options.socket : CTL_SOCKET,
+		.type = type,
+		.body = body ? body : &ctl_no_body,
+		.timeout_s = timeout_s,
+	};
+}
+
 enum ctl_exit ctl_ask(struct ctl *ctl, enum message_type type, const void *body, uint32_t timeout_s,
 	struct client_answer *ret_answer)
 {
-	struct msg_none none = {{0}};
-	struct client_request request = {
-		.socket_path = ctl->options.socket ? ctl->options.socket : CTL_SOCKET,
-		.type = type,
-		.body = body ? body : &none,
-		.timeout_s = timeout_s,
-	};
+	struct client_request request = ctl_request(ctl, type, body, timeout_s);
 	struct client_answer answer = CLIENT_ANSWER_INIT;
 	enum ctl_exit code;
 	int r;
@@ -228,6 +236,25 @@ enum ctl_exit ctl_ask(struct ctl *ctl, enum message_type type, const void *body,
 	}
 	*ret_answer = answer;
 	return CTL_EXIT_OK;
+}
+
+bool ctl_ask_quietly(struct ctl *ctl, enum message_type type, struct client_answer *ret_answer)
+{
+	struct client_request request = ctl_request(ctl, type, NULL, CLIENT_TIMEOUT_S);
+	struct client_answer answer = CLIENT_ANSWER_INIT;
+
+	int r;
+
+	r = client_ask(&request, &answer);
+	ctl->interrupted = ctl->interrupted || r == CLIENT_E_INTERRUPTED;
+	if (r != 0)
+		return false;
+	if (answer.code != CTL_OK || !answer.object) {
+		client_answer_done(&answer);
+		return false;
+	}
+	*ret_answer = answer;
+	return true;
 }
 
 enum ctl_exit ctl_ask_json(

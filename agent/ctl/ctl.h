@@ -37,6 +37,9 @@ enum ctl_exit ctl_ask(struct ctl *ctl, enum message_type type, const void *body,
 enum ctl_exit ctl_ask_json(
 	struct ctl *ctl, enum message_type type, struct client_answer *ret_answer);
 
+/* The same without a word: whether an answer with JSON came. */
+bool ctl_ask_quietly(struct ctl *ctl, enum message_type type, struct client_answer *ret_answer);
+
 /* Says what went wrong on standard error (and as JSON on standard output with --json). Returns
  * code. */
 enum ctl_exit ctl_fail(struct ctl *ctl, enum ctl_exit code, const char *format, ...) _printf_(3, 4);

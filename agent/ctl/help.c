@@ -190,7 +190,7 @@ enum ctl_exit verb_help(struct ctl *ctl)
 	const char *second = is_help && o->n_arguments > 1 ? o->arguments[1] : NULL;
 	const struct verb *verb = first ? verb_find(first, second) : is_help ? NULL : o->verb;
 	_cleanup_buf_ struct buf out = BUF_INIT;
-	_cleanup_(page_done) struct page page;
+	_cleanup_(page_done) struct page page = {0};
 
 	page_init(&page, &out, ctl->width, ctl->colour);
 	if (options_given(o, OPTION_JSON))

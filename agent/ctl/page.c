@@ -64,7 +64,8 @@ void page_open(struct page *p, unsigned indent, unsigned hang)
 	p->hang = hang;
 }
 
-static void page_add_list(struct page *p, enum page_style style, const char *format, va_list args)
+static void _printf_(3, 0)
+	page_add_list(struct page *p, enum page_style style, const char *format, va_list args)
 {
 	_cleanup_free_ char *text = NULL;
 	char mark = PAGE_MARK(style);
@@ -234,7 +235,7 @@ void page_field(struct page *p, const char *label)
 	}
 	page_open(p, 0, PAGE_LABEL_COLUMNS);
 	buf_puts(p->out, label);
-	buf_puts(p->out, PAGE_SPACES + columns);
+	buf_puts(p->out, &PAGE_SPACES[columns]);
 	p->start = PAGE_LABEL_COLUMNS;
 }
 

@@ -9,7 +9,9 @@
 #include "agent/ctl/page.h"
 #include "agent/json/json_read.h"
 
-void render_status(struct page *p, struct json_object *answer, int64_t now_s);
+/* compliance: the answer of CTL_COMPLIANCE, for the list of settings; NULL: areas only. */
+void render_status(
+	struct page *p, struct json_object *answer, struct json_object *compliance, int64_t now_s);
 void render_policy_show(struct page *p, struct json_object *answer, int64_t now_s);
 /* area and setting select; NULL: all. Returns how many settings were shown. */
 size_t render_policy_explain(

@@ -53,7 +53,7 @@ static void compliance_one(struct page *p, struct json_object *setting, int64_t 
 		page_add(p, PAGE_PLAIN, "; nothing seen");
 	if (peek_int(setting, "since", &since) && since >= AGO_CLOCK_UNSET_BEFORE) {
 		ago_format(now_s, since, text);
-		page_add(p, PAGE_DIM, "; so since %s", text);
+		page_add(p, PAGE_DIM, "; since %s", text);
 	}
 	page_add(p, PAGE_PLAIN, ".");
 	page_close(p);

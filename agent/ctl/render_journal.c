@@ -81,11 +81,17 @@ void render_journal_verify(struct page *p, struct json_object *answer)
 			" %" PRId64 " record%s, every one chained to the one before.", records,
 			records == 1 ? "" : "s");
 		page_close(p);
+	} else if (!peek_int(answer, "bad_offset", &offset)) {
+		page_open(p, 0, 0);
+		page_add(p, PAGE_BAD, "The journal could NOT be checked:");
+		page_add(p, PAGE_PLAIN,
+			" it cannot be read. What to do: look at agentctl status, and "
+			"check the storage of the phone.");
+		page_close(p);
 	} else {
 		page_open(p, 0, 0);
 		page_add(p, PAGE_BAD, "The journal is DAMAGED");
-		if (peek_int(answer, "bad_offset", &offset))
-			page_add(p, PAGE_PLAIN, " at byte %" PRId64, offset);
+		page_add(p, PAGE_PLAIN, " at byte %" PRId64, offset);
 		page_add(p, PAGE_PLAIN, ", behind %" PRId64 " good record%s.", records,
 			records == 1 ? "" : "s");
 		page_close(p);

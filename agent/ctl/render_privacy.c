@@ -7,7 +7,7 @@
 /* What no part of this agent reads or sends. A change here is a change of the agent's promise. */
 static const char *const privacy_never[] = {
 	"messages, mail, calls, contacts, calendars",
-	"photos, recordings, files and their names",
+	"photos, recordings, documents and their names",
 	"what you type, see on the screen or browse",
 	"your passwords and PINs",
 	"where you are",
@@ -29,7 +29,7 @@ void render_privacy(struct page *p, struct json_object *answer, int64_t now_s)
 
 		page_open(p, 2, 4);
 		page_add(p, PAGE_BOLD, "%s", peek_text(row, "what", "?"));
-		page_add(p, PAGE_PLAIN, ": %s", peek_text(row, "why", "no reason is given"));
+		page_add(p, PAGE_PLAIN, " - %s", peek_text(row, "why", "no reason is given"));
 		page_close(p);
 	}
 	page_heading(p, "Never collected");

@@ -126,6 +126,8 @@ static void status_verdict(struct page *p, struct json_object *status)
 		page_add(p, words.style, "Needs attention: what is asked for is %s.", words.text);
 	else
 		page_add(p, PAGE_WARN, "Needs attention: see below.");
+	if (peek_length(peek_array(status, "refusals")) > 0)
+		page_add(p, PAGE_WARN, " Something the server sent was refused; see below.");
 	page_close(p);
 	if (held && !render_is_compliant(compliance))
 		page_line(p, 0, PAGE_PLAIN, "Setting by setting: agentctl compliance");
@@ -186,30 +188,54 @@ static void status_contact(struct page *p, struct json_object *status, int64_t n
 	page_close(p);
 }
 
-static void status_enforced(struct page *p, struct json_object *status)
+/* Area by area, where the agent did not tell the settings. */
+static void status_areas(struct page *p, struct json_object *areas)
 {
-	struct json_object *areas = peek_object(peek_object(status, "compliance"), "areas");
+	if (!areas)
+		return;
+	json_object_object_foreach(areas, name, state)
+	{
+		struct render_words words = render_state(
+			json_object_is_type(state, json_type_string) ? json_object_get_string(state)
+								     : NULL);
+		char label[64];
+
+		render_spaced(name, label, sizeof(label));
+		page_open(p, 2, 4);
+		page_add(p, PAGE_PLAIN, "%s: ", label);
+		page_add(p, words.style, "%s", words.text);
+		page_close(p);
+	}
+}
+
+static void status_settings(struct page *p, struct json_object *settings)
+{
+	for (size_t i = 0; i < peek_length(settings); i++) {
+		struct json_object *setting = peek_at(settings, i);
+		struct render_words words = render_state(peek_string(setting, "state"));
+		char value[LIMIT_TEXT_BYTES];
+
+		render_value(setting, "desired", "desired_text", value, sizeof(value));
+		page_open(p, 2, 4);
+		page_add(p, PAGE_PLAIN, "%s.%s %s: ", peek_text(setting, "area", "?"),
+			peek_text(setting, "setting", "?"), value);
+		page_add(p, words.style, "%s", words.text);
+		page_close(p);
+	}
+	if (peek_length(settings) == 0)
+		page_line(p, 2, PAGE_PLAIN, "Nothing at the moment.");
+}
+
+static void status_enforced(
+	struct page *p, struct json_object *status, struct json_object *compliance)
+{
 	struct json_object *policies = peek_array(status, "policies");
 
 	page_heading(p, "Enforced");
-	if (areas && json_object_object_length(areas) > 0) {
-		json_object_object_foreach(areas, name, state)
-		{
-			struct render_words words =
-				render_state(json_object_is_type(state, json_type_string)
-						     ? json_object_get_string(state)
-						     : NULL);
-			char label[64];
-
-			render_spaced(name, label, sizeof(label));
-			page_open(p, 2, 4);
-			page_add(p, PAGE_PLAIN, "%s: ", label);
-			page_add(p, words.style, "%s", words.text);
-			page_close(p);
-		}
-	} else {
-		page_line(p, 2, PAGE_PLAIN, "Nothing so far.");
-	}
+	if (compliance)
+		status_settings(p, peek_array(compliance, "settings"));
+	else
+		status_areas(p, peek_object(peek_object(status, "compliance"), "areas"));
 	for (size_t i = 0; i < peek_length(policies); i++) {
 		struct json_object *policy = peek_at(policies, i);
 		int64_t serial = 0, issued = 0;
@@ -286,7 +312,8 @@ static void status_machinery(struct page *p, struct json_object *status)
 		peek_int(journal, "dropped", &dropped);
 		page_open(p, 2, 4);
 		page_add(p, PAGE_PLAIN,
-			"Journal: %" PRId64 " records, %" PRId64 " of them reported to the server",
+			"Journal: %" PRId64 " is the newest record; reported to the server up to "
+			"%" PRId64,
 			last, acked);
 		if (dropped > 0)
 			page_add(p, PAGE_WARN, ", %" PRId64 " old ones dropped", dropped);
@@ -330,7 +357,8 @@ static void status_identity(struct page *p, struct json_object *status, int64_t 
 	page_close(p);
 }
 
-void render_status(struct page *p, struct json_object *answer, int64_t now_s)
+void render_status(
+	struct page *p, struct json_object *answer, struct json_object *compliance, int64_t now_s)
 {
 	const char *name = peek_string(peek_object(answer, "organisation"), "name");
 	bool enrolled = peek_true(answer, "enrolled");
@@ -353,7 +381,7 @@ void render_status(struct page *p, struct json_object *answer, int64_t now_s)
 		page_blank(p);
 		status_organisation(p, answer);
 		status_contact(p, answer, now_s);
-		status_enforced(p, answer);
+		status_enforced(p, answer, compliance);
 	}
 	status_refusals(p, answer, now_s);
 	status_machinery(p, answer);

@@ -12,7 +12,7 @@ enum ctl_exit verb_policy_check(struct ctl *ctl)
 {
 	const char *name = ctl->options.arguments[0];
 	_cleanup_(check_done) struct check check = {0};
-	_cleanup_(page_done) struct page page;
+	_cleanup_(page_done) struct page page = {0};
 	_cleanup_free_ char *text = NULL;
 	_cleanup_buf_ struct buf out = BUF_INIT;
 	struct json_error error = {{0}, {0}};

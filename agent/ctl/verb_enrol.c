@@ -52,7 +52,7 @@ static bool consent_ask(struct ctl *ctl, const char *question)
 static void enrol_explain(struct ctl *ctl, const struct ticket *ticket)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT;
-	_cleanup_(page_done) struct page page;
+	_cleanup_(page_done) struct page page = {0};
 	char expires[AGO_TEXT];
 
 	page_init(&page, &out, ctl->width, false);
@@ -115,7 +115,7 @@ static enum ctl_exit enrol_done(struct ctl *ctl, const struct client_answer *ans
 {
 	const char *message = answer->message[0] ? answer->message : otherwise;
 	_cleanup_buf_ struct buf out = BUF_INIT;
-	_cleanup_(page_done) struct page page;
+	_cleanup_(page_done) struct page page = {0};
 	struct jsonw w = JSONW_INIT(&out);
 
 	page_init(&page, &out, ctl->width, ctl->colour);

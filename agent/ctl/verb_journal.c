@@ -66,7 +66,7 @@ static enum ctl_exit journal_write(struct ctl *ctl, const struct client_answer *
 {
 	bool follow = options_given(&ctl->options, OPTION_FOLLOW);
 	_cleanup_buf_ struct buf out = BUF_INIT;
-	_cleanup_(page_done) struct page page;
+	_cleanup_(page_done) struct page page = {0};
 
 	if (options_given(&ctl->options, OPTION_JSON))
 		return follow ? journal_write_lines(ctl, answer->object)
@@ -122,7 +122,7 @@ enum ctl_exit verb_journal_verify(struct ctl *ctl)
 {
 	_cleanup_(client_answer_done) struct client_answer answer = CLIENT_ANSWER_INIT;
 	_cleanup_buf_ struct buf out = BUF_INIT;
-	_cleanup_(page_done) struct page page;
+	_cleanup_(page_done) struct page page = {0};
 	enum ctl_exit code = ctl_ask_json(ctl, MESSAGE_CTL_JOURNAL_VERIFY, &answer);
 
 	page_init(&page, &out, ctl->width, ctl->colour);

@@ -14,7 +14,7 @@ static enum ctl_exit read_show(
 	struct ctl *ctl, const struct client_answer *answer, render_fn render, enum ctl_exit code)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT;
-	_cleanup_(page_done) struct page page;
+	_cleanup_(page_done) struct page page = {0};
 
 	if (options_given(&ctl->options, OPTION_JSON))
 		return ctl_write_json(ctl, answer->json, answer->n_json, code);
@@ -33,7 +33,21 @@ static enum ctl_exit read_run(struct ctl *ctl, enum message_type type, render_fn
 
 enum ctl_exit verb_status(struct ctl *ctl)
 {
-	return read_run(ctl, MESSAGE_CTL_STATUS, render_status);
+	_cleanup_(client_answer_done) struct client_answer answer = CLIENT_ANSWER_INIT;
+	_cleanup_(client_answer_done) struct client_answer compliance = CLIENT_ANSWER_INIT;
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	_cleanup_(page_done) struct page page = {0};
+	enum ctl_exit code = ctl_ask_json(ctl, MESSAGE_CTL_STATUS, &answer);
+
+	page_init(&page, &out, ctl->width, ctl->colour);
+	if (code != CTL_EXIT_OK)
+		return code;
+	if (options_given(&ctl->options, OPTION_JSON))
+		return ctl_write_json(ctl, answer.json, answer.n_json, code);
+	/* For the list of settings; without it the page names areas only. */
+	(void)ctl_ask_quietly(ctl, MESSAGE_CTL_COMPLIANCE, &compliance);
+	render_status(&page, answer.object, compliance.object, ctl->now_s);
+	return ctl_write(ctl, &out, code);
 }
 
 enum ctl_exit verb_policy_show(struct ctl *ctl)
@@ -127,7 +141,7 @@ enum ctl_exit verb_policy_explain(struct ctl *ctl)
 {
 	_cleanup_(client_answer_done) struct client_answer answer = CLIENT_ANSWER_INIT;
 	_cleanup_buf_ struct buf out = BUF_INIT;
-	_cleanup_(page_done) struct page page;
+	_cleanup_(page_done) struct page page = {0};
 	struct selection s;
 	enum ctl_exit code;
 

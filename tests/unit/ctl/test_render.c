@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_render.c - every page against golden text at 40 and 80 columns (tests/fixtures/ctl/), and
+ * what hostile answers cannot do. With MDM_UPDATE_GOLDEN=1 the texts are written anew. Runs from
+ * the top of the source tree.
+ */
+#include "agent/ctl/render.h"
+
+#include <fcntl.h>
+#include <time.h>
+
+#include "agent/ctl/glyph.h"
+#include "agent/util/fs.h"
+#include "agent/util/limits.h"
+#include "tests/lib/check.h"
+
+#define NOW INT64_C(1795000000)
+#define FIXTURES "tests/fixtures/ctl"
+
+static struct json_object *load(const char *name)
+{
+	_cleanup_free_ char *text = NULL;
+	struct json_object *object = NULL;
+	char path[256];
+
+	snprintf(path, sizeof(path), FIXTURES "/%s.json", name);
+	if (fs_read(AT_FDCWD, path, LIMIT_LOCAL_ANSWER_BYTES, &text, NULL) == 0)
+		object = json_tokener_parse(text);
+	if (!object)
+		check_fail(__FILE__, __LINE__, "%s cannot be read; run from the top of the tree",
+			path);
+	return object;
+}
+
+static void show_status(struct page *p, struct json_object *answer, int64_t now_s)
+{
+	render_status(p, answer, NULL, now_s);
+}
+
+static void show_status_well(struct page *p, struct json_object *answer, int64_t now_s)
+{
+	_cleanup_json_ struct json_object *compliance = load("compliance_well");
+
+	render_status(p, answer, compliance, now_s);
+}
+
+static void show_status_trouble(struct page *p, struct json_object *answer, int64_t now_s)
+{
+	_cleanup_json_ struct json_object *compliance = load("compliance");
+
+	render_status(p, answer, compliance, now_s);
+}
+
+static void show_explain(struct page *p, struct json_object *answer, int64_t now_s)
+{
+	(void)now_s;
+	render_policy_explain(p, answer, NULL, NULL);
+}
+
+static void show_verify(struct page *p, struct json_object *answer, int64_t now_s)
+{
+	(void)now_s;
+	render_journal_verify(p, answer);
+}
+
+static const struct {
+	const char *name;
+	void (*show)(struct page *p, struct json_object *answer, int64_t now_s);
+} pages[] = {
+	{"status_well", show_status_well},
+	{"status_trouble", show_status_trouble},
+	{"status_unmanaged", show_status},
+	{"status_hostile", show_status},
+	{"compliance", render_compliance},
+	{"policy_show", render_policy_show},
+	{"policy_explain", show_explain},
+	{"journal", render_journal},
+	{"verify_whole", show_verify},
+	{"verify_damaged", show_verify},
+	{"privacy", render_privacy},
+};
+
+static void check_golden(size_t i, unsigned width)
+{
+	_cleanup_json_ struct json_object *answer = load(pages[i].name);
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	_cleanup_(page_done) struct page p = {0};
+	_cleanup_free_ char *golden = NULL;
+	char path[256];
+
+	page_init(&p, &out, width, false);
+	CHECK(answer);
+	pages[i].show(&p, answer, NOW);
+	CHECK_INT(out.error, 0);
+	snprintf(path, sizeof(path), FIXTURES "/%s.%u.txt", pages[i].name, width);
+	if (getenv("MDM_UPDATE_GOLDEN")) {
+		_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+		CHECK(fd >= 0);
+		CHECK_INT(fs_write_all(fd, out.data, out.n_bytes), 0);
+		return;
+	}
+	CHECK_INT(fs_read(AT_FDCWD, path, LIMIT_LOCAL_ANSWER_BYTES, &golden, NULL), 0);
+	CHECK_STR(out.data, golden);
+}
+
+static void test_golden(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
+		check_golden(i, 40);
+		check_golden(i, 80);
+	}
+}
+
+/* Every page over every answer, at every width: nothing but text, and no line too long. */
+static void check_harmless(size_t page, size_t answer_of, unsigned width)
+{
+	_cleanup_json_ struct json_object *answer = load(pages[answer_of].name);
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	_cleanup_(page_done) struct page p = {0};
+	bool verbatim = pages[page].show == render_privacy;
+
+	page_init(&p, &out, width, false);
+	CHECK(answer);
+	pages[page].show(&p, answer, NOW);
+	for (const char *line = out.data ? out.data : ""; *line;) {
+		size_t n = strcspn(line, "\n");
+		uint32_t code;
+
+		CHECK(verbatim || glyph_columns(line, n) <= width);
+		for (size_t i = 0; i < n;) {
+			i += glyph_decode(line + i, n - i, &code);
+			CHECK(glyph_is_safe(code));
+		}
+		line += n + 1;
+	}
+}
+
+static void test_no_answer_steers_the_terminal(void)
+{
+	for (size_t page = 0; page < ARRAY_SIZE(pages); page++)
+		for (size_t answer = 0; answer < ARRAY_SIZE(pages); answer++)
+			for (unsigned width = 30; width <= 100; width += 10)
+				check_harmless(page, answer, width);
+}
+
+static void test_colour_never_stands_alone(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
+		_cleanup_json_ struct json_object *answer = load(pages[i].name);
+		_cleanup_buf_ struct buf plain = BUF_INIT, coloured = BUF_INIT, stripped = BUF_INIT;
+		_cleanup_(page_done) struct page p = {0}, q = {0};
+
+		page_init(&p, &plain, 60, false);
+		page_init(&q, &coloured, 60, true);
+		CHECK(answer);
+		pages[i].show(&p, answer, NOW);
+		pages[i].show(&q, answer, NOW);
+		for (const char *c = coloured.data; *c; c++) {
+			if (*c != '\033') {
+				buf_append(&stripped, c, 1);
+				continue;
+			}
+			c += strcspn(c, "m");
+			CHECK(*c == 'm');
+		}
+		/* What colour says is said in words as well. */
+		CHECK_STR(stripped.data, plain.data);
+		CHECK_INT(strstr(coloured.data, "\033[") != NULL,
+			pages[i].show != render_privacy || coloured.n_bytes > plain.n_bytes);
+	}
+}
+
+static void test_explain_selects(void)
+{
+	_cleanup_json_ struct json_object *answer = load("policy_explain");
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	_cleanup_(page_done) struct page p = {0};
+
+	page_init(&p, &out, 80, false);
+	CHECK(answer);
+	CHECK_INT(render_policy_explain(&p, answer, "encryption", NULL), 1);
+	CHECK(strstr(out.data, "encryption.swap"));
+	CHECK(!strstr(out.data, "screen_lock"));
+	CHECK_INT(render_policy_explain(&p, answer, "screen_lock", "idle_delay"), 1);
+	CHECK_INT(render_policy_explain(&p, answer, "screen_lock", "enabled"), 0);
+	CHECK_INT(render_policy_explain(&p, answer, "encryption", "idle_delay"), 0);
+	CHECK_INT(render_policy_explain(&p, NULL, NULL, NULL), 0);
+}
+
+static void test_states_have_words(void)
+{
+	static const char *const states[] = {
+		"compliant", "noncompliant", "pending", "unsupported", "error", "unknown"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+		CHECK(render_state(states[i]).text[0]);
+		CHECK_INT(render_state(states[i]).style == PAGE_GOOD, i == 0);
+		for (size_t j = 0; j < i; j++)
+			CHECK(strcmp(render_state(states[i]).text, render_state(states[j]).text) !=
+				0);
+	}
+	CHECK_STR(render_state("of a newer agent").text, "of a newer agent");
+	CHECK(render_state("of a newer agent").style != PAGE_GOOD);
+	CHECK(render_state(NULL).style != PAGE_GOOD);
+}
+
+/* All is well is said only where everything is. */
+static void test_all_is_well_needs_everything(void)
+{
+	static const struct {
+		const char *object, *member, *json;
+	} spoilers[] = {
+		{"compliance", "state", "\"pending\""},
+		{"compliance", "state", "\"unknown\""},
+		{"compliance", "state", "null"},
+		{"checkin", "failures", "1"},
+		{"keyset", "expired", "true"},
+		{"clock", "verdict", "\"behind\""},
+		{NULL, "problems", "[{\"what\":\"x\"}]"},
+		{NULL, "policies", "[]"},
+		{NULL, "policies", "[{\"stream\":\"a\",\"expired\":true}]"},
+		{NULL, "enrolled", "false"},
+	};
+
+	for (size_t i = 0; i <= ARRAY_SIZE(spoilers); i++) {
+		_cleanup_json_ struct json_object *answer = load("status_well");
+		_cleanup_buf_ struct buf out = BUF_INIT;
+		_cleanup_(page_done) struct page p = {0};
+		struct json_object *object = answer;
+
+		page_init(&p, &out, 80, false);
+		CHECK(answer);
+		if (i < ARRAY_SIZE(spoilers)) {
+			if (spoilers[i].object)
+				CHECK(json_object_object_get_ex(
+					answer, spoilers[i].object, &object));
+			json_object_object_add(
+				object, spoilers[i].member, json_tokener_parse(spoilers[i].json));
+		}
+		render_status(&p, answer, NULL, NOW);
+		CHECK_INT(strstr(out.data, "All is well") != NULL, i == ARRAY_SIZE(spoilers));
+	}
+}
+
+static const struct check_test tests[] = {
+	{"golden", test_golden},
+	{"no_answer_steers_the_terminal", test_no_answer_steers_the_terminal},
+	{"colour_never_stands_alone", test_colour_never_stands_alone},
+	{"explain_selects", test_explain_selects},
+	{"states_have_words", test_states_have_words},
+	{"all_is_well_needs_everything", test_all_is_well_needs_everything},
+};
+
+int main(int argc, char **argv)
+{
+	setenv("TZ", "UTC0", 1);
+	tzset();
+	return check_main(argc, argv, tests, ARRAY_SIZE(tests));
+}
