@@ -2,9 +2,38 @@
 /* backend.c - what backends share; see backend.h. Enforcer only. */
 #include "platform/backend.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "agent/util/fs.h"
+
+int backend_new(struct platform *platform, const struct backend_ops *ops, size_t n_state_bytes,
+	struct backend **ret_backend)
+{
+	struct backend *backend = calloc(1, sizeof(*backend));
+	void *state = calloc(1, n_state_bytes);
+
+	if (!backend || !state) {
+		free(backend);
+		free(state);
+		return -ENOMEM;
+	}
+	backend->ops = ops;
+	backend->platform = platform;
+	backend->state = state;
+	*ret_backend = backend;
+	return 0;
+}
+
+bool backend_file_exists(int root_fd, const char *path)
+{
+	_cleanup_close_ int fd = fs_open_in_root(root_fd, path, O_PATH);
+
+	return fd >= 0;
+}
 
 void backend_call_begin(
 	struct backend_call *call, struct backend *backend, backend_done_fn done, void *userdata)

@@ -19,8 +19,8 @@ struct backend_call {
 };
 
 /* Remembers whom to answer. */
-void backend_call_begin(struct backend_call *call, struct backend *backend, backend_done_fn done,
-	void *userdata);
+void backend_call_begin(
+	struct backend_call *call, struct backend *backend, backend_done_fn done, void *userdata);
 
 /* Answers in the next turn of the loop. r < 0 with a message for people. 0 or -errno. */
 int backend_call_end(struct backend_call *call, int r, const char *message);
@@ -30,6 +30,13 @@ void backend_call_finish(struct backend_call *call, int r, const char *message);
 
 /* Forgets the call without an answer. */
 void backend_call_cancel(struct backend_call *call);
+
+/* A backend with a zeroed state of that size. 0 or -ENOMEM. */
+int backend_new(struct platform *platform, const struct backend_ops *ops, size_t n_state_bytes,
+	struct backend **ret_backend);
+
+/* Whether there is something at path, links followed inside the root. */
+bool backend_file_exists(int root_fd, const char *path);
 
 /* Writes text, cut to the size, always ended. */
 void text_printf(char ret_text[LIMIT_TEXT_BYTES + 1], const char *format, ...) _printf_(2, 3);

@@ -12,12 +12,14 @@
 #include "agent/util/buf.h"
 #include "agent/util/limits.h"
 
-#define DCONF_DATABASE "mdm-agent"
+/* No hyphen: the name becomes part of a D-Bus object path, and running programs would not be told
+ * of changes. */
+#define DCONF_DATABASE "mdm_agent"
 
 enum dconf_source_kind {
-	DCONF_SOURCE_USER,    /* user-db, service-db: the user writes there */
-	DCONF_SOURCE_SYSTEM,  /* system-db: /etc/dconf/db/NAME */
-	DCONF_SOURCE_FILE,    /* file-db: any path */
+	DCONF_SOURCE_USER,   /* user-db, service-db: the user writes there */
+	DCONF_SOURCE_SYSTEM, /* system-db: /etc/dconf/db/NAME */
+	DCONF_SOURCE_FILE,   /* file-db: any path */
 	DCONF_SOURCE_KIND_MAX,
 };
 

@@ -9,7 +9,7 @@
 #include "platform/dconf_profile.h"
 #include "platform/gvdb.h"
 
-#define DCONF_PROFILE_PATH	  "etc/dconf/profile/user"
+#define DCONF_PROFILE_PATH "etc/dconf/profile/user"
 #define DCONF_DATABASES_DIRECTORY "etc/dconf/db"
 
 struct dconf_database {
@@ -30,8 +30,8 @@ struct dconf_view {
 
 struct dconf_answer {
 	bool has_value;
-	struct gvdb_value value;	/* points into the view */
-	bool enforced;			/* nothing that the user writes can change it */
+	struct gvdb_value value;	   /* points into the view */
+	bool enforced;			   /* nothing that the user writes can change it */
 	char source[LIMIT_TEXT_BYTES + 1]; /* "system-db:mdm-agent"; "" without a value */
 };
 
@@ -43,7 +43,7 @@ int dconf_view_open(int root_fd, struct dconf_view *ret_view);
 void dconf_view_done(struct dconf_view *view);
 
 /* What programs get for key. */
-void dconf_view_read(const struct dconf_view *view, const char *key,
-	struct dconf_answer *ret_answer);
+void dconf_view_read(
+	const struct dconf_view *view, const char *key, struct dconf_answer *ret_answer);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fake.h - a backend without effects, for scenario tests: remembers, can fail, can be tampered with. */
+/* fake.h - a backend without effects, for scenario tests: remembers, can fail, can be tampered
+ * with. */
 #ifndef MDM_PLATFORM_FAKE_H
 #define MDM_PLATFORM_FAKE_H
 
@@ -14,8 +15,8 @@ struct fake_control {
 };
 
 /* serves every setting. The control struct is the test's and must outlive the backend. */
-int fake_backend_new(struct platform *platform, struct fake_control *control,
-	struct backend **ret_backend);
+int fake_backend_new(
+	struct platform *platform, struct fake_control *control, struct backend **ret_backend);
 /* Behaves as an outside change: sets the value and fires the watch. */
 void fake_backend_tamper(struct backend *backend, enum setting_id id, int64_t number);
 

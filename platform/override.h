@@ -6,9 +6,9 @@
  * The original is kept in the vault (a directory of the state directory) and is on disk before the
  * file changes. What counts as the original:
  *  - the file is what was written last, or was deleted: what the vault holds;
- *  - somebody changed the file (package upgrade, administrator): the changed file without our marks.
- * Files that belong to the agent by their name (drop-ins) have strip == NULL: whatever is found
- * there later is thrown away.
+ *  - somebody changed the file (package upgrade, administrator): the changed file without our
+ * marks. Files that belong to the agent by their name (drop-ins) have strip == NULL: whatever is
+ * found there later is thrown away.
  */
 #ifndef MDM_PLATFORM_OVERRIDE_H
 #define MDM_PLATFORM_OVERRIDE_H
@@ -49,16 +49,16 @@ struct override_place {
  * Makes the file what derive says. Writes nothing if it is so already. 0 or -errno; on failure the
  * file is as before. ret_changed may be NULL.
  */
-int override_apply(const struct override_place *place, const struct override_spec *spec,
-	bool *ret_changed);
+int override_apply(
+	const struct override_place *place, const struct override_spec *spec, bool *ret_changed);
 
 /*
  * Puts back the original, or, if somebody changed the file since, the changed file without our
  * marks; removes directories that apply made and that are empty; forgets the entry. A file that
  * never was overridden is left alone. 0 or -errno (and can be called again).
  */
-int override_revert(const struct override_place *place, const struct override_spec *spec,
-	bool *ret_changed);
+int override_revert(
+	const struct override_place *place, const struct override_spec *spec, bool *ret_changed);
 
 /* Whether the vault has an entry of that name. */
 bool override_is_applied(const struct override_place *place, const char *name);

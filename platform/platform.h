@@ -15,9 +15,10 @@
 
 struct platform {
 	sd_event *event;
-	int sysroot_fd;	  /* "/" in production, a fixture tree in tests */
+	int sysroot_fd;	      /* "/" in production, a fixture tree in tests */
 	bool sysroot_is_root; /* false: programs are run in a chroot of it */
-	int vault_fd;	  /* directory of the state directory where originals of overridden files are kept */
+	int vault_fd; /* directory of the state directory where originals of overridden files are
+			 kept */
 };
 
 struct backend;
@@ -30,8 +31,8 @@ struct backend_fact {
 };
 
 /* r: 0 or -errno; message: what failed and what to do, valid during the call, "" on success. */
-typedef void (*backend_done_fn)(struct backend *backend, int r, const char *message,
-	void *userdata);
+typedef void (*backend_done_fn)(
+	struct backend *backend, int r, const char *message, void *userdata);
 typedef void (*backend_changed_fn)(struct backend *backend, void *userdata);
 
 struct backend_ops {
@@ -45,7 +46,8 @@ struct backend_ops {
 	 * observe itself). 0 or -errno; done is called only after 0.
 	 */
 	int (*observe)(struct backend *b, backend_done_fn done, void *userdata);
-	/* Makes the desired values so, changing nothing that is right already. NULL: observes only. */
+	/* Makes the desired values so, changing nothing that is right already. NULL: observes only.
+	 */
 	int (*apply)(struct backend *b, const struct effective *desired, backend_done_fn done,
 		void *userdata);
 	/* Starts to report changes from outside through changed (debounced by the caller). */
@@ -60,7 +62,7 @@ struct backend {
 	struct platform *platform; /* borrowed */
 	struct observation observations[SETTING_MAX];
 	bool apply_changed; /* the last apply found something to change (set by apply) */
-	void *state; /* of the backend */
+	void *state;	    /* of the backend */
 };
 
 /* One constructor per backend: 0 or -ENOMEM. */
@@ -77,7 +79,7 @@ struct platform_inventory {
 	char codename[64];			      /* deviceinfo */
 	char kernel[128];			      /* uname release */
 	char arch[32];
-	char init[16];				      /* "systemd", "openrc", "other" */
+	char init[16]; /* "systemd", "openrc", "other" */
 };
 void platform_inventory(struct platform *platform, struct platform_inventory *ret_inventory);
 

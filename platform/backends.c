@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* backends.c - the list of mechanisms; a new one is a row here. Enforcer only. */
+#include "platform/backends.h"
+
+#include "agent/util/mem.h"
+
+const backend_new_fn platform_backends[] = {
+	dconf_backend_new,
+	plasma_backend_new,
+	sxmo_backend_new,
+	storage_backend_new,
+};
+const size_t platform_n_backends = ARRAY_SIZE(platform_backends);
+
+void backend_free(struct backend *backend)
+{
+	if (!backend)
+		return;
+	backend->ops->free(backend);
+	for (size_t i = 0; i < SETTING_MAX; i++)
+		observation_done(&backend->observations[i]);
+	free(backend);
+}

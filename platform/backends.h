@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* backends.h - the constructors behind the array platform_backends[]. */
+#ifndef MDM_PLATFORM_BACKENDS_H
+#define MDM_PLATFORM_BACKENDS_H
+
+#include "platform/platform.h"
+
+int dconf_backend_new(struct platform *platform, struct backend **ret_backend);
+int plasma_backend_new(struct platform *platform, struct backend **ret_backend);
+int sxmo_backend_new(struct platform *platform, struct backend **ret_backend);
+int storage_backend_new(struct platform *platform, struct backend **ret_backend);
+
+#endif

@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * blocktree.c - tracing storage to its leaves; see blocktree.h. Reads only. Enforcer only.
+ *
+ * A path from a file system down to a disk is encrypted if it crosses a dm-crypt device of type
+ * LUKS or plain. Rounds (a loop file on the file system it holds) and trees above the limits are
+ * untraceable, never fine.
+ */
+#include "platform/blocktree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "agent/util/codec.h"
+#include "agent/util/fs.h"
+#include "platform/backend.h"
+
+#define SYSFS_NAME_BYTES 64
+#define SYSFS_PATH_BYTES 512
+#define DEVICE_PATH_BYTES 64 /* "sys/dev/block/M:m" */
+
+/* What lies between the file system and the node looked at. */
+struct path_state {
+	bool encrypted;
+	bool verified;
+	char crypt[SYSFS_NAME_BYTES]; /* "LUKS2: dm-0" */
+	char leaf[SYSFS_NAME_BYTES];  /* the partition that was entered; "" for none */
+	unsigned int depth;
+};
+
+struct walk {
+	int root_fd;
+	const struct mount_table *table;
+	struct block_trace *trace;
+	unsigned int n_nodes;
+};
+
+static void walk_device(
+	struct walk *w, unsigned int major, unsigned int minor, struct path_state state);
+static void walk_mount(struct walk *w, const struct mount *mount, struct path_state state);
+
+static void add_untraceable(struct walk *w, const char *what)
+{
+	if (w->trace->n_untraceable++ == 0)
+		text_printf(w->trace->untraceable, "%.200s", what);
+}
+
+/* Whether the list "a, b" has the name. */
+static bool has_name(const char *list, const char *name)
+{
+	size_t n_name = strlen(name);
+
+	while (*list) {
+		size_t n = strcspn(list, ",");
+
+		if (n == n_name && memcmp(list, name, n) == 0)
+			return true;
+		list += n + strspn(list + n, ", ");
+	}
+	return false;
+}
+
+static void add_leaf(struct walk *w, const struct path_state *state, const char *name)
+{
+	struct block_trace *t = w->trace;
+	size_t n = strlen(t->plain);
+
+	if (state->encrypted) {
+		if (t->n_encrypted++ == 0)
+			text_printf(t->encrypted, "%s on %s", state->crypt, name);
+	} else if (state->verified) {
+		t->n_verified++;
+	} else {
+		t->n_plain++;
+		/* The same partition may be reached twice. */
+		if (!has_name(t->plain, name))
+			snprintf(t->plain + n, sizeof(t->plain) - n, "%s%s", n ? ", " : "", name);
+	}
+}
+
+/* Counts one step. False: the limits are passed. */
+static bool enter(struct walk *w, struct path_state *state, const char *what)
+{
+	if (++state->depth > LIMIT_BLOCK_DEPTH || ++w->n_nodes > LIMIT_BLOCK_NODES) {
+		add_untraceable(w, what);
+		return false;
+	}
+	return true;
+}
+
+/* --- names and numbers -------------------------------------------------------------------- */
+
+static bool parse_device(char *text, unsigned int *ret_major, unsigned int *ret_minor)
+{
+	char *colon = strchr(text, ':');
+	int64_t major, minor;
+
+	if (!colon)
+		return false;
+	*colon = 0;
+	if (parse_int64(text, 0, UINT32_MAX, &major) < 0 ||
+		parse_int64(colon + 1, 0, UINT32_MAX, &minor) < 0)
+		return false;
+	*ret_major = (unsigned int)major;
+	*ret_minor = (unsigned int)minor;
+	return true;
+}
+
+/* Reads "8:1" from the file "dev" in a directory below dir_fd. */
+static bool read_device(
+	int dir_fd, const char *path, unsigned int *ret_major, unsigned int *ret_minor)
+{
+	char text[32];
+
+	return fs_read_line(dir_fd, path, text, sizeof(text)) == 0 &&
+	       parse_device(text, ret_major, ret_minor);
+}
+
+static int open_directory(int dir_fd, const char *path, DIR **ret_dir)
+{
+	int fd = fs_open_in_root(dir_fd, path, O_RDONLY | O_DIRECTORY);
+
+	if (fd < 0)
+		return fd;
+	*ret_dir = fdopendir(fd);
+	if (!*ret_dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static const struct dirent *next_entry(DIR *dir)
+{
+	const struct dirent *entry;
+
+	while ((entry = readdir(dir)) && entry->d_name[0] == '.')
+		;
+	return entry;
+}
+
+/* A device mapper device by its name. */
+static bool find_mapped(
+	int root_fd, const char *name, unsigned int *ret_major, unsigned int *ret_minor)
+{
+	_cleanup_(closedirp) DIR *dir = NULL;
+	const struct dirent *entry;
+
+	if (open_directory(root_fd, "sys/class/block", &dir) < 0)
+		return false;
+	while ((entry = next_entry(dir))) {
+		char path[SYSFS_PATH_BYTES], found[256];
+
+		if (strncmp(entry->d_name, "dm-", 3) != 0)
+			continue;
+		snprintf(path, sizeof(path), "sys/class/block/%s/dm/name", entry->d_name);
+		if (fs_read_line(root_fd, path, found, sizeof(found)) < 0 ||
+			strcmp(found, name) != 0)
+			continue;
+		snprintf(path, sizeof(path), "sys/class/block/%s/dev", entry->d_name);
+		return read_device(root_fd, path, ret_major, ret_minor);
+	}
+	return false;
+}
+
+/* A device by its path below /dev: what the node says, else what sysfs has of that name. */
+static bool find_device(
+	int root_fd, const char *path, unsigned int *ret_major, unsigned int *ret_minor)
+{
+	_cleanup_close_ int fd = fs_open_in_root(root_fd, path, O_PATH);
+	char text[SYSFS_PATH_BYTES];
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISBLK(st.st_mode)) {
+		*ret_major = major(st.st_rdev);
+		*ret_minor = minor(st.st_rdev);
+		return true;
+	}
+	if (strncmp(path, "/dev/mapper/", 12) == 0)
+		return find_mapped(root_fd, path + 12, ret_major, ret_minor);
+	if (strncmp(path, "/dev/", 5) != 0 || strchr(path + 5, '/') ||
+		strlen(path) > LIMIT_TEXT_BYTES)
+		return false;
+	snprintf(text, sizeof(text), "sys/class/block/%s/dev", path + 5);
+	return read_device(root_fd, text, ret_major, ret_minor);
+}
+
+/* --- one block device --------------------------------------------------------------------- */
+
+static void walk_path(struct walk *w, const char *path, struct path_state state)
+{
+	unsigned int major, minor;
+	const struct mount *mount;
+
+	if (find_device(w->root_fd, path, &major, &minor)) {
+		walk_device(w, major, minor, state);
+		return;
+	}
+	mount = strncmp(path, "/dev/", 5) == 0 ? NULL : mount_table_find(w->table, path);
+	if (mount)
+		walk_mount(w, mount, state);
+	else
+		add_untraceable(w, path);
+}
+
+/* Every device that a directory of links leads to. Returns how many there are. */
+static size_t walk_links(
+	struct walk *w, int dir_fd, const char *path, const struct path_state *state)
+{
+	_cleanup_(closedirp) DIR *dir = NULL;
+	const struct dirent *entry;
+	size_t n = 0;
+
+	if (open_directory(dir_fd, path, &dir) < 0)
+		return 0;
+	while ((entry = next_entry(dir))) {
+		char link[SYSFS_PATH_BYTES + NAME_MAX];
+		unsigned int major, minor;
+
+		n++;
+		snprintf(link, sizeof(link), "%s/%s/dev", path, entry->d_name);
+		if (w->n_nodes > LIMIT_BLOCK_NODES)
+			break; /* has been reported */
+		if (read_device(dir_fd, link, &major, &minor))
+			walk_device(w, major, minor, *state);
+		else
+			add_untraceable(w, entry->d_name);
+	}
+	return n;
+}
+
+/* cryptsetup's UUIDs tell what a mapped device is: CRYPT-<TYPE>-... */
+static void note_mapping(
+	int root_fd, const char *directory, const char *name, struct path_state *state)
+{
+	static const struct {
+		const char *prefix, *title;
+	} crypts[] = {
+		{"CRYPT-LUKS1-", "LUKS1"},
+		{"CRYPT-LUKS2-", "LUKS2"},
+		{"CRYPT-PLAIN-", "dm-crypt"},
+	};
+	char path[SYSFS_PATH_BYTES], uuid[256], read_only[8] = "";
+
+	snprintf(path, sizeof(path), "%s/dm/uuid", directory);
+	if (fs_read_line(root_fd, path, uuid, sizeof(uuid)) < 0)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(crypts); i++) {
+		if (strncmp(uuid, crypts[i].prefix, strlen(crypts[i].prefix)) != 0)
+			continue;
+		/* The outermost one is named. */
+		if (!state->encrypted)
+			snprintf(state->crypt, sizeof(state->crypt), "%s: %.40s", crypts[i].title,
+				name);
+		state->encrypted = true;
+	}
+	snprintf(path, sizeof(path), "%s/ro", directory);
+	if (strncmp(uuid, "CRYPT-VERITY-", 13) == 0 &&
+		fs_read_line(root_fd, path, read_only, sizeof(read_only)) == 0 &&
+		strcmp(read_only, "1") == 0)
+		state->verified = true;
+}
+
+/* Compressed RAM, unless it writes back to a device. */
+static void walk_zram(struct walk *w, const char *directory, struct path_state state)
+{
+	char path[SYSFS_PATH_BYTES], backing[LIMIT_TEXT_BYTES + 1];
+	int r;
+
+	snprintf(path, sizeof(path), "%s/backing_dev", directory);
+	r = fs_read_line(w->root_fd, path, backing, sizeof(backing));
+	/* Kernels without write-back have no such file. */
+	state.leaf[0] = 0;
+	if (r == -ENOENT || (r == 0 && strcmp(backing, "none") == 0))
+		w->trace->n_memory++;
+	else if (r < 0)
+		add_untraceable(w, "the backing device of zram");
+	else
+		walk_path(w, backing, state);
+}
+
+static void walk_loop(struct walk *w, const char *directory, struct path_state state)
+{
+	static const char deleted[] = " (deleted)";
+	char path[SYSFS_PATH_BYTES], backing[LIMIT_TEXT_BYTES + 16];
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/loop/backing_file", directory);
+	if (fs_read_line(w->root_fd, path, backing, sizeof(backing)) < 0) {
+		add_untraceable(w, "the file behind a loop device");
+		return;
+	}
+	n = strlen(backing);
+	if (n > strlen(deleted) && strcmp(backing + n - strlen(deleted), deleted) == 0)
+		backing[n - strlen(deleted)] = 0;
+	state.leaf[0] = 0;
+	walk_path(w, backing, state);
+}
+
+/* A partition is on the disk whose directory holds it. */
+static bool walk_partition(
+	struct walk *w, const char *directory, const char *name, struct path_state state)
+{
+	char path[SYSFS_PATH_BYTES];
+	unsigned int major, minor;
+
+	snprintf(path, sizeof(path), "%s/partition", directory);
+	if (!backend_file_exists(w->root_fd, path))
+		return false;
+	snprintf(state.leaf, sizeof(state.leaf), "%.63s", name);
+	snprintf(path, sizeof(path), "%s/../dev", directory);
+	if (read_device(w->root_fd, path, &major, &minor))
+		walk_device(w, major, minor, state);
+	else
+		add_untraceable(w, name);
+	return true;
+}
+
+static bool starts_with_number(const char *name, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return strncmp(name, prefix, n) == 0 && name[n] >= '0' && name[n] <= '9';
+}
+
+static void walk_device(
+	struct walk *w, unsigned int major, unsigned int minor, struct path_state state)
+{
+	char directory[DEVICE_PATH_BYTES], target[2 * SYSFS_PATH_BYTES], name[SYSFS_NAME_BYTES];
+	struct path_state below;
+	const char *slash;
+
+	snprintf(directory, sizeof(directory), "sys/dev/block/%u:%u", major, minor);
+	if (!enter(w, &state, directory))
+		return;
+	if (fs_read_link(w->root_fd, directory, target, sizeof(target)) < 0) {
+		add_untraceable(w, directory);
+		return;
+	}
+	slash = strrchr(target, '/');
+	snprintf(name, sizeof(name), "%.63s", slash ? slash + 1 : target);
+	if (starts_with_number(name, "zram")) {
+		walk_zram(w, directory, state);
+		return;
+	}
+	if (starts_with_number(name, "ram")) {
+		w->trace->n_memory++;
+		return;
+	}
+	note_mapping(w->root_fd, directory, name, &state);
+	if (walk_partition(w, directory, name, state))
+		return;
+	snprintf(target, sizeof(target), "%s/loop", directory);
+	if (backend_file_exists(w->root_fd, target)) {
+		walk_loop(w, directory, state);
+		return;
+	}
+	/* Device mapper, RAID, bcache: all name what they are made of. */
+	snprintf(target, sizeof(target), "%s/slaves", directory);
+	below = state;
+	below.leaf[0] = 0;
+	if (walk_links(w, w->root_fd, target, &below) > 0)
+		return;
+	snprintf(target, sizeof(target), "%s/dm", directory);
+	if (backend_file_exists(w->root_fd, target))
+		add_untraceable(w, name); /* a mapping onto nothing */
+	else
+		add_leaf(w, &state, state.leaf[0] ? state.leaf : name);
+}
+
+/* --- one file system ---------------------------------------------------------------------- */
+
+/* All devices of a btrfs, found by the one that mountinfo names. */
+static bool walk_btrfs(
+	struct walk *w, unsigned int major, unsigned int minor, const struct path_state *state)
+{
+	_cleanup_(closedirp) DIR *dir = NULL;
+	const struct dirent *entry;
+	char number[DEVICE_PATH_BYTES], target[2 * SYSFS_PATH_BYTES], path[2 * SYSFS_PATH_BYTES];
+	const char *slash;
+
+	snprintf(number, sizeof(number), "sys/dev/block/%u:%u", major, minor);
+	if (fs_read_link(w->root_fd, number, target, sizeof(target)) < 0)
+		return false;
+	slash = strrchr(target, '/');
+	if (!slash || open_directory(w->root_fd, "sys/fs/btrfs", &dir) < 0)
+		return false;
+	while ((entry = next_entry(dir))) {
+		if (snprintf(path, sizeof(path), "sys/fs/btrfs/%s/devices%s", entry->d_name,
+			    slash) >= (int)sizeof(path) ||
+			!backend_file_exists(w->root_fd, path))
+			continue;
+		snprintf(path, sizeof(path), "sys/fs/btrfs/%s/devices", entry->d_name);
+		return walk_links(w, w->root_fd, path, state) > 0;
+	}
+	return false;
+}
+
+/* File systems without a device number of their own: by the source, several of them with ':'. */
+static void walk_source(struct walk *w, const struct mount *mount, struct path_state state)
+{
+	bool is_btrfs = strcmp(mount->type, "btrfs") == 0;
+	char part[LIMIT_TEXT_BYTES + 1];
+
+	for (const char *at = mount->source;;) {
+		/* bcachefs lists its devices; elsewhere a colon is a part of the name. */
+		size_t n = strcmp(mount->type, "bcachefs") == 0 ? strcspn(at, ":") : strlen(at);
+		unsigned int major, minor;
+
+		if (n == 0 || n > LIMIT_TEXT_BYTES || at[0] != '/') {
+			add_untraceable(w, mount->source);
+			return;
+		}
+		memcpy(part, at, n);
+		part[n] = 0;
+		if (!is_btrfs || !find_device(w->root_fd, part, &major, &minor) ||
+			!walk_btrfs(w, major, minor, &state))
+			walk_path(w, part, state);
+		if (!at[n])
+			return;
+		at += n + 1;
+	}
+}
+
+/* One option of an overlay with its directories: "lowerdir=/a:/b", ':' in names as "\:". */
+static void walk_directories(
+	struct walk *w, const char *text, size_t n, const struct path_state *state)
+{
+	char path[LIMIT_TEXT_BYTES + 1];
+	size_t n_path = 0;
+
+	for (size_t i = 0; i <= n; i++) {
+		const struct mount *mount;
+
+		if (i < n && text[i] != ':') {
+			if (text[i] == '\\' && i + 1 < n)
+				i++;
+			if (n_path < LIMIT_TEXT_BYTES)
+				path[n_path++] = text[i];
+			continue;
+		}
+		path[n_path] = 0;
+		if (n_path) { /* "::" begins the data-only layers */
+			mount = mount_table_find(w->table, path);
+			if (mount && w->n_nodes <= LIMIT_BLOCK_NODES)
+				walk_mount(w, mount, *state);
+			else
+				add_untraceable(w, path);
+		}
+		n_path = 0;
+	}
+}
+
+static void walk_overlay(struct walk *w, const struct mount *mount, struct path_state state)
+{
+	static const char *const names[] = {
+		"lowerdir=", "lowerdir+=", "datadir+=", "upperdir=", "workdir="};
+	const char *at = mount->options;
+	bool any = false;
+
+	while (*at) {
+		size_t n = 0;
+
+		while (at[n] && at[n] != ',')
+			n += at[n] == '\\' && at[n + 1] ? 2 : 1;
+		for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+			size_t n_name = strlen(names[i]);
+
+			if (n < n_name || memcmp(at, names[i], n_name) != 0)
+				continue;
+			walk_directories(w, at + n_name, n - n_name, &state);
+			any = true;
+		}
+		at += n + (at[n] ? 1 : 0);
+	}
+	if (!any)
+		add_untraceable(w, mount->point);
+}
+
+static void walk_mount(struct walk *w, const struct mount *mount, struct path_state state)
+{
+	if (!enter(w, &state, mount->point))
+		return;
+	switch (mount->class) {
+	case MOUNT_DEVICE:
+		if (mount->major != 0)
+			walk_device(w, mount->major, mount->minor, state);
+		else
+			walk_source(w, mount, state);
+		break;
+	case MOUNT_STACKED:
+		walk_overlay(w, mount, state);
+		break;
+	case MOUNT_MEMORY:
+		w->trace->n_memory++;
+		break;
+	case MOUNT_REMOTE:
+		w->trace->n_remote++;
+		break;
+	case MOUNT_UNKNOWN:
+	case MOUNT_PSEUDO:
+	case MOUNT_CLASS_MAX:
+		add_untraceable(w, mount->type);
+		break;
+	}
+}
+
+void block_trace_mount(int root_fd, const struct mount_table *table, const struct mount *mount,
+	struct block_trace *ret_trace)
+{
+	struct walk w = {.root_fd = root_fd, .table = table, .trace = ret_trace};
+
+	*ret_trace = (struct block_trace){0};
+	walk_mount(&w, mount, (struct path_state){.depth = 0});
+}
+
+void block_trace_swap(int root_fd, const struct mount_table *table, const struct swap *swap,
+	struct block_trace *ret_trace)
+{
+	struct walk w = {.root_fd = root_fd, .table = table, .trace = ret_trace};
+
+	*ret_trace = (struct block_trace){0};
+	walk_path(&w, swap->path, (struct path_state){.depth = 0});
+}
+
+void block_trace_judge(
+	const struct block_trace *trace, bool may_be_plain, struct observed_item *item)
+{
+	/* The worst leaf counts. */
+	item->state = COMPLIANCE_COMPLIANT;
+	if (trace->n_plain) {
+		item->state = may_be_plain ? COMPLIANCE_COMPLIANT : COMPLIANCE_NONCOMPLIANT;
+		item->reason = may_be_plain ? REASON_BOOT_EXEMPT : REASON_PLAIN_STORAGE;
+		text_printf(item->detail, "plain: %.240s", trace->plain);
+	} else if (trace->n_untraceable) {
+		item->state = COMPLIANCE_UNKNOWN;
+		item->reason = REASON_UNTRACEABLE;
+		text_printf(item->detail, "cannot be followed: %.200s", trace->untraceable);
+	} else if (trace->n_encrypted) {
+		item->reason = REASON_ENCRYPTED;
+		text_printf(item->detail, "%s", trace->encrypted);
+	} else if (trace->n_verified) {
+		item->reason = REASON_VERIFIED_READONLY;
+		text_printf(item->detail, "dm-verity, read-only");
+	} else if (trace->n_remote) {
+		item->reason = REASON_REMOTE;
+		text_printf(item->detail, "storage of another machine");
+	} else if (trace->n_memory) {
+		item->reason = REASON_MEMORY;
+		text_printf(item->detail, "memory");
+	} else {
+		item->state = COMPLIANCE_UNKNOWN;
+		item->reason = REASON_UNTRACEABLE;
+		text_printf(item->detail, "no device found");
+	}
+}
