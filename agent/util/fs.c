@@ -128,11 +128,17 @@ static int fs_walk_in_root(int root_fd, const char *path, int flags)
 	return n_links < 0 ? -errno : n_links;
 }
 
+/* openat2(2) refuses any further flag beside O_PATH. */
+static int fs_flags(int flags)
+{
+	return flags | O_CLOEXEC | (flags & O_PATH ? 0 : O_NOCTTY);
+}
+
 int fs_open_in_root(int root_fd, const char *path, int flags)
 {
 	int fd;
 
-	flags |= O_CLOEXEC | O_NOCTTY;
+	flags = fs_flags(flags);
 	path = fs_relative(path);
 	fd = fs_openat2(root_fd, path, flags, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 	return fd == -ENOSYS ? fs_walk_in_root(root_fd, path, flags) : fd;
@@ -142,7 +148,7 @@ int fs_open_nofollow(int dir_fd, const char *path, int flags, mode_t mode)
 {
 	int fd;
 
-	flags |= O_CLOEXEC | O_NOCTTY;
+	flags = fs_flags(flags);
 	path = fs_relative(path);
 	fd = fs_openat2(dir_fd, path, flags, mode,
 		RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
