@@ -37,8 +37,8 @@ static int args_unknown(
 }
 
 /* One option at argv[*i]; *i moves over a value that is a word of its own. */
-static int args_option(const struct option_row *const *tables, int argc, char *const *argv, int *i,
-	struct args *args, struct fault *fault)
+static int args_option(const struct option_row *const *tables, int argc, const char *const *argv,
+	int *i, struct args *args, struct fault *fault)
 {
 	const char *arg = argv[*i], *value = NULL;
 	const struct option_row *row;
@@ -75,7 +75,7 @@ static int args_option(const struct option_row *const *tables, int argc, char *c
 	return 0;
 }
 
-int args_parse(const struct option_row *const *tables, int argc, char *const *argv,
+int args_parse(const struct option_row *const *tables, int argc, const char *const *argv,
 	struct args *ret_args, struct fault *fault)
 {
 	struct args args = {0};

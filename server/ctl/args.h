@@ -33,7 +33,7 @@ struct args {
  * Options and operands mix; "--" ends the options. "--name=value" and "--name value" are the same.
  * 0 or FAULT_USAGE.
  */
-int args_parse(const struct option_row *const *tables, int argc, char *const *argv,
+int args_parse(const struct option_row *const *tables, int argc, const char *const *argv,
 	struct args *ret_args, struct fault *fault);
 
 /* Value of an option, NULL if it is not there. */

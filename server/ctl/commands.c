@@ -176,7 +176,7 @@ static void help_command(FILE *out, const struct command_row *row)
 }
 
 /* The words of argv that may name a command: neither options nor their values. */
-static size_t command_words(int argc, char *const *argv, int ret_words[2])
+static size_t command_words(int argc, const char *const *argv, int ret_words[2])
 {
 	size_t n = 0;
 
@@ -236,7 +236,7 @@ static int command_unknown(const char *first, const char *second, struct fault *
 		fault, FAULT_USAGE, "there is no command \"%s\"; 'mdmctl help' lists them", typed);
 }
 
-static int command_help(int argc, char *const *argv, FILE *out, struct fault *fault)
+static int command_help(int argc, const char *const *argv, FILE *out, struct fault *fault)
 {
 	const struct command_row *row;
 	size_t n;
@@ -263,8 +263,8 @@ static int command_check_operands(
 }
 
 /* Runs a command whose words were taken out of argv. */
-static int command_run(struct ctl *ctl, const struct command_row *row, int argc, char *const *argv,
-	struct fault *fault)
+static int command_run(struct ctl *ctl, const struct command_row *row, int argc,
+	const char *const *argv, struct fault *fault)
 {
 	const struct option_row *tables[] = {command_options, row->options, NULL};
 	const char *org, *color = getenv("NO_COLOR");
@@ -294,10 +294,11 @@ static int command_run(struct ctl *ctl, const struct command_row *row, int argc,
 	return row->run(ctl, &args, fault);
 }
 
-static int commands_dispatch(struct ctl *ctl, int argc, char *const *argv, struct fault *fault)
+static int commands_dispatch(
+	struct ctl *ctl, int argc, const char *const *argv, struct fault *fault)
 {
 	const struct command_row *row;
-	char *rest[2 * ARGS_MAX + 4];
+	const char *rest[2 * ARGS_MAX + 4];
 	size_t n_words, n_taken = 0;
 	int words[2], n_rest = 0;
 
@@ -329,7 +330,7 @@ static int commands_dispatch(struct ctl *ctl, int argc, char *const *argv, struc
 	return command_run(ctl, row, n_rest, rest, fault);
 }
 
-int commands_run(int argc, char *const *argv, FILE *out, FILE *err)
+int commands_run(int argc, const char *const *argv, FILE *out, FILE *err)
 {
 	struct ctl ctl = {.out = out, .err = err, .org = ORG_INIT};
 	struct fault fault = {0};

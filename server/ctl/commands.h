@@ -12,7 +12,7 @@ extern const struct option_row command_options[];
 extern const struct command_row commands[];
 
 /* Runs argv as mdmctl; prints results to out and faults to err. Returns the exit code. */
-int commands_run(int argc, char *const *argv, FILE *out, FILE *err);
+int commands_run(int argc, const char *const *argv, FILE *out, FILE *err);
 
 int cmd_init(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_ticket_new(struct ctl *ctl, const struct args *args, struct fault *fault);

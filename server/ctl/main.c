@@ -18,5 +18,5 @@ int main(int argc, char **argv)
 	(void)setrlimit(RLIMIT_CORE, &no_core);
 	(void)umask(077);
 	signal(SIGPIPE, SIG_IGN);
-	return commands_run(argc, argv, stdout, stderr);
+	return commands_run(argc, (const char *const *)argv, stdout, stderr);
 }
