@@ -187,7 +187,7 @@ static void reconcile_note_drift(struct reconcile *r, const struct compliance *b
 	}
 }
 
-/* Compares what all present backends saw with the effective policy. */
+/* Compares what all backends saw with the effective policy. */
 static int reconcile_evaluate(struct reconcile *r)
 {
 	struct compliance_input inputs[RECONCILE_BACKENDS_MAX];
@@ -199,11 +199,10 @@ static int reconcile_evaluate(struct reconcile *r)
 	if (error < 0)
 		return error;
 	for (size_t i = 0; i < r->n_backends; i++)
-		if (r->backends[i].fact.present)
-			inputs[n++] = (struct compliance_input){
-				.backend = r->backends[i].backend->ops->name,
-				.observations = r->backends[i].backend->observations,
-			};
+		inputs[n++] = (struct compliance_input){
+			.backend = r->backends[i].backend->ops->name,
+			.observations = r->backends[i].backend->observations,
+		};
 	error = compliance_evaluate(
 		&r->effective, inputs, n, had ? &before : NULL, clock_realtime_s(), &compliance);
 	if (error < 0)
@@ -298,6 +297,23 @@ static void reconcile_started(struct reconcile_backend *rb, int started)
 	rb->busy = true;
 }
 
+/* A mechanism that is not here says so for every setting it would serve. */
+static void reconcile_absent(const struct reconcile_backend *rb)
+{
+	for (size_t i = 0; i < SETTING_MAX; i++) {
+		struct observation *o = &rb->backend->observations[i];
+
+		if (!rb->backend->ops->serves[i])
+			continue;
+		observation_done(o);
+		*o = (struct observation){
+			.state = COMPLIANCE_UNSUPPORTED,
+			.reason = rb->fact.reason,
+		};
+		snprintf(o->detail, sizeof(o->detail), "%s", rb->fact.detail);
+	}
+}
+
 static void reconcile_observe(struct reconcile *r, enum reconcile_state state)
 {
 	reconcile_set_state(r, state);
@@ -305,6 +321,8 @@ static void reconcile_observe(struct reconcile *r, enum reconcile_state state)
 		struct reconcile_backend *rb = &r->backends[i];
 
 		rb->backend->ops->probe(rb->backend, &rb->fact);
+		if (!rb->fact.present)
+			reconcile_absent(rb);
 		if (!rb->fact.present || (state == RECONCILE_CHECKING && !rb->needs_apply))
 			continue;
 		reconcile_started(
