@@ -1,0 +1,632 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""agentctl.py BUILD_DIR - the real agentctl against a small fake enforcer.
+
+The fake speaks the protocol of agent/ipc/message.h over SOCK_SEQPACKET and misbehaves on demand.
+Nothing of the agent is needed, and no root. The last line is "N passed, N failed".
+"""
+
+import array
+import base64
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TREE = os.path.dirname(os.path.dirname(HERE))
+FIXTURES = os.path.join(TREE, "tests", "fixtures", "ctl")
+
+# agent/ipc/message.h: type -> name, and bytes of the request's body
+REQUESTS = {
+    32: ("status", 8), 33: ("enrol", 961), 34: ("unenrol", 8), 35: ("sync", 8),
+    36: ("policy_show", 8), 37: ("policy_explain", 8), 38: ("compliance", 8),
+    39: ("journal_show", 16), 40: ("journal_verify", 8), 41: ("privacy", 8),
+}
+ANSWER = 63
+ANSWER_BODY = struct.Struct("=II513s3x")  # code, answer_bytes, message
+OK, DENIED, STATE, INPUT, UNREACHABLE, REFUSED, BUSY, INTERNAL = range(8)
+LIMIT_ANSWER = 2 * 1024 * 1024
+
+F_ADD_SEALS = 1033
+SEAL_SEAL, SEAL_SHRINK, SEAL_GROW, SEAL_WRITE = 1, 2, 4, 8
+ALL_SEALS = SEAL_SEAL | SEAL_SHRINK | SEAL_GROW | SEAL_WRITE
+
+TICKET = "mdm://mdm.example.org:8443/?t=%s&s=%s&c=%s&k=%s&x=%d" % (
+    "0123456789abcdef" * 2, "c2VjcmV0LXNlY3JldC1zZWNyZXQ", base64.urlsafe_b64encode(b"c" * 32).decode().rstrip("="),
+    base64.urlsafe_b64encode(b"k" * 32).decode().rstrip("="), int(time.time()) + 86400)
+
+
+def fixture(name):
+    with open(os.path.join(FIXTURES, name + ".json"), encoding="utf-8") as f:
+        return f.read().strip()
+
+
+class Fake(threading.Thread):
+    """Answers every request by the table `answers`: name -> (code, message, json or None)."""
+
+    def __init__(self, directory, how="well"):
+        super().__init__(daemon=True)
+        self.path = os.path.join(directory, "agent.sock")
+        self.how = how
+        self.requests = []
+        self.answers = {
+            "status": (OK, "", fixture("status_unmanaged")),
+            "enrol": (OK, "", None),
+            "unenrol": (OK, "", None),
+            "sync": (OK, "", None),
+            "policy_show": (OK, "", fixture("policy_show")),
+            "policy_explain": (OK, "", fixture("policy_explain")),
+            "compliance": (OK, "", fixture("compliance")),
+            "journal_show": (OK, "", fixture("journal")),
+            "journal_verify": (OK, "", fixture("verify_whole")),
+            "privacy": (OK, "", fixture("privacy")),
+        }
+        self.seals = ALL_SEALS
+        self.stated = None
+        self.held = []
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.listener.bind(self.path)
+        self.listener.listen(8)
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                self.serve(client)
+            except OSError:
+                pass
+
+    def serve(self, client):
+        packet = client.recv(65536)
+        if not packet:
+            return
+        kind, size = struct.unpack_from("=II", packet)
+        name, expected = REQUESTS[kind]
+        assert size == expected == len(packet) - 8, (name, size, len(packet))
+        self.requests.append((name, packet[8:]))
+        if self.how == "hangs":
+            self.held.append(client)
+            return
+        if self.how == "closes":
+            client.close()
+            return
+        if self.how == "garbage":
+            client.send(os.urandom(64))
+        elif self.how == "short":
+            client.send(struct.pack("=II", ANSWER, ANSWER_BODY.size) + b"abc")
+        elif self.how == "unterminated":
+            client.send(struct.pack("=II", ANSWER, ANSWER_BODY.size) + ANSWER_BODY.pack(OK, 0, b"x" * 513))
+        else:
+            self.answer(client, *self.answers[name])
+        client.close()
+
+    def answer(self, client, code, message, text):
+        fds = []
+        size = 0
+        if text is not None:
+            data = text if isinstance(text, bytes) else text.encode()
+            fd = os.memfd_create("answer", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+            os.write(fd, data)
+            if self.seals:
+                fcntl.fcntl(fd, F_ADD_SEALS, self.seals)
+            fds.append(fd)
+            size = len(data) if self.stated is None else self.stated
+        body = ANSWER_BODY.pack(code, size, message.encode())
+        control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        client.sendmsg([struct.pack("=II", ANSWER, len(body)) + body], control)
+        for fd in fds:
+            os.close(fd)
+
+    def stop(self):
+        # shutdown() wakes the accept(), which close() alone does not
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.join()
+        self.listener.close()
+        for client in self.held:
+            client.close()
+
+
+class Case:
+    """One test: a directory, a fake, and ways to run agentctl."""
+
+    def __init__(self, program):
+        self.program = program
+        self.temporary = tempfile.TemporaryDirectory()
+        self.directory = self.temporary.name
+        self.fake = None
+
+    def start(self, how="well"):
+        self.fake = Fake(self.directory, how)
+        return self.fake
+
+    def command(self, *arguments):
+        return [self.program, "--socket", os.path.join(self.directory, "agent.sock"), *arguments]
+
+    @staticmethod
+    def environment(extra=None):
+        environment = {"PATH": "/usr/bin:/bin", "TZ": "UTC0"}
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
+            if name in os.environ:
+                environment[name] = os.environ[name]
+        environment.update(extra or {})
+        return environment
+
+    def run(self, *arguments, stdin="", env=None):
+        return subprocess.run(self.command(*arguments), input=stdin, capture_output=True, text=True,
+                              timeout=120, env=self.environment(env), check=False)
+
+    def expect(self, code, *arguments, out=None, err=None, **more):
+        result = self.run(*arguments, **more)
+        where = "%s: %d\n%s\n%s" % (" ".join(arguments), result.returncode, result.stdout, result.stderr)
+        assert result.returncode == code, where
+        if out is not None:
+            assert out in " ".join(result.stdout.split()), where
+        if err is not None:
+            assert err in " ".join(result.stderr.split()), where
+        return result
+
+    def tty(self, *arguments, typed=None, columns=40, env=None):
+        """Runs on a terminal. typed: written once a question was asked. Returns code and output."""
+        pid, master = pty.fork()
+        if pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+            command = self.command(*arguments)
+            os.execve(command[0], command, self.environment({"TERM": "xterm", **(env or {})}))
+        output = b""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            if not select.select([master], [], [], 1)[0]:
+                continue
+            try:
+                data = os.read(master, 65536)
+            except OSError:
+                break
+            if not data:
+                break
+            output += data
+            if typed is not None and b"> " in output:
+                os.write(master, typed.encode())
+                typed = None
+        _, status = os.waitpid(pid, 0)
+        os.close(master)
+        return os.waitstatus_to_exitcode(status), output.decode(errors="replace").replace("\r\n", "\n")
+
+    def done(self):
+        if self.fake:
+            self.fake.stop()
+        self.temporary.cleanup()
+
+
+READERS = (("status",), ("policy", "show"), ("policy", "explain"), ("compliance",), ("journal", "show"),
+           ("journal", "verify"), ("privacy",))
+ACTORS = (("enroll", TICKET, "--yes"), ("unenroll", "--yes"), ("sync",))
+
+
+def test_pages(case):
+    fake = case.start()
+    case.expect(0, "status", out="This phone is not managed")
+    fake.answers["status"] = (OK, "", fixture("status_well"))
+    case.expect(0, "status", out="managed by Muster Wasserwerke GmbH")
+    case.expect(0, "policy", "show", out="screen_lock.idle_delay: 120 s")
+    case.expect(0, "policy", "explain", out="Decided by profile office-hours")
+    case.expect(8, "compliance", out="NOT as it should be")
+    case.expect(0, "journal", "show", out="document refused")
+    case.expect(0, "journal", "verify", out="The journal is whole")
+    case.expect(0, "privacy", out="Never collected")
+
+
+def test_width_and_no_colour_in_pipes(case):
+    fake = case.start()
+    fake.answers["status"] = (OK, "", fixture("status_trouble"))
+    for width in (30, 40, 80):
+        for words in READERS[:-1]:
+            result = case.run(*words, env={"COLUMNS": str(width)})
+            assert max(map(len, result.stdout.splitlines())) <= width, result.stdout
+            assert "\033" not in result.stdout
+
+
+def test_hostile_status(case):
+    fake = case.start()
+    fake.answers["status"] = (OK, "", fixture("status_hostile"))
+    case.expect(0, "status")
+    _, output = case.tty("status")
+    assert not re.search(r"\033(?!\[(0|1|2|32|33|1;31)m)", output), repr(output)
+    assert not re.search("[\x00-\x09\x0b-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e]", output), repr(output)
+
+
+def test_json_is_verbatim(case):
+    fake = case.start()
+    for words in READERS:
+        name = "_".join(words)
+        result = case.run("--json", *words)
+        assert result.stdout == fake.answers[name][2] + "\n", name
+        json.loads(result.stdout)
+    assert case.run("compliance", "--json").returncode == 8
+
+
+def test_json_of_everything_else(case):
+    case.start()
+    for arguments in (("version",), ("help",), ("policy", "schema"), ("unenroll", "--yes"), ("sync",),
+                      ("policy", "explain", "screen_lock"), ("enroll", TICKET)):
+        result = case.expect(0, "--json", *arguments)
+        assert isinstance(json.loads(result.stdout), dict), arguments
+        assert result.stdout.endswith("}\n")
+
+
+def test_json_of_failures(case):
+    fake = case.start()
+    for code, name in ((DENIED, "denied"), (STATE, "state"), (UNREACHABLE, "unreachable"), (REFUSED, "refused")):
+        fake.answers["sync"] = (code, "it did not work", None)
+        result = case.run("sync", "--json")
+        answer = json.loads(result.stdout)
+        assert answer["error"] == name and answer["message"], answer
+    result = case.run("--json", "frobnicate")
+    assert result.returncode == 2 and json.loads(result.stdout)["error"] == "usage"
+
+
+def test_json_on_a_terminal_is_harmless(case):
+    fake = case.start()
+    fake.answers["privacy"] = (OK, "", '{"collected":[{"what":"a\u009b31m\u202e","why":""}]}')
+    code, output = case.tty("privacy", "--json")
+    assert code == 0 and "\\u009b31m\\u202e" in output, repr(output)
+    piped = case.run("privacy", "--json").stdout
+    assert "\u009b31m" in piped
+    assert json.loads(piped) == json.loads(output)
+
+
+def test_colour_on_a_terminal(case):
+    case.start()
+    assert "\033[" in case.tty("compliance")[1]
+    assert "\033[" not in case.tty("compliance", env={"NO_COLOR": "1"})[1]
+    assert "\033[" in case.tty("compliance", env={"NO_COLOR": ""})[1]
+    assert "\033[" not in case.tty("compliance", "--no-color")[1]
+    assert "\033[" not in case.tty("compliance", env={"TERM": "dumb"})[1]
+    lines = case.tty("compliance", "--no-color", columns=44)[1].splitlines()
+    assert 40 <= max(map(len, lines)) <= 44, lines
+
+
+def test_answers_to_exit_codes(case):
+    fake = case.start()
+    expected = {DENIED: (4, "root or membership in the group mdm-admin"), STATE: (5, "as things are"),
+                INPUT: (7, "as things are"), UNREACHABLE: (6, "as things are"), REFUSED: (7, "as things are"),
+                BUSY: (1, "as things are"), INTERNAL: (1, "as things are"), 77: (1, "as things are")}
+    for code, (status, part) in expected.items():
+        for words in READERS + ACTORS:
+            for name in fake.answers:
+                # enroll asks for the status first: that answers as usual
+                if not (words[0] == "enroll" and name == "status"):
+                    fake.answers[name] = (code, "as things are", None)
+            result = case.expect(status, *words, err=part)
+            assert result.stdout == ""
+        fake.answers["status"] = (OK, "", fixture("status_unmanaged"))
+    fake.answers["sync"] = (UNREACHABLE, "", None)
+    case.expect(6, "sync", err="could not be reached")
+
+
+def test_messages_are_cleaned(case):
+    fake = case.start()
+    # Control characters never pass the message table; what looks like text but is not, is cut here.
+    fake.answers["sync"] = (REFUSED, "see \u202egpj.exe", None)
+    result = case.expect(7, "sync")
+    assert "\u202e" not in result.stderr
+
+
+def test_no_agent(case):
+    for words in READERS + ACTORS:
+        result = case.expect(3, *words, err="not running")
+        assert result.stdout == ""
+    with open(os.path.join(case.directory, "agent.sock"), "w", encoding="ascii"):
+        pass
+    case.expect(3, "status", err="not running")
+    answer = json.loads(case.run("status", "--json").stdout)
+    assert answer["error"] == "no_agent"
+
+
+def test_agent_hangs(case):
+    case.start("hangs")
+    began = time.monotonic()
+    case.expect(3, "status", err="did not answer within 5 s")
+    assert time.monotonic() - began < 60
+
+
+def test_interrupt(case):
+    case.start("hangs")
+    process = subprocess.Popen(case.command("sync"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               env=case.environment())
+    while not case.fake.requests:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT and "Interrupted" in err, (process.returncode, err)
+
+
+def test_agent_misbehaves(case):
+    for how in ("garbage", "short", "unterminated"):
+        fake = case.start(how)
+        case.expect(3, "status", err="does not follow the protocol")
+        fake.stop()
+        os.unlink(fake.path)
+    fake = case.start("closes")
+    case.expect(3, "status", err="closed the connection")
+    fake.stop()
+    os.unlink(fake.path)
+    case.fake = None
+
+
+def test_answers_that_are_not_believed(case):
+    fake = case.start()
+    fake.seals = 0
+    case.expect(3, "status", err="does not follow the protocol")
+    fake.seals = SEAL_WRITE
+    case.expect(3, "status", err="does not follow the protocol")
+    fake.seals = ALL_SEALS
+    for stated in (0, 1, LIMIT_ANSWER + 1, 0xffffffff):
+        fake.stated = stated
+        case.expect(3, "status", err="does not follow the protocol")
+    fake.stated = None
+    large = '{"a":"%s"}' % ("x" * (LIMIT_ANSWER - 8))
+    fake.answers["privacy"] = (OK, "", large)
+    assert len(large) == LIMIT_ANSWER
+    case.expect(0, "privacy")
+    fake.answers["privacy"] = (OK, "", large[:-2] + 'x"}')
+    case.expect(3, "privacy")
+    for text in ("[]", "null", "{", "{}{}", '{"a":NaN}', b'{"a":"\xff"}', b'{"a":"\x1b"}', "x"):
+        fake.answers["status"] = (OK, "", text)
+        for options in ((), ("--json",)):
+            case.expect(3, "status", *options, err="does not follow the protocol")
+    fake.answers["status"] = (OK, "", None)
+    case.expect(3, "status")
+
+
+def test_usage(case):
+    for arguments in ((), ("frobnicate",), ("policy",), ("status", "now"), ("status", "--yes"), ("enroll",),
+                      ("journal", "show", "-n", "0"), ("--socket",),
+                      ("policy", "explain", "colours"), ("policy", "explain", "screen_lock.colour"),
+                      ("policy", "explain", "screen_lock."), ("policy", "explain", "x" * 300), ("help", "me"),
+                      ("status", "\033[31mred")):
+        result = case.run(*arguments)
+        assert result.returncode == 2, (arguments, result)
+        assert result.stderr and not result.stdout and "\033" not in result.stderr, (arguments, result)
+    case.expect(2, "policy", "schema", "--json", "--markdown", err="exclude each other")
+    result = subprocess.run([case.program, "--socket", "/" + "a" * 200, "status"], capture_output=True, text=True,
+                            check=False, timeout=60)
+    assert result.returncode == 2 and "too long" in result.stderr
+
+
+def test_help(case):
+    overview = case.expect(0, "help").stdout
+    tables = json.loads(case.run("help", "--json").stdout)
+    for command in tables["commands"]:
+        assert command["name"] in overview
+        words = command["name"].split()
+        for arguments in ((*words, "--help"), ("help", *words)):
+            assert command["help"].split()[0] in case.expect(0, *arguments).stdout
+    assert [row["code"] for row in tables["exit_codes"]] == list(range(10))
+    case.expect(0, "--help", out="Exit codes")
+    case.expect(0, "help", "policy", out="agentctl policy explain")
+    assert case.run("--version").stdout == case.run("version").stdout
+
+
+def test_documentation_is_up_to_date(case):
+    with open(os.path.join(TREE, "docs", "agentctl.md"), encoding="utf-8") as f:
+        text = f.read()
+    parts = re.search(r"<!-- begin: agentctl help --markdown -->\n(.*)<!-- end -->", text, re.S)
+    assert parts, "docs/agentctl.md has lost its markers"
+    assert parts.group(1) == case.run("help", "--markdown").stdout, "put the output of: agentctl help --markdown"
+    # Every command that an example shows is one.
+    for line in re.findall(r"^\$ agentctl ?(.*)$", text, re.M):
+        line = line.split("|")[0].split("<")[0]
+        arguments = line.split()
+        result = subprocess.run([case.program, *arguments, "--help"], capture_output=True, text=True, check=False,
+                                timeout=60)
+        assert result.returncode == 0, (line, result.stderr)
+
+
+def test_explain_selects(case):
+    case.start()
+    result = case.expect(0, "policy", "explain", "encryption")
+    assert "encryption.swap" in result.stdout and "screen_lock" not in result.stdout
+    answer = json.loads(case.run("policy", "explain", "screen_lock.idle_delay", "--json").stdout)
+    assert [s["setting"] for s in answer["settings"]] == ["idle_delay"]
+    assert answer["settings"] == json.loads(fixture("policy_explain"))["settings"][:1]
+    case.expect(0, "policy", "explain", "encryption.storage", out="No profile of this phone sets encryption.storage")
+
+
+def test_journal(case):
+    fake = case.start()
+    for arguments, after, count in (((), 0, 20), (("-n", "5"), 0, 5), (("--after", "7"), 7, 500),
+                                    (("-n3", "--after=9"), 9, 3), (("-n", "100000"), 0, 100000)):
+        case.expect(0, "journal", "show", *arguments)
+        assert struct.unpack("=qII", fake.requests[-1][1]) == (after, count, 0)
+    fake.answers["journal_verify"] = (OK, "", fixture("verify_damaged"))
+    case.expect(9, "journal", "verify", out="DAMAGED")
+    case.expect(9, "journal", "verify", "--json")
+    fake.answers["journal_show"] = (OK, "", '{"records":[],"dropped":0}')
+    case.expect(0, "journal", "show", out="No records")
+
+
+def test_journal_follow(case):
+    fake = case.start()
+    fake.answers["journal_show"] = (OK, "", '{"records":[{"seq":4,"type":"started"}],"dropped":0}')
+    process = subprocess.Popen(case.command("journal", "show", "--follow", "--json"), stdout=subprocess.PIPE,
+                               text=True, env=case.environment())
+    assert json.loads(process.stdout.readline()) == {"seq": 4, "type": "started"}
+    fake.answers["journal_show"] = (OK, "", '{"records":[{"seq":5,"type":"applied"}],"dropped":0}')
+    assert json.loads(process.stdout.readline()) == {"seq": 5, "type": "applied"}
+    assert struct.unpack("=qII", fake.requests[1][1])[0] == 4
+    process.send_signal(signal.SIGINT)
+    process.stdout.close()
+    assert process.wait(timeout=60) == -signal.SIGINT
+
+
+def test_broken_pipe(case):
+    fake = case.start()
+    record = '{"seq":1,"time":1794999820,"type":"started","data":{"text":"%s"}}' % ("words " * 600)
+    fake.answers["journal_show"] = (OK, "", '{"records":[%s],"dropped":0}' % ",".join([record] * 100))
+    command = " ".join("'%s'" % word for word in case.command("journal", "show"))
+    for options in ("", " --json"):
+        result = subprocess.run("%s%s | head -1 > /dev/null" % (command, options), shell=True, text=True,
+                                capture_output=True, env=case.environment(), check=False, timeout=60)
+        assert result.returncode == 0 and result.stderr == "", result
+        # Where SIGPIPE is ignored the program ends quietly too.
+        result = subprocess.run("trap '' PIPE; %s%s | head -1 > /dev/null" % (command, options), shell=True,
+                                text=True, capture_output=True, env=case.environment(), check=False, timeout=60)
+        assert result.returncode == 0 and result.stderr == "", result
+    with open("/dev/full", "w", encoding="ascii") as full:
+        result = subprocess.run(case.command("journal", "show"), stdout=full, stderr=subprocess.PIPE, text=True,
+                                env=case.environment(), check=False, timeout=60)
+    assert result.returncode == 1 and "could not be written" in result.stderr, result
+
+
+def sent_ticket(fake):
+    name, body = fake.requests[-1]
+    assert name == "enrol", fake.requests
+    return body.rstrip(b"\0").decode()
+
+
+def test_enroll_forms(case):
+    fake = case.start()
+    fields = re.match(r"mdm://(.*)/\?t=(.*)&s=(.*)&c=(.*)&k=(.*)&x=(.*)", TICKET).groups()
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(fields[5])))
+    text = ("# from the help desk\nserver   https://%s\nticket   %s\nsecret   %s\nca       %s\nkeyset   %s\n"
+            "expires  %s\n" % (*fields[:5], moment))
+    name = os.path.join(case.directory, "ticket")
+    for form in (TICKET, text):
+        with open(name, "w", encoding="ascii") as f:
+            f.write(form)
+        for arguments, stdin in (((form,), ""), (("-",), form), ((name,), "")):
+            # not a terminal: nobody is asked
+            case.expect(0, "enroll", *arguments, stdin=stdin, out="This phone is enrolled")
+            assert sent_ticket(fake) == TICKET, sent_ticket(fake)
+
+
+def test_enroll_secret_leaves_argv(case):
+    fake = case.start("hangs")
+    process = subprocess.Popen(case.command("enroll", TICKET), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               env=case.environment())
+    while not fake.requests:
+        time.sleep(0.02)
+    with open("/proc/%d/cmdline" % process.pid, "rb") as f:
+        assert b"c2VjcmV0" not in f.read()
+    process.kill()
+    process.communicate()
+
+
+def test_enroll_refuses_early(case):
+    fake = case.start()
+    bad = os.path.join(case.directory, "bad")
+    with open(bad, "w", encoding="ascii") as f:
+        f.write(TICKET + "#" * 1000)
+    for arguments in (("mdm://nonsense",), (bad,), (TICKET.replace("x=", "x=1&y="),), (TICKET + "0" * 960,),
+                      (re.sub(r"x=\d+", "x=1000000000", TICKET),)):
+        result = case.expect(7, "enroll", *arguments)
+        assert "c2VjcmV0" not in result.stderr + result.stdout
+    case.expect(1, "enroll", os.path.join(case.directory, "none"), err="could not be read")
+    case.expect(1, "enroll", case.directory, err="could not be read")
+    case.expect(7, "enroll", "-", stdin="")
+    assert fake.requests == []
+    fake.answers["status"] = (OK, "", fixture("status_well"))
+    case.expect(5, "enroll", TICKET, err="already managed by Muster Wasserwerke GmbH")
+    assert [name for name, _ in fake.requests] == ["status"]
+
+
+def test_enroll_asks_on_a_terminal(case):
+    fake = case.start()
+    for typed in ("no\n", "\n", "yess\n", "\x04"):
+        code, output = case.tty("enroll", TICKET, typed=typed)
+        words = " ".join(output.split())
+        assert code == 1 and "Not enrolled; nothing was changed" in words, output
+        assert "https://mdm.example.org:8443" in words and "set rules for" in words, output
+        assert "c2VjcmV0" not in output
+    assert all(name == "status" for name, _ in fake.requests)
+    code, output = case.tty("enroll", TICKET, typed="yes\n")
+    assert code == 0 and "enrolled" in output, output
+    assert sent_ticket(fake) == TICKET
+    code, output = case.tty("enroll", TICKET, "--yes")
+    assert code == 0 and "Type yes" not in output, output
+
+
+def test_unenroll(case):
+    fake = case.start()
+    case.expect(2, "unenroll", err="wants --yes")
+    assert fake.requests == []
+    code, output = case.tty("unenroll", typed="no\n")
+    assert code == 1 and fake.requests == [], output
+    code, output = case.tty("unenroll", typed="y\n")
+    assert code == 0 and fake.requests[-1][0] == "unenrol", output
+    case.expect(0, "unenroll", "-y", out="not managed any more")
+
+
+def test_policy_check(case):
+    policy = {"type": "policy", "org": "0123456789abcdef" * 2, "serial": 3, "issued": 1790000000,
+              "expires": int(time.time()) + 86400, "target": {"stream": "staff"},
+              "profiles": [{"id": "base", "settings": {"screen_lock": {"idle_delay": 300}, "apps": {}}}]}
+    name = os.path.join(case.directory, "policy.json")
+    with open(name, "w", encoding="ascii") as f:
+        json.dump(policy, f)
+    # No agent runs, and none is needed.
+    case.expect(0, "policy", "check", name, out="screen_lock.idle_delay: 300")
+    case.expect(0, "policy", "check", "-", stdin=json.dumps(policy), out="not signed")
+    answer = json.loads(case.run("policy", "check", name, "--json").stdout)
+    assert answer["ok"] and answer["unsupported"] == ["apps"] and not answer["signatures_checked"], answer
+    policy["profiles"][0]["settings"]["screen_lock"]["idle_delay"] = 3
+    case.expect(7, "policy", "check", "-", stdin=json.dumps(policy), err="idle_delay")
+    case.expect(7, "policy", "check", "-", stdin="x" * (704 * 1024 + 1), err="larger than any document")
+    case.expect(1, "policy", "check", name + "x", err="could not be read")
+    answer = json.loads(case.run("policy", "check", "--json", "-", stdin="{}").stdout)
+    assert answer["error"] == "refused"
+
+
+def test_policy_schema(case):
+    schema = json.loads(case.expect(0, "policy", "schema").stdout)
+    assert "$schema" in schema
+    assert "idle_delay" in case.expect(0, "policy", "schema", "--markdown").stdout
+
+
+def test_closed_descriptors(case):
+    case.start()
+    command = " ".join("'%s'" % word for word in case.command("status"))
+    result = subprocess.run(command + " <&- >&- 2>&-", shell=True, env=case.environment(), check=False, timeout=60)
+    assert result.returncode == 0, result
+
+
+def main():
+    if len(sys.argv) < 2:
+        print(__doc__)
+        return 2
+    program = os.path.abspath(os.path.join(sys.argv[1], "agentctl"))
+    passed = failed = 0
+    for name, function in sorted(globals().items()):
+        if not name.startswith("test_") or (len(sys.argv) > 2 and sys.argv[2] not in name):
+            continue
+        case = Case(program)
+        try:
+            function(case)
+            passed += 1
+        except Exception as error:  # a test may fail in any way
+            failed += 1
+            print("FAILED %s: %s: %s" % (name, type(error).__name__, error))
+        finally:
+            case.done()
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
