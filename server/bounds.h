@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bounds.h - the limits that only mdm-server enforces, with their reasons; those it shares with
+ * the other programs are in agent/util/limits.h. mdm-server only; no code.
+ */
+#ifndef MDM_SERVER_BOUNDS_H
+#define MDM_SERVER_BOUNDS_H
+
+#include "agent/util/limits.h"
+
+/* HTTP. */
+#define BOUND_HEAD_BYTES (8 * 1024) /* request line and header lines; curl sends about 300 */
+#define BOUND_HEAD_LINES 64
+#define BOUND_TARGET_BYTES 2048 /* path and query; the longest is an assignment of 16 groups */
+#define BOUND_QUERY_PARAMS 8
+#define BOUND_KEPT_REQUESTS 1000 /* on one connection, then it is closed */
+
+/* Connections. A phone needs one for less than a second an hour. */
+#define BOUND_CONNECTIONS 4096
+#define BOUND_ADMIN_CONNECTIONS 64
+#define BOUND_REQUEST_SECONDS                                                                      \
+	60 /* from the first byte (or the handshake's) to the last of the answer */
+#define BOUND_IDLE_SECONDS 15  /* between two requests */
+#define BOUND_LINGER_SECONDS 2 /* for a peer to read why it was refused, before a reset */
+
+/* EST. RFC 7617 has no limit of its own. */
+#define BOUND_AUTHORIZATION_BYTES 512
+#define BOUND_SECRET_BYTES 128
+
+/* Reports. */
+#define BOUND_SECTIONS 16     /* of one device, all reports together */
+#define BOUND_HAVE_STREAMS 64 /* policies a phone says it holds, former groups included */
+#define BOUND_HAVE_BYTES 8192
+#define BOUND_BATCH 64 /* check-ins in one transaction */
+
+#endif

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * checkin.c - POST /v1/checkin (docs/protocol.md, section 4). mdm-server only.
+ *
+ * Check-ins that arrive in one round of the loop share a transaction: one commit, and one wait
+ * for the disk if anything is acknowledged. Nobody is answered before the commit; if it fails,
+ * everybody of the batch gets 503 and nothing of it is stored. What a phone can get wrong is
+ * checked before the first write, so that one phone cannot fail the batch of others.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <strings.h>
+
+#include "agent/util/clock.h"
+#include "agent/util/log.h"
+#include "server/server.h"
+
+struct checkin {
+	struct checkin *next;
+	struct http_conn *conn;
+	const struct tls_peer *peer; /* of the connection, which waits for its answer */
+	struct report report;	     /* points into the request, which the connection keeps */
+	/* The answer. */
+	int status; /* 0: not decided yet */
+	const char *message;
+	struct buf headers, documents;
+	size_t n_documents;
+};
+
+static void checkin_free(struct checkin *c)
+{
+	if (!c)
+		return;
+	buf_done(&c->headers);
+	buf_done(&c->documents);
+	free(c);
+}
+DEFINE_CLEANUP(struct checkin *, checkin_free)
+
+static int checkin_refuse(struct checkin *c, int status, const char *message)
+{
+	c->status = status;
+	c->message = message;
+	return 0;
+}
+
+/* --- documents --------------------------------------------------------------------------- */
+
+/* A callback of the store; an answer that is full leaves the rest for the next check-in. */
+static int checkin_add_document(const struct store_document *document, void *userdata)
+{
+	struct checkin *c = userdata;
+	struct buf *out = &c->documents;
+	struct span body = document->body;
+
+	if (c->n_documents == LIMIT_RESPONSE_DOCUMENTS ||
+		out->n_bytes + body.n + 2 > LIMIT_RESPONSE_BYTES) {
+		if (c->n_documents <= LIMIT_RESPONSE_DOCUMENTS)
+			buf_printf(&c->headers, "MDM-Next-Checkin: %d\r\n", LIMIT_INTERVAL_MIN_S);
+		c->n_documents = LIMIT_RESPONSE_DOCUMENTS + 1;
+		return STORE_E_STOP;
+	}
+	if (c->n_documents++)
+		buf_puts(out, "\n");
+	buf_append(out, body.at, body.n);
+	if (body.at[body.n - 1] != '\n')
+		buf_puts(out, "\n");
+	return out->error;
+}
+
+static int checkin_add_policies(struct server *server, struct checkin *c, char *groups)
+{
+	char *next;
+	int r = 0;
+
+	for (char *group = groups; *group && r >= 0; group = next) {
+		next = group + strcspn(group, ",");
+		if (*next)
+			*next++ = 0;
+		r = store_document_newest(server->store,
+			&(struct store_document){
+				.type = STORE_POLICY,
+				.address = group,
+				.serial = report_have_policy(&c->report, group),
+			},
+			checkin_add_document, c);
+		if (r == STORE_E_STOP)
+			return 0;
+	}
+	return r < 0 ? r : 0;
+}
+
+static int checkin_add_documents(struct server *server, struct checkin *c, const char *ticket)
+{
+	struct store_assigned assigned;
+	int r = store_keysets_above(server->store, c->report.have_keyset, checkin_add_document, c);
+
+	if (r == 0)
+		r = store_assigned(server->store, c->report.device, ticket, &assigned);
+	if (r)
+		return r < 0 ? r : 0;
+	if (assigned.serial > c->report.have_assignment)
+		r = store_document_newest(server->store,
+			&(struct store_document){
+				.type = STORE_ASSIGNMENT,
+				.address = assigned.address,
+				.serial = c->report.have_assignment,
+			},
+			checkin_add_document, c);
+	if (r)
+		return r < 0 ? r : 0;
+	return checkin_add_policies(server, c, assigned.groups);
+}
+
+/* --- what the phone says ----------------------------------------------------------------- */
+
+static const char *checkin_held(const struct store_digests *held, const char *name)
+{
+	for (size_t i = 0; i < held->n; i++)
+		if (strcmp(held->sections[i].name, name) == 0)
+			return held->sections[i].digest;
+	return NULL;
+}
+
+/* With the new ones of this report, are there too many sections for one device? */
+static bool checkin_too_many(const struct report *report, const struct store_digests *held)
+{
+	size_t n = held->n;
+
+	for (size_t i = 0; i < report->n_sections; i++)
+		n += report->sections[i].body.at && !checkin_held(held, report->sections[i].name);
+	return n > BOUND_SECTIONS;
+}
+
+static int checkin_store_sections(
+	struct server *server, struct checkin *c, const struct store_digests *held, int64_t now_s)
+{
+	const char *separator = "MDM-Resend: ";
+	int r = 0;
+
+	for (size_t i = 0; i < c->report.n_sections && r == 0; i++) {
+		const struct report_section *s = &c->report.sections[i];
+		const char *digest = checkin_held(held, s->name);
+
+		if (s->body.at) {
+			r = store_section_put(server->store, c->report.device, s, now_s);
+		} else if (!digest || strcmp(digest, s->digest) != 0) {
+			buf_printf(&c->headers, "%s%s", separator, s->name);
+			separator = ",";
+		}
+	}
+	if (*separator == ',')
+		buf_puts(&c->headers, "\r\n");
+	return r;
+}
+
+static int checkin_store_events(
+	struct server *server, struct checkin *c, int64_t *last_event, int64_t now_s)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < c->report.n_events && r == 0; i++) {
+		const struct report_event *event = &c->report.events[i];
+
+		r = store_event_add(server->store, c->report.device, event, now_s);
+		if (event->seq > *last_event)
+			*last_event = event->seq;
+	}
+	if (*last_event)
+		buf_printf(&c->headers, "MDM-Ack: %" PRId64 "\r\n", *last_event);
+	return r;
+}
+
+/*
+ * A device that another EST server enrolled is recorded when it is first seen. It may bring a
+ * ticket of ours that nobody has used; its groups come with that.
+ */
+static int checkin_adopt(struct server *server, struct checkin *c, int64_t now_s)
+{
+	struct store_device device = {
+		.enrolled_s = now_s,
+		.certificate_until_s = c->peer->until_s,
+	};
+	struct store_ticket ticket;
+	int r = STORE_E_NOT_FOUND;
+
+	memcpy(device.id, c->report.device, sizeof(device.id));
+	if (c->report.ticket[0])
+		r = store_ticket_get(server->store, c->report.ticket, &ticket);
+	if (r < 0)
+		return r;
+	if (r == 0 && !ticket.used_s && ticket.expires_s > now_s) {
+		r = store_ticket_use(server->store, ticket.id, device.id, now_s);
+		if (r < 0)
+			return r;
+		memcpy(device.ticket, ticket.id, sizeof(device.ticket));
+	}
+	return store_device_enrol(server->store, &device, NULL, 0);
+}
+
+/* Inside the transaction. 0: decided (c->status); negative: the batch cannot go on. */
+static int checkin_process(struct server *server, struct checkin *c, int64_t now_s)
+{
+	struct store_seen seen = {
+		.report = &c->report,
+		.now_s = now_s,
+		.certificate_until_s = c->peer->until_s,
+	};
+	struct store_digests held;
+	struct store_device device;
+	int r = store_device_get(server->store, c->report.device, &device);
+
+	if (r == STORE_E_NOT_FOUND && c->peer->kind == TLS_PEER_FOREIGN) {
+		r = checkin_adopt(server, c, now_s);
+		if (r == 0)
+			r = store_device_get(server->store, c->report.device, &device);
+	}
+	if (r == STORE_E_NOT_FOUND)
+		return checkin_refuse(c, 403, "this device is not known here; enrol it again");
+	if (r == 0)
+		r = store_digests(server->store, device.id, &held);
+	if (r)
+		return r;
+	if (checkin_too_many(&c->report, &held))
+		return checkin_refuse(c, 400, "the device has too many sections");
+	seen.last_event = device.last_event;
+	r = checkin_store_sections(server, c, &held, now_s);
+	if (r == 0)
+		r = checkin_store_events(server, c, &seen.last_event, now_s);
+	if (r == 0)
+		r = store_device_seen(server->store, &seen);
+	if (r == 0)
+		r = checkin_add_documents(server, c, device.ticket);
+	if (r == 0 && (c->headers.error || c->documents.error))
+		r = -ENOMEM;
+	if (r == 0)
+		c->status = c->n_documents ? 200 : 204;
+	return r;
+}
+
+/* --- the batch --------------------------------------------------------------------------- */
+
+/* Does an answer acknowledge something the phone will then forget? */
+static bool checkin_acknowledges(const struct checkin *c)
+{
+	/* A ticket is only used once and not sent for ever. */
+	if (c->report.n_events || (c->peer->kind == TLS_PEER_FOREIGN && c->report.ticket[0]))
+		return true;
+	for (size_t i = 0; i < c->report.n_sections; i++)
+		if (c->report.sections[i].body.at)
+			return true;
+	return false;
+}
+
+static int checkin_transact(struct server *server, struct checkin *batch)
+{
+	enum store_durability durability = STORE_SURVIVES_CRASH;
+	int64_t now_s = clock_realtime_s();
+	int r;
+
+	for (struct checkin *c = batch; c; c = c->next)
+		if (checkin_acknowledges(c))
+			durability = STORE_SURVIVES_POWER;
+	r = store_begin(server->store, durability);
+	if (r < 0)
+		return r;
+	for (struct checkin *c = batch; c && r == 0; c = c->next)
+		r = checkin_process(server, c, now_s);
+	if (r == 0)
+		return store_commit(server->store);
+	store_rollback(server->store);
+	return r < 0 ? r : -EIO;
+}
+
+static void checkin_answer(struct server *server, struct checkin *c, int r)
+{
+	if (r < 0)
+		server_store_failed(server, c->conn, r, "store a check-in");
+	else if (c->status >= 400)
+		http_refuse(c->conn, c->status, "refused", c->message);
+	else
+		http_answer(
+			c->conn, &(struct http_answer){
+					 .status = c->status,
+					 .content_type = c->n_documents ? "application/jose" : NULL,
+					 .headers = c->headers.data,
+					 .body = c->documents.data,
+					 .n_body = c->documents.n_bytes,
+				 });
+}
+
+static void checkin_run_batch(struct server *server)
+{
+	struct checkin *batch = TAKE_PTR(server->batch), *next;
+	int r;
+
+	server->batch_tail = &server->batch;
+	server->n_batch = 0;
+	if (!batch)
+		return;
+	r = checkin_transact(server, batch);
+	if (r == 0)
+		server_note_store(server, 0, NULL);
+	for (; batch; batch = next) {
+		next = batch->next;
+		checkin_answer(server, batch, r);
+		checkin_free(batch);
+	}
+}
+
+void checkin_on_batch(evutil_socket_t fd, short what, void *userdata)
+{
+	(void)fd;
+	(void)what;
+	checkin_run_batch(userdata);
+}
+
+static void checkin_enqueue(struct server *server, struct checkin *c)
+{
+	*server->batch_tail = c;
+	server->batch_tail = &c->next;
+	server->n_batch++;
+	/* Behind the connections that this round of the loop still has to read. */
+	if (server->n_batch == 1)
+		event_active(server->batch_event, EV_TIMEOUT, 0);
+	if (server->n_batch == BOUND_BATCH)
+		checkin_run_batch(server);
+}
+
+static bool checkin_is_json(const char *content_type)
+{
+	size_t n = strcspn(content_type, "; \t");
+
+	return n == 16 && strncasecmp(content_type, "application/json", 16) == 0;
+}
+
+void checkin_receive(void *userdata, struct http_conn *conn, const struct http_request *request)
+{
+	_cleanup_(checkin_freep) struct checkin *c = NULL;
+	const char *problem = "";
+	int r;
+
+	if (!checkin_is_json(request->head->content_type)) {
+		http_refuse(conn, 415, "type", "the content type must be application/json");
+		return;
+	}
+	c = calloc(1, sizeof(*c));
+	if (!c) {
+		http_refuse(conn, 503, "memory", "the server is out of memory; try again later");
+		return;
+	}
+	c->conn = conn;
+	c->peer = request->peer;
+	r = report_parse(request->body, request->n_body, &c->report, &problem);
+	if (r == -EBADMSG)
+		http_refuse(conn, 400, "report", problem);
+	else if (r < 0)
+		http_refuse(conn, 503, "failed", "the server could not read the report; try again");
+	else if (strcmp(c->report.device, request->peer->device) != 0)
+		http_refuse(conn, 403, "device",
+			"the report is about another device than the certificate");
+	else
+		checkin_enqueue(userdata, TAKE_PTR(c));
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * report.h - the body of a check-in as spans of the request's bytes (docs/protocol.md, section 4).
+ * Pure: checks form and limits, knows no store. mdm-server only.
+ *
+ * Members this version does not know are ignored (new phone, old server); known ones must fit.
+ */
+#ifndef MDM_SERVER_REPORT_H
+#define MDM_SERVER_REPORT_H
+
+#include "server/bounds.h"
+#include "server/json_scan.h"
+
+#define REPORT_DIGEST_LENGTH 16
+
+struct report_section {
+	char name[LIMIT_NAME_BYTES + 1];
+	char digest[REPORT_DIGEST_LENGTH + 1];
+	struct span
+		body; /* .at NULL: the phone expects us to hold it. Checked against the digest */
+};
+
+struct report_event {
+	int64_t seq;
+	struct span json; /* the whole event, as sent */
+};
+
+struct report_stream {
+	char name[LIMIT_NAME_BYTES + 1];
+	int64_t serial;
+};
+
+struct report {
+	char device[33], enrolment[33];
+	char ticket[33];		  /* "" if not sent */
+	char agent[LIMIT_NAME_BYTES + 1]; /* version */
+	char nonce[23];
+	struct span have; /* as sent; .at NULL if not sent */
+	int64_t have_keyset, have_assignment;
+	struct report_stream have_policies[BOUND_HAVE_STREAMS];
+	size_t n_have_policies;
+	struct report_section sections[BOUND_SECTIONS];
+	size_t n_sections;
+	bool has_state;
+	char state[LIMIT_NAME_BYTES + 1]; /* "state" of the compliance section, if its body came */
+	struct report_event events[LIMIT_REPORT_EVENTS];
+	size_t n_events;
+};
+
+/*
+ * Reads a report; the spans point into text. 0; -EBADMSG with one sentence in ret_problem (static
+ * text); -EIO if libcrypto fails. On failure ret_report is undefined: it is too large to copy.
+ */
+int report_parse(
+	const char *text, size_t n_bytes, struct report *ret_report, const char **ret_problem);
+
+/* What the phone says it holds of a stream; 0 if nothing. */
+int64_t report_have_policy(const struct report *report, const char *stream);
+
+#endif

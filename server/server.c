@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* server.c - what the parts of mdm-server share; see server.h. mdm-server only. */
+#include "server/server.h"
+
+#include <errno.h>
+
+#include "agent/util/clock.h"
+#include "agent/util/log.h"
+#include "server/est.h"
+
+#define TROUBLE_LOG_S 60 /* a full disk is not helped by a log line per request */
+
+const struct http_route server_device_routes[] = {
+	{.method = HTTP_POST,
+		.path = "/v1/checkin",
+		.needs_device = true,
+		.max_body = LIMIT_REPORT_BYTES,
+		.handle = checkin_receive},
+	{.method = HTTP_GET, .path = "/.well-known/est/cacerts", .handle = enrol_cacerts},
+	{.method = HTTP_POST,
+		.path = "/.well-known/est/simpleenroll",
+		.max_body = LIMIT_SERVER_CSR_BYTES,
+		.handle = enrol_simple},
+	{0},
+};
+
+void server_note_store(struct server *server, int r, const char *what)
+{
+	int64_t now_s = clock_realtime_s();
+
+	if (r == 0) {
+		if (server->trouble)
+			log_info("the database works again");
+		server->trouble = 0;
+		return;
+	}
+	if (server->trouble == r && now_s - server->trouble_s < TROUBLE_LOG_S &&
+		now_s >= server->trouble_s)
+		return;
+	server->trouble = r;
+	server->trouble_s = now_s;
+	log_error("cannot %s: %s; %s", what, store_trouble(server->store),
+		r == -ENOSPC	? "make space on the disk of the state directory"
+		: r == -EBADMSG ? "the database is damaged: stop the server and restore a backup"
+		: r == -EBUSY	? "another process holds the database"
+				: "look at the disk of the state directory");
+}
+
+void server_store_failed(struct server *server, struct http_conn *conn, int r, const char *what)
+{
+	server_note_store(server, r, what);
+	http_refuse(conn, 503, "store_failed",
+		"the server cannot use its database now, nothing was changed; try again later");
+}
+
+int server_init(struct server *server)
+{
+	X509 *const certs[] = {server->pki.root, server->pki.device_ca};
+	_cleanup_buf_ struct buf cacerts = BUF_INIT;
+	int r = est_certs_only(certs, ARRAY_SIZE(certs), &cacerts);
+
+	if (r == 0)
+		r = buf_take(&cacerts, &server->cacerts, &server->n_cacerts);
+	if (r < 0)
+		return r;
+	server->batch_tail = &server->batch;
+	server->batch_event = event_new(server->base, -1, 0, checkin_on_batch, server);
+	return server->batch_event ? 0 : -ENOMEM;
+}
+
+void server_done(struct server *server)
+{
+	if (server->batch_event)
+		event_free(server->batch_event);
+	free(server->cacerts);
+	store_close(server->store);
+	pki_done(&server->pki);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * server.h - the one struct that the state of mdm-server hangs on, and what its parts share.
+ * mdm-server only.
+ */
+#ifndef MDM_SERVER_SERVER_H
+#define MDM_SERVER_SERVER_H
+
+#include "server/http.h"
+#include "server/store.h"
+
+struct checkin;
+
+struct server {
+	struct event_base *base;
+	struct store *store;
+	struct pki pki;
+	int64_t certificate_days;
+	char *cacerts; /* the answer of EST cacerts; it never changes */
+	size_t n_cacerts;
+
+	struct checkin *batch, **batch_tail; /* check-ins waiting for their transaction */
+	size_t n_batch;
+	struct event *batch_event;
+
+	int trouble;	   /* last failure of the store; 0: works */
+	int64_t trouble_s; /* when it was last logged */
+};
+
+/* Makes the answer of cacerts and the event of the batch. 0 or -errno. */
+int server_init(struct server *server);
+void server_done(struct server *server);
+
+extern const struct http_route server_device_routes[];
+
+/* The store answered negatively: logs it (not once per request) and answers 503. */
+void server_store_failed(struct server *server, struct http_conn *conn, int r, const char *what);
+/* Only the log line and the memory of it; r 0: the store works again. */
+void server_note_store(struct server *server, int r, const char *what);
+
+/* enrol.c */
+void enrol_cacerts(void *userdata, struct http_conn *conn, const struct http_request *request);
+void enrol_simple(void *userdata, struct http_conn *conn, const struct http_request *request);
+/* checkin.c */
+void checkin_receive(void *userdata, struct http_conn *conn, const struct http_request *request);
+void checkin_on_batch(evutil_socket_t fd, short what, void *userdata);
+/* admin.c: one handler for each row of its table of routes */
+extern const struct http_route server_admin_routes[];
+/* admin_documents.c */
+void admin_document_put(void *userdata, struct http_conn *conn, const struct http_request *request);
+void admin_document_get(void *userdata, struct http_conn *conn, const struct http_request *request);
+
+#endif

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store_sqlite.c - the connection behind store.h: opening, schema, transactions, statements.
+ * mdm-server only. WAL: readers (a backup, sqlite3 in a shell) never stop the server.
+ */
+#include "server/store_sqlite.h"
+
+#include <errno.h>
+#include <stdarg.h>
+
+#define STORE_SCHEMA_VERSION 1
+#define STORE_BUSY_MS 2000 /* somebody's shell holds the database: wait this long, then 503 */
+
+static const char store_schema[] =
+	"CREATE TABLE tickets(id TEXT PRIMARY KEY NOT NULL, secret_sha256 BLOB NOT NULL,"
+	" created INTEGER NOT NULL, expires INTEGER NOT NULL, groups TEXT NOT NULL,"
+	" used INTEGER, device TEXT) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE devices(id TEXT PRIMARY KEY NOT NULL, ticket TEXT REFERENCES tickets(id),"
+	" enrolment TEXT, enrolled INTEGER NOT NULL, last_seen INTEGER, certificate_until INTEGER,"
+	" last_event INTEGER NOT NULL DEFAULT 0, agent TEXT, nonce TEXT, state TEXT, have TEXT)"
+	" STRICT, WITHOUT ROWID;"
+	"CREATE TABLE certificates(device TEXT PRIMARY KEY NOT NULL REFERENCES devices(id),"
+	" der BLOB NOT NULL) STRICT;"
+	"CREATE TABLE sections(device TEXT NOT NULL REFERENCES devices(id), name TEXT NOT NULL,"
+	" digest TEXT NOT NULL, received INTEGER NOT NULL, body BLOB NOT NULL,"
+	" PRIMARY KEY(device, name)) STRICT;"
+	"CREATE TABLE events(row INTEGER PRIMARY KEY,"
+	" device TEXT NOT NULL REFERENCES devices(id), seq INTEGER NOT NULL,"
+	" received INTEGER NOT NULL, json BLOB NOT NULL, UNIQUE(device, seq)) STRICT;"
+	"CREATE INDEX events_of_device ON events(device);"
+	"CREATE TABLE documents(type INTEGER NOT NULL, address TEXT NOT NULL,"
+	" serial INTEGER NOT NULL, groups TEXT NOT NULL, stored INTEGER NOT NULL,"
+	" body BLOB NOT NULL, PRIMARY KEY(type, address, serial)) STRICT;"
+	"PRAGMA user_version=1;";
+
+static const char *const store_texts[SQL_MAX] = {
+	[SQL_BEGIN] = "BEGIN IMMEDIATE",
+	[SQL_COMMIT] = "COMMIT",
+	[SQL_ROLLBACK] = "ROLLBACK",
+	[SQL_TICKET_ADD] = "INSERT INTO tickets(id, secret_sha256, created, expires, groups)"
+			   " VALUES(?,?,?,?,?) ON CONFLICT(id) DO NOTHING",
+	[SQL_TICKET_GET] = "SELECT id, secret_sha256, created, expires, groups, used, device"
+			   " FROM tickets WHERE id=?",
+	[SQL_TICKET_USE] = "UPDATE tickets SET used=?, device=? WHERE id=? AND used IS NULL",
+	[SQL_TICKET_LIST] = "SELECT id, secret_sha256, created, expires, groups, used, device"
+			    " FROM tickets WHERE id>? ORDER BY id LIMIT ?",
+	[SQL_DEVICE_GET] = "SELECT id, ticket, enrolment, enrolled, last_seen, certificate_until,"
+			   " last_event, agent, nonce, state, have FROM devices WHERE id=?",
+	[SQL_DEVICE_ENROL] =
+		"INSERT INTO devices(id, ticket, enrolled, certificate_until)"
+		" VALUES(?,?,?,?) ON CONFLICT(id) DO UPDATE SET ticket=excluded.ticket,"
+		" enrolled=excluded.enrolled,"
+		" certificate_until=excluded.certificate_until",
+	[SQL_DEVICE_LIST] = "SELECT id, ticket, enrolment, enrolled, last_seen, certificate_until,"
+			    " last_event, agent, nonce, state, have"
+			    " FROM devices WHERE id>? ORDER BY id LIMIT ?",
+	[SQL_DEVICE_SEEN] = "UPDATE devices SET enrolment=?, last_seen=?, certificate_until=?,"
+			    " last_event=?, agent=?, nonce=?, state=COALESCE(?, state), have=?"
+			    " WHERE id=?",
+	[SQL_CERTIFICATE_PUT] = "INSERT INTO certificates(device, der) VALUES(?,?)"
+				" ON CONFLICT(device) DO UPDATE SET der=excluded.der",
+	[SQL_CERTIFICATE_GET] = "SELECT der FROM certificates WHERE device=?",
+	[SQL_DIGESTS] = "SELECT name, digest FROM sections WHERE device=?",
+	[SQL_SECTION_PUT] = "INSERT INTO sections(device, name, digest, received, body)"
+			    " VALUES(?,?,?,?,?) ON CONFLICT(device, name) DO UPDATE SET"
+			    " digest=excluded.digest, received=excluded.received,"
+			    " body=excluded.body",
+	[SQL_SECTION_LIST] = "SELECT name, digest, body, received FROM sections"
+			     " WHERE device=? ORDER BY name",
+	[SQL_EVENT_ADD] = "INSERT INTO events(device, seq, received, json) VALUES(?,?,?,?)"
+			  " ON CONFLICT(device, seq) DO NOTHING",
+	[SQL_EVENT_LIST] = "SELECT row, received, device, json FROM events"
+			   " WHERE row>? ORDER BY row LIMIT ?",
+	[SQL_EVENT_LIST_DEVICE] = "SELECT row, received, device, json"
+				  " FROM events INDEXED BY events_of_device"
+				  " WHERE device=? AND row>? ORDER BY row LIMIT ?",
+	[SQL_DOCUMENT_PUT] = "INSERT INTO documents(type, address, serial, groups, stored, body)"
+			     " VALUES(?,?,?,?,?,?)",
+	[SQL_DOCUMENT_SAME] = "SELECT 1 FROM documents WHERE type=? AND address=? AND serial=?"
+			      " AND groups=? AND body=?",
+	[SQL_DOCUMENT_DROP] = "DELETE FROM documents WHERE type=? AND address=?",
+	[SQL_DOCUMENT_SERIAL] = "SELECT max(serial) FROM documents WHERE type=? AND address=?",
+	[SQL_DOCUMENT_NEWEST] = "SELECT serial, groups, body, address FROM documents"
+				" WHERE type=? AND address=? AND serial>?"
+				" ORDER BY serial DESC LIMIT 1",
+	[SQL_KEYSETS_ABOVE] = "SELECT serial, groups, body, address FROM documents"
+			      " WHERE type=0 AND address='' AND serial>? ORDER BY serial",
+	[SQL_ASSIGNED] = "SELECT address, serial, groups FROM documents"
+			 " WHERE type=2 AND address IN (?,?) ORDER BY serial DESC, address LIMIT 1",
+	[SQL_COUNTS] = "SELECT (SELECT count(*) FROM devices), (SELECT count(*) FROM tickets),"
+		       " (SELECT count(*) FROM tickets WHERE used IS NULL AND expires>?),"
+		       " (SELECT count(*) FROM documents), (SELECT max(row) FROM events)",
+};
+
+int store_errno(int sqlite_code)
+{
+	switch (sqlite_code & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_DONE:
+	case SQLITE_ROW:
+		return 0;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return -EBADMSG;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	default:
+		return -EIO;
+	}
+}
+
+const char *store_trouble(const struct store *store)
+{
+	return sqlite3_errmsg(store->db);
+}
+
+sqlite3_stmt *store_bind(struct store *store, enum store_sql sql, const char *types, ...)
+{
+	sqlite3_stmt *statement = store->statements[sql];
+	int column = 1, code = SQLITE_OK;
+	va_list args;
+
+	va_start(args, types);
+	for (; *types && code == SQLITE_OK; types++, column++) {
+		if (*types == 'i') {
+			code = sqlite3_bind_int64(statement, column, va_arg(args, int64_t));
+		} else if (*types == 't') {
+			code = sqlite3_bind_text(
+				statement, column, va_arg(args, const char *), -1, SQLITE_STATIC);
+		} else {
+			struct span value = va_arg(args, struct span);
+
+			/* An empty blob must not become NULL. */
+			code = sqlite3_bind_blob64(
+				statement, column, value.n ? value.at : "", value.n, SQLITE_STATIC);
+		}
+	}
+	va_end(args);
+	if (code == SQLITE_OK)
+		return statement;
+	store_done(&statement);
+	return NULL;
+}
+
+int store_step(struct store *store, sqlite3_stmt *statement)
+{
+	int code;
+
+	(void)store;
+	if (!statement)
+		return -ENOMEM; /* binding borrows, so nothing else can have failed */
+	code = sqlite3_step(statement);
+	if (code == SQLITE_ROW)
+		return 0;
+	return code == SQLITE_DONE ? STORE_E_NOT_FOUND : store_errno(code);
+}
+
+void store_done(sqlite3_stmt **statement)
+{
+	if (!*statement)
+		return;
+	sqlite3_reset(*statement);
+	sqlite3_clear_bindings(*statement);
+}
+
+int store_run(struct store *store, sqlite3_stmt *statement)
+{
+	_cleanup_statement_ sqlite3_stmt *running = statement;
+	int r = store_step(store, running);
+
+	return r == STORE_E_NOT_FOUND ? 0 : r < 0 ? r : -EIO;
+}
+
+void store_text(sqlite3_stmt *statement, int column, char *ret_text, size_t size_bytes)
+{
+	const char *text = (const char *)sqlite3_column_text(statement, column);
+	size_t n = text ? strlen(text) : 0;
+
+	if (n >= size_bytes)
+		n = size_bytes - 1;
+	if (n)
+		memcpy(ret_text, text, n);
+	ret_text[n] = 0;
+}
+
+struct span store_blob(sqlite3_stmt *statement, int column)
+{
+	/* In this order: asking for the bytes first may convert. */
+	const char *at = sqlite3_column_blob(statement, column);
+	int n = sqlite3_column_bytes(statement, column);
+
+	return (struct span){.at = at ? at : "", .n = at ? (size_t)n : 0};
+}
+
+/* --- transactions ------------------------------------------------------------------------ */
+
+/*
+ * NORMAL writes the log of a commit without waiting for the disk, FULL waits. Only what somebody
+ * is told is stored needs the wait; it costs about a tenth of a handshake.
+ */
+static int store_set_sync(struct store *store, bool full)
+{
+	int code;
+
+	if (store->full_sync == full)
+		return 0;
+	code = sqlite3_exec(store->db,
+		full ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
+	if (code == SQLITE_OK)
+		store->full_sync = full;
+	return store_errno(code);
+}
+
+int store_begin(struct store *store, enum store_durability durability)
+{
+	int r = store_set_sync(store, durability == STORE_SURVIVES_POWER);
+
+	return r < 0 ? r : store_run(store, store->statements[SQL_BEGIN]);
+}
+
+void store_rollback(struct store *store)
+{
+	/* After some errors SQLite has rolled back by itself. */
+	if (!sqlite3_get_autocommit(store->db))
+		(void)store_run(store, store->statements[SQL_ROLLBACK]);
+}
+
+int store_commit(struct store *store)
+{
+	int r = store_run(store, store->statements[SQL_COMMIT]);
+
+	if (r < 0)
+		store_rollback(store);
+	return r;
+}
+
+/* --- opening ----------------------------------------------------------------------------- */
+
+static int store_pragma(struct store *store, const char *sql, int64_t *ret_value)
+{
+	sqlite3_stmt *statement = NULL;
+	int code = sqlite3_prepare_v2(store->db, sql, -1, &statement, NULL);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(statement);
+	if (code == SQLITE_ROW && ret_value)
+		*ret_value = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	return store_errno(code);
+}
+
+static int store_make_schema(struct store *store)
+{
+	int code = sqlite3_exec(store->db, "BEGIN EXCLUSIVE", NULL, NULL, NULL);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_exec(store->db, store_schema, NULL, NULL, NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
+	return store_errno(code);
+}
+
+static int store_prepare(struct store *store, const char *path, char ret_problem[512])
+{
+	int64_t version = 0;
+	int r;
+
+	sqlite3_extended_result_codes(store->db, 1);
+	sqlite3_busy_timeout(store->db, STORE_BUSY_MS);
+	store->full_sync = true; /* SQLite's default */
+	r = store_pragma(store, "PRAGMA user_version", &version);
+	if (r == 0)
+		r = store_pragma(store, "PRAGMA journal_mode=WAL", NULL);
+	if (r == 0)
+		r = store_pragma(store, "PRAGMA foreign_keys=ON", NULL);
+	if (r == 0 && version == 0)
+		r = store_make_schema(store);
+	if (r < 0) {
+		snprintf(ret_problem, 512, "cannot use the database %.200s: %.150s; %s", path,
+			sqlite3_errmsg(store->db),
+			r == -EBADMSG ? "it is damaged: move it away and restore a backup"
+				      : "check the disk and the owner of the directory");
+		return r;
+	}
+	if (version > STORE_SCHEMA_VERSION) {
+		snprintf(ret_problem, 512,
+			"the database %.300s was written by a newer mdm-server; install that one",
+			path);
+		return -EIO;
+	}
+	for (int i = 0; i < SQL_MAX; i++) {
+		int code = sqlite3_prepare_v3(store->db, store_texts[i], -1,
+			SQLITE_PREPARE_PERSISTENT, &store->statements[i], NULL);
+
+		if (code == SQLITE_OK)
+			continue;
+		snprintf(ret_problem, 512,
+			"the database %.200s is not one of mdm-server: %.150s; move it away or restore a backup",
+			path, sqlite3_errmsg(store->db));
+		return store_errno(code);
+	}
+	return 0;
+}
+
+int store_open(const char *directory, struct store **ret_store, char ret_problem[512])
+{
+	_cleanup_(store_closep) struct store *store = calloc(1, sizeof(*store));
+	char path[4096];
+	int n = snprintf(path, sizeof(path), "%s/mdm.db", directory), code, r;
+
+	if (!store || n < 0 || (size_t)n >= sizeof(path)) {
+		snprintf(ret_problem, 512, "the path of the state directory is too long");
+		return store ? -ENAMETOOLONG : -ENOMEM;
+	}
+	code = sqlite3_open_v2(path, &store->db,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (code != SQLITE_OK) {
+		snprintf(ret_problem, 512,
+			"cannot open the database %.200s: %.150s; "
+			"is the directory writable for the user mdm-server runs as?",
+			path, store->db ? sqlite3_errmsg(store->db) : "out of memory");
+		return store_errno(code);
+	}
+	r = store_prepare(store, path, ret_problem);
+	if (r < 0)
+		return r;
+	*ret_store = TAKE_PTR(store);
+	return 0;
+}
+
+void store_close(struct store *store)
+{
+	if (!store)
+		return;
+	for (int i = 0; i < SQL_MAX; i++)
+		sqlite3_finalize(store->statements[i]);
+	sqlite3_close(store->db);
+	free(store);
+}

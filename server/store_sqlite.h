@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store_sqlite.h - private to the three files behind store.h: the connection and its prepared
+ * statements. mdm-server only.
+ */
+#ifndef MDM_SERVER_STORE_SQLITE_H
+#define MDM_SERVER_STORE_SQLITE_H
+
+#include <sqlite3.h>
+
+#include "server/store.h"
+
+enum store_sql {
+	SQL_BEGIN,
+	SQL_COMMIT,
+	SQL_ROLLBACK,
+	SQL_TICKET_ADD,
+	SQL_TICKET_GET,
+	SQL_TICKET_USE,
+	SQL_TICKET_LIST,
+	SQL_DEVICE_GET,
+	SQL_DEVICE_ENROL,
+	SQL_DEVICE_LIST,
+	SQL_DEVICE_SEEN,
+	SQL_CERTIFICATE_PUT,
+	SQL_CERTIFICATE_GET,
+	SQL_DIGESTS,
+	SQL_SECTION_PUT,
+	SQL_SECTION_LIST,
+	SQL_EVENT_ADD,
+	SQL_EVENT_LIST,
+	SQL_EVENT_LIST_DEVICE,
+	SQL_DOCUMENT_PUT,
+	SQL_DOCUMENT_SAME,
+	SQL_DOCUMENT_DROP,
+	SQL_DOCUMENT_SERIAL,
+	SQL_DOCUMENT_NEWEST,
+	SQL_KEYSETS_ABOVE,
+	SQL_ASSIGNED,
+	SQL_COUNTS,
+	SQL_MAX,
+};
+
+struct store {
+	sqlite3 *db;
+	sqlite3_stmt *statements[SQL_MAX];
+	enum store_durability durability;
+	bool full_sync; /* what PRAGMA synchronous is set to now */
+};
+
+/*
+ * A statement with its values: 't' text (NULL gives NULL), 'i' int64_t, 'b' a struct span as blob.
+ * Nothing is copied: the values must live until store_done().
+ */
+sqlite3_stmt *store_bind(struct store *store, enum store_sql sql, const char *types, ...);
+/* One step. 0: a row is there; STORE_E_NOT_FOUND: the end; negative: trouble. */
+int store_step(struct store *store, sqlite3_stmt *statement);
+/* Resets the statement (NULL is fine), so that it holds no lock and borrows nothing. */
+void store_done(sqlite3_stmt **statement);
+#define _cleanup_statement_ _cleanup_(store_done)
+/* For statements that return nothing: bind was done, step to the end. */
+int store_run(struct store *store, sqlite3_stmt *statement);
+
+/* Column as text, cut at size_bytes - 1; NULL gives "". */
+void store_text(sqlite3_stmt *statement, int column, char *ret_text, size_t size_bytes);
+struct span store_blob(sqlite3_stmt *statement, int column);
+
+int store_errno(int sqlite_code);
+
+#endif
