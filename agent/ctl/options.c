@@ -14,7 +14,7 @@
 static const struct option_row option_rows[OPTION_MAX] = {
 	{OPTION_JSON, "json", 0, NULL, true, "Print the answer as one JSON document."},
 	{OPTION_SOCKET, "socket", 0, "PATH", true,
-		"Talk to the agent over this socket instead of " MDM_RUN_DIR "/agent.sock."},
+		"Talk to the agent over this socket instead of its usual one."},
 	{OPTION_NO_COLOR, "no-color", 0, NULL, true,
 		"No colours; they are off without a terminal and with NO_COLOR set."},
 	{OPTION_HELP, "help", 'h', NULL, true, "Explain the command instead of running it."},

@@ -431,7 +431,7 @@ def test_documentation_is_up_to_date(case):
     assert parts.group(1) == case.run("help", "--markdown").stdout, "put the output of: agentctl help --markdown"
     # Every command that an example shows is one.
     for line in re.findall(r"^\$ agentctl ?(.*)$", text, re.M):
-        line = line.split("|")[0].split("<")[0]
+        line = re.split("[|<>]", line)[0]
         arguments = line.split()
         result = subprocess.run([case.program, *arguments, "--help"], capture_output=True, text=True, check=False,
                                 timeout=60)
