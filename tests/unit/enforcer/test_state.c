@@ -1,0 +1,803 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_state.c - facts, serials and documents; damage, hostile names, death at every operation. */
+#include "tests/lib/crash_point.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "agent/enforcer/state.h"
+#include "agent/enforcer/state_text.h"
+#include "agent/util/fs.h"
+#include "tests/lib/check.h"
+
+#define ORG "00112233445566778899aabbccddeeff"
+#define OTHER "ffeeddccbbaa99887766554433221100"
+
+static const struct state_facts enrolled_facts = {
+	.enrolled = true,
+	.server = "https://mdm.example.org:8443",
+	.device_id = "0123456789abcdef0123456789abcdef",
+	.enrolment_id = "11111111111111111111111111111111",
+	.ticket_id = "22222222222222222222222222222222",
+	.pinned_keyset = {1, 2, 3},
+	.enrolled_s = 1790000000,
+	.highwater = {.signed_s = 1790000001, .tls_s = 1790000002},
+	.acked_seq = 17,
+	.report_seq = 18,
+	.noncompliant_s = {-1, 3600},
+};
+
+static bool facts_equal(const struct state_facts *a, const struct state_facts *b)
+{
+	_cleanup_buf_ struct buf x = BUF_INIT, y = BUF_INIT;
+
+	return state_facts_write(a, &x) == 0 && state_facts_write(b, &y) == 0 &&
+	       x.n_bytes == y.n_bytes && memcmp(x.data, y.data, x.n_bytes) == 0;
+}
+
+static void digest_of(uint8_t fill, uint8_t ret[SHA256_BYTES])
+{
+	memset(ret, fill, SHA256_BYTES);
+}
+
+static bool is_there(int dir_fd, const char *path)
+{
+	struct stat st;
+
+	return fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static void put(int dir_fd, const char *path, const void *data, size_t n)
+{
+	struct fs_owner owner = {.uid = geteuid(), .gid = getegid(), .mode = 0600};
+
+	if (fs_replace(dir_fd, path, data, n, &owner) < 0)
+		abort();
+}
+
+static void test_new_phone(void)
+{
+	char path[256], below[300];
+	_cleanup_close_ int dir_fd = check_tmpdir(path);
+	_cleanup_(state_done) struct state state = {.dir_fd = -1};
+	uint8_t digest[SHA256_BYTES];
+	struct stat st;
+
+	snprintf(below, sizeof(below), "%s/state", path);
+	CHECK_INT(state_open(below, &state), 0);
+	CHECK(!state.facts.enrolled);
+	CHECK_STR(state.facts.server, "");
+	for (size_t i = 0; i < AREA_MAX; i++)
+		CHECK_INT(state.facts.noncompliant_s[i], -1);
+	CHECK_INT(state_serial(&state, ORG, "keyset", digest), 0);
+	CHECK_INT(fstatat(dir_fd, "state", &st, 0), 0);
+	CHECK_INT(st.st_mode & 07777, 0700);
+	snprintf(below, sizeof(below), "%s/missing/state", path);
+	state_done(&state);
+	CHECK_INT(state_open(below, &state), -ENOENT);
+	snprintf(below, sizeof(below), "%s/file", path);
+	put(dir_fd, "file", "", 0);
+	CHECK_INT(state_open(below, &state), -ENOTDIR);
+}
+
+static void test_directory_is_private(void)
+{
+	char path[256];
+	_cleanup_close_ int dir_fd = check_tmpdir(path);
+	_cleanup_(state_done) struct state state = {.dir_fd = -1};
+	struct stat st;
+
+	CHECK_INT(fchmod(dir_fd, 0755), 0);
+	CHECK_INT(state_open(path, &state), 0);
+	CHECK_INT(fstat(dir_fd, &st), 0);
+	CHECK_INT(st.st_mode & 07777, 0700);
+	state_done(&state);
+	if (geteuid() != 0)
+		return;
+	CHECK_INT(fchown(dir_fd, 12345, 12345), 0);
+	CHECK_INT(state_open(path, &state), -EPERM);
+	CHECK_INT(fchown(dir_fd, 0, 0), 0);
+}
+
+static void test_facts_survive(void)
+{
+	char path[256];
+	_cleanup_close_ int dir_fd = check_tmpdir(path);
+	_cleanup_(state_done) struct state state = {.dir_fd = -1};
+	struct stat st;
+
+	CHECK_INT(state_open(path, &state), 0);
+	state.facts = enrolled_facts;
+	CHECK_INT(state_save_facts(&state), 0);
+	CHECK_INT(fstatat(dir_fd, "facts", &st, 0), 0);
+	CHECK_INT(st.st_mode & 07777, 0600);
+	state_done(&state);
+	CHECK_INT(state_open(path, &state), 0);
+	CHECK(facts_equal(&state.facts, &enrolled_facts));
+	CHECK_INT(state.facts.highwater.signed_s, 1790000001);
+	CHECK_INT(state.facts.highwater.tls_s, 1790000002);
+	CHECK_INT(state.facts.noncompliant_s[1], 3600);
+	CHECK_STR(state.facts.server, "https://mdm.example.org:8443");
+}
+
+/* What could not be read back is not written. */
+static void test_facts_refused(void)
+{
+	for (int i = 0; i < 9; i++) {
+		struct state_facts facts = enrolled_facts;
+		_cleanup_buf_ struct buf text = BUF_INIT;
+
+		switch (i) {
+		case 0:
+			memset(facts.server, 'a', sizeof(facts.server));
+			break;
+		case 1:
+			strcpy(facts.server, "https://a\nenrolled 0");
+			break;
+		case 2:
+			strcpy(facts.server, "https://a b");
+			break;
+		case 3:
+			facts.device_id[31] = 0;
+			break;
+		case 4:
+			memset(facts.ticket_id, '1', sizeof(facts.ticket_id));
+			break;
+		case 5:
+			facts.highwater.tls_s = facts.highwater.signed_s - 1;
+			break;
+		case 6:
+			facts.noncompliant_s[0] = -2;
+			break;
+		case 7:
+			facts.acked_seq = UINT64_MAX;
+			break;
+		case 8:
+			facts.report_seq = -1;
+			break;
+		}
+		CHECK_INT(state_facts_write(&facts, &text), -EINVAL);
+	}
+}
+
+/* Closes the text with its digest, as the writer does. */
+static void close_text(struct buf *text)
+{
+	uint8_t digest[SHA256_BYTES];
+	char hex[2 * SHA256_BYTES + 1];
+
+	sha256(text->data, text->n_bytes, digest);
+	for (size_t i = 0; i < SHA256_BYTES; i++)
+		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	buf_printf(text, "sha256 %s\n", hex);
+}
+
+static void test_facts_lines(void)
+{
+	static const struct {
+		const char *lines;
+		int result;
+	} rows[] = {
+		{"", 0},
+		{"enrolled 1\n", 0},
+		{"enrolled 1\nenrolled 1\n", -EBADMSG},
+		{"enrolled 2\n", -EBADMSG},
+		{"enrolled 01\n", -EBADMSG},
+		{"enrolled \n", -EBADMSG},
+		{"enrolled\n", -EBADMSG},
+		{" 1\n", -EBADMSG},
+		{"\n", -EBADMSG},
+		{"enrolled 1 \n", -EBADMSG},
+		{"enrolled 1\r\n", -EBADMSG},
+		{"server https://a\tb\n", -EBADMSG},
+		{"server \n", 0},
+		{"device 00\n", -EBADMSG},
+		{"device \n", 0},
+		{"device 0123456789ABCDEF0123456789abcdef\n", -EBADMSG},
+		{"pinned_keyset 00\n", -EBADMSG},
+		{"enrolled_at -1\n", -EBADMSG},
+		{"enrolled_at 9223372036854775808\n", -EBADMSG},
+		{"acknowledged 9223372036854775807\n", 0},
+		{"signed_floor 5\n", -EBADMSG}, /* the other floor is below it */
+		{"signed_floor 5\ntls_floor 5\n", 0},
+		{"noncompliant.encryption -1\n", 0},
+		{"noncompliant.encryption -2\n", -EBADMSG},
+		{"noncompliant.encryption 1\nnoncompliant.encryption 1\n", -EBADMSG},
+		/* Of a newer agent: skipped. */
+		{"noncompliant.teleportation whatever\n", 0},
+		{"weather sunny with clouds\nweather rain\n", 0},
+		{"noncompliant. 1\n", 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_buf_ struct buf text = BUF_INIT;
+		struct state_facts facts = {.report_seq = 99};
+		int r;
+
+		buf_puts(&text, "mdm-agent-facts 1\n");
+		buf_puts(&text, rows[i].lines);
+		close_text(&text);
+		r = state_facts_parse(text.data, text.n_bytes, &facts);
+		if (r != rows[i].result)
+			check_fail(__FILE__, __LINE__, "row %zu: %d", i, r);
+		CHECK_INT(facts.report_seq, r == 0 ? 0 : 99);
+	}
+}
+
+static void test_facts_frame(void)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT, other = BUF_INIT, large = BUF_INIT;
+	struct state_facts facts;
+
+	CHECK_INT(state_facts_write(&enrolled_facts, &text), 0);
+	CHECK_INT(state_facts_parse(text.data, text.n_bytes, &facts), 0);
+	/* Every shorter text, every text with a changed byte. */
+	for (size_t n = 0; n < text.n_bytes; n++) {
+		CHECK_INT(state_facts_parse(text.data, n, &facts), -EBADMSG);
+		text.data[n] ^= 1;
+		CHECK_INT(state_facts_parse(text.data, text.n_bytes, &facts), -EBADMSG);
+		text.data[n] ^= 1;
+	}
+	buf_puts(&text, "x");
+	CHECK_INT(state_facts_parse(text.data, text.n_bytes, &facts), -EBADMSG);
+	buf_puts(&other, "mdm-agent-facts 2\n");
+	close_text(&other);
+	CHECK_INT(state_facts_parse(other.data, other.n_bytes, &facts), -EBADMSG);
+	/* One step above the limits of a line and of a file. */
+	for (int above = 0; above < 2; above++) {
+		buf_reset(&other);
+		buf_puts(&other, "mdm-agent-facts 1\nx ");
+		for (int i = 0; i < 1023 - 2 + above; i++)
+			buf_puts(&other, "y");
+		buf_puts(&other, "\n");
+		close_text(&other);
+		CHECK_INT(
+			state_facts_parse(other.data, other.n_bytes, &facts), above ? -EBADMSG : 0);
+	}
+	buf_puts(&large, "mdm-agent-facts 1\n");
+	while (large.n_bytes <= LIMIT_STATE_BYTES)
+		buf_puts(&large, "weather sunny with clouds\n");
+	close_text(&large);
+	CHECK_INT(state_facts_parse(large.data, large.n_bytes, &facts), -EBADMSG);
+}
+
+static void test_damaged_files_are_kept(void)
+{
+	char path[256];
+	_cleanup_close_ int dir_fd = check_tmpdir(path);
+	_cleanup_(state_done) struct state state = {.dir_fd = -1};
+	_cleanup_free_ char *kept = NULL;
+	uint8_t digest[SHA256_BYTES];
+
+	CHECK_INT(state_open(path, &state), 0);
+	state.facts = enrolled_facts;
+	digest_of(1, digest);
+	CHECK_INT(state_save_facts(&state), 0);
+	CHECK_INT(state_set_serial(&state, ORG, "keyset", 3, digest), 0);
+	state_done(&state);
+	put(dir_fd, "facts", "mdm-agent-facts 1\nenrolled 1\n", 29);
+	CHECK_INT(state_open(path, &state), -EBADMSG);
+	CHECK(!state.facts.enrolled);
+	CHECK_INT(state.facts.noncompliant_s[0], -1);
+	/* The state is usable, the serials are not lost with it. */
+	CHECK_INT(state_serial(&state, ORG, "keyset", digest), 3);
+	CHECK_INT(fs_read(dir_fd, "facts.broken", 100, &kept, NULL), 0);
+	CHECK_STR(kept, "mdm-agent-facts 1\nenrolled 1\n");
+	CHECK_INT(state_save_facts(&state), 0);
+	state_done(&state);
+	put(dir_fd, "serials", "", 0);
+	CHECK_INT(state_open(path, &state), -EBADMSG);
+	CHECK_INT(state.n_serials, 0);
+	CHECK(is_there(dir_fd, "serials.broken"));
+	state_done(&state);
+	CHECK_INT(state_open(path, &state), 0);
+}
+
+/* --- serials -------------------------------------------------------------------------------- */
+
+static void test_serials(void)
+{
+	char path[256];
+	_cleanup_close_ int dir_fd = check_tmpdir(path);
+	_cleanup_(state_done) struct state state = {.dir_fd = -1};
+	uint8_t one[SHA256_BYTES], two[SHA256_BYTES], held[SHA256_BYTES];
+	struct stat st;
+
+	digest_of(1, one);
+	digest_of(2, two);
+	CHECK_INT(state_open(path, &state), 0);
+	CHECK_INT(state_set_serial(&state, ORG, "policy.staff", 5, one), 0);
+	CHECK_INT(state_set_serial(&state, OTHER, "policy.staff", 1, two), 0);
+	CHECK_INT(state_set_serial(&state, ORG, "policy.staff", 4, one), -EINVAL);
+	CHECK_INT(state_set_serial(&state, ORG, "policy.staff", 5, two), -EINVAL);
+	CHECK_INT(state_set_serial(&state, ORG, "policy.staff", 5, one), 0);
+	CHECK_INT(state_set_serial(&state, ORG, "policy.staff", 6, two), 0);
+	CHECK_INT(state_set_serial(&state, ORG, "policy.staff", 0, one), -EINVAL);
+	CHECK_INT(state_set_serial(&state, ORG, "keyset", (INT64_C(1) << 53) - 1, one), 0);
+	CHECK_INT(state_set_serial(&state, ORG, "assignment", INT64_C(1) << 53, one), -EINVAL);
+	CHECK_INT(state_set_serial(&state, "00", "keyset", 1, one), -EINVAL);
+	CHECK_INT(state_set_serial(&state, ORG "0", "keyset", 1, one), -EINVAL);
+	CHECK_INT(state_set_serial(&state, ORG, "policy. x", 1, one), -EINVAL);
+	CHECK_INT(state.n_serials, 3);
+	state_done(&state);
+	CHECK_INT(state_open(path, &state), 0);
+	CHECK_INT(state_serial(&state, ORG, "policy.staff", held), 6);
+	CHECK(memcmp(held, two, sizeof(held)) == 0);
+	CHECK_INT(state_serial(&state, OTHER, "policy.staff", held), 1);
+	CHECK_INT(state_serial(&state, ORG, "policy.other", held), 0);
+	CHECK_INT(fstatat(dir_fd, "serials", &st, 0), 0);
+	CHECK_INT(st.st_mode & 07777, 0600);
+}
+
+static void test_serials_lines(void)
+{
+#define HEX64 "0000000000000000000000000000000000000000000000000000000000000001"
+	static const struct {
+		const char *lines;
+		int result;
+	} rows[] = {
+		{"", 0},
+		{ORG " keyset 1 " HEX64 "\n", 0},
+		{ORG " keyset 1 " HEX64 "\n" OTHER " keyset 1 " HEX64 "\n", 0},
+		{ORG " keyset 1 " HEX64 "\n" ORG " keyset 2 " HEX64 "\n", -EBADMSG},
+		{ORG " keyset 0 " HEX64 "\n", -EBADMSG},
+		{ORG " keyset -1 " HEX64 "\n", -EBADMSG},
+		{ORG " keyset 9007199254740992 " HEX64 "\n", -EBADMSG},
+		{ORG " keyset 1 " HEX64 " \n", -EBADMSG},
+		{ORG " keyset 1 " HEX64 "0\n", -EBADMSG},
+		{ORG " keyset 1\n", -EBADMSG},
+		{ORG "  keyset 1 " HEX64 "\n", -EBADMSG},
+		{ORG " command 1 " HEX64 "\n", -EBADMSG},
+		{ORG " policy.../x 1 " HEX64 "\n", -EBADMSG},
+		{ORG "00 keyset 1 " HEX64 "\n", -EBADMSG},
+		{"keyset 1 " HEX64 "\n", -EBADMSG},
+		{"\n", -EBADMSG},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_buf_ struct buf text = BUF_INIT, again = BUF_INIT;
+		_cleanup_free_ struct state_serial *serials = NULL;
+		size_t n_serials = 77;
+		int r;
+
+		buf_puts(&text, "mdm-agent-serials 1\n");
+		buf_puts(&text, rows[i].lines);
+		close_text(&text);
+		r = state_serials_parse(text.data, text.n_bytes, &serials, &n_serials);
+		if (r != rows[i].result)
+			check_fail(__FILE__, __LINE__, "row %zu: %d", i, r);
+		if (r < 0) {
+			CHECK(!serials && n_serials == 77);
+			continue;
+		}
+		CHECK_INT(state_serials_write(serials, n_serials, &again), 0);
+		CHECK_STR(again.data, text.data);
+	}
+}
+
+/* --- documents ------------------------------------------------------------------------------ */
+
+static int join_name(const char *name, void *userdata)
+{
+	buf_printf(userdata, "%s ", name);
+	return strcmp(name, "policy.b") == 0 ? 7 : 0;
+}
+
+static void test_documents(void)
+{
+	char path[256], longest[LIMIT_NAME_BYTES + 9];
+	_cleanup_close_ int dir_fd = check_tmpdir(path);
+	_cleanup_(state_done) struct state state = {.dir_fd = -1};
+	_cleanup_buf_ struct buf names = BUF_INIT;
+	_cleanup_free_ char *text = NULL;
+	struct stat st;
+	size_t n = 0;
+
+	CHECK_INT(state_open(path, &state), 0);
+	CHECK_INT(state_each_document(&state, join_name, &names), 0);
+	CHECK_INT(state_load_document(&state, "keyset", &text, &n), -ENOENT);
+	CHECK_INT(state_remove_document(&state, "keyset"), 0);
+	CHECK_INT(state_store_document(&state, "policy.a", "a\0b", 3), 0);
+	CHECK_INT(state_store_document(&state, "keyset", "old", 3), 0);
+	CHECK_INT(state_store_document(&state, "keyset", "newer", 5), 0);
+	CHECK_INT(state_store_document(&state, "assignment", "", 0), 0);
+	CHECK_INT(state_load_document(&state, "policy.a", &text, &n), 0);
+	CHECK_INT(n, 3);
+	CHECK(memcmp(text, "a\0b", 3) == 0);
+	free(TAKE_PTR(text));
+	CHECK_INT(state_load_document(&state, "keyset", &text, &n), 0);
+	CHECK_STR(text, "newer");
+	CHECK_INT(fstatat(dir_fd, "documents", &st, 0), 0);
+	CHECK_INT(st.st_mode & 07777, 0700);
+	CHECK_INT(fstatat(dir_fd, "documents/keyset", &st, 0), 0);
+	CHECK_INT(st.st_mode & 07777, 0600);
+	/* Strangers in the directory are not documents. */
+	put(dir_fd, "documents/notes.txt", "", 0);
+	CHECK_INT(state_each_document(&state, join_name, &names), 0);
+	CHECK_STR(names.data, "assignment keyset policy.a ");
+	CHECK_INT(state_store_document(&state, "policy.b", "", 0), 0);
+	CHECK_INT(state_store_document(&state, "policy.c", "", 0), 0);
+	buf_reset(&names);
+	CHECK_INT(state_each_document(&state, join_name, &names), 7);
+	CHECK_STR(names.data, "assignment keyset policy.a policy.b ");
+	CHECK_INT(state_remove_document(&state, "policy.a"), 0);
+	CHECK(!is_there(dir_fd, "documents/policy.a"));
+	memcpy(longest, "policy.", 7);
+	memset(longest + 7, 'x', LIMIT_NAME_BYTES + 1);
+	longest[7 + LIMIT_NAME_BYTES + 1] = 0;
+	CHECK_INT(state_store_document(&state, longest, "", 0), -EINVAL);
+	longest[7 + LIMIT_NAME_BYTES] = 0;
+	CHECK_INT(state_store_document(&state, longest, "", 0), 0);
+}
+
+static void test_document_names(void)
+{
+	static const char *const bad[] = {"", "policy", "policy.", "policy..", "policy.-a",
+		"keyset ", "Keyset", "keyset/", "../facts", "policy.../../facts", "policy.a/b",
+		"facts", "command", "policy.\xc3\xa4", "policy.a\nb"};
+	char path[256];
+	_cleanup_close_ int dir_fd = check_tmpdir(path);
+	_cleanup_(state_done) struct state state = {.dir_fd = -1};
+	_cleanup_free_ char *text = NULL;
+	size_t n;
+
+	CHECK_INT(state_open(path, &state), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		CHECK_INT(state_store_document(&state, bad[i], "x", 1), -EINVAL);
+		CHECK_INT(state_load_document(&state, bad[i], &text, &n), -EINVAL);
+		CHECK_INT(state_remove_document(&state, bad[i]), -EINVAL);
+	}
+	CHECK(!is_there(dir_fd, "documents"));
+}
+
+static void test_document_size(void)
+{
+	char path[256];
+	_cleanup_close_ int dir_fd = check_tmpdir(path);
+	_cleanup_(state_done) struct state state = {.dir_fd = -1};
+	_cleanup_free_ char *large = calloc(1, LIMIT_DOCUMENT_BYTES + 1), *text = NULL;
+	size_t n;
+
+	CHECK_INT(state_open(path, &state), 0);
+	CHECK_INT(state_store_document(&state, "keyset", large, LIMIT_DOCUMENT_BYTES + 1), -EFBIG);
+	CHECK(!is_there(dir_fd, "documents/keyset"));
+	CHECK_INT(state_store_document(&state, "keyset", large, LIMIT_DOCUMENT_BYTES), 0);
+	CHECK_INT(state_load_document(&state, "keyset", &text, &n), 0);
+	CHECK_INT(n, LIMIT_DOCUMENT_BYTES);
+	put(dir_fd, "documents/keyset", large, LIMIT_DOCUMENT_BYTES + 1);
+	free(TAKE_PTR(text));
+	CHECK_INT(state_load_document(&state, "keyset", &text, &n), -EFBIG);
+}
+
+/* A link planted in place of the directory leads nowhere. */
+static void test_documents_not_through_links(void)
+{
+	char path[256], elsewhere[256];
+	_cleanup_close_ int dir_fd = check_tmpdir(path), other_fd = check_tmpdir(elsewhere);
+	_cleanup_(state_done) struct state state = {.dir_fd = -1};
+	_cleanup_buf_ struct buf names = BUF_INIT;
+
+	CHECK_INT(state_open(path, &state), 0);
+	CHECK_INT(symlinkat(elsewhere, dir_fd, "documents"), 0);
+	put(other_fd, "policy.z", "", 0);
+	CHECK_INT(state_store_document(&state, "keyset", "x", 1), -ELOOP);
+	CHECK(state_each_document(&state, join_name, &names) < 0);
+	CHECK(!is_there(other_fd, "keyset"));
+	CHECK_INT(state_forget_enrolment(&state), 0);
+	CHECK(is_there(other_fd, "policy.z"));
+	CHECK(!is_there(dir_fd, "documents"));
+}
+
+/* --- forgetting ----------------------------------------------------------------------------- */
+
+static void fill_enrolment(const char *path)
+{
+	_cleanup_(state_done) struct state state = {.dir_fd = -1};
+	uint8_t digest[SHA256_BYTES];
+
+	digest_of(9, digest);
+	if (state_open(path, &state) < 0)
+		abort();
+	state.facts = enrolled_facts;
+	if (state_store_document(&state, "keyset", "k", 1) < 0 ||
+		state_store_document(&state, "policy.staff", "p", 1) < 0 ||
+		state_set_serial(&state, ORG, "policy.staff", 7, digest) < 0 ||
+		fs_make_dirs(state.dir_fd, "net/deep", 0700) < 0 ||
+		fs_make_dirs(state.dir_fd, "reports", 0700) < 0 ||
+		fs_make_dirs(state.dir_fd, "vault", 0700) < 0 || state_save_facts(&state) < 0)
+		abort();
+	put(state.dir_fd, "net/deep/key.pem", "secret", 6);
+	put(state.dir_fd, "reports/last", "{}", 2);
+	put(state.dir_fd, "facts.broken", "server https://mdm", 18);
+	put(state.dir_fd, "journal", "j", 1);
+	put(state.dir_fd, "vault/key", "v", 1);
+}
+
+/* No policy and no identity is left; what must stay is there. */
+static void check_forgotten(int dir_fd, const struct state *state)
+{
+	static const char *const gone[] = {
+		"documents", "net", "reports", "facts.broken", "forgetting"};
+	struct state_facts facts;
+	uint8_t digest[SHA256_BYTES];
+
+	for (size_t i = 0; i < ARRAY_SIZE(gone); i++)
+		CHECK(!is_there(dir_fd, gone[i]));
+	state_facts_init(&facts);
+	facts.highwater = enrolled_facts.highwater;
+	facts.acked_seq = enrolled_facts.acked_seq;
+	facts.report_seq = enrolled_facts.report_seq;
+	CHECK(facts_equal(&state->facts, &facts));
+	CHECK_INT(state_serial(state, ORG, "policy.staff", digest), 7);
+	CHECK(is_there(dir_fd, "journal") && is_there(dir_fd, "vault/key"));
+}
+
+static void test_forget(void)
+{
+	char path[256];
+	_cleanup_close_ int dir_fd = check_tmpdir(path);
+	_cleanup_(state_done) struct state state = {.dir_fd = -1};
+
+	fill_enrolment(path);
+	CHECK_INT(state_open(path, &state), 0);
+	CHECK(facts_equal(&state.facts, &enrolled_facts));
+	CHECK_INT(state_forget_enrolment(&state), 0);
+	check_forgotten(dir_fd, &state);
+	state_done(&state);
+	CHECK_INT(state_open(path, &state), 0);
+	check_forgotten(dir_fd, &state);
+	/* A phone that was never enrolled has nothing to forget. */
+	CHECK_INT(state_forget_enrolment(&state), 0);
+	check_forgotten(dir_fd, &state);
+}
+
+/* While something of the old enrolment is left, a new one is not recorded. */
+static void test_forget_unfinished(void)
+{
+	char path[256];
+	_cleanup_close_ int dir_fd = check_tmpdir(path);
+	_cleanup_(state_done) struct state state = {.dir_fd = -1};
+
+	fill_enrolment(path);
+	CHECK_INT(state_open(path, &state), 0);
+	/* The mark takes five operations: write, sync, rename, sync; the removals come then. */
+	crash_plan =
+		(struct crash_plan){.mode = CRASH_FAIL, .at = 6, .error = EIO, .n_failures = 1};
+	CHECK_INT(state_forget_enrolment(&state), -EIO);
+	crash_plan = (struct crash_plan){0};
+	CHECK(!state.facts.enrolled);
+	CHECK(is_there(dir_fd, "forgetting"));
+	CHECK(!is_there(dir_fd, "net"));
+	state.facts = enrolled_facts;
+	CHECK_INT(state_save_facts(&state), -EBUSY);
+	state_done(&state);
+	CHECK_INT(state_open(path, &state), 0);
+	check_forgotten(dir_fd, &state);
+}
+
+/* --- death at every operation --------------------------------------------------------------- */
+
+static void empty_directory(const char *path)
+{
+	_cleanup_close_ int dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	static const char *const names[] = {"documents", "net", "reports", "vault", "facts",
+		"facts.broken", "serials", "journal", "forgetting"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (fs_remove_tree(dir_fd, names[i]) < 0)
+			abort();
+}
+
+static size_t count_entries(const char *path)
+{
+	_cleanup_(closedirp) DIR *dir = opendir(path);
+	size_t n = 0;
+
+	while (dir && readdir(dir))
+		n++;
+	return n;
+}
+
+static void child_save_facts(struct state *state)
+{
+	state->facts.report_seq++;
+	(void)state_save_facts(state);
+}
+
+static void child_set_serial(struct state *state)
+{
+	uint8_t digest[SHA256_BYTES];
+
+	digest_of(10, digest);
+	(void)state_set_serial(state, ORG, "policy.staff", 8, digest);
+}
+
+static void child_store(struct state *state)
+{
+	(void)state_store_document(state, "keyset", "newer", 5);
+}
+
+static void child_forget(struct state *state)
+{
+	(void)state_forget_enrolment(state);
+}
+
+/* True if the child came to its end. */
+static bool run_child(const char *path, void (*run)(struct state *), enum crash_mode mode,
+	unsigned long at, unsigned int part)
+{
+	struct state state;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (state_open(path, &state) < 0)
+			_exit(1);
+		crash_begin(mode, at, part);
+		run(&state);
+		crash_plan.mode = CRASH_NONE;
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		abort();
+	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+		abort();
+	return WIFEXITED(status);
+}
+
+static void check_old_or_new(const struct state *state, int which, bool finished, bool *ret_new)
+{
+	_cleanup_free_ char *text = NULL;
+	struct state_facts facts = enrolled_facts;
+	uint8_t digest[SHA256_BYTES], expected[SHA256_BYTES];
+	int64_t serial = state_serial(state, ORG, "policy.staff", digest);
+	bool is_new = false;
+
+	facts.report_seq = state->facts.report_seq;
+	CHECK(facts_equal(&state->facts, &facts));
+	CHECK_INT(state_load_document((struct state *)state, "keyset", &text, NULL), 0);
+	switch (which) {
+	case 0:
+		is_new = facts.report_seq == enrolled_facts.report_seq + 1;
+		CHECK(is_new || facts.report_seq == enrolled_facts.report_seq);
+		break;
+	case 1:
+		is_new = serial == 8;
+		CHECK(is_new || serial == 7);
+		break;
+	case 2:
+		is_new = strcmp(text, "newer") == 0;
+		CHECK(is_new || strcmp(text, "k") == 0);
+		break;
+	}
+	digest_of(serial == 8 ? 10 : 9, expected);
+	CHECK(memcmp(digest, expected, sizeof(digest)) == 0);
+	CHECK(is_new || !finished);
+	*ret_new = is_new;
+}
+
+static void test_death_while_replacing(void)
+{
+	static void (*const runs[])(struct state *) = {
+		child_save_facts, child_set_serial, child_store};
+	char path[256], documents[300];
+	_cleanup_close_ int dir_fd = check_tmpdir(path);
+
+	snprintf(documents, sizeof(documents), "%s/documents", path);
+	for (int which = 0; which < 3; which++)
+		for (enum crash_mode mode = CRASH_KILL; mode <= CRASH_POWER_LATE; mode++) {
+			bool finished = false, is_new = false, seen[2] = {0};
+			unsigned long at = 0;
+
+			while (!finished) {
+				at++;
+				for (unsigned int part = 0; part < CRASH_PARTS; part++) {
+					_cleanup_(state_done) struct state state = {.dir_fd = -1};
+
+					empty_directory(path);
+					fill_enrolment(path);
+					finished = run_child(path, runs[which], mode, at, part);
+					CHECK_INT(state_open(path, &state), 0);
+					check_old_or_new(&state, which, finished, &is_new);
+					seen[is_new] = true;
+					/* Nothing half-written stays behind. */
+					CHECK_INT(count_entries(path), 2 + 8);
+					CHECK_INT(count_entries(documents), 2 + 2);
+				}
+			}
+			CHECK(at > 4 && seen[0] && seen[1]);
+		}
+}
+
+static void test_death_while_forgetting(void)
+{
+	char path[256];
+	_cleanup_close_ int dir_fd = check_tmpdir(path);
+
+	for (enum crash_mode mode = CRASH_KILL; mode <= CRASH_POWER_LATE; mode++) {
+		bool finished = false;
+		unsigned long at = 0;
+
+		while (!finished) {
+			at++;
+			for (unsigned int part = 0; part < CRASH_PARTS; part += 2) {
+				_cleanup_(state_done) struct state state = {.dir_fd = -1};
+
+				empty_directory(path);
+				fill_enrolment(path);
+				finished = run_child(path, child_forget, mode, at, part);
+				CHECK_INT(state_open(path, &state), 0);
+				/* Either not begun, or completed by now. */
+				if (state.facts.enrolled) {
+					CHECK(!finished);
+					CHECK(facts_equal(&state.facts, &enrolled_facts));
+					CHECK(is_there(dir_fd, "documents/policy.staff"));
+					CHECK(is_there(dir_fd, "net/deep/key.pem"));
+				} else {
+					check_forgotten(dir_fd, &state);
+				}
+			}
+		}
+		CHECK(at > 10);
+	}
+}
+
+/* The disk fails: an error, the old state in memory and on the disk, and no temporary file. */
+static void test_failures(void)
+{
+	char path[256];
+	_cleanup_close_ int dir_fd = check_tmpdir(path);
+	uint8_t digest[SHA256_BYTES], held[SHA256_BYTES];
+
+	digest_of(10, digest);
+	fill_enrolment(path);
+	for (unsigned long at = 1; at <= 3; at++)
+		for (unsigned int part = 0; part <= 2; part += 2) {
+			_cleanup_(state_done) struct state state = {.dir_fd = -1};
+			struct crash_plan plan = {.mode = CRASH_FAIL,
+				.at = at,
+				.part = part,
+				.error = ENOSPC,
+				.n_failures = 1};
+
+			CHECK_INT(state_open(path, &state), 0);
+			crash_plan = plan;
+			CHECK_INT(
+				state_set_serial(&state, ORG, "policy.staff", 8, digest), -ENOSPC);
+			crash_plan = plan;
+			CHECK_INT(state_set_serial(&state, ORG, "policy.new", 1, digest), -ENOSPC);
+			crash_plan = plan;
+			CHECK_INT(state_save_facts(&state), -ENOSPC);
+			crash_plan = (struct crash_plan){0};
+			CHECK_INT(state_serial(&state, ORG, "policy.staff", held), 7);
+			CHECK_INT(state_serial(&state, ORG, "policy.new", held), 0);
+			CHECK_INT(count_entries(path), 2 + 8);
+			state_done(&state);
+			CHECK_INT(state_open(path, &state), 0);
+			CHECK_INT(state_serial(&state, ORG, "policy.staff", held), 7);
+		}
+}
+
+static const struct check_test tests[] = {
+	{"new_phone", test_new_phone},
+	{"directory_is_private", test_directory_is_private},
+	{"facts_survive", test_facts_survive},
+	{"facts_refused", test_facts_refused},
+	{"facts_lines", test_facts_lines},
+	{"facts_frame", test_facts_frame},
+	{"damaged_files_are_kept", test_damaged_files_are_kept},
+	{"serials", test_serials},
+	{"serials_lines", test_serials_lines},
+	{"documents", test_documents},
+	{"document_names", test_document_names},
+	{"document_size", test_document_size},
+	{"documents_not_through_links", test_documents_not_through_links},
+	{"forget", test_forget},
+	{"forget_unfinished", test_forget_unfinished},
+	{"death_while_replacing", test_death_while_replacing},
+	{"death_while_forgetting", test_death_while_forgetting},
+	{"failures", test_failures},
+};
+CHECK_MAIN(tests)
