@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "tests/lib/check.h"
-#include "tests/unit/trust/document_fixture.h"
+#include "tests/lib/document_fixture.h"
 
 struct row {
 	const char *what;

@@ -7,7 +7,7 @@
 
 #include "agent/util/codec.h"
 #include "tests/lib/check.h"
-#include "tests/unit/trust/document_fixture.h"
+#include "tests/lib/document_fixture.h"
 
 /* S -> n - S makes a second valid signature of the same key: still one key. */
 static void test_es256_malleability(void)

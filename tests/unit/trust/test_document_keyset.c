@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "tests/lib/check.h"
-#include "tests/unit/trust/document_fixture.h"
+#include "tests/lib/document_fixture.h"
 
 static void expect(const struct fixture *f, const char *what, const char *payload,
 	const char *signers, enum document_reason expected)
