@@ -130,14 +130,14 @@ static int pki_split_chain(struct pki *pki, STACK_OF(X509) * certs, struct pki_p
 	return 0;
 }
 
-/* Does the certificate verify up to root, now, for this purpose? */
+/* Does the certificate verify up to root, now, for this purpose (0: for whatever it says)? */
 static bool pki_verifies(struct pki *pki, X509 *x509, int purpose, const char **ret_why)
 {
 	X509_STORE *store = X509_STORE_new();
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	bool ok = store && ctx && X509_STORE_add_cert(store, pki->root) == 1 &&
 		  X509_STORE_CTX_init(ctx, store, x509, pki->server_chain) == 1 &&
-		  X509_STORE_CTX_set_purpose(ctx, purpose) == 1;
+		  (purpose == 0 || X509_STORE_CTX_set_purpose(ctx, purpose) == 1);
 
 	if (!ok)
 		*ret_why = "out of memory";
@@ -165,7 +165,7 @@ static int pki_check(struct pki *pki, int64_t now_s, struct pki_problem *ret_pro
 		return pki_fail(ret_problem,
 			"device-ca.pem has expired; make a new one with mdmctl and copy it here");
 	if (X509_check_ca(pki->device_ca) != 1 || pki_is_root(pki->device_ca) ||
-		!pki_verifies(pki, pki->device_ca, X509_PURPOSE_SSL_CLIENT, &why))
+		!pki_verifies(pki, pki->device_ca, 0, &why))
 		return pki_fail(ret_problem,
 			"device-ca.pem is not a CA that root.pem signed%s%s; " PKI_ADVICE,
 			*why ? ": " : "", why);
