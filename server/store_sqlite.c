@@ -114,6 +114,18 @@ int store_errno(int sqlite_code)
 	}
 }
 
+/*
+ * SQLite calls only ENOSPC a full disk; a quota or a limit on file size is none the less. Its own
+ * sqlite3_system_errno() forgets the cause when a COMMIT fails, so this is errno of the step.
+ */
+static int store_failure(int sqlite_code, int system_error)
+{
+	if ((sqlite_code & 0xff) == SQLITE_IOERR &&
+		(system_error == EFBIG || system_error == EDQUOT))
+		return -ENOSPC;
+	return store_errno(sqlite_code);
+}
+
 const char *store_trouble(const struct store *store)
 {
 	return sqlite3_errmsg(store->db);
@@ -154,10 +166,11 @@ int store_step(struct store *store, sqlite3_stmt *statement)
 	(void)store;
 	if (!statement)
 		return -ENOMEM; /* binding borrows, so nothing else can have failed */
+	errno = 0;
 	code = sqlite3_step(statement);
 	if (code == SQLITE_ROW)
 		return 0;
-	return code == SQLITE_DONE ? STORE_E_NOT_FOUND : store_errno(code);
+	return code == SQLITE_DONE ? STORE_E_NOT_FOUND : store_failure(code, errno);
 }
 
 void store_done(sqlite3_stmt **statement)

@@ -126,7 +126,8 @@ static int api_unreachable(struct api *api, CURLcode code, struct fault *fault)
 	case CURLE_RECV_ERROR:
 	case CURLE_SEND_ERROR:
 		/* With TLS 1.3 the client's certificate is judged after the handshake. */
-		if (strstr(why, "alert"))
+		if (strstr(why, "alert") &&
+			(strstr(why, "certificate") || strstr(why, "unknown ca")))
 			return fault_set(fault, FAULT_REFUSED,
 				"%s ended the connection: %s; it does not accept the administrator's "
 				"certificate (expired, or of another organisation?)",

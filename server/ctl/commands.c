@@ -227,11 +227,20 @@ static int command_unknown(const char *first, const char *second, struct fault *
 	if (n && !second)
 		return fault_set(fault, FAULT_USAGE, "%s what? There are: %s", first, verbs);
 	near = args_nearest(typed, names, n_names);
-	if (!near)
-		near = args_nearest(first, names, n_names);
 	if (near)
 		return fault_set(fault, FAULT_USAGE,
 			"there is no command \"%s\"; did you mean \"mdmctl %s\"?", typed, near);
+	/* "tickets": the noun alone is near enough to show one of its verbs. */
+	for (const struct command_row *row = commands; row->name; row++) {
+		char noun[32];
+		const char *word = noun;
+
+		snprintf(noun, sizeof(noun), "%.*s", (int)strcspn(row->name, " "), row->name);
+		if (args_nearest(first, &word, 1))
+			return fault_set(fault, FAULT_USAGE,
+				"there is no command \"%s\"; did you mean \"mdmctl %s\"?", typed,
+				row->name);
+	}
 	return fault_set(
 		fault, FAULT_USAGE, "there is no command \"%s\"; 'mdmctl help' lists them", typed);
 }

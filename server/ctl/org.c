@@ -215,12 +215,18 @@ int org_keyset(struct org *org, struct fault *fault)
 	struct json_error error = {0};
 	struct jws jws;
 	char name[64];
+	int64_t newest;
 	size_t n_bytes;
 	int r;
 
 	if (org->keyset)
 		return 0;
-	snprintf(name, sizeof(name), "%s/%" PRId64 ".jose", ORG_KEYSETS, org_newest_keyset(org));
+	newest = org_newest_keyset(org);
+	if (!newest)
+		return fault_set(fault, FAULT_FAILURE,
+			"%s has no keyset (%s/1.jose); restore it from your copy", org->path,
+			ORG_KEYSETS);
+	snprintf(name, sizeof(name), "%s/%" PRId64 ".jose", ORG_KEYSETS, newest);
 	r = org_read(org, name, &text, &n_bytes, fault);
 	if (r)
 		return r;

@@ -1,0 +1,846 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The real mdm-server from outside: enrolment, check-in, administration, hostile peers, falls.
+Usage: server.py BUILD_DIR [NAME]. BUILD_DIR holds mdm-server; NAME selects tests."""
+
+import base64
+import email.utils
+import hashlib
+import json
+import os
+import resource
+import secrets
+import shutil
+import socket
+import sqlite3
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+sys.dont_write_bytecode = True
+from server_rig import (PATIENCE, Device, Kept, Pki, Server, device_id, document, event, make_csr, openssl,
+                        pkcs7_certs, read_all, section)
+
+TESTS = []
+
+
+def test(function):
+    TESTS.append(function)
+    return function
+
+
+def equal(actual, expected):
+    assert actual == expected, "%r is not %r" % (actual, expected)
+
+
+def refused(action):
+    """The peer ends it: an alert or a reset, never an answer."""
+    try:
+        answer = action()
+    except (ssl.SSLError, ConnectionError):
+        return
+    raise AssertionError("answered: %r" % answer)
+
+
+# --- enrolment
+
+
+@test
+def cacerts_hold_root_and_device_ca(server):
+    answer = server.request("GET", "/.well-known/est/cacerts")
+    equal(answer.status, 200)
+    assert answer.headers["content-type"].startswith("application/pkcs7-mime")
+    equal(answer.headers["content-transfer-encoding"], "base64")
+    der = {ssl.PEM_cert_to_DER_cert(pem) for pem in pkcs7_certs(answer)}
+    equal(der, {ssl.PEM_cert_to_DER_cert(open(p).read()) for p in (server.pki.root, server.pki.device_ca[0])})
+
+
+@test
+def enrolment_gives_a_client_certificate(server):
+    device = server.device()
+    text = openssl("x509", "-in", device.identity[0], "-noout", "-text").decode()
+    assert "Subject: CN = " + device.id in text, text
+    assert "TLS Web Client Authentication" in text and "Digital Signature" in text and "CA:FALSE" in text
+    openssl("verify", "-x509_strict", "-CAfile", server.pki.root, "-untrusted", server.pki.device_ca[0], device.identity[0])
+    until = email.utils.parsedate_to_datetime(
+        openssl("x509", "-in", device.identity[0], "-noout", "-enddate", "-dateopt", "rfc_822").decode().split("=")[1].strip())
+    assert abs(until.timestamp() - time.time() - 30 * 86400) < 86400  # the CA's end comes before 90 days
+    equal(device.checkin(server).status, 204)
+
+
+@test
+def curl_enrols_with_another_spelling(server):
+    if not shutil.which("curl"):
+        return
+    ticket = server.ticket()
+    key = Pki.key(server.pki.path("curl-key.pem"))
+    csr = server.pki.path("curl.csr")
+    with open(csr, "wb") as f:
+        f.write(base64.b64encode(make_csr(key)))  # one line
+    done = subprocess.run(
+        ["curl", "-sS", "--cacert", server.pki.root, "-u", ":".join(ticket), "--data-binary", "@" + csr, "-H",
+         "Content-Type: application/pkcs10", "https://127.0.0.1:%d/.well-known/est/simpleenroll" % server.port],
+        capture_output=True)
+    equal(done.returncode, 0)
+    assert b"\n" in done.stdout
+    base64.b64decode(done.stdout)
+
+
+@test
+def the_subject_of_a_request_is_ignored(server):
+    key = Pki.key(server.pki.path("admin-like-key.pem"))
+    answer = server.est(server.ticket(), base64.b64encode(make_csr(key, "/OU=mdm-admin/CN=root")))
+    equal(answer.status, 200)
+    subject = openssl("x509", "-noout", "-subject", data=pkcs7_certs(answer)[0].encode()).decode().strip()
+    equal(subject, "subject=CN = " + device_id(key))
+
+
+@test
+def a_lost_answer_can_be_fetched_again(server):
+    device = server.device()
+    answer = server.est(device.ticket, device.csr)
+    equal(answer.status, 200)
+    equal(pkcs7_certs(answer)[0], device.certificate)
+    # The same key in a new request is the same key.
+    answer = server.est(device.ticket, base64.b64encode(make_csr(device.key, "/CN=other")))
+    equal(pkcs7_certs(answer)[0], device.certificate)
+
+
+@test
+def a_ticket_works_once(server):
+    device = server.device()
+    other = base64.b64encode(make_csr(Pki.key(server.pki.path("other-key.pem"))))
+    equal(server.est(device.ticket, other).status, 403)
+    equal(pkcs7_certs(server.est(device.ticket, device.csr))[0], device.certificate)
+
+
+@test
+def a_wrong_secret_is_401(server):
+    id, secret = server.ticket()
+    csr = base64.b64encode(make_csr(Pki.key(server.pki.path("wrong-key.pem"))))
+    for ticket in ((id, secret + "x"), (id, secret[:-1]), (secrets.token_hex(16), secret), (id.upper(), secret), None):
+        answer = server.est(ticket, csr)
+        equal(answer.status, 401)
+        assert answer.headers["www-authenticate"].startswith("Basic ")
+    equal(server.est((id, secret), csr).status, 200)
+
+
+@test
+def an_expired_ticket_is_403(server):
+    ticket = server.ticket(seconds=2)
+    csr = base64.b64encode(make_csr(Pki.key(server.pki.path("late-key.pem"))))
+    used = server.ticket(seconds=3)
+    early = server.est(used, csr)
+    time.sleep(3.1)
+    answer = server.est(ticket, csr)
+    equal(answer.status, 403)
+    assert b"expired" in answer.body
+    # What was enrolled in time is not given out again later either.
+    if early.status == 200:
+        equal(server.est(used, csr).status, 403)
+
+
+@test
+def bad_requests_use_no_ticket_up(server):
+    ticket = server.ticket()
+    key = Pki.key(server.pki.path("good-key.pem"))
+    csr = bytearray(make_csr(key))
+    forged = csr.copy()
+    forged[-1] ^= 1
+    trailing = csr + b"\x00"
+    rsa, p384 = server.pki.path("rsa.pem"), server.pki.path("p384.pem")
+    openssl("genrsa", "-out", rsa, "2048")
+    openssl("ecparam", "-name", "secp384r1", "-genkey", "-noout", "-out", p384)
+    for body in (b"", b"!!!!", b"AAAA", base64.b64encode(forged), base64.b64encode(trailing), base64.b64encode(csr[:-9]),
+                 base64.b64encode(make_csr(rsa)), base64.b64encode(make_csr(p384)), bytes(csr)):
+        equal(server.est(ticket, body).status, 400)
+    equal(server.est(ticket, base64.b64encode(csr), ["Content-Type: text/plain"]).status, 415)
+    equal(server.est(ticket, b"A" * (16 * 1024 + 1)).status, 413)
+    equal(server.est(ticket, base64.b64encode(csr), ["Content-Type: Application/PKCS10; x=y"]).status, 200)
+
+
+# --- check-in
+
+
+@test
+def a_steady_checkin_is_small(server):
+    device = server.device()
+    body = section({"state": "compliant"})
+    equal(device.checkin(server, sections={"compliance": body}).status, 204)
+    answer = device.checkin(server, sections={"compliance": {"digest": body["digest"]}})
+    equal((answer.status, answer.body), (204, b""))
+    assert answer.size <= 512 and "content-length" not in answer.headers and "mdm-resend" not in answer.headers
+    assert abs(email.utils.parsedate_to_datetime(answer.headers["date"]).timestamp() - time.time()) < 30
+
+
+@test
+def sections_are_kept_byte_by_byte(server):
+    device = server.device()
+    text = '{ "a" : 1.50e1,"\\u00e9":[ true ,null ],\t"z":"\\u007b" }'
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    report = device.report(sections={"inventory": {"digest": digest, "body": "@"}}).replace(b'"@"', text.encode())
+    equal(device.checkin(server, report).status, 204)
+    answer = server.admin("GET", "/v1/admin/devices/" + device.id)
+    assert text.encode() in answer.body, answer
+    equal(answer.json["sections"]["inventory"]["digest"], digest)
+    # A re-serialised body has another digest.
+    report = device.report(sections={"inventory": {"digest": digest, "body": json.loads(text)}})
+    equal(device.checkin(server, report).status, 400)
+
+
+@test
+def unknown_digests_are_asked_for(server):
+    device = server.device()
+    answer = device.checkin(server, sections={"compliance": {"digest": "0" * 16}, "agent": {"digest": "1" * 16},
+                                              "inventory": section({"os": "x"})})
+    equal(answer.status, 204)
+    equal(sorted(answer.headers["mdm-resend"].split(",")), ["agent", "compliance"])
+
+
+@test
+def events_are_stored_once(server):
+    device = server.device()
+    equal(device.checkin(server, events=[event(1, a=1), event(2, a=2)]).headers["mdm-ack"], "2")
+    equal(device.checkin(server, events=[event(2, a="other"), event(3, a=3)]).headers["mdm-ack"], "3")
+    equal(device.checkin(server).headers["mdm-ack"], "3")
+    page = server.admin("GET", "/v1/admin/events?device=" + device.id).json
+    equal([(e["seq"], e["data"]) for e in page["events"]], [(1, {"a": 1}), (2, {"a": 2}), (3, {"a": 3})])
+    equal(page["events"][0]["device"], device.id)
+    page = server.admin("GET", "/v1/admin/events?device=%s&after=%d&limit=1" % (device.id, page["events"][0]["row"])).json
+    equal([e["seq"] for e in page["events"]], [2])
+    last = server.admin("GET", "/v1/admin/events?device=%s&after=%d" % (device.id, page["next"])).json
+    equal([e["seq"] for e in last["events"]], [3])
+    again = server.admin("GET", "/v1/admin/events?device=%s&after=%d" % (device.id, last["next"])).json
+    equal((again["events"], again["next"]), ([], last["next"]))
+
+
+@test
+def documents_come_in_order_and_only_for_groups(server):
+    device = server.device(server.ticket())
+    base = int(time.time())
+    keysets = {n: document("keyset %d" % n, 2) for n in (base, base + 1)}
+    for n, body in keysets.items():
+        equal(server.put("type=keyset&serial=%d" % n, body).status, 201)
+    group, other = "g" + secrets.token_hex(4), "o" + secrets.token_hex(4)
+    policy = document("policy")[:-1]  # the last LF may be missing
+    equal(server.put("type=policy&stream=%s&serial=7" % group, policy).status, 201)
+    equal(server.put("type=policy&stream=%s&serial=7" % other, document("not for you")).status, 201)
+    have = {"keyset": base - 1, "assignment": 0, "policy": {}}
+    answer = device.checkin(server, have=have)
+    equal((answer.status, answer.body), (200, b"\n".join(keysets.values())))
+    equal(answer.headers["content-type"], "application/jose")
+
+    assignment = document("by ticket")
+    equal(server.put("type=assignment&ticket=%s&serial=3&groups=%s" % (device.ticket[0], group), assignment).status, 201)
+    answer = device.checkin(server, have=dict(have, keyset=base))
+    equal(answer.body, b"\n".join([keysets[base + 1], assignment, policy + b"\n"]))
+    answer = device.checkin(server, have={"keyset": base + 1, "assignment": 3, "policy": {group: 7}})
+    equal(answer.status, 204)
+
+    own = document("by device")
+    equal(server.put("type=assignment&device=%s&serial=4&groups=%s" % (device.id, other), own).status, 201)
+    answer = device.checkin(server, have={"keyset": base + 1, "assignment": 3, "policy": {group: 6}})
+    equal(answer.body, own + b"\n" + document("not for you"))
+    record = server.admin("GET", "/v1/admin/devices/" + device.id).json
+    equal(record["groups"], [other])
+    # Another device gets none of it but the keysets.
+    stranger = server.device()
+    equal(stranger.checkin(server, have={"keyset": base + 1}).status, 204)
+
+
+@test
+def an_answer_has_a_limit(server):
+    device = server.device()
+    base = 10**9 + int(time.time())
+    for n in range(40):
+        equal(server.put("type=keyset&serial=%d" % (base + n), document("k%d" % n)).status, 201)
+    answer = device.checkin(server, have={"keyset": base - 1})
+    equal(answer.body.count(b"\n\n") + 1, 32)
+    equal(answer.headers["mdm-next-checkin"], "60")
+    answer = device.checkin(server, have={"keyset": base + 31})
+    equal(answer.body.count(b"\n\n") + 1, 8)
+    assert "mdm-next-checkin" not in answer.headers
+
+
+@test
+def a_report_about_another_device_is_refused(server):
+    one, two = server.device(), server.device()
+    equal(one.checkin(server, two.report()).status, 403)
+    equal(two.checkin(server, one.report(), one.identity).status, 204)
+
+
+@test
+def a_device_that_is_not_known_is_refused(server):
+    identity = server.pki.issue("ghost", "/CN=ghost", "client", server.pki.device_ca)
+    device = server.device()
+    body = device.report(device=device_id(identity[1]))
+    equal(device.checkin(server, body, identity).status, 403)
+
+
+@test
+def malformed_reports_are_400(server):
+    device = server.device()
+    good = json.loads(device.report())
+    bad = [b"", b"{", b"[]", b"null", b"\xff{}", b"{}" * 2, b'{"v":1,"v":1}', b"[" * 100000, b'{"a":' * 17 + b"1" + b"}" * 17]
+    for member, values in {
+            "v": [2, "1", None], "device": ["", 1, None, device.id.upper()], "enrolment": ["", "X", 1, None],
+            "ticket": ["1", 3], "agent": ["", 1, "a\nb", "a" * 65, None], "nonce": ["", "A" * 21, "A" * 23, "!" * 22, None],
+            "have": [[], {"keyset": -1}, {"keyset": 1.5}, {"keyset": 2**53}, {"policy": []}, {"policy": {"": 1}},
+                     {"policy": {"../x": 1}}, {"policy": {"p%d" % i: 1 for i in range(65)}}, {"policy": {"a": "1"}}],
+            "sections": [[], {"x": {}}, {"x": {"digest": "0"}}, {"x": {"digest": "0" * 16, "body": {}}},
+                         {"x": section([])}, {"../": section({})}, {"s%d" % i: section({}) for i in range(17)}],
+            "events": [{}, [1], [{"seq": 0}], [dict(event(1), data=[])], [dict(event(1), boot="x")],
+                       [dict(event(1), type="a b")], [dict(event(1), seq="1")], [event(i + 1) for i in range(65)]],
+    }.items():
+        for value in values:
+            report = dict(good, **{member: value})
+            if value is None:
+                del report[member]
+            bad.append(json.dumps(report).encode())
+    doubled = device.report().replace(b'"events"', b'"nonce": "%s", "events"' % good["nonce"].encode())
+    bad.append(doubled)
+    for body in bad:
+        answer = device.checkin(server, body or b" ")
+        assert answer.status == 400, (body[:200], answer)
+    answer = device.checkin(server, b" " * (256 * 1024 + 1))
+    equal(answer.status, 413)
+    record = server.admin("GET", "/v1/admin/devices/" + device.id).json
+    equal((record["last_seen"], record["sections"]), (None, {}))
+    # The largest that fits.
+    report = device.report(events=[event(i + 1) for i in range(64)], unknown={"member": [1]},
+                           sections={"s%d" % i: section({}) for i in range(16)})
+    equal(device.checkin(server, report.ljust(256 * 1024)).status, 204)
+    equal(device.checkin(server, sections={"one_more": section({})}).status, 400)
+
+
+@test
+def check_ins_at_once_are_all_stored(server):
+    devices = [server.device() for _ in range(8)]
+    failures = []
+
+    def run(device):
+        try:
+            for seq in range(1, 6):
+                answer = device.checkin(server, events=[event(seq)])
+                equal((answer.status, answer.headers["mdm-ack"]), (204, str(seq)))
+        except BaseException as e:
+            failures.append(e)
+
+    threads = [threading.Thread(target=run, args=(d,)) for d in devices]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    equal(failures, [])
+    for device in devices:
+        page = server.admin("GET", "/v1/admin/events?device=" + device.id).json
+        equal([e["seq"] for e in page["events"]], [1, 2, 3, 4, 5])
+
+
+# --- who may what
+
+
+@test
+def a_checkin_needs_a_certificate(server):
+    device = server.device()
+    answer = server.request("POST", "/v1/checkin", device.report(), ["Content-Type: application/json"])
+    equal(answer.status, 403)
+
+
+@test
+def an_administrator_is_no_device(server):
+    device = server.device()
+    refused(lambda: device.checkin(server, identity=server.pki.admin))
+    # Not even with the organisational unit left out: the root signs no devices.
+    direct = server.pki.issue("direct", "/CN=direct", "client")
+    refused(lambda: device.checkin(server, device.report(device=device_id(direct[1])), direct))
+
+
+@test
+def a_device_is_no_administrator(server):
+    device = server.device()
+    refused(lambda: server.admin("GET", "/v1/admin/status", identity=device.identity))
+    chain = server.pki.path("chain.pem")
+    with open(chain, "w") as f:
+        f.write(device.certificate + open(server.pki.device_ca[0]).read())
+    refused(lambda: server.admin("GET", "/v1/admin/status", identity=(chain, device.key)))
+    # A leaf of the device CA that calls itself an administrator.
+    cert, key = server.pki.issue("liar", "/OU=mdm-admin/CN=liar", "client", server.pki.device_ca)
+    with open(cert, "a") as f:
+        f.write(open(server.pki.device_ca[0]).read())
+    refused(lambda: server.admin("GET", "/v1/admin/status", identity=(cert, key)))
+
+
+@test
+def other_certificates_are_no_administrators(server):
+    refused(lambda: server.request("GET", "/v1/admin/status", port=server.admin_port))
+    plain = server.pki.issue("plain", "/OU=other/CN=plain", "client")
+    equal(server.admin("GET", "/v1/admin/status", identity=plain).status, 403)
+    twice = server.pki.issue("twice", "/OU=other/OU=mdm-admin/CN=twice", "client")
+    equal(server.admin("GET", "/v1/admin/status", identity=twice).status, 403)
+    wrong = server.pki.issue("wrong-use", "/OU=mdm-admin/CN=wrong", "server")
+    refused(lambda: server.admin("GET", "/v1/admin/status", identity=wrong))
+    stranger = Pki(server.pki.path("stranger"), "stranger")
+    refused(lambda: server.admin("GET", "/v1/admin/status", identity=stranger.admin))
+    device = server.device()
+    refused(lambda: device.checkin(server, identity=stranger.admin))
+    expired = server.pki.issue("expired", "/CN=expired", "client", server.pki.device_ca, days="-1")
+    refused(lambda: device.checkin(server, identity=expired))
+
+
+@test
+def older_tls_is_refused(server):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for port in (server.port, server.admin_port):
+        with socket.create_connection(("127.0.0.1", port), PATIENCE) as raw:
+            refused(lambda: context.wrap_socket(raw).version())
+
+
+@test
+def addresses_of_one_side_are_not_on_the_other(server):
+    equal(server.request("GET", "/v1/admin/status").status, 404)
+    equal(server.admin("GET", "/.well-known/est/cacerts").status, 404)
+    answer = server.request("GET", "/.well-known/est/simpleenroll")
+    equal((answer.status, answer.headers["allow"]), (405, "POST"))
+
+
+# --- administration
+
+
+@test
+def status_counts(server):
+    before = server.admin("GET", "/v1/admin/status").json
+    device = server.device()
+    device.checkin(server, events=[event(1)])
+    after = server.admin("GET", "/v1/admin/status").json
+    equal([after[k] - before[k] for k in ("devices", "tickets", "tickets_open", "events")], [1, 1, 0, 1])
+    assert abs(after["time"] - time.time()) < 30 and after["version"]
+
+
+@test
+def tickets_are_listed_without_secrets(server):
+    id, secret = server.ticket(groups=["a", "b"])
+    listed = server.admin("GET", "/v1/admin/tickets?limit=500")
+    ticket = next(t for t in listed.json["tickets"] if t["id"] == id)
+    equal((ticket["groups"], ticket["used"], ticket["device"]), (["a", "b"], None, None))
+    assert hashlib.sha256(secret.encode()).hexdigest().encode() not in listed.body
+    answer = server.admin("POST", "/v1/admin/tickets", {"id": id, "secret_sha256": "0" * 64, "expires": 2**35, "groups": []})
+    equal((answer.status, answer.json["error"]), (409, "exists"))
+    assert "administrator alice added ticket " + id in server.messages()
+    assert secret not in server.messages()
+
+
+@test
+def bad_tickets_are_400(server):
+    good = {"id": secrets.token_hex(16), "secret_sha256": "0" * 64, "expires": int(time.time()) + 60, "groups": ["a"]}
+    for member, values in {"id": ["", "A" * 32, 1, None], "secret_sha256": ["0" * 63, "g" * 64, None],
+                           "expires": [0, int(time.time()) - 1, "1", 2**60, None],
+                           "groups": ["a", [1], ["a b"], ["a,b"], ["g%d" % i for i in range(17)]], "extra": [1]}.items():
+        for value in values:
+            body = dict(good, **{member: value})
+            if value is None:
+                del body[member]
+            answer = server.admin("POST", "/v1/admin/tickets", body)
+            assert answer.status == 400 and answer.json["message"], (body, answer)
+    equal(server.admin("POST", "/v1/admin/tickets", b"x").status, 400)
+    equal(server.admin("POST", "/v1/admin/tickets", b" " * (64 * 1024 + 1)).status, 413)
+    equal(server.admin("POST", "/v1/admin/tickets", dict(good, groups=["g%d" % i for i in range(16)])).status, 201)
+
+
+@test
+def serials_only_rise(server):
+    stream = "s" + secrets.token_hex(4)
+    query = "type=policy&stream=%s&serial=" % stream
+    equal(server.admin("GET", "/v1/admin/documents?type=policy&stream=" + stream).status, 404)
+    equal(server.put(query + "5", document("five")).status, 201)
+    equal(server.put(query + "5", document("five")).status, 200)
+    equal(server.put(query + "5", document("other")).status, 409)
+    equal(server.put(query + "4", document("four")).status, 409)
+    answer = server.admin("GET", "/v1/admin/documents?type=policy&stream=" + stream)
+    equal((answer.status, answer.body, answer.headers["content-type"]), (200, document("five"), "application/jose"))
+    equal(server.put(query + "6", document("six", 8)).status, 201)
+    equal(server.admin("GET", "/v1/admin/documents?type=policy&stream=" + stream).body, document("six", 8))
+    assert "administrator alice stored policy %s serial 6" % stream in server.messages()
+
+
+@test
+def bad_document_requests_are_400(server):
+    id = "0" * 32
+    for query in ("", "type=policy", "type=policy&serial=1", "type=policy&stream=a", "type=policy&stream=../a&serial=1",
+                  "type=policy&stream=a&serial=0", "type=policy&stream=a&serial=1&serial=2", "type=command&serial=1",
+                  "type=policy&stream=a&serial=9007199254740992", "type=policy&stream=a&serial=%2B1", "type=policy&stream=a+b&serial=1",
+                  "type=policy&stream=a%00&serial=1", "type=policy&stream=a&serial=1&groups=a", "type=keyset&serial=1&stream=a",
+                  "type=assignment&serial=1&groups=a", "type=assignment&device=%s&ticket=%s&serial=1&groups=a" % (id, id),
+                  "type=assignment&device=%s&serial=1" % id, "type=assignment&device=%s&serial=1&groups=a,,b" % id,
+                  "type=assignment&device=%s&serial=1&groups=a," % id, "type=assignment&device=x&serial=1&groups=a",
+                  "type=assignment&device=%s&serial=1&groups=%s" % (id, ",".join("abcdefghijklmnopq"))):
+        answer = server.put(query, document("x"))
+        assert answer.status == 400 and answer.json["message"], (query, answer)
+    for body in (b"", b"\n", b"a.b", b"a.b.c.d", b"a..c", b"a.b.c\n\n", b"a.b.c\n\na.b.c\n", b"\na.b.c", b"a.b.c\r\n", b"a.b.c=",
+                 b"a.b.c\n" * 9, b'{"payload":"x"}', document("x") + b"\0"):
+        equal(server.put("type=policy&stream=a&serial=1", body).status, 400)
+    equal(server.put("type=policy&stream=a&serial=1", b"a" * (704 * 1024 + 1)).status, 413)
+    large = b"a.b." + b"c" * (704 * 1024 - 4)
+    equal(server.put("type=assignment&device=%s&serial=1&groups=%s" % (secrets.token_hex(16), ",".join("abcdefghijklmnop")), large).status, 201)
+
+
+@test
+def devices_come_in_pages(server):
+    ids = sorted(server.device().id for _ in range(3))
+    seen, after = [], ""
+    while after is not None:
+        page = server.admin("GET", "/v1/admin/devices?limit=2" + (after and "&after=" + after)).json
+        assert len(page["devices"]) <= 2
+        seen += [d["id"] for d in page["devices"]]
+        after = page["next"]
+    equal(seen, sorted(set(seen)))
+    assert set(ids) <= set(seen)
+    for query in ("limit=0", "limit=501", "limit=x", "after=x", "limit=1&limit=1", "x=1", "limit", "&"):
+        equal(server.admin("GET", "/v1/admin/devices?" + query).status, 400)
+    equal(server.admin("GET", "/v1/admin/devices/" + "0" * 32).status, 404)
+    equal(server.admin("GET", "/v1/admin/devices/xyz").status, 400)
+
+
+@test
+def a_device_record_says_what_the_phone_said(server):
+    device = server.device()
+    have = {"keyset": 1, "assignment": 3, "policy": {"staff": 7}}
+    device.checkin(server, have=have, sections={"compliance": section({"state": "noncompliant"})})
+    record = server.admin("GET", "/v1/admin/devices/" + device.id).json
+    equal([record[k] for k in ("id", "enrolment", "ticket", "agent", "have", "state", "groups")],
+          [device.id, device.enrolment, device.ticket[0], "0.1.0", have, "noncompliant", []])
+    assert record["enrolled"] <= record["last_seen"] < record["certificate_until"]
+    equal(record["sections"]["compliance"]["body"], {"state": "noncompliant"})
+
+
+# --- hostile peers
+
+
+@test
+def malformed_requests_are_refused(server):
+    host = b"Host: x\r\n"
+    for request, status in (
+            (b"GET / HTTP/1.1\r\n\r\n", 400), (b"GET /x HTTP/1.0\r\n" + host + b"\r\n", 505), (b"GARBAGE\r\n\r\n", 400),
+            (b"\r\n\r\n", 400), (b"BREW /x HTTP/1.1\r\n" + host + b"\r\n", 501), (b"GET http://x/ HTTP/1.1\r\n" + host + b"\r\n", 400),
+            (b"GET /%2e HTTP/1.1\r\n" + host + b"\r\n", 400), (b"GET /x HTTP/1.1\r\n" + host * 2 + b"\r\n", 400),
+            (b"GET /x HTTP/1.1\r\n" + host + b" folded: 1\r\n\r\n", 400), (b"GET /x HTTP/1.1\r\n" + host + b"A : 1\r\n\r\n", 400),
+            (b"GET /x HTTP/1.1\r\n" + host + b"A: \x01\r\n\r\n", 400), (b"GET /x HTTP/1.1\nHost: x\r\n\r\n", 400),
+            (b"GET /x HTTP/1.1\r\n" + host + b"A: 1\r\n" * 64 + b"\r\n", 431), (b"GET /x HTTP/1.1\r\nA: " + b"a" * 9000, 431),
+            (b"GET /" + b"x" * 2100 + b" HTTP/1.1\r\n" + host + b"\r\n", 414),
+            (b"GET /x HTTP/1.1\r\n" + host + b"Expect: tea\r\n\r\n", 417),
+            (b"POST /.well-known/est/simpleenroll HTTP/1.1\r\n" + host + b"\r\n", 411),
+            (b"POST /.well-known/est/simpleenroll HTTP/1.1\r\n" + host + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411),
+            (b"POST /.well-known/est/simpleenroll HTTP/1.1\r\n" + host + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\nx", 400),
+            (b"POST /.well-known/est/simpleenroll HTTP/1.1\r\n" + host + b"Content-Length: +1\r\n\r\nx", 400),
+            (b"POST /.well-known/est/simpleenroll HTTP/1.1\r\n" + host + b"Content-Length: 1\r\n\r\nxy", 400),
+            (b"POST /.well-known/est/simpleenroll HTTP/1.1\r\n" + host + b"Content-Length: 99999999999999999999\r\n\r\n", 400),
+            (b"GET /.well-known/est/cacerts HTTP/1.1\r\n" + host + b"\r\nGET /.well-known/est/cacerts HTTP/1.1\r\n", 400)):
+        answer = server.raw(request)
+        assert answer.startswith(b"HTTP/1.1 %d " % status), (request[:100], answer[:200])
+    equal(server.request("GET", "/.well-known/est/cacerts").status, 200)
+
+
+@test
+def a_refused_large_body_still_gets_its_answer(server):
+    device = server.device()
+    head = b"POST /v1/checkin HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (10 * 1024 * 1024)
+    with server.connect(server.port, device.identity) as s:
+        s.sendall(head + b" " * 100000)
+        assert s.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+@test
+def connections_are_kept(server):
+    device = server.device()
+    kept = Kept(server, server.port, device.identity)
+    for _ in range(5):
+        equal(kept.request("POST", "/v1/checkin", device.report(), ["Content-Type: application/json"]).status, 204)
+    answer = kept.request("POST", "/v1/checkin", device.report(), ["Content-Type: application/json", "Connection: close"])
+    equal((answer.status, answer.headers["connection"]), (204, "close"))
+    equal(read_all(kept.socket), b"")
+
+
+@test
+def a_body_is_asked_for_with_100_continue(server):
+    device = server.device()
+    body = device.report()
+    with server.connect(server.port, device.identity) as s:
+        s.sendall(b"POST /v1/checkin HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\n"
+                  b"Content-Length: %d\r\n\r\n" % len(body))
+        equal(s.recv(100), b"HTTP/1.1 100 Continue\r\n\r\n")
+        for byte in (body[i:i + 1] for i in range(len(body))):  # in as many records as bytes
+            s.sendall(byte)
+        assert s.recv(1000).startswith(b"HTTP/1.1 204 ")
+
+
+@test
+def slow_peers_are_dropped(server):
+    pki = Pki(server.pki.path("slow"))
+    slow = Server(server.program, pki, "--request-timeout", "2", "--idle-timeout", "1", "--max-connections", "8")
+    try:
+        silent = socket.create_connection(("127.0.0.1", slow.port), PATIENCE)  # never a handshake
+        idle = slow.connect(slow.port)
+        dribble = slow.connect(slow.port)
+        refused_or_end(lambda: read_all(idle))
+        try:
+            dribble.sendall(b"GET /.well-known/est/cacerts HTTP/1.1\r\n")
+            for _ in range(4 * PATIENCE):  # a byte now and then does not extend the deadline
+                dribble.sendall(b"A")
+                time.sleep(0.25)
+            raise AssertionError("the server still listens")
+        except (ssl.SSLError, ConnectionError):
+            pass
+        equal(silent.recv(1), b"")
+        silent.close()
+        # All places taken: the next one waits until one is free again, nobody is lost.
+        crowd = [socket.create_connection(("127.0.0.1", slow.port), PATIENCE) for _ in range(8)]
+        equal(slow.request("GET", "/.well-known/est/cacerts").status, 200)
+        for s in crowd:
+            s.close()
+        equal(slow.stop(), 0)
+    finally:
+        slow.process.kill()
+
+
+def refused_or_end(action):
+    try:
+        equal(action(), b"")
+    except (ssl.SSLError, ConnectionError):
+        pass
+
+
+@test
+def garbage_instead_of_tls_is_dropped(server):
+    for data in (b"GET / HTTP/1.1\r\n\r\n", os.urandom(1000), b"\x16\x03\x01\xff\xff" + b"\0" * 1000):
+        with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as s:
+            s.sendall(data)
+            s.shutdown(socket.SHUT_WR)
+            try:
+                while s.recv(4096):
+                    pass
+            except ConnectionError:
+                pass
+    equal(server.request("GET", "/.well-known/est/cacerts").status, 200)
+
+
+# --- another CA
+
+
+@test
+def devices_of_another_ca_are_adopted(server):
+    pki, foreign = Pki(server.pki.path("home")), Pki(server.pki.path("foreign"), "foreign")
+    ca = foreign.issue("ca", "/CN=foreign devices", "device-ca")
+    home = Server(server.program, pki, "--client-ca", ca[0])
+    try:
+        identity = foreign.issue("phone", "/CN=phone", "client", ca)
+        device = Device.__new__(Device)
+        device.id, device.enrolment, device.identity = device_id(identity[1]), secrets.token_hex(16), identity
+        device.ticket = home.ticket()
+        own = home.device()
+        home.put("type=assignment&ticket=%s&serial=1&groups=a" % device.ticket[0], document("for the adopted"))
+        home.put("type=assignment&ticket=%s&serial=1&groups=a" % own.ticket[0], document("for the other"))
+        equal(device.checkin(home).body, document("for the adopted"))
+        # It cannot take over a ticket that somebody has used.
+        identity = foreign.issue("thief", "/CN=thief", "client", ca)
+        device.id, device.identity, device.ticket = device_id(identity[1]), identity, own.ticket
+        equal(device.checkin(home).status, 204)
+        equal(home.admin("GET", "/v1/admin/devices/" + device.id).json["ticket"], None)
+        # The administrator of the other CA, and a direct leaf of its root, are nobody here.
+        refused(lambda: device.checkin(home, identity=foreign.admin))
+        equal(home.stop(), 0)
+    finally:
+        home.process.kill()
+
+
+# --- falls
+
+
+@test
+def nothing_acknowledged_is_lost(server):
+    pki = Pki(server.pki.path("falls"))
+    devices = []
+    for fall in range(4):
+        falling = Server(server.program, pki)
+        devices += [falling.device() for _ in range(2)]
+        acked = {d.id: getattr(d, "acked", 0) for d in devices}
+        stop = threading.Event()
+
+        def run(device):
+            seq = acked[device.id]
+            while not stop.is_set():
+                try:
+                    answer = device.checkin(falling, events=[event(seq + 1)])
+                except (ssl.SSLError, OSError):
+                    return
+                equal(answer.status, 204)
+                seq = device.acked = int(answer.headers["mdm-ack"])
+
+        threads = [threading.Thread(target=run, args=(d,)) for d in devices]
+        for t in threads:
+            t.start()
+        deadline = time.time() + PATIENCE
+        while any(getattr(d, "acked", 0) <= acked[d.id] for d in devices) and time.time() < deadline:
+            time.sleep(0.01)
+        falling.kill()
+        stop.set()
+        for t in threads:
+            t.join()
+    falling = Server(server.program, pki)
+    for device in devices:
+        page = falling.admin("GET", "/v1/admin/events?limit=500&device=" + device.id).json
+        seqs = [e["seq"] for e in page["events"]]
+        assert device.acked > 0 and len(seqs) >= min(device.acked, 500), (device.acked, len(seqs))
+        equal(seqs, list(range(1, len(seqs) + 1)))
+        equal(pkcs7_certs(falling.est(device.ticket, device.csr))[0], device.certificate)
+    equal(falling.stop(), 0)
+
+
+@test
+def a_full_disk_is_503_and_then_over(server):
+    pki = Pki(server.pki.path("full"))
+    first = Server(server.program, pki)
+    device, ticket = first.device(), first.ticket()
+    equal(first.stop(), 0)
+    size = os.path.getsize(os.path.join(pki.state, "mdm.db"))
+    limit = size + 96 * 1024
+    full = Server(server.program, pki, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY)))
+    try:
+        seq, answer = 0, None
+        while answer is None or answer.status == 204:
+            assert seq < 2000, "the disk does not get full"
+            acked = seq
+            answer = device.checkin(full, events=[event(seq + i + 1, fill="x" * 3000) for i in range(20)])
+            seq += 20
+        equal(answer.status, 503)
+        assert "retry-after" in answer.headers and "mdm-ack" not in answer.headers
+        csr = base64.b64encode(make_csr(Pki.key(pki.path("late-key.pem"))))
+        assert full.est(ticket, csr).status in (200, 503)
+        assert "make space" in full.messages(), full.messages()
+        equal(full.admin("GET", "/v1/admin/devices/" + device.id).status, 200)
+        # Space again, without a restart.
+        resource.prlimit(full.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        answer = device.checkin(full, events=[event(acked + 1)])
+        equal((answer.status, answer.headers["mdm-ack"]), (204, str(acked + 1)))
+        assert "works again" in full.messages()
+        equal(full.admin("GET", "/v1/admin/status").json["events"], acked + 1)
+        equal(full.stop(), 0)
+    finally:
+        full.process.kill()
+    with sqlite3.connect(os.path.join(pki.state, "mdm.db")) as db:
+        equal(db.execute("PRAGMA integrity_check").fetchall(), [("ok",)])
+        equal(db.execute("PRAGMA foreign_key_check").fetchall(), [])
+
+
+@test
+def a_damaged_database_is_said_so(server):
+    pki = Pki(server.pki.path("damaged"))
+    with open(os.path.join(pki.state, "mdm.db"), "wb") as f:
+        f.write(b"this is not a database at all " * 1000)
+    message = fails_to_start(server.program, pki)
+    assert "damaged" in message and "backup" in message, message
+
+
+def fails_to_start(program, pki, *options):
+    done = subprocess.run([program, "--state", pki.state, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", *options],
+                          capture_output=True, timeout=PATIENCE)
+    equal((done.returncode, done.stdout), (1, b""))
+    return done.stderr.decode()
+
+
+@test
+def wrong_files_say_what_to_do(server):
+    for name in ("root.pem", "server-key.pem", "server-chain.pem", "device-ca-key.pem", "device-ca.pem"):
+        pki = Pki(server.pki.path("files-" + name))
+        path = os.path.join(pki.state, name)
+        good = open(path).read()
+        os.unlink(path)
+        message = fails_to_start(server.program, pki)
+        assert name in message and "mdmctl init" in message, message
+        with open(path, "w") as f:
+            f.write("garbage")
+        message = fails_to_start(server.program, pki)
+        assert name in message and "mdmctl init" in message, message
+        if "key" in name:
+            Pki.key(path)
+            assert "is not the key of" in fails_to_start(server.program, pki)
+        with open(path, "w") as f:
+            f.write(good)
+    # Certificates of another organisation.
+    pki, other = Pki(server.pki.path("mixed")), Pki(server.pki.path("mixed-other"))
+    shutil.copy(other.root, pki.root)
+    assert "root.pem" in fails_to_start(server.program, pki)
+    pki = Pki(server.pki.path("own-root"))
+    assert "--client-ca" in fails_to_start(server.program, pki, "--client-ca", pki.root)
+
+
+@test
+def arguments_are_checked(server):
+    for args in ([], ["--state", "x"], ["--bogus"], ["--state", "x", "--listen", "localhost:1", "--admin-listen", "127.0.0.1:0"],
+                 ["--state", "x", "--listen", "127.0.0.1:65536", "--admin-listen", "127.0.0.1:0"], ["--idle-timeout", "0"],
+                 ["--certificate-days", "826"], ["--state"], ["extra"]):
+        done = subprocess.run([server.program, *args], capture_output=True, timeout=PATIENCE)
+        assert done.returncode == 2 and b"Usage:" in done.stderr, (args, done)
+    for option in ("--help", "--version"):
+        done = subprocess.run([server.program, option], capture_output=True, timeout=PATIENCE)
+        assert done.returncode == 0 and done.stdout and not done.stderr
+
+
+@test
+def the_end_is_orderly(server):
+    pki = Pki(server.pki.path("end"))
+    ending = Server(server.program, pki)
+    ending.device()
+    waiting = ending.connect(ending.port)
+    equal(ending.stop(), 0)
+    waiting.close()
+    assert "ended" in ending.messages()
+    assert not os.path.exists(os.path.join(pki.state, "mdm.db-wal"))
+    equal(os.stat(os.path.join(pki.state, "mdm.db")).st_mode & 0o777, 0o600)
+
+
+def main():
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    program = next((p for p in (os.path.join(sys.argv[1], d, "mdm-server") for d in ("", "release")) if os.path.exists(p)), None)
+    if not program:
+        sys.exit("there is no mdm-server in %s; build it first" % sys.argv[1])
+    program = os.path.abspath(program)
+    passed = failed = 0
+    with tempfile.TemporaryDirectory(prefix="mdm-server-test-") as directory:
+        server = Server(program, Pki(os.path.join(directory, "main")))
+        server.program = program
+        for function in TESTS:
+            if len(sys.argv) == 3 and sys.argv[2] not in function.__name__:
+                continue
+            began = time.time()
+            try:
+                function(server)
+                if os.environ.get("V") == "1":
+                    print("%6.2f s %s" % (time.time() - began, function.__name__))
+                if server.process.poll() is not None:
+                    raise AssertionError("the server has ended: " + server.messages())
+                passed += 1
+            except Exception:
+                failed += 1
+                print("FAILED %s" % function.__name__)
+                traceback.print_exc(file=sys.stdout)
+                if server.process.poll() is not None:
+                    break
+        if server.process.poll() is None and server.stop() != 0:
+            print("FAILED the server did not end well:\n" + server.messages())
+            failed += 1
+        if "Sanitizer" in server.messages():
+            print(server.messages())
+            failed += 1
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
