@@ -1,0 +1,166 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A contained system, for the demonstration and the measurements; sourced, not run.
+#
+# A real server on loopback, a real agent over an overlay of this machine's root file system in
+# private mount and process namespaces: it enforces on real files, and the machine stays untouched.
+# Everything is made in a temporary directory and gone at the end.
+#
+# Who sources this sets `tree` (absolute) and `what` ("demo"), then calls contained_enter.
+# shellcheck disable=SC2154 # tree and what
+work='' root='' server_pid='' agent_pid=''
+address='' admin=''
+
+fail() {
+	echo "$what: FAILED: $*" >&2
+	exit 1
+}
+
+# Starts the script again inside of namespaces and ends with its status; returns when inside.
+contained_enter() { # SCRIPT
+	if [ "${MDM_CONTAINED_WORK:-}" ]; then
+		work=$MDM_CONTAINED_WORK
+		root=$work/root
+		return
+	fi
+	command -v unshare >/dev/null || fail "unshare is missing; run make deps"
+	work=$(mktemp -d "${TMPDIR:-/tmp}/mdm-$what.XXXXXX")
+	MDM_CONTAINED_WORK=$work
+	export MDM_CONTAINED_WORK
+	status=0
+	if [ "$(id -u)" -eq 0 ]; then
+		unshare --mount --pid --fork --kill-child "$1" "$tree" || status=$?
+	elif unshare --user --map-root-user --map-auto --mount true 2>/dev/null; then
+		echo "$what: not root: running as root of a user namespace"
+		unshare --user --map-root-user --map-auto --mount --pid --fork --kill-child \
+			"$1" "$tree" || status=$?
+	else
+		rmdir "$work"
+		fail "this needs root, or user namespaces with a range of user ids (newuidmap," \
+			"/etc/subuid); try: sudo make $what"
+	fi
+	# The overlay leaves a directory that only its owner may enter.
+	chmod -R u+rwx "$work" 2>/dev/null || true
+	rm -rf "$work"
+	exit $status
+}
+
+# To be called at the end, with the status; ends what runs.
+contained_finish() { # STATUS
+	for pid in $agent_pid $server_pid; do
+		kill "$pid" 2>/dev/null || true
+	done
+	if [ "$1" -ne 0 ]; then
+		echo "--- the server's last lines"
+		tail -n 15 "$work/server.log" 2>/dev/null || true
+		echo "--- the agent's last lines"
+		tail -n 15 "$work/agent.log" 2>/dev/null || true
+	fi
+}
+
+contained_overlay() { # DIRECTORY-OF-THE-MACHINE
+	name=$(echo "$1" | tr / _)
+	mkdir -p "$work/upper$name" "$work/work$name" "$root$1"
+	mount -t overlay overlay -o "lowerdir=$1,upperdir=$work/upper$name,workdir=$work/work$name" \
+		"$root$1" || fail "no overlay of $1 can be mounted here"
+}
+
+# The file system below $root, with the agent installed and not enrolled.
+contained_make() {
+	mount --make-rprivate /
+	mount -t tmpfs -o mode=0755 "mdm-$what" "$work" || fail "no tmpfs can be mounted here"
+	contained_overlay /
+	for part in usr etc var opt lib; do
+		if mountpoint -q "/$part" 2>/dev/null; then
+			contained_overlay "/$part"
+		fi
+	done
+	mount -t proc proc "$root/proc"
+	mount --rbind /sys "$root/sys"
+	mount --rbind /dev "$root/dev"
+	mount -t tmpfs -o mode=0755 run "$root/run"
+	mount -t tmpfs -o mode=1777 tmp "$root/tmp"
+	cp "$tree/mdm-agentd" "$tree/agentctl" "$root/usr/bin/"
+	mkdir -p "$root/usr/libexec/mdm-agent" "$root/run/mdm-agent" "$root/var/lib/mdm-agent"
+	cp "$tree/mdm-agent-net" "$root/usr/libexec/mdm-agent/"
+	grep -q '^mdm-agent:' "$root/etc/passwd" || {
+		echo 'mdm-agent:x:64123:64123:mdm-agent:/nonexistent:/usr/sbin/nologin' \
+			>>"$root/etc/passwd"
+		echo 'mdm-agent:x:64123:' >>"$root/etc/group"
+	}
+	# What an earlier agent of this machine may have left must not play along.
+	rm -rf "$root/var/lib/mdm-agent"
+	mkdir -m 0700 "$root/var/lib/mdm-agent"
+}
+
+show() { # prints a command as the user would type it, then runs it
+	printf '\n$ %s\n' "$*"
+	"$@"
+}
+mdmctl() {
+	"$tree/mdmctl" --org "$work/org" --passphrase-file "$work/passphrase" "$@"
+}
+agentctl() {
+	chroot "$root" /usr/bin/agentctl "$@"
+}
+now_ms() {
+	echo $(($(date +%s%N) / 1000000))
+}
+wait_for() { # SECONDS WHAT COMMAND…: until the command succeeds
+	limit=$(($(now_ms) + $1 * 1000))
+	event=$2
+	shift 2
+	until "$@" >/dev/null 2>&1; do
+		[ "$(now_ms)" -lt "$limit" ] || fail "$event did not happen in time"
+		sleep 0.05
+	done
+}
+
+organisation_passphrase() {
+	(umask 077 && head -c 18 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$work/passphrase")
+	mkdir -m 0700 "$work/server"
+}
+
+# Starts the server, before it any words of $server_prefix; tells mdmctl where it listens.
+server_start() {
+	: >"$work/server.log"
+	# shellcheck disable=SC2086 # a command and its arguments, or nothing
+	${server_prefix:-} "$tree/mdm-server" --state "$work/server" --listen 127.0.0.1:0 \
+		--admin-listen 127.0.0.1:0 >"$work/server.log" 2>&1 &
+	server_pid=$!
+	wait_for 10 "the start of the server" grep -q 'listening on' "$work/server.log"
+	address=$(sed -n 's/.*listening on \(https:[^, ]*\).*/\1/p' "$work/server.log" | head -n 1)
+	admin=$(sed -n 's/.*administration on \(https:[^, ]*\).*/\1/p' "$work/server.log" |
+		head -n 1)
+	mdmctl config set server "$address" >/dev/null
+	mdmctl config set admin "$admin" >/dev/null
+}
+server_stop() {
+	kill "$server_pid"
+	wait "$server_pid" 2>/dev/null || true
+	server_pid=''
+}
+
+# Writes a ticket for a group to /tmp/ticket of the contained system.
+ticket_make() { # GROUP
+	mdmctl ticket new --group "$1" --json >"$work/ticket.json"
+	uri=$(sed -n 's/.*"uri": *"\(mdm:[^"]*\)".*/\1/p' "$work/ticket.json" | sed 's|\\/|/|g')
+	[ -n "$uri" ] || fail "mdmctl made no ticket"
+	printf '%s\n' "$uri" >"$root/tmp/ticket"
+}
+
+agent_start() {
+	# shellcheck disable=SC2086 # a command and its arguments, or nothing
+	${agent_prefix:-} chroot "$root" /usr/bin/mdm-agentd \
+		--net-program /usr/libexec/mdm-agent/mdm-agent-net \
+		--state-dir /var/lib/mdm-agent --socket /run/mdm-agent/agent.sock \
+		>>"$work/agent.log" 2>&1 &
+	agent_pid=$!
+	wait_for 10 "the start of the agent" agentctl version --json
+	wait_for 10 "an answer of the agent" agentctl status
+}
+agent_stop() {
+	kill "$agent_pid"
+	wait "$agent_pid" 2>/dev/null || true
+	agent_pid=''
+}
