@@ -339,9 +339,17 @@ static int explain(const struct transfer *t, CURLcode code, struct failure *ret_
 			"%.100s sends more than the %zu bytes allowed; look at the server", host,
 			t->request->response_max);
 	case CURLE_GOT_NOTHING:
-	case CURLE_PARTIAL_FILE:
 	case CURLE_SEND_ERROR:
 	case CURLE_RECV_ERROR:
+		/* With TLS 1.3 a refused client hears of it late, and a reset may overtake the
+		 * alert. */
+		if (t->request->tls->identity && t->headers.n_bytes == 0 && t->tls_begun)
+			return failure_set(ret_failure, stage_of(t),
+				"%.100s closed the connection without an answer; it may be broken or "
+				"refuse this phone's certificate",
+				host);
+		__attribute__((fallthrough));
+	case CURLE_PARTIAL_FILE:
 		return failure_set(ret_failure, stage_of(t),
 			"%.100s closed the connection before its answer was whole; try again, look at "
 			"the server",

@@ -137,13 +137,8 @@ static void note_gaps(struct sandbox_facts *facts, unsigned int abi)
 int landlock_apply(const struct sandbox_role *role, const struct sandbox_grant *grant,
 	struct sandbox_facts *facts, struct sandbox_error *ret_error)
 {
-	_cleanup_close_ int ruleset_fd = -1;
-	struct ruleset_attr attr = {0};
-	unsigned int abi;
-	long version;
-	int r;
+	long version = syscall(CALL_CREATE_RULESET, NULL, (size_t)0, CREATE_RULESET_VERSION);
 
-	version = syscall(CALL_CREATE_RULESET, NULL, (size_t)0, CREATE_RULESET_VERSION);
 	if (version < 0) {
 		if (errno != ENOSYS && errno != EOPNOTSUPP)
 			return sandbox_fail(ret_error, -errno, "the kernel refuses Landlock");
@@ -152,7 +147,16 @@ int landlock_apply(const struct sandbox_role *role, const struct sandbox_grant *
 						    : "Landlock is switched off at boot");
 		return 0;
 	}
-	abi = (unsigned int)version;
+	return landlock_apply_abi(role, grant, (unsigned int)version, facts, ret_error);
+}
+
+int landlock_apply_abi(const struct sandbox_role *role, const struct sandbox_grant *grant,
+	unsigned int abi, struct sandbox_facts *facts, struct sandbox_error *ret_error)
+{
+	_cleanup_close_ int ruleset_fd = -1;
+	struct ruleset_attr attr = {0};
+	int r;
+
 	attr.handled_access_fs = fs_rights(abi);
 	attr.handled_access_net = NET_BIND_TCP | NET_CONNECT_TCP;
 	attr.scoped = SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL;

@@ -12,4 +12,8 @@
 int landlock_apply(const struct sandbox_role *role, const struct sandbox_grant *grant,
 	struct sandbox_facts *facts, struct sandbox_error *ret_error);
 
+/* The same with the rights of one ABI, which the kernel must have; for the tests, too. */
+int landlock_apply_abi(const struct sandbox_role *role, const struct sandbox_grant *grant,
+	unsigned int abi, struct sandbox_facts *facts, struct sandbox_error *ret_error);
+
 #endif

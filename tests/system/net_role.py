@@ -761,8 +761,10 @@ def case_checkin_client_refused(lab):
     with lab.checkin_server(answer("204 No Content", length=False), want_client=False) as server:
         server.context.load_verify_locations(lab.other.cert)
         server.context.verify_mode = ssl.CERT_REQUIRED
-        expect_failed(lab.checkin(server.url(), lab.enrolled()).finish(), "tls",
-                      "refuses this phone's certificate")
+        result = lab.checkin(server.url(), lab.enrolled()).finish()
+    # The server may reset the connection before its alert is read: then it is only a guess.
+    stage = "tls" if "was the device removed" in result["message"] else "http"
+    expect_failed(result, stage, "this phone's certificate")
 
 
 def case_checkin_intermediate(lab):
