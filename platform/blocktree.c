@@ -206,30 +206,71 @@ static void walk_path(struct walk *w, const char *path, struct path_state state)
 		add_untraceable(w, path);
 }
 
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+struct sysfs_name {
+	char text[SYSFS_NAME_BYTES];
+};
+
+/*
+ * Names in a directory, sorted, so that the same machine is described in the same words every time.
+ * -E2BIG for more than are followed in any case, or a name that no device has.
+ */
+static int list_names(
+	int dir_fd, const char *path, struct sysfs_name **ret_names, size_t *ret_n_names)
+{
+	_cleanup_(closedirp) DIR *dir = NULL;
+	_cleanup_free_ struct sysfs_name *names = NULL;
+	const struct dirent *entry;
+	size_t n = 0;
+	int r = open_directory(dir_fd, path, &dir);
+
+	if (r < 0)
+		return r;
+	names = calloc(LIMIT_BLOCK_NODES, sizeof(*names));
+	if (!names)
+		return -ENOMEM;
+	while ((entry = next_entry(dir))) {
+		if (n == LIMIT_BLOCK_NODES || strlen(entry->d_name) >= sizeof(*names))
+			return -E2BIG;
+		memcpy(names[n++].text, entry->d_name, strlen(entry->d_name) + 1);
+	}
+	qsort(names, n, sizeof(*names), compare_names);
+	*ret_names = TAKE_PTR(names);
+	*ret_n_names = n;
+	return 0;
+}
+
 /* Every device that a directory of links leads to. Returns how many there are. */
 static size_t walk_links(
 	struct walk *w, int dir_fd, const char *path, const struct path_state *state)
 {
-	_cleanup_(closedirp) DIR *dir = NULL;
-	const struct dirent *entry;
-	size_t n = 0;
+	_cleanup_free_ struct sysfs_name *names = NULL;
+	size_t n_names = 0;
+	int r = list_names(dir_fd, path, &names, &n_names);
 
-	if (open_directory(dir_fd, path, &dir) < 0)
+	if (r == -ENOENT || r == -ENOTDIR)
 		return 0;
-	while ((entry = next_entry(dir))) {
-		char link[SYSFS_PATH_BYTES + NAME_MAX];
+	if (r < 0) {
+		add_untraceable(w, path);
+		return 1;
+	}
+	for (size_t i = 0; i < n_names; i++) {
+		char link[2 * SYSFS_PATH_BYTES];
 		unsigned int major, minor;
 
-		n++;
-		snprintf(link, sizeof(link), "%s/%s/dev", path, entry->d_name);
+		snprintf(link, sizeof(link), "%s/%s/dev", path, names[i].text);
 		if (w->n_nodes > LIMIT_BLOCK_NODES)
 			break; /* has been reported */
 		if (read_device(dir_fd, link, &major, &minor))
 			walk_device(w, major, minor, *state);
 		else
-			add_untraceable(w, entry->d_name);
+			add_untraceable(w, names[i].text);
 	}
-	return n;
+	return n_names;
 }
 
 /* cryptsetup's UUIDs tell what a mapped device is: CRYPT-<TYPE>-... */
