@@ -141,6 +141,7 @@ enum behaviour {
 	SENDS_BYTES,
 	SENDS_REQUEST,
 	PROMISES_JSON,
+	IS_A_STRANGER, /* listens as another user; only root can play that */
 };
 
 static void listener_serve(int fd, enum behaviour behaviour)
@@ -169,6 +170,7 @@ static void listener_serve(int fd, enum behaviour behaviour)
 		(void)channel_send(client, ROLE_ENFORCER, MESSAGE_CTL_ANSWER, &answer, NULL, 0);
 		break;
 	case ANSWERS:
+	case IS_A_STRANGER:
 		(void)channel_send(client, ROLE_ENFORCER, MESSAGE_CTL_ANSWER, &answer, NULL, 0);
 		break;
 	}
@@ -187,8 +189,11 @@ static bool listener_start(struct listener *l, enum behaviour behaviour)
 		return false;
 	memcpy(address.sun_path, l->path, strlen(l->path) + 1);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-		listen(fd, 4) < 0)
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return false;
+	/* SO_PEERCRED tells who called listen(). */
+	if ((behaviour == IS_A_STRANGER && seteuid(65534) < 0) || listen(fd, 4) < 0 ||
+		(behaviour == IS_A_STRANGER && seteuid(0) < 0))
 		return false;
 	l->pid = fork();
 	if (l->pid == 0) {
@@ -232,6 +237,17 @@ static void test_conversations(void)
 	CHECK_INT(listener_ask(SENDS_BYTES, 60, &answer), CLIENT_E_NONSENSE);
 	CHECK_INT(listener_ask(SENDS_REQUEST, 60, &answer), CLIENT_E_NONSENSE);
 	CHECK_INT(listener_ask(PROMISES_JSON, 60, &answer), CLIENT_E_NONSENSE);
+}
+
+static void test_strangers_get_nothing(void)
+{
+	struct client_answer answer = CLIENT_ANSWER_INIT;
+
+	if (geteuid() != 0) {
+		check_skip("only root can listen as somebody else");
+		return;
+	}
+	CHECK_INT(listener_ask(IS_A_STRANGER, 60, &answer), CLIENT_E_STRANGER);
 }
 
 static void test_nobody_listens(void)
@@ -291,6 +307,7 @@ static const struct check_test tests[] = {
 	{"depth_limit", test_depth_limit},
 	{"seals", test_seals},
 	{"conversations", test_conversations},
+	{"strangers_get_nothing", test_strangers_get_nothing},
 	{"nobody_listens", test_nobody_listens},
 	{"signal_ends_the_wait", test_signal_ends_the_wait},
 	{"every_error_has_a_text", test_every_error_has_a_text},
