@@ -134,7 +134,8 @@ static void status_platform(struct enforcer *e, struct jsonw *w)
 		jsonw_string(w, "name", rb->backend->ops->name);
 		jsonw_string(w, "help", rb->backend->ops->help);
 		jsonw_bool(w, "present", rb->fact.present);
-		jsonw_string(w, "detail", rb->failure[0] ? rb->failure : rb->fact.detail);
+		jsonw_string(w, "detail",
+			*reconcile_failure(rb) ? reconcile_failure(rb) : rb->fact.detail);
 		jsonw_object_end(w);
 	}
 	jsonw_array_end(w);

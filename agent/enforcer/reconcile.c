@@ -10,8 +10,8 @@
 #include <sys/timerfd.h>
 #include <time.h>
 
+#include "agent/enforcer/reconcile_journal.h"
 #include "agent/util/clock.h"
-#include "agent/util/jsonw.h"
 
 #define DEBOUNCE_US (150 * 1000)	    /* a change by hand is several events */
 #define DEBOUNCE_BUSY_US (5 * USEC_PER_SEC) /* somebody keeps changing things back */
@@ -35,83 +35,6 @@ const char *reconcile_state_name(enum reconcile_state state)
 static void reconcile_set_state(struct reconcile *r, enum reconcile_state state)
 {
 	r->current = state;
-}
-
-/* --- journal ----------------------------------------------------------------------------- */
-
-static void reconcile_journal(struct reconcile *r, enum journal_type type, struct buf *payload)
-{
-	uint64_t seq;
-
-	if (r->documents->journal && !payload->error)
-		(void)journal_append(r->documents->journal, type, payload->data, &seq);
-}
-
-static void reconcile_write_setting(
-	struct jsonw *w, const struct compliance_result *result, enum setting_id id)
-{
-	const struct setting_row *row = setting_row(id);
-
-	jsonw_string(w, "area", area_row(row->area)->name);
-	jsonw_string(w, "setting", row->name);
-	jsonw_string(w, "state", compliance_state_name(result->state));
-	jsonw_string(w, "reason", compliance_reason_name(result->reason));
-	value_write(&result->desired, w, "desired");
-	if (result->has_observed)
-		value_write(&result->observed, w, "observed");
-}
-
-static void reconcile_journal_setting(struct reconcile *r, enum journal_type type,
-	const struct compliance_result *result, enum setting_id id)
-{
-	_cleanup_buf_ struct buf payload = BUF_INIT;
-	struct jsonw w = JSONW_INIT(&payload);
-
-	jsonw_object(&w, NULL);
-	reconcile_write_setting(&w, result, id);
-	jsonw_object_end(&w);
-	reconcile_journal(r, type, &payload);
-}
-
-static void reconcile_journal_backend(struct reconcile *r, enum journal_type type,
-	const struct reconcile_backend *rb, const char *message)
-{
-	_cleanup_buf_ struct buf payload = BUF_INIT;
-	struct jsonw w = JSONW_INIT(&payload);
-
-	jsonw_object(&w, NULL);
-	jsonw_string(&w, "backend", rb->backend->ops->name);
-	if (*message)
-		jsonw_string(&w, "message", message);
-	jsonw_object_end(&w);
-	reconcile_journal(r, type, &payload);
-}
-
-static void reconcile_journal_changes(struct reconcile *r, const struct compliance *before)
-{
-	_cleanup_buf_ struct buf payload = BUF_INIT;
-	struct jsonw w = JSONW_INIT(&payload);
-	bool any = !before || before->overall != r->compliance.overall;
-
-	jsonw_object(&w, NULL);
-	jsonw_string(&w, "state", compliance_state_name(r->compliance.overall));
-	jsonw_array(&w, "settings");
-	for (size_t i = 0; i < SETTING_MAX; i++) {
-		const struct compliance_result *now = &r->compliance.results[i];
-		const struct compliance_result *was = before ? &before->results[i] : NULL;
-
-		if (!now->present || (was && was->present && was->state == now->state &&
-					     was->reason == now->reason))
-			continue;
-		any = true;
-		jsonw_object(&w, NULL);
-		reconcile_write_setting(&w, now, (enum setting_id)i);
-		jsonw_object_end(&w);
-	}
-	jsonw_array_end(&w);
-	jsonw_object_end(&w);
-	if (any)
-		reconcile_journal(r, JOURNAL_COMPLIANCE_CHANGED, &payload);
 }
 
 /* --- evaluation -------------------------------------------------------------------------- */
@@ -161,28 +84,23 @@ static int reconcile_compute(struct reconcile *r)
 	return 0;
 }
 
-static bool reconcile_same_desire(
-	const struct compliance_result *a, const struct compliance_result *b)
-{
-	return a->present && b->present && value_equal(&a->desired, &b->desired);
-}
-
-static void reconcile_note_drift(struct reconcile *r, const struct compliance *before)
+/* Where applying failed, that is why a setting is not as it should be. */
+static void reconcile_blame(struct reconcile *r)
 {
 	for (size_t i = 0; i < SETTING_MAX; i++) {
-		const struct compliance_result *now = &r->compliance.results[i];
-		const struct compliance_result *was = &before->results[i];
+		struct compliance_result *result = &r->compliance.results[i];
 
-		if (r->drifted[i] && now->state == COMPLIANCE_COMPLIANT) {
-			r->drifted[i] = false;
-			reconcile_journal_setting(
-				r, JOURNAL_DRIFT_REPAIRED, now, (enum setting_id)i);
-		} else if (!r->drifted[i] && reconcile_same_desire(was, now) &&
-			   was->state == COMPLIANCE_COMPLIANT &&
-			   now->state == COMPLIANCE_NONCOMPLIANT) {
-			r->drifted[i] = true;
-			reconcile_journal_setting(
-				r, JOURNAL_DRIFT_DETECTED, now, (enum setting_id)i);
+		if (!result->present || result->state != COMPLIANCE_NONCOMPLIANT)
+			continue;
+		for (size_t j = 0; j < r->n_backends; j++) {
+			const struct reconcile_backend *rb = &r->backends[j];
+
+			if (strcmp(result->backend, rb->backend->ops->name) != 0 ||
+				!rb->failures[RECONCILE_APPLY][0])
+				continue;
+			result->reason = REASON_APPLY_FAILED;
+			snprintf(result->detail, sizeof(result->detail), "%s",
+				rb->failures[RECONCILE_APPLY]);
 		}
 	}
 }
@@ -209,9 +127,10 @@ static int reconcile_evaluate(struct reconcile *r)
 		return error;
 	r->compliance = compliance;
 	r->has_compliance = true;
+	reconcile_blame(r);
 	if (had)
 		reconcile_note_drift(r, &before);
-	if (!had || !compliance_equal(&before, &compliance)) {
+	if (!had || !compliance_equal(&before, &r->compliance)) {
 		r->changed = true;
 		reconcile_journal_changes(r, had ? &before : NULL);
 	}
@@ -258,6 +177,38 @@ static struct reconcile_backend *reconcile_find(struct reconcile *r, struct back
 	return NULL;
 }
 
+const char *reconcile_failure(const struct reconcile_backend *rb)
+{
+	for (size_t i = 0; i < RECONCILE_OPERATION_MAX; i++)
+		if (rb->failures[i][0])
+			return rb->failures[i];
+	return "";
+}
+
+static enum reconcile_operation reconcile_operation(const struct reconcile *r)
+{
+	return r->current == RECONCILE_APPLYING || r->current == RECONCILE_REVERTING
+		       ? RECONCILE_APPLY
+		       : RECONCILE_OBSERVE;
+}
+
+/* One operation of a backend has ended; the same failure again is not journalled again. */
+static void reconcile_note(
+	struct reconcile *r, struct reconcile_backend *rb, int error, const char *message)
+{
+	enum reconcile_operation operation = reconcile_operation(r);
+	char *failure = rb->failures[operation];
+	bool same = strcmp(failure, message) == 0;
+
+	if (error == 0) {
+		failure[0] = 0;
+		return;
+	}
+	snprintf(failure, LIMIT_TEXT_BYTES + 1, "%s", *message ? message : strerror(-error));
+	if (!same && operation == RECONCILE_APPLY)
+		reconcile_journal_backend(r, JOURNAL_APPLY_FAILED, rb, failure);
+}
+
 static void reconcile_backend_done(
 	struct backend *b, int error, const char *message, void *userdata)
 {
@@ -265,36 +216,26 @@ static void reconcile_backend_done(
 	struct reconcile_backend *rb = reconcile_find(r, b);
 
 	rb->busy = false;
-	if (error < 0) {
-		bool same = strcmp(rb->failure, message) == 0;
-
-		snprintf(rb->failure, sizeof(rb->failure), "%s", message);
-		if (!same && r->current != RECONCILE_OBSERVING && r->current != RECONCILE_CHECKING)
-			reconcile_journal_backend(r, JOURNAL_APPLY_FAILED, rb, message);
-	} else {
-		rb->failure[0] = 0;
-		if (r->current == RECONCILE_APPLYING && b->apply_changed) {
-			/* A changed file whose compiled value was still right is drift as well. */
-			reconcile_journal_backend(r,
-				rb->touched && !r->policy_changed ? JOURNAL_DRIFT_REPAIRED
-								  : JOURNAL_APPLIED,
-				rb, "");
-			r->changed = true;
-		}
+	reconcile_note(r, rb, error, message);
+	if (error == 0 && r->current == RECONCILE_APPLYING && b->apply_changed) {
+		/* A changed file whose compiled value was still right is drift as well. */
+		reconcile_journal_backend(r,
+			rb->touched && !r->policy_changed ? JOURNAL_DRIFT_REPAIRED
+							  : JOURNAL_APPLIED,
+			rb, "");
+		r->changed = true;
 	}
 	if (!reconcile_busy(r))
 		reconcile_step(r);
 }
 
 /* Notes the start of one operation; a refusal to start counts as its failed end. */
-static void reconcile_started(struct reconcile_backend *rb, int started)
+static void reconcile_started(struct reconcile *r, struct reconcile_backend *rb, int started)
 {
-	if (started < 0) {
-		snprintf(rb->failure, sizeof(rb->failure), "%s could not start: %s",
-			rb->backend->ops->name, strerror(-started));
-		return;
-	}
-	rb->busy = true;
+	if (started < 0)
+		reconcile_note(r, rb, started, "");
+	else
+		rb->busy = true;
 }
 
 /* A mechanism that is not here says so for every setting it would serve. */
@@ -326,7 +267,7 @@ static void reconcile_observe(struct reconcile *r, enum reconcile_state state)
 		if (!rb->fact.present || (state == RECONCILE_CHECKING && !rb->needs_apply))
 			continue;
 		reconcile_started(
-			rb, rb->backend->ops->observe(rb->backend, reconcile_backend_done, r));
+			r, rb, rb->backend->ops->observe(rb->backend, reconcile_backend_done, r));
 	}
 	if (!reconcile_busy(r))
 		reconcile_step(r);
@@ -358,10 +299,10 @@ static void reconcile_apply(struct reconcile *r)
 		if (!rb->needs_apply)
 			continue;
 		b->apply_changed = false;
-		reconcile_started(
-			rb, reconcile_serves_desired(r, b)
-				    ? b->ops->apply(b, &r->effective, reconcile_backend_done, r)
-				    : b->ops->revert(b, reconcile_backend_done, r));
+		reconcile_started(r, rb,
+			reconcile_serves_desired(r, b)
+				? b->ops->apply(b, &r->effective, reconcile_backend_done, r)
+				: b->ops->revert(b, reconcile_backend_done, r));
 	}
 	if (!reconcile_busy(r))
 		reconcile_step(r);
@@ -435,7 +376,7 @@ static void reconcile_reverted(struct reconcile *r)
 	bool failed = false;
 
 	for (size_t i = 0; i < r->n_backends; i++)
-		failed |= r->backends[i].failure[0] != 0;
+		failed |= r->backends[i].failures[RECONCILE_APPLY][0] != 0;
 	if (r->has_effective)
 		effective_done(&r->effective);
 	if (r->has_compliance)
@@ -519,9 +460,9 @@ void reconcile_revert(struct reconcile *r)
 
 		if (!rb->backend->ops->revert)
 			continue;
-		rb->failure[0] = 0;
+		rb->failures[RECONCILE_APPLY][0] = 0;
 		reconcile_started(
-			rb, rb->backend->ops->revert(rb->backend, reconcile_backend_done, r));
+			r, rb, rb->backend->ops->revert(rb->backend, reconcile_backend_done, r));
 	}
 	if (!reconcile_busy(r))
 		reconcile_step(r);
@@ -622,7 +563,7 @@ int reconcile_init(struct reconcile *r, sd_event *event, struct platform *platfo
 			continue;
 		error = rb->backend->ops->watch(rb->backend, reconcile_on_change, r);
 		if (error < 0)
-			snprintf(rb->failure, sizeof(rb->failure),
+			snprintf(rb->failures[RECONCILE_WATCH], LIMIT_TEXT_BYTES + 1,
 				"changes to %s cannot be watched: %s", rb->backend->ops->name,
 				strerror(-error));
 	}

@@ -25,13 +25,21 @@ enum reconcile_state {
 };
 const char *reconcile_state_name(enum reconcile_state state);
 
+enum reconcile_operation {
+	RECONCILE_OBSERVE,
+	RECONCILE_APPLY, /* and revert */
+	RECONCILE_WATCH,
+	RECONCILE_OPERATION_MAX,
+};
+
 struct reconcile_backend {
 	struct backend *backend;
 	struct backend_fact fact;
 	bool busy;    /* an operation is under way */
 	bool touched; /* its watch fired since its last apply */
 	bool needs_apply;
-	char failure[LIMIT_TEXT_BYTES + 1]; /* last observe or apply failure; "" */
+	/* What went wrong last at each operation; "" if it went well. */
+	char failures[RECONCILE_OPERATION_MAX][LIMIT_TEXT_BYTES + 1];
 };
 
 struct reconcile {
@@ -84,6 +92,9 @@ void reconcile_revert(struct reconcile *r);
 
 /* What conditions see now. clock_known: whether the wall clock is plausible. */
 void reconcile_facts(const struct reconcile *r, struct when_facts *ret_facts);
+
+/* The failure to tell people about, "" if there is none. */
+const char *reconcile_failure(const struct reconcile_backend *rb);
 
 /* Adds the running time of non-compliance to the state's facts (before they are saved). */
 void reconcile_export_timers(struct reconcile *r);

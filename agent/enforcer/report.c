@@ -86,8 +86,8 @@ static void report_write_agent(struct enforcer *e, struct jsonw *w)
 		jsonw_string(w, "name", rb->backend->ops->name);
 		jsonw_bool(w, "present", rb->fact.present);
 		jsonw_string(w, "detail", rb->fact.detail);
-		if (rb->failure[0])
-			jsonw_string(w, "failure", rb->failure);
+		if (*reconcile_failure(rb))
+			jsonw_string(w, "failure", reconcile_failure(rb));
 		jsonw_object_end(w);
 	}
 	jsonw_array_end(w);
