@@ -12,14 +12,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 
-#include "agent/util/codec.h"
 #include "agent/util/fs.h"
 #include "platform/backend.h"
+#include "platform/sysfs.h"
 
-#define SYSFS_NAME_BYTES 64
-#define SYSFS_PATH_BYTES 512
 #define DEVICE_PATH_BYTES 64 /* "sys/dev/block/M:m" */
 
 /* What lies between the file system and the node looked at. */
@@ -91,103 +88,6 @@ static bool enter(struct walk *w, struct path_state *state, const char *what)
 	return true;
 }
 
-/* --- names and numbers -------------------------------------------------------------------- */
-
-static bool parse_device(char *text, unsigned int *ret_major, unsigned int *ret_minor)
-{
-	char *colon = strchr(text, ':');
-	int64_t major, minor;
-
-	if (!colon)
-		return false;
-	*colon = 0;
-	if (parse_int64(text, 0, UINT32_MAX, &major) < 0 ||
-		parse_int64(colon + 1, 0, UINT32_MAX, &minor) < 0)
-		return false;
-	*ret_major = (unsigned int)major;
-	*ret_minor = (unsigned int)minor;
-	return true;
-}
-
-/* Reads "8:1" from the file "dev" in a directory below dir_fd. */
-static bool read_device(
-	int dir_fd, const char *path, unsigned int *ret_major, unsigned int *ret_minor)
-{
-	char text[32];
-
-	return fs_read_line(dir_fd, path, text, sizeof(text)) == 0 &&
-	       parse_device(text, ret_major, ret_minor);
-}
-
-static int open_directory(int dir_fd, const char *path, DIR **ret_dir)
-{
-	int fd = fs_open_in_root(dir_fd, path, O_RDONLY | O_DIRECTORY);
-
-	if (fd < 0)
-		return fd;
-	*ret_dir = fdopendir(fd);
-	if (!*ret_dir) {
-		close(fd);
-		return -ENOMEM;
-	}
-	return 0;
-}
-
-static const struct dirent *next_entry(DIR *dir)
-{
-	const struct dirent *entry;
-
-	while ((entry = readdir(dir)) && entry->d_name[0] == '.')
-		;
-	return entry;
-}
-
-/* A device mapper device by its name. */
-static bool find_mapped(
-	int root_fd, const char *name, unsigned int *ret_major, unsigned int *ret_minor)
-{
-	_cleanup_(closedirp) DIR *dir = NULL;
-	const struct dirent *entry;
-
-	if (open_directory(root_fd, "sys/class/block", &dir) < 0)
-		return false;
-	while ((entry = next_entry(dir))) {
-		char path[SYSFS_PATH_BYTES], found[256];
-
-		if (strncmp(entry->d_name, "dm-", 3) != 0)
-			continue;
-		snprintf(path, sizeof(path), "sys/class/block/%s/dm/name", entry->d_name);
-		if (fs_read_line(root_fd, path, found, sizeof(found)) < 0 ||
-			strcmp(found, name) != 0)
-			continue;
-		snprintf(path, sizeof(path), "sys/class/block/%s/dev", entry->d_name);
-		return read_device(root_fd, path, ret_major, ret_minor);
-	}
-	return false;
-}
-
-/* A device by its path below /dev: what the node says, else what sysfs has of that name. */
-static bool find_device(
-	int root_fd, const char *path, unsigned int *ret_major, unsigned int *ret_minor)
-{
-	_cleanup_close_ int fd = fs_open_in_root(root_fd, path, O_PATH);
-	char text[SYSFS_PATH_BYTES];
-	struct stat st;
-
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISBLK(st.st_mode)) {
-		*ret_major = major(st.st_rdev);
-		*ret_minor = minor(st.st_rdev);
-		return true;
-	}
-	if (strncmp(path, "/dev/mapper/", 12) == 0)
-		return find_mapped(root_fd, path + 12, ret_major, ret_minor);
-	if (strncmp(path, "/dev/", 5) != 0 || strchr(path + 5, '/') ||
-		strlen(path) > LIMIT_TEXT_BYTES)
-		return false;
-	snprintf(text, sizeof(text), "sys/class/block/%s/dev", path + 5);
-	return read_device(root_fd, text, ret_major, ret_minor);
-}
-
 /* --- one block device --------------------------------------------------------------------- */
 
 static void walk_path(struct walk *w, const char *path, struct path_state state)
@@ -195,7 +95,7 @@ static void walk_path(struct walk *w, const char *path, struct path_state state)
 	unsigned int major, minor;
 	const struct mount *mount;
 
-	if (find_device(w->root_fd, path, &major, &minor)) {
+	if (sysfs_find_device(w->root_fd, path, &major, &minor)) {
 		walk_device(w, major, minor, state);
 		return;
 	}
@@ -206,51 +106,13 @@ static void walk_path(struct walk *w, const char *path, struct path_state state)
 		add_untraceable(w, path);
 }
 
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(a, b);
-}
-
-struct sysfs_name {
-	char text[SYSFS_NAME_BYTES];
-};
-
-/*
- * Names in a directory, sorted, so that the same machine is described in the same words every time.
- * -E2BIG for more than are followed in any case, or a name that no device has.
- */
-static int list_names(
-	int dir_fd, const char *path, struct sysfs_name **ret_names, size_t *ret_n_names)
-{
-	_cleanup_(closedirp) DIR *dir = NULL;
-	_cleanup_free_ struct sysfs_name *names = NULL;
-	const struct dirent *entry;
-	size_t n = 0;
-	int r = open_directory(dir_fd, path, &dir);
-
-	if (r < 0)
-		return r;
-	names = calloc(LIMIT_BLOCK_NODES, sizeof(*names));
-	if (!names)
-		return -ENOMEM;
-	while ((entry = next_entry(dir))) {
-		if (n == LIMIT_BLOCK_NODES || strlen(entry->d_name) >= sizeof(*names))
-			return -E2BIG;
-		memcpy(names[n++].text, entry->d_name, strlen(entry->d_name) + 1);
-	}
-	qsort(names, n, sizeof(*names), compare_names);
-	*ret_names = TAKE_PTR(names);
-	*ret_n_names = n;
-	return 0;
-}
-
 /* Every device that a directory of links leads to. Returns how many there are. */
 static size_t walk_links(
 	struct walk *w, int dir_fd, const char *path, const struct path_state *state)
 {
 	_cleanup_free_ struct sysfs_name *names = NULL;
 	size_t n_names = 0;
-	int r = list_names(dir_fd, path, &names, &n_names);
+	int r = sysfs_list_names(dir_fd, path, &names, &n_names);
 
 	if (r == -ENOENT || r == -ENOTDIR)
 		return 0;
@@ -265,7 +127,7 @@ static size_t walk_links(
 		snprintf(link, sizeof(link), "%s/%s/dev", path, names[i].text);
 		if (w->n_nodes > LIMIT_BLOCK_NODES)
 			break; /* has been reported */
-		if (read_device(dir_fd, link, &major, &minor))
+		if (sysfs_read_device(dir_fd, link, &major, &minor))
 			walk_device(w, major, minor, *state);
 		else
 			add_untraceable(w, names[i].text);
@@ -353,7 +215,7 @@ static bool walk_partition(
 		return false;
 	snprintf(state.leaf, sizeof(state.leaf), "%.63s", name);
 	snprintf(path, sizeof(path), "%s/../dev", directory);
-	if (read_device(w->root_fd, path, &major, &minor))
+	if (sysfs_read_device(w->root_fd, path, &major, &minor))
 		walk_device(w, major, minor, state);
 	else
 		add_untraceable(w, name);
@@ -427,9 +289,9 @@ static bool walk_btrfs(
 	if (fs_read_link(w->root_fd, number, target, sizeof(target)) < 0)
 		return false;
 	slash = strrchr(target, '/');
-	if (!slash || open_directory(w->root_fd, "sys/fs/btrfs", &dir) < 0)
+	if (!slash || sysfs_open_directory(w->root_fd, "sys/fs/btrfs", &dir) < 0)
 		return false;
-	while ((entry = next_entry(dir))) {
+	while ((entry = sysfs_next_entry(dir))) {
 		if (snprintf(path, sizeof(path), "sys/fs/btrfs/%s/devices%s", entry->d_name,
 			    slash) >= (int)sizeof(path) ||
 			!backend_file_exists(w->root_fd, path))
@@ -457,7 +319,7 @@ static void walk_source(struct walk *w, const struct mount *mount, struct path_s
 		}
 		memcpy(part, at, n);
 		part[n] = 0;
-		if (!is_btrfs || !find_device(w->root_fd, part, &major, &minor) ||
+		if (!is_btrfs || !sysfs_find_device(w->root_fd, part, &major, &minor) ||
 			!walk_btrfs(w, major, minor, &state))
 			walk_path(w, part, state);
 		if (!at[n])
