@@ -11,7 +11,7 @@
 #include "server/ctl/device.h"
 #include "server/ctl/text.h"
 
-#define EVENTS_PAGE 100
+#define EVENTS_PAGE 50 /* their data counts against LIMIT_JSON_MEMBERS */
 #define EVENTS_POLL_S 3
 #define EVENTS_DATA_MAX 400 /* bytes of data on one line; --json has all of it */
 

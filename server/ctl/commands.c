@@ -92,6 +92,8 @@ const struct command_row commands[] = {
 		"with --qr, as QR code. With --group the phone gets a signed assignment to these\n"
 		"groups.",
 		0, 0, ticket_options, cmd_ticket_new},
+	{"ticket list", "", "list the tickets, without their secrets", NULL, 0, 0, NULL,
+		cmd_ticket_list},
 	{"device list", "", "list the phones", NULL, 0, 0, NULL, cmd_device_list},
 	{"device show", "ID", "show one phone, setting by setting",
 		"The beginning of the id is enough if no other begins so.", 1, 1, NULL,

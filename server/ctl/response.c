@@ -92,12 +92,12 @@ static struct json_object *read_object(
 }
 
 static void read_groups(
-	struct reader *reader, struct json_object *object, struct response_device *device)
+	struct reader *reader, struct json_object *object, char *ret_groups, size_t size)
 {
 	struct json_object *array = read_array(reader, object, "groups");
 	size_t n = array ? json_object_array_length(array) : 0, used = 0;
 
-	device->groups[0] = 0;
+	*ret_groups = 0;
 	if (n > LIMIT_ASSIGNMENT_GROUPS) {
 		json_fail(&reader->error, "groups", "must have at most %d names",
 			LIMIT_ASSIGNMENT_GROUPS);
@@ -115,8 +115,8 @@ static void read_groups(
 			reader->bad = true;
 			return;
 		}
-		used += (size_t)snprintf(device->groups + used, sizeof(device->groups) - used,
-			"%s%s", used ? ", " : "", name);
+		used += (size_t)snprintf(
+			ret_groups + used, size - used, "%s%s", used ? ", " : "", name);
 	}
 }
 
@@ -134,7 +134,7 @@ static void read_device(
 	device->enrolled_s = read_int(reader, object, "enrolled");
 	device->last_seen_s = read_int(reader, object, "last_seen");
 	device->certificate_until_s = read_int(reader, object, "certificate_until");
-	read_groups(reader, object, device);
+	read_groups(reader, object, device->groups, sizeof(device->groups));
 	have = read_object(reader, object, "have");
 	if (have) {
 		device->have_keyset = read_int(reader, have, "keyset");
@@ -231,6 +231,50 @@ int response_device(
 		return response_bad(&reader, fault);
 	*ret_devices = devices;
 	devices = (struct response_devices){0};
+	return 0;
+}
+
+void response_tickets_done(struct response_tickets *tickets)
+{
+	free(tickets->rows);
+	json_object_put(tickets->json);
+	*tickets = (struct response_tickets){0};
+}
+
+static void read_ticket(
+	struct reader *reader, struct json_object *object, struct response_ticket *ticket)
+{
+	ticket->json = object;
+	read_hex(reader, object, "id", ticket->id);
+	read_hex(reader, object, "device", ticket->device);
+	ticket->created_s = read_int(reader, object, "created");
+	ticket->expires_s = read_int(reader, object, "expires");
+	ticket->used_s = read_int(reader, object, "used");
+	read_groups(reader, object, ticket->groups, sizeof(ticket->groups));
+}
+
+int response_tickets(
+	const char *text, size_t n_bytes, struct response_tickets *ret_tickets, struct fault *fault)
+{
+	_cleanup_(response_tickets_done) struct response_tickets tickets = {0};
+	struct reader reader = {.path = ""};
+	struct json_object *array;
+	int r = response_parse(&reader, text, n_bytes, &tickets.json, fault);
+
+	if (!r)
+		r = response_rows(&reader, tickets.json, "tickets", &array, &tickets.n_rows, fault);
+	if (r)
+		return r;
+	tickets.rows = calloc(tickets.n_rows ? tickets.n_rows : 1, sizeof(*tickets.rows));
+	if (!tickets.rows)
+		return fault_errno(fault, ENOMEM, "answer of the server");
+	for (size_t i = 0; i < tickets.n_rows; i++)
+		read_ticket(&reader, json_object_array_get_idx(array, i), &tickets.rows[i]);
+	read_hex(&reader, tickets.json, "next", tickets.next);
+	if (reader.bad)
+		return response_bad(&reader, fault);
+	*ret_tickets = tickets;
+	tickets = (struct response_tickets){0};
 	return 0;
 }
 

@@ -34,6 +34,22 @@ void response_devices_done(struct response_devices *devices);
 int response_device(const char *text, size_t n_bytes, struct response_devices *ret_devices,
 	struct fault *fault);
 
+struct response_ticket {
+	char id[33], device[33]; /* device: that used it, or "" */
+	int64_t created_s, expires_s, used_s;
+	char groups[LIMIT_ASSIGNMENT_GROUPS * (LIMIT_NAME_BYTES + 2)];
+	struct json_object *json; /* borrowed */
+};
+struct response_tickets {
+	struct response_ticket *rows; /* owned */
+	size_t n_rows;
+	char next[33];
+	struct json_object *json; /* owned */
+};
+int response_tickets(const char *text, size_t n_bytes, struct response_tickets *ret_tickets,
+	struct fault *fault);
+void response_tickets_done(struct response_tickets *tickets);
+
 struct response_setting {
 	char area[LIMIT_NAME_BYTES + 1], setting[LIMIT_NAME_BYTES + 1];
 	char state[LIMIT_NAME_BYTES + 1], reason[LIMIT_NAME_BYTES + 1];

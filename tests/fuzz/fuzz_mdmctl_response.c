@@ -58,6 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
 	const char *text = (const char *)data;
 	struct response_devices devices = {0};
+	struct response_tickets tickets = {0};
 	struct response_events events = {0};
 	char words[LIMIT_TEXT_BYTES + 1];
 	struct fault fault = {0};
@@ -74,6 +75,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 	if (response_device(text, n_bytes, &devices, &fault) == 0)
 		check_device(&devices.rows[0]);
 	response_devices_done(&devices);
+	if (response_tickets(text, n_bytes, &tickets, &fault) == 0) {
+		must(tickets.n_rows <= LIMIT_SERVER_PAGE);
+		for (size_t i = 0; i < tickets.n_rows; i++)
+			must_be_plain(tickets.rows[i].groups, sizeof(tickets.rows[i].groups));
+	}
+	response_tickets_done(&tickets);
 	if (response_events(text, n_bytes, &events, &fault) == 0) {
 		must(events.n_rows <= LIMIT_SERVER_PAGE && events.next >= 0);
 		for (size_t i = 0; i < events.n_rows; i++)
