@@ -121,6 +121,9 @@ static void test_bad_jwk(void)
 		OKP("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURoA"),
 		OKP("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURp"),
 		OKP("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo="),
+		/* small order: one signature would fit every message */
+		OKP("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+		OKP("AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
 		/* x and y exchanged, zero, and the field prime: not points */
 		EC(RFC7515_Y, RFC7515_X),
 		EC("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
