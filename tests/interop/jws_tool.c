@@ -21,7 +21,7 @@
 #include "agent/util/fs.h"
 #include "agent/util/jsonw.h"
 
-static void fail(const char *what, const char *object)
+static _Noreturn void fail(const char *what, const char *object)
 {
 	fprintf(stderr, "jws_tool: %s: %s\n", object, what);
 	exit(2);
