@@ -10,9 +10,10 @@
 
 #include "agent/ipc/channel.h"
 #include "agent/net/net.h"
+#include "agent/sandbox/sandbox.h"
 #include "agent/util/log.h"
 
-#if defined(__SANITIZE_ADDRESS__)
+#if SANDBOX_SANITIZED
 /* The leak check forks and traces the process, which the sandbox forbids; see tests/unit/net. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)

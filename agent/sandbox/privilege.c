@@ -20,17 +20,6 @@
 
 #define CAPABILITY_WORDS _LINUX_CAPABILITY_U32S_3
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED true
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED false
-#endif
-
 /*
  * Not getpwnam(3): that would load name service modules, and whatever they talk to, into a process
  * that is still root.
@@ -68,7 +57,8 @@ int privilege_limit(const struct sandbox_role *role, bool own_user, unsigned int
 		const struct sandbox_limit *limit = &role->limits[i];
 		struct rlimit now;
 
-		if ((limit->own_user_only && !own_user) || (limit->not_sanitized && SANITIZED))
+		if ((limit->own_user_only && !own_user) ||
+			(limit->not_sanitized && SANDBOX_SANITIZED))
 			continue;
 		if (getrlimit(limit->resource, &now) < 0)
 			return sandbox_fail(ret_error, -errno, "cannot read a resource limit");

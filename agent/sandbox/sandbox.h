@@ -19,6 +19,18 @@
 
 #include "agent/util/limits.h"
 
+/* Built with AddressSanitizer (gcc, clang), which needs an address space without bounds. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANDBOX_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANDBOX_SANITIZED 1
+#endif
+#endif
+#ifndef SANDBOX_SANITIZED
+#define SANDBOX_SANITIZED 0
+#endif
+
 struct sandbox_capability {
 	int capability; /* CAP_* */
 	const char *reason;
