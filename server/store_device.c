@@ -10,8 +10,8 @@
 int store_ticket_add(struct store *store, const struct store_ticket *ticket)
 {
 	struct span secret = {(const char *)ticket->secret_sha256, SHA256_BYTES};
-	int r = store_run(store, store_bind(store, SQL_TICKET_ADD, "tbiit", ticket->id, secret,
-					 ticket->created_s, ticket->expires_s, ticket->groups));
+	int r = store_run(store_bind(store, SQL_TICKET_ADD, "tbiit", ticket->id, secret,
+		ticket->created_s, ticket->expires_s, ticket->groups));
 
 	if (r < 0)
 		return r;
@@ -39,14 +39,14 @@ static int store_ticket_read(sqlite3_stmt *s, struct store_ticket *ret_ticket)
 int store_ticket_get(struct store *store, const char *id, struct store_ticket *ret_ticket)
 {
 	_cleanup_statement_ sqlite3_stmt *s = store_bind(store, SQL_TICKET_GET, "t", id);
-	int r = store_step(store, s);
+	int r = store_step(s);
 
 	return r ? r : store_ticket_read(s, ret_ticket);
 }
 
 int store_ticket_use(struct store *store, const char *id, const char *device, int64_t now_s)
 {
-	int r = store_run(store, store_bind(store, SQL_TICKET_USE, "itt", now_s, device, id));
+	int r = store_run(store_bind(store, SQL_TICKET_USE, "itt", now_s, device, id));
 
 	if (r < 0)
 		return r;
@@ -61,7 +61,7 @@ int store_ticket_list(
 	struct store_ticket ticket;
 	int r;
 
-	while ((r = store_step(store, s)) == 0) {
+	while ((r = store_step(s)) == 0) {
 		r = store_ticket_read(s, &ticket);
 		if (r == 0)
 			r = fn(&ticket, userdata);
@@ -91,7 +91,7 @@ static void store_device_read(sqlite3_stmt *s, struct store_device *ret_device)
 int store_device_get(struct store *store, const char *id, struct store_device *ret_device)
 {
 	_cleanup_statement_ sqlite3_stmt *s = store_bind(store, SQL_DEVICE_GET, "t", id);
-	int r = store_step(store, s);
+	int r = store_step(s);
 
 	if (r)
 		return r;
@@ -103,21 +103,20 @@ int store_device_enrol(
 	struct store *store, const struct store_device *device, const void *der, size_t n_der)
 {
 	struct span certificate = {der, n_der};
-	int r = store_run(store, store_bind(store, SQL_DEVICE_ENROL, "ttii", device->id,
-					 device->ticket[0] ? device->ticket : NULL,
-					 device->enrolled_s, device->certificate_until_s));
+	int r = store_run(store_bind(store, SQL_DEVICE_ENROL, "ttii", device->id,
+		device->ticket[0] ? device->ticket : NULL, device->enrolled_s,
+		device->certificate_until_s));
 
 	if (r < 0 || !der)
 		return r;
-	return store_run(
-		store, store_bind(store, SQL_CERTIFICATE_PUT, "tb", device->id, certificate));
+	return store_run(store_bind(store, SQL_CERTIFICATE_PUT, "tb", device->id, certificate));
 }
 
 int store_certificate_get(
 	struct store *store, const char *id, uint8_t ret_der[STORE_CERT_BYTES], size_t *ret_n_der)
 {
 	_cleanup_statement_ sqlite3_stmt *s = store_bind(store, SQL_CERTIFICATE_GET, "t", id);
-	int r = store_step(store, s);
+	int r = store_step(s);
 	struct span der;
 
 	if (r)
@@ -138,7 +137,7 @@ int store_device_list(
 	struct store_device device;
 	int r;
 
-	while ((r = store_step(store, s)) == 0) {
+	while ((r = store_step(s)) == 0) {
 		store_device_read(s, &device);
 		r = fn(&device, userdata);
 		if (r)
@@ -158,10 +157,9 @@ int store_device_seen(struct store *store, const struct store_seen *seen)
 	if (report->have.n)
 		memcpy(have, report->have.at, report->have.n);
 	have[report->have.n] = 0;
-	return store_run(store,
-		store_bind(store, SQL_DEVICE_SEEN, "tiiittttt", report->enrolment, seen->now_s,
-			seen->certificate_until_s, seen->last_event, report->agent, report->nonce,
-			report->has_state ? report->state : NULL, have, report->device));
+	return store_run(store_bind(store, SQL_DEVICE_SEEN, "tiiittttt", report->enrolment,
+		seen->now_s, seen->certificate_until_s, seen->last_event, report->agent,
+		report->nonce, report->has_state ? report->state : NULL, have, report->device));
 }
 
 /* --- sections and events ----------------------------------------------------------------- */
@@ -172,7 +170,7 @@ int store_digests(struct store *store, const char *device, struct store_digests 
 	size_t n = 0;
 	int r;
 
-	while ((r = store_step(store, s)) == 0) {
+	while ((r = store_step(s)) == 0) {
 		if (n == BOUND_SECTIONS)
 			return -EBADMSG; /* never stored by us */
 		store_text(
@@ -190,8 +188,8 @@ int store_digests(struct store *store, const char *device, struct store_digests 
 int store_section_put(struct store *store, const char *device, const struct report_section *section,
 	int64_t now_s)
 {
-	return store_run(store, store_bind(store, SQL_SECTION_PUT, "tttib", device, section->name,
-					section->digest, now_s, section->body));
+	return store_run(store_bind(store, SQL_SECTION_PUT, "tttib", device, section->name,
+		section->digest, now_s, section->body));
 }
 
 int store_section_list(struct store *store, const char *device, store_section_fn fn, void *userdata)
@@ -199,7 +197,7 @@ int store_section_list(struct store *store, const char *device, store_section_fn
 	_cleanup_statement_ sqlite3_stmt *s = store_bind(store, SQL_SECTION_LIST, "t", device);
 	int r;
 
-	while ((r = store_step(store, s)) == 0) {
+	while ((r = store_step(s)) == 0) {
 		struct store_section section = {
 			.name = (const char *)sqlite3_column_text(s, 0),
 			.digest = (const char *)sqlite3_column_text(s, 1),
@@ -219,7 +217,7 @@ int store_section_list(struct store *store, const char *device, store_section_fn
 int store_event_add(
 	struct store *store, const char *device, const struct report_event *event, int64_t now_s)
 {
-	return store_run(store,
+	return store_run(
 		store_bind(store, SQL_EVENT_ADD, "tiib", device, event->seq, now_s, event->json));
 }
 
@@ -234,7 +232,7 @@ int store_event_list(struct store *store, const struct store_event_range *range,
 			range->limit);
 	else
 		s = store_bind(store, SQL_EVENT_LIST, "ii", range->after, range->limit);
-	while ((r = store_step(store, s)) == 0) {
+	while ((r = store_step(s)) == 0) {
 		struct store_event event = {
 			.row = sqlite3_column_int64(s, 0),
 			.received_s = sqlite3_column_int64(s, 1),

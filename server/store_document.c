@@ -20,7 +20,7 @@ int store_document_serial(
 {
 	_cleanup_statement_ sqlite3_stmt *s =
 		store_bind(store, SQL_DOCUMENT_SERIAL, "it", (int64_t)type, address);
-	int r = store_step(store, s);
+	int r = store_step(s);
 
 	if (r)
 		return r < 0 ? r : -EIO;
@@ -32,7 +32,7 @@ static int store_document_same(struct store *store, const struct store_document 
 {
 	_cleanup_statement_ sqlite3_stmt *s = store_bind(store, SQL_DOCUMENT_SAME, "ititb",
 		(int64_t)d->type, d->address, d->serial, d->groups, d->body);
-	int r = store_step(store, s);
+	int r = store_step(s);
 
 	return r == 0 ? STORE_E_EXISTS : r < 0 ? r : STORE_E_STALE;
 }
@@ -47,13 +47,13 @@ int store_document_put(struct store *store, const struct store_document *d, int6
 	if (d->serial <= newest)
 		return store_document_same(store, d);
 	if (d->type != STORE_KEYSET) {
-		r = store_run(store,
+		r = store_run(
 			store_bind(store, SQL_DOCUMENT_DROP, "it", (int64_t)d->type, d->address));
 		if (r < 0)
 			return r;
 	}
-	return store_run(store, store_bind(store, SQL_DOCUMENT_PUT, "ititib", (int64_t)d->type,
-					d->address, d->serial, d->groups, now_s, d->body));
+	return store_run(store_bind(store, SQL_DOCUMENT_PUT, "ititib", (int64_t)d->type, d->address,
+		d->serial, d->groups, now_s, d->body));
 }
 
 static int store_document_call(
@@ -78,7 +78,7 @@ int store_document_newest(struct store *store, const struct store_document *addr
 	const struct store_document *a = address_and_above;
 	_cleanup_statement_ sqlite3_stmt *s = store_bind(
 		store, SQL_DOCUMENT_NEWEST, "iti", (int64_t)a->type, a->address, a->serial);
-	int r = store_step(store, s);
+	int r = store_step(s);
 
 	return r ? r : store_document_call(s, a->type, fn, userdata);
 }
@@ -88,7 +88,7 @@ int store_keysets_above(struct store *store, int64_t above, store_document_fn fn
 	_cleanup_statement_ sqlite3_stmt *s = store_bind(store, SQL_KEYSETS_ABOVE, "i", above);
 	int r;
 
-	while ((r = store_step(store, s)) == 0) {
+	while ((r = store_step(s)) == 0) {
 		r = store_document_call(s, STORE_KEYSET, fn, userdata);
 		if (r)
 			return r;
@@ -107,7 +107,7 @@ int store_assigned(struct store *store, const char *device, const char *ticket,
 	snprintf(of_ticket, sizeof(of_ticket), "ticket:%.32s", ticket);
 	/* Same serial: "device:" sorts before "ticket:", the closer one wins. */
 	s = store_bind(store, SQL_ASSIGNED, "tt", of_device, of_ticket);
-	r = store_step(store, s);
+	r = store_step(s);
 	if (r < 0)
 		return r;
 	*ret_assigned = (struct store_assigned){0};
@@ -122,7 +122,7 @@ int store_assigned(struct store *store, const char *device, const char *ticket,
 int store_counts(struct store *store, int64_t now_s, struct store_counts *ret_counts)
 {
 	_cleanup_statement_ sqlite3_stmt *s = store_bind(store, SQL_COUNTS, "i", now_s);
-	int r = store_step(store, s);
+	int r = store_step(s);
 
 	if (r)
 		return r < 0 ? r : -EIO;

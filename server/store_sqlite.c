@@ -159,11 +159,10 @@ sqlite3_stmt *store_bind(struct store *store, enum store_sql sql, const char *ty
 	return NULL;
 }
 
-int store_step(struct store *store, sqlite3_stmt *statement)
+int store_step(sqlite3_stmt *statement)
 {
 	int code;
 
-	(void)store;
 	if (!statement)
 		return -ENOMEM; /* binding borrows, so nothing else can have failed */
 	errno = 0;
@@ -181,10 +180,10 @@ void store_done(sqlite3_stmt **statement)
 	sqlite3_clear_bindings(*statement);
 }
 
-int store_run(struct store *store, sqlite3_stmt *statement)
+int store_run(sqlite3_stmt *statement)
 {
 	_cleanup_statement_ sqlite3_stmt *running = statement;
-	int r = store_step(store, running);
+	int r = store_step(running);
 
 	return r == STORE_E_NOT_FOUND ? 0 : r < 0 ? r : -EIO;
 }
@@ -233,19 +232,19 @@ int store_begin(struct store *store, enum store_durability durability)
 {
 	int r = store_set_sync(store, durability == STORE_SURVIVES_POWER);
 
-	return r < 0 ? r : store_run(store, store->statements[SQL_BEGIN]);
+	return r < 0 ? r : store_run(store->statements[SQL_BEGIN]);
 }
 
 void store_rollback(struct store *store)
 {
 	/* After some errors SQLite has rolled back by itself. */
 	if (!sqlite3_get_autocommit(store->db))
-		(void)store_run(store, store->statements[SQL_ROLLBACK]);
+		(void)store_run(store->statements[SQL_ROLLBACK]);
 }
 
 int store_commit(struct store *store)
 {
-	int r = store_run(store, store->statements[SQL_COMMIT]);
+	int r = store_run(store->statements[SQL_COMMIT]);
 
 	if (r < 0)
 		store_rollback(store);

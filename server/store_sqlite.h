@@ -54,12 +54,12 @@ struct store {
  */
 sqlite3_stmt *store_bind(struct store *store, enum store_sql sql, const char *types, ...);
 /* One step. 0: a row is there; STORE_E_NOT_FOUND: the end; negative: trouble. */
-int store_step(struct store *store, sqlite3_stmt *statement);
+int store_step(sqlite3_stmt *statement);
 /* Resets the statement (NULL is fine), so that it holds no lock and borrows nothing. */
 void store_done(sqlite3_stmt **statement);
 #define _cleanup_statement_ _cleanup_(store_done)
 /* For statements that return nothing: bind was done, step to the end. */
-int store_run(struct store *store, sqlite3_stmt *statement);
+int store_run(sqlite3_stmt *statement);
 
 /* Column as text, cut at size_bytes - 1; NULL gives "". */
 void store_text(sqlite3_stmt *statement, int column, char *ret_text, size_t size_bytes);
