@@ -11,9 +11,9 @@
  * the replaced file is marked invalid and a signal goes out on the system bus.
  *
  * Limits: a session that started before our profile existed reads the new one after it was started
- * again, and nothing on the system tells which profile a process has read. A user can start
- * programs of their own with another profile (DCONF_PROFILE); the shell that locks the screen is
- * not one.
+ * again, and nothing on the system tells which profile a process has read. A user who sets
+ * DCONF_PROFILE or $XDG_RUNTIME_DIR/dconf/profile before the session starts gets another profile;
+ * so does a user for whom root made /run/dconf/user/UID. None of the three is observed here.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -304,12 +304,14 @@ static void damage_database(struct fixture *f)
 
 static void hide_database(struct fixture *f)
 {
-	(void)fchmodat(f->platform.sysroot_fd, DATABASE, 0600, 0);
+	if (fchmodat(f->platform.sysroot_fd, DATABASE, 0600, 0) < 0)
+		abort();
 }
 
 static void open_database(struct fixture *f)
 {
-	(void)fchmodat(f->platform.sysroot_fd, DATABASE, 0666, 0);
+	if (fchmodat(f->platform.sysroot_fd, DATABASE, 0666, 0) < 0)
+		abort();
 }
 
 static void remove_everything(struct fixture *f)

@@ -143,8 +143,10 @@ static void test_against_dconf(void)
 	size_t n_enforced = 0, n_open = 0;
 
 	fixture_open(&f);
-	if (!dconf_root_make(&f))
+	if (!dconf_root_make(&f)) {
+		fixture_close(&f);
 		return;
+	}
 	dconf_root_compile(&f, "etc/dconf/db/locked",
 		"[org/gnome/desktop/session]\nidle-delay=uint32 300\n"
 		"[org/gnome/desktop/screensaver]\nlock-enabled=true\n",
@@ -215,8 +217,10 @@ static void test_unreadable(void)
 	struct fixture f;
 
 	fixture_open(&f);
-	if (!dconf_root_make(&f))
+	if (!dconf_root_make(&f)) {
+		fixture_close(&f);
 		return;
+	}
 	dconf_root_compile(&f, "etc/dconf/db/locked",
 		"[org/gnome/desktop/session]\nidle-delay=uint32 300\n", KEY_A "\n");
 	fixture_text(&f, DCONF_PROFILE_PATH, "user-db:user\nsystem-db:locked\n");

@@ -142,6 +142,7 @@ static void test_this_machine(void)
 	b->ops->probe(b, &fact);
 	if (!fact.present) {
 		backend_free(b);
+		fixture_close(&f);
 		check_skip("no /proc or /sys");
 		return;
 	}

@@ -39,6 +39,7 @@ static void test_appears(void)
 	w = watch_of(&f, paths, 1);
 	if (!w) {
 		check_skip("no inotify");
+		fixture_close(&f);
 		return;
 	}
 	CHECK_INT(fired(&f), 0);
@@ -87,6 +88,7 @@ static void test_whole_directory(void)
 	w = watch_of(&f, paths, 2);
 	if (!w) {
 		check_skip("no inotify");
+		fixture_close(&f);
 		return;
 	}
 	fixture_text(&f, "db/any", "");
@@ -113,6 +115,7 @@ static void test_settle(void)
 	w = watch_of(&f, paths, 1);
 	if (!w) {
 		check_skip("no inotify");
+		fixture_close(&f);
 		return;
 	}
 	/* Our own change is forgotten, but its directory is watched afterwards. */
@@ -144,6 +147,7 @@ static void test_overflow(void)
 	w = limit > 0 && limit <= 32768 ? watch_of(&f, paths, 1) : NULL;
 	if (!w) {
 		check_skip("no inotify, or a very large queue");
+		fixture_close(&f);
 		return;
 	}
 	fixture_text(&f, "db/other0", "");
