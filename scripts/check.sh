@@ -60,14 +60,19 @@ for suite in "$@"; do
 		done
 		;;
 	interop)
-		run tests/interop/jose.py 300 /usr/bin/python3 tests/interop/jose.py \
+		run tests/interop/jws.py 300 /usr/bin/python3 tests/interop/jws.py \
 			"$tree/tests/interop/jws_tool"
 		run tests/interop/schema.py 300 /usr/bin/python3 tests/interop/schema.py \
 			"$tree/tests/lib/reference_tool"
 		;;
 	system)
-		for test in tests/system/*.py; do
-			run "$test" 600 /usr/bin/python3 "$test" "$tree"
+		for test in tests/system/*.py tests/system/*.sh; do
+			case $test in
+			*_rig.py) continue ;;
+			*.py) interpreter=/usr/bin/python3 ;;
+			*) interpreter="sh" ;;
+			esac
+			run "$test" 600 "$interpreter" "$test" "$tree"
 		done
 		;;
 	valgrind)

@@ -113,12 +113,35 @@ static void checkin_note_keyset(struct enforcer *e)
 			"the organisation's keyset expires on %s", date);
 }
 
+/* How agentctl calls a failure of the net role. */
+static enum ctl_code checkin_failure_code(const struct msg_net_failed *failed)
+{
+	switch ((enum net_stage)failed->stage) {
+	case NET_STAGE_TLS:
+	case NET_STAGE_EST:
+		return CTL_E_REFUSED;
+	case NET_STAGE_HTTP:
+		return failed->http_status >= 400 && failed->http_status < 500 ? CTL_E_REFUSED
+									       : CTL_E_UNREACHABLE;
+	case NET_STAGE_RESOLVE:
+	case NET_STAGE_CONNECT:
+	case NET_STAGE_RESPONSE:
+		return CTL_E_UNREACHABLE;
+	case NET_STAGE_SANDBOX:
+	case NET_STAGE_IDENTITY:
+	case NET_STAGE_MAX:
+		break;
+	}
+	return CTL_E_INTERNAL;
+}
+
 static void checkin_failed(struct enforcer *e, const struct msg_net_failed *failed)
 {
 	bool first = e->pacing.failures == 0;
 
 	pacing_fail(&e->pacing, clock_boottime_us(), checkin_random(), failed->retry_after_s);
 	snprintf(e->last_error, sizeof(e->last_error), "%s", failed->message);
+	e->last_error_code = checkin_failure_code(failed);
 	enforcer_problem(e, PROBLEM_CHECKIN,
 		"The policy stays in force; the agent tries again by itself, `agentctl sync` at once.",
 		"the last check-in failed (%s): %s", net_stage_name((enum net_stage)failed->stage),
@@ -344,9 +367,8 @@ static void checkin_enrolled(const struct exchange_result *result, void *userdat
 	if (result->end != EXCHANGE_ENROLLED) {
 		log_warning("enrolment failed: %s", result->failed.message);
 		explicit_bzero(&e->ticket, sizeof(e->ticket));
-		local_enrolled(e->local,
-			result->failed.http_status ? CTL_E_REFUSED : CTL_E_UNREACHABLE,
-			result->failed.message);
+		local_enrolled(
+			e->local, checkin_failure_code(&result->failed), result->failed.message);
 		return;
 	}
 	r = checkin_adopt(e, result);

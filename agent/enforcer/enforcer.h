@@ -70,6 +70,7 @@ struct enforcer {
 	bool checkin_after_round; /* documents came: report what they led to */
 	int64_t last_success_s;	  /* wall clock of the last good check-in; 0: none in this run */
 	char last_error[LIMIT_TEXT_BYTES + 1];
+	enum ctl_code last_error_code;
 	uint64_t last_bytes_up, last_bytes_down; /* HTTP of the last good exchange */
 	struct msg_net_facts net_facts;
 	bool has_net_facts;

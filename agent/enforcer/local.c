@@ -99,7 +99,7 @@ void local_synced(struct local *local, bool reached)
 	local->settled_code = CTL_OK;
 	local->settled_message[0] = 0;
 	if (!reached) {
-		local->settled_code = CTL_E_UNREACHABLE;
+		local->settled_code = e->last_error_code;
 		snprintf(local->settled_message, sizeof(local->settled_message), "%s",
 			e->last_error);
 	} else if (!e->documents.keyset) {

@@ -81,51 +81,45 @@ static int fs_walk_nofollow(int dir_fd, const char *path, int flags, mode_t mode
  */
 static int fs_walk_in_root(int root_fd, const char *path, int flags)
 {
-	char done[PATH_MAX] = "", rest[PATH_MAX], next[PATH_MAX], link[PATH_MAX];
-	int n_links = 0;
+	char done[PATH_MAX] = "", next[PATH_MAX], link[PATH_MAX], rests[2][PATH_MAX];
+	const char *rest = path;
+	int n_links = 0, fd;
 
-	if (snprintf(rest, sizeof(rest), "%s", path) >= (int)sizeof(rest))
-		return -ENAMETOOLONG;
 	while (*rest) {
-		size_t n = strcspn(rest, "/"), skip = n + strspn(rest + n, "/");
-		bool last = !rest[skip];
-		ssize_t n_link;
+		size_t n = strcspn(rest, "/");
+		const char *after = rest + n + strspn(rest + n, "/");
+		ssize_t n_link = -1;
 
 		if (n == 2 && memcmp(rest, "..", 2) == 0) {
 			char *slash = strrchr(done, '/');
 
 			*(slash ? slash : done) = 0;
-			memmove(rest, rest + skip, strlen(rest + skip) + 1);
-			continue;
+		} else if (n > 0 && !(n == 1 && *rest == '.')) {
+			if (snprintf(next, sizeof(next), "%s%s%.*s", done, *done ? "/" : "", (int)n,
+				    rest) >= (int)sizeof(next))
+				return -ENAMETOOLONG;
+			if (*after || !(flags & O_NOFOLLOW))
+				n_link = readlinkat(root_fd, next, link, sizeof(link) - 1);
+			if (n_link < 0)
+				memcpy(done, next, sizeof(done));
 		}
-		if (n == 0 || (n == 1 && *rest == '.')) {
-			memmove(rest, rest + (skip ? skip : 1),
-				strlen(rest + (skip ? skip : 1)) + 1);
-			continue;
+		if (n_link >= 0) {
+			char *joined = rests[n_links % 2];
+
+			link[n_link] = 0;
+			if (++n_links > FS_MAX_LINKS)
+				return -ELOOP;
+			if (link[0] == '/')
+				done[0] = 0;
+			if (snprintf(joined, PATH_MAX, "%s/%s", fs_relative(link), after) >=
+				PATH_MAX)
+				return -ENAMETOOLONG;
+			after = joined;
 		}
-		if (snprintf(next, sizeof(next), "%s%s%.*s", done, *done ? "/" : "", (int)n,
-			    rest) >= (int)sizeof(next))
-			return -ENAMETOOLONG;
-		n_link = last && flags & O_NOFOLLOW
-				 ? -1
-				 : readlinkat(root_fd, next, link, sizeof(link) - 1);
-		memmove(rest, rest + skip, strlen(rest + skip) + 1);
-		if (n_link < 0) {
-			memcpy(done, next, sizeof(done));
-			continue;
-		}
-		link[n_link] = 0;
-		if (++n_links > FS_MAX_LINKS)
-			return -ELOOP;
-		if (link[0] == '/')
-			done[0] = 0;
-		if (snprintf(next, sizeof(next), "%s/%s", fs_relative(link), rest) >=
-			(int)sizeof(next))
-			return -ENAMETOOLONG;
-		memcpy(rest, next, sizeof(rest));
+		rest = after;
 	}
-	n_links = openat(root_fd, *done ? done : ".", flags | O_NOFOLLOW);
-	return n_links < 0 ? -errno : n_links;
+	fd = openat(root_fd, *done ? done : ".", flags | O_NOFOLLOW);
+	return fd < 0 ? -errno : fd;
 }
 
 /* openat2(2) refuses any further flag beside O_PATH. */
