@@ -117,7 +117,13 @@ static inline int ask_seccomp(struct lab *lab)
 
 static inline bool need_landlock(int abi)
 {
-	if (in_sandbox(ask_landlock) >= abi)
+	int r = in_sandbox(ask_landlock);
+
+	if (r < 0 || r == EXIT_SETUP) {
+		check_fail(__FILE__, __LINE__, "the sandbox was refused: %d", r);
+		return false;
+	}
+	if (r >= abi)
 		return true;
 	check_skip("this kernel's Landlock is too old");
 	return false;
@@ -125,7 +131,13 @@ static inline bool need_landlock(int abi)
 
 static inline bool need_seccomp(void)
 {
-	if (in_sandbox(ask_seccomp) == 1)
+	int r = in_sandbox(ask_seccomp);
+
+	if (r < 0 || r == EXIT_SETUP) {
+		check_fail(__FILE__, __LINE__, "the sandbox was refused: %d", r);
+		return false;
+	}
+	if (r == 1)
 		return true;
 	check_skip("this kernel has no seccomp");
 	return false;
