@@ -93,6 +93,25 @@ int cmd_events(struct ctl *ctl, const struct args *args, struct fault *fault)
 	return r;
 }
 
+/* "devices  12"; what is a date by its name is printed as one. */
+static void status_print(struct ctl *ctl, const char *name, struct json_object *value)
+{
+	_cleanup_buf_ struct buf label = BUF_INIT, plain = BUF_INIT;
+	size_t n = strlen(name);
+	char date[24];
+
+	text_plain(&label, name);
+	if (json_object_is_type(value, json_type_int) &&
+		(strcmp(name, "time") == 0 || (n > 6 && strcmp(name + n - 6, "_until") == 0))) {
+		clock_format(json_object_get_int64(value), date);
+		buf_puts(&plain, date);
+	} else if (value) {
+		text_plain(&plain, json_object_get_string(value));
+	}
+	fprintf(ctl->out, "%-18s %s\n", label.n_bytes ? label.data : "-",
+		plain.n_bytes ? plain.data : "-");
+}
+
 int cmd_status(struct ctl *ctl, const struct args *args, struct fault *fault)
 {
 	_cleanup_answer_ struct api_answer answer = {0};
@@ -116,21 +135,7 @@ int cmd_status(struct ctl *ctl, const struct args *args, struct fault *fault)
 				       JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 		return ctl_print_json(ctl, &out, fault);
 	}
-	fprintf(ctl->out, "%-13s %s\n", "server", ctl->org.admin);
-	json_object_object_foreach(object, name, value)
-	{
-		_cleanup_buf_ struct buf plain = BUF_INIT;
-		const char *text = json_object_get_string(value);
-		char date[24];
-
-		if (strcmp(name, "time") == 0 && json_object_is_type(value, json_type_int)) {
-			clock_format(json_object_get_int64(value), date);
-			text = date;
-		}
-		text_plain(&plain, name);
-		buf_puts(&plain, ": ");
-		text_plain(&plain, text ? text : "-");
-		fprintf(ctl->out, "%s\n", plain.data ? plain.data : "-");
-	}
+	fprintf(ctl->out, "%-18s %s\n", "server", ctl->org.admin);
+	json_object_object_foreach(object, name, value) status_print(ctl, name, value);
 	return ctl_flush(ctl, fault);
 }

@@ -240,6 +240,9 @@ def init_refuses_wrong_arguments(base):
         args = dict(good)
         args[name] = value
         a.fails(2, "init", *[x for pair in args.items() for x in pair])
+    # The two of the URLs are one host, 16 are allowed: the 16th of --host is one too many.
+    hosts = [x for i in range(16) for x in ("--host", "h%d.example.org" % i)]
+    a.fails(2, "init", *[x for pair in good.items() for x in pair], *hosts, says="more than 16")
     for name in good:
         args = dict(good)
         del args[name]

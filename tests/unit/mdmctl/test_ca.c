@@ -132,7 +132,6 @@ static void test_device_ca_is_confined(void)
 static void test_roles_do_not_mix(void)
 {
 	_cleanup_(world_done) struct world w = {0};
-	_cleanup_x509_ X509 *below = NULL;
 
 	CHECK(world_make(&w));
 	CHECK(verify(&w, w.server, X509_PURPOSE_SSL_CLIENT, -1, NOW) != X509_V_OK);

@@ -170,6 +170,29 @@ static void test_events(void)
 	CHECK_INT(none.n_rows, 77);
 }
 
+static void test_tickets(void)
+{
+	static const char text[] =
+		"{\"tickets\":[{\"id\":\"" ID "\",\"created\":1800000000,\"expires\":1800086400,"
+		"\"groups\":[\"staff\"],\"used\":null,\"device\":null}],\"next\":null}";
+	static const char *const bad[] = {"{\"tickets\":[{\"id\":\"x\"}]}",
+		"{\"tickets\":[{\"used\":true}]}", "{\"tickets\":[{\"groups\":[\"a b\"]}]}",
+		"{\"tickets\":7}", "{\"tickets\":[],\"next\":7}"};
+	struct response_tickets tickets = {0};
+	struct fault fault = {0};
+
+	CHECK_INT(response_tickets(text, strlen(text), &tickets, &fault), 0);
+	CHECK_INT(tickets.n_rows, 1);
+	CHECK_STR(tickets.rows[0].groups, "staff");
+	CHECK_STR(tickets.rows[0].device, "");
+	CHECK_INT(tickets.rows[0].used_s, 0);
+	CHECK_INT(tickets.rows[0].expires_s, 1800086400);
+	response_tickets_done(&tickets);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		CHECK_INT(
+			response_tickets(bad[i], strlen(bad[i]), &tickets, &fault), FAULT_FAILURE);
+}
+
 static void test_error(void)
 {
 	char words[LIMIT_TEXT_BYTES + 1];
@@ -218,6 +241,7 @@ static const struct check_test tests[] = {
 	{"settings", test_settings},
 	{"settings_refuses", test_settings_refuses},
 	{"events", test_events},
+	{"tickets", test_tickets},
 	{"error", test_error},
 	{"before", test_before},
 };
