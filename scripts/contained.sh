@@ -8,7 +8,7 @@
 #
 # Who sources this sets `tree` (absolute) and `what` ("demo"), then calls contained_enter.
 # shellcheck disable=SC2154 # tree and what
-work='' root='' server_pid='' agent_pid=''
+work='' root='' server_dir='' server_pid='' agent_pid=''
 address='' admin=''
 
 fail() {
@@ -21,6 +21,7 @@ contained_enter() { # SCRIPT
 	if [ "${MDM_CONTAINED_WORK:-}" ]; then
 		work=$MDM_CONTAINED_WORK
 		root=$work/root
+		server_dir=$work/server
 		return
 	fi
 	command -v unshare >/dev/null || fail "unshare is missing; run make deps"
@@ -65,10 +66,17 @@ contained_overlay() { # DIRECTORY-OF-THE-MACHINE
 		"$root$1" || fail "no overlay of $1 can be mounted here"
 }
 
-# The file system below $root, with the agent installed and not enrolled.
+# The file system below $root, with the agent installed and not enrolled. All in memory but
+# $work/disk, which lies where TMPDIR is.
 contained_make() {
 	mount --make-rprivate /
-	mount -t tmpfs -o mode=0755 "mdm-$what" "$work" || fail "no tmpfs can be mounted here"
+	mkdir "$work/disk"
+	(
+		cd "$work/disk"
+		mount -t tmpfs -o mode=0755 "mdm-$what" "$work"
+		mkdir "$work/disk"
+		mount --no-canonicalize --bind . "$work/disk"
+	) || fail "no tmpfs can be mounted here"
 	contained_overlay /
 	for part in usr etc var opt lib; do
 		if mountpoint -q "/$part" 2>/dev/null; then
@@ -118,14 +126,14 @@ wait_for() { # SECONDS WHAT COMMAND…: until the command succeeds
 
 organisation_passphrase() {
 	(umask 077 && head -c 18 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$work/passphrase")
-	mkdir -m 0700 "$work/server"
+	mkdir -m 0700 "$server_dir"
 }
 
 # Starts the server, before it any words of $server_prefix; tells mdmctl where it listens.
 server_start() {
 	: >"$work/server.log"
 	# shellcheck disable=SC2086 # a command and its arguments, or nothing
-	${server_prefix:-} "$tree/mdm-server" --state "$work/server" --listen 127.0.0.1:0 \
+	${server_prefix:-} "$tree/mdm-server" --state "$server_dir" --listen 127.0.0.1:0 \
 		--admin-listen 127.0.0.1:0 >"$work/server.log" 2>&1 &
 	server_pid=$!
 	wait_for 10 "the start of the server" grep -q 'listening on' "$work/server.log"

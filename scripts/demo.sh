@@ -30,7 +30,7 @@ served() { # DCONF-KEY: what dconf serves to every user of the contained system
 act "1. The administrator makes an organisation: keys stay here, the server gets none of them"
 organisation_passphrase
 show mdmctl init --name "Demo Organisation" --server https://127.0.0.1:8443 \
-	--admin https://127.0.0.1:8444 --server-dir "$work/server" --admin-name admin
+	--admin https://127.0.0.1:8444 --server-dir "$server_dir" --admin-name admin
 server_start
 echo "mdm-server runs on $address"
 

@@ -1,0 +1,344 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Measurements: bench.sh OBJECT-TREE [PART…]
+#
+# Prints "bench NAME VALUE UNIT" for each figure, all of them measured in this run, and at the end
+# each beside its budget. In the contained system of contained.sh: the machine stays untouched, only
+# loopback is used. PARTs: documents agent checkin server idle; without any, all of them.
+# docs/benchmarks.md says what is measured how. IDLE_SECONDS (180) and CHECKIN_RUNS (40) may be set.
+set -eu
+export LC_ALL=C
+tree=$(cd "$1" && pwd)
+cd "$(dirname "$0")/.."
+what=bench
+. scripts/contained.sh
+
+MDM_BENCH_PARTS=${MDM_BENCH_PARTS:-$(shift && echo "$*")}
+export MDM_BENCH_PARTS
+[ "$MDM_BENCH_PARTS" ] || MDM_BENCH_PARTS="documents agent checkin server idle"
+contained_enter scripts/bench.sh
+
+libexec=/usr/libexec/mdm-agent
+state=/var/lib/mdm-agent
+idle_seconds=${IDLE_SECONDS:-180}
+checkin_runs=${CHECKIN_RUNS:-40}
+devices=1000      # of the fleet
+connections=8     # of the load at once
+exchanges=2000    # of each run of the load; a multiple of the devices
+rounds=5          # runs of the load
+pushes=7          # policies pushed one after the other
+floor_pid='' handshake_pid='' peer_pid=''
+server_core='' load_core=''
+if [ "$(nproc)" -gt 1 ] && taskset -c 0 true && taskset -c 1 true; then
+	server_core="taskset -c 0" load_core="taskset -c 1"
+fi
+server_prefix=$server_core
+
+finish() {
+	status=$?
+	for pid in $floor_pid $handshake_pid $peer_pid; do
+		kill "$pid" 2>/dev/null || true
+	done
+	contained_finish "$status"
+}
+trap finish EXIT
+
+wanted() { # PART
+	case " $MDM_BENCH_PARTS " in
+	*" $1 "*) ;;
+	*) return 1 ;;
+	esac
+}
+
+# --- figures -------------------------------------------------------------------------------------
+figure() { # NAME VALUE UNIT [at-most|at-least BUDGET]
+	case $2 in
+	'' | *[!0-9.]*) fail "$1 could not be measured (got '$2')" ;;
+	esac
+	echo "bench $1 $2 $3"
+	[ $# -eq 5 ] || return 0
+	awk -v name="$1" -v value="$2" -v unit="$3" -v kind="$4" -v budget="$5" 'BEGIN {
+		ok = kind == "at-most" ? value <= budget : value >= budget
+		printf "# %s %s %s, budget %s %s: %s\n", name, value, unit, kind, budget,
+			ok ? "ok" : "OVER" }' >>"$work/summary"
+}
+quotient() { # A B
+	awk -v a="$1" -v b="$2" 'BEGIN { if (b > 0) printf "%.3f", a / b }'
+}
+median() { # of the numbers on standard input
+	sort -n | awk '{ v[NR] = $1 } END { if (NR) print v[int((NR + 1) / 2)] }'
+}
+value_of() { # NAME FILE: of a line "NAME VALUE"
+	awk -v name="$1" '$1 == name { print $2 }' "$2"
+}
+member() { # NAME: a number from JSON on standard input that holds it once
+	sed -n "s/.*\"$1\": *\\([0-9][0-9]*\\).*/\\1/p" | head -n 1
+}
+
+machine() {
+	echo "# $(sed -n 's/^model name.*: *//p' /proc/cpuinfo | head -n 1), $(nproc) cores," \
+		"Linux $(uname -r), load $(cut -d ' ' -f 1-3 /proc/loadavg)," \
+		"state on $(stat -f -c %T "$work/disk")"
+}
+
+# --- documents -----------------------------------------------------------------------------------
+measure_documents() {
+	$load_core "$tree/bench/verify_bench" >"$work/verify" || fail "verify_bench ended badly"
+	for name in verify.us verify.bare_us merge.us merge.bare_us; do
+		figure "$name" "$(value_of "$name" "$work/verify")" us
+	done
+	figure verify.ratio "$(quotient "$(value_of verify.us "$work/verify")" \
+		"$(value_of verify.bare_us "$work/verify")")" ratio
+}
+
+# --- the phone -----------------------------------------------------------------------------------
+policy_push() { # IDLE-DELAY
+	cat >"$work/policy.json" <<POLICY
+{
+  "checkin": {"interval": 3600},
+  "profiles": [
+    {"id": "base", "settings": {
+      "screen_lock": {"enabled": true, "idle_delay": 3600, "lock_delay": 0, "require_unlock": true}}},
+    {"id": "office", "when": {"time": {"days": ["mon","tue","wed","thu","fri","sat","sun"]}},
+     "settings": {"screen_lock": {"idle_delay": $1}}}
+  ]
+}
+POLICY
+	mdmctl policy sign "$work/policy.json" --stream bench -o "$work/policy.jws" >/dev/null ||
+		fail "the policy could not be signed"
+	mdmctl policy push "$work/policy.jws" >/dev/null || fail "the policy could not be pushed"
+}
+enforced() { # IDLE-DELAY
+	agentctl compliance --json >"$work/compliance"
+	grep -q '"state":"compliant","settings"' "$work/compliance" &&
+		grep -q "\"idle_delay\",\"state\":\"compliant\",[^}]*\"desired\":$1," "$work/compliance"
+}
+
+prepare_phone() {
+	server_dir=$work/disk/server
+	organisation_passphrase
+	mkdir -m 0700 "$work/disk/state"
+	mount --bind "$work/disk/state" "$root$state"
+	mdmctl init --name "Benchmark" --server https://127.0.0.1:8443 \
+		--admin https://127.0.0.1:8444 --server-dir "$server_dir" --admin-name admin \
+		>/dev/null || fail "mdmctl init failed"
+	server_start
+	policy_push 900
+	ticket_make bench
+	cp "$tree/bench/floor_tool" "$tree/bench/curl_bench" "$tree/bench/checkin_bench" \
+		"$root$libexec/"
+	agent_start
+	agentctl enroll --yes /tmp/ticket >/dev/null || fail "the phone could not be enrolled"
+	wait_for 20 "the first policy" enforced 900
+}
+
+# From a policy's record document_accepted to the next compliance_changed that says compliant.
+apply_times() {
+	agentctl journal show --json -n 1000 | sed 's/{"seq":/\n&/g' | awk '
+		!match($0, /"uptime_us": *[0-9]+/) { next }
+		{ us = substr($0, RSTART, RLENGTH); sub(/.*: */, "", us) }
+		/"type": *"document_accepted"/ && /"policy"/ { since = us; next }
+		/"type": *"compliance_changed"/ && /"state": *"compliant", *"settings"/ && since {
+			printf "%.1f\n", (us - since) / 1000; since = 0 }'
+}
+
+measure_apply() {
+	delay=800
+	before=$(apply_times | wc -l)
+	for _ in $(seq "$pushes"); do
+		policy_push "$delay"
+		agentctl sync >/dev/null || fail "the phone could not check in"
+		wait_for 20 "the policy with idle_delay $delay" enforced "$delay"
+		delay=$((delay - 10))
+	done
+	apply_times | tail -n +$((before + 1)) >"$work/apply"
+	[ "$(wc -l <"$work/apply")" -eq "$pushes" ] ||
+		fail "the journal tells of $(wc -l <"$work/apply") policies applied, $pushes were pushed"
+	figure policy.apply_ms "$(sort -n "$work/apply" | tail -n 1)" ms at-most 1000
+	figure policy.apply_median_ms "$(median <"$work/apply")" ms
+}
+
+# The bytes of a check-in without news, counted by libcurl and by a peer that ends the TLS.
+measure_steady() {
+	for _ in 1 2 3; do
+		agentctl sync >/dev/null || fail "the phone could not check in"
+		sleep 0.5
+	done
+	agentctl status --json >"$work/status"
+	up=$(member bytes_up <"$work/status")
+	down=$(member bytes_down <"$work/status")
+	figure checkin.steady_up "$up" bytes at-most 1024
+	figure checkin.steady_down "$down" bytes at-most 512
+	cp "$root$state/reports/last" "$root/tmp/report"
+	"$tree/bench/peer_tool" "$server_dir" "$root$state/net" "${address##*:}" >"$work/peer" &
+	peer_pid=$!
+	wait_for 10 "the start of the peer" test -s "$work/peer"
+	chroot "$root" "$libexec/checkin_bench" 0 "$libexec/mdm-agent-net" \
+		"https://127.0.0.1:$(head -n 1 "$work/peer")" "$state/net" /tmp/report \
+		>"$work/told" || fail "the check-in through the peer failed"
+	wait "$peer_pid" || fail "the peer could not count"
+	peer_pid=''
+	echo "# counted inside of TLS: $(value_of up "$work/peer") up," \
+		"$(value_of down "$work/peer") down; told by the agent: $up up, $down down"
+	[ "$(value_of up "$work/peer")" = "$(value_of bytes_up "$work/told")" ] ||
+		fail "mdm-agent-net tells other bytes up than were counted: $(cat "$work/told")"
+	[ "$(value_of down "$work/peer")" = "$(value_of bytes_down "$work/told")" ] ||
+		fail "mdm-agent-net tells other bytes down than were counted: $(cat "$work/told")"
+	[ "$up" = "$(value_of up "$work/peer")" ] ||
+		fail "agentctl tells $up bytes up, the same report counts otherwise"
+}
+
+measure_checkin() {
+	$load_core chroot "$root" "$libexec/checkin_bench" "$checkin_runs" \
+		"$libexec/mdm-agent-net" "$address" "$state/net" /tmp/report \
+		"$libexec/curl_bench" >"$work/checkin" || fail "the check-ins failed"
+	net=$(value_of net_ms "$work/checkin")
+	curl=$(value_of curl_ms "$work/checkin")
+	figure checkin.cpu_ms "$net" ms
+	figure checkin.bare_cpu_ms "$curl" ms
+	figure checkin.cpu_ratio "$(quotient "$net" "$curl")" ratio at-most 1.5
+}
+
+# --- idle ----------------------------------------------------------------------------------------
+agent_pids() {
+	for comm in "$root"/proc/[0-9]*/comm; do
+		read -r name <"$comm" 2>/dev/null || continue
+		case $name in
+		mdm-agent*) basename "$(dirname "$comm")" ;;
+		esac
+	done
+}
+memory() { # MEMBER PID…: KiB
+	sum=0
+	key=$1
+	shift
+	for pid in "$@"; do
+		sum=$((sum + $(awk -v key="$key:" '$1 == key { print $2 }' \
+			"$root/proc/$pid/smaps_rollup")))
+	done
+	echo "$sum"
+}
+switches() { # PID…
+	for pid in "$@"; do
+		cat "$root/proc/$pid/status"
+	done | awk '/ctxt_switches/ { n += $2 } END { print n }'
+}
+
+measure_memory() {
+	sleep 5
+	agentctl policy show --json >"$root/tmp/policy"
+	chroot "$root" "$libexec/floor_tool" /tmp/policy >"$work/floor" &
+	floor_pid=$!
+	wait_for 10 "the start of the bare process" grep -q ready "$work/floor"
+	sleep 1
+	# shellcheck disable=SC2046 # a list of numbers
+	set -- $(agent_pids)
+	[ $# -ge 1 ] || fail "there is no process of the agent"
+	figure agent.idle_processes $# processes
+	figure agent.idle_private_dirty "$(memory Private_Dirty "$@")" KiB at-most 2048
+	figure agent.bare_private_dirty "$(memory Private_Dirty "$floor_pid")" KiB
+	pss=$(memory Pss "$@")
+	bare=$(memory Pss "$floor_pid")
+	figure agent.idle_pss "$pss" KiB
+	figure agent.bare_pss "$bare" KiB
+	figure agent.idle_pss_ratio "$(quotient "$pss" "$bare")" ratio at-most 1.3
+	kill "$floor_pid"
+	wait "$floor_pid" 2>/dev/null || true
+	floor_pid=''
+}
+
+idle_begin() {
+	idle_pids=$(agent_pids)
+	# shellcheck disable=SC2086 # a list of numbers
+	idle_switches=$(switches $idle_pids)
+	idle_since=$(now_ms)
+}
+idle_end() {
+	left=$((idle_seconds * 1000 - $(now_ms) + idle_since))
+	[ "$left" -le 0 ] || sleep "$((left / 1000 + 1))"
+	[ "$(agent_pids)" = "$idle_pids" ] || fail "the agent did not stay the same processes"
+	# shellcheck disable=SC2086
+	n=$(($(switches $idle_pids) - idle_switches))
+	ms=$(($(now_ms) - idle_since))
+	echo "# $n context switches in $((ms / 1000)) s"
+	figure agent.idle_wakeups "$(awk -v n="$n" -v ms="$ms" \
+		'BEGIN { printf "%.1f", n * 3600000 / ms }')" per-hour at-most 4
+}
+
+# --- the server ----------------------------------------------------------------------------------
+load() { # PORT PID ROUND KIND COUNT OUT
+	$load_core "$tree/bench/load_bench" "$1" "$work/fleet" "$5" "$connections" "$2" "$3" "$4" \
+		>"$6" || fail "the load '$4' failed"
+}
+
+measure_server() {
+	server_stop
+	"$tree/bench/fleet_tool" make "$server_dir" "$devices" "$work/fleet" ||
+		fail "the fleet could not be enrolled"
+	server_start
+	$server_core "$tree/bench/handshake_tool" "$server_dir" >"$work/handshake" &
+	handshake_pid=$!
+	wait_for 10 "the start of the bare server" test -s "$work/handshake"
+	load "${address##*:}" "$server_pid" 0 first "$devices" "$work/first"
+	figure server.first_checkins "$(value_of rate "$work/first")" per-second
+	round=$(value_of rounds "$work/first")
+	: >"$work/handshakes"
+	: >"$work/checkins"
+	for _ in $(seq "$rounds"); do
+		load "$(cat "$work/handshake")" "$handshake_pid" 0 handshake "$exchanges" "$work/one"
+		tr '\n' ' ' <"$work/one" >>"$work/handshakes"
+		echo >>"$work/handshakes"
+		load "${address##*:}" "$server_pid" "$round" steady "$exchanges" "$work/one"
+		round=$(value_of rounds "$work/one")
+		tr '\n' ' ' <"$work/one" >>"$work/checkins"
+		echo >>"$work/checkins"
+	done
+	server_stop
+	"$tree/bench/fleet_tool" check "$server_dir" $((round - 1)) "$work/fleet" ||
+		fail "the server did not store every report"
+	handshakes=$(awk '{ print $2 }' "$work/handshakes" | median)
+	checkins=$(awk '{ print $2 }' "$work/checkins" | median)
+	handshake_us=$(awk '{ print $8 }' "$work/handshakes" | median)
+	checkin_us=$(awk '{ print $8 }' "$work/checkins" | median)
+	figure server.handshakes "$handshakes" per-second
+	figure server.checkins "$checkins" per-second
+	figure server.checkin_ratio "$(quotient "$checkins" "$handshakes")" ratio at-least 0.6
+	figure server.checkin_p99 "$(awk '{ print $6 }' "$work/checkins" | median)" ms
+	figure server.handshake_cpu_us "$handshake_us" us
+	figure server.checkin_cpu_us "$checkin_us" us
+	figure server.checkin_cpu_ratio "$(quotient "$handshake_us" "$checkin_us")" ratio
+	echo "# the server ran $(awk '{ print $10 }' "$work/checkins" | median) of the time under" \
+		"check-ins, $(awk '{ print $10 }' "$work/handshakes" | median) under handshakes"
+}
+
+# --- all of it -----------------------------------------------------------------------------------
+contained_make
+: >"$work/summary"
+machine
+[ "$server_core" ] || echo "# one core: server and load share it"
+prepare_phone
+if wanted agent; then
+	measure_apply
+fi
+if wanted agent || wanted checkin; then
+	measure_steady
+fi
+if wanted agent; then
+	measure_memory
+fi
+# The phone is idle while the rest is measured: nothing of it concerns the agent.
+idle_begin
+if wanted checkin; then
+	measure_checkin
+fi
+if wanted documents; then
+	measure_documents
+fi
+if wanted server; then
+	measure_server
+fi
+if wanted idle; then
+	idle_end
+fi
+machine
+cat "$work/summary"
