@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 int failure_set(struct failure *ret_failure, enum net_stage stage, const char *format, ...)
 {
@@ -18,9 +19,5 @@ int failure_set(struct failure *ret_failure, enum net_stage stage, const char *f
 
 int failure_errno(struct failure *ret_failure, enum net_stage stage, int error, const char *what)
 {
-	char reason[128];
-
-	if (strerror_r(-error, reason, sizeof(reason)) != 0)
-		snprintf(reason, sizeof(reason), "error %d", -error);
-	return failure_set(ret_failure, stage, "%s: %s", what, reason);
+	return failure_set(ret_failure, stage, "%s: %s", what, strerror(-error));
 }

@@ -15,11 +15,7 @@
 
 int sandbox_fail(struct sandbox_error *ret_error, int error, const char *what)
 {
-	char reason[128];
-
-	if (strerror_r(-error, reason, sizeof(reason)) != 0)
-		snprintf(reason, sizeof(reason), "error %d", -error);
-	snprintf(ret_error->message, sizeof(ret_error->message), "%s: %s", what, reason);
+	snprintf(ret_error->message, sizeof(ret_error->message), "%s: %s", what, strerror(-error));
 	return error;
 }
 

@@ -195,6 +195,7 @@ static void test_store_fails(void)
 	CHECK_INT(mkdirat(dir_fd, "certificate.pem.new", 0700), 0);
 	CHECK_INT(identity_store(dir_fd, &new, &failure), NET_E_FAILED);
 	CHECK_INT(failure.stage, NET_STAGE_IDENTITY);
+	CHECK(strstr(failure.message, strerror(EISDIR)) != NULL);
 	CHECK(loads_as(dir_fd, old.device_id));
 	CHECK_INT(faccessat(dir_fd, "key.pem.new", F_OK, 0), -1);
 	CHECK_INT(faccessat(dir_fd, "anchors.pem.new", F_OK, 0), -1);

@@ -115,10 +115,24 @@ static inline int ask_seccomp(struct lab *lab)
 	return lab->facts.seccomp;
 }
 
+/* Valgrind keeps descriptors above the limit of the row and makes calls of its own. */
+static inline bool can_confine(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	if (!preload || !strstr(preload, "vgpreload"))
+		return true;
+	check_skip("valgrind cannot run below a sandbox");
+	return false;
+}
+
 static inline bool need_landlock(int abi)
 {
-	int r = in_sandbox(ask_landlock);
+	int r;
 
+	if (!can_confine())
+		return false;
+	r = in_sandbox(ask_landlock);
 	if (r < 0 || r == EXIT_SETUP) {
 		check_fail(__FILE__, __LINE__, "the sandbox was refused: %d", r);
 		return false;
@@ -131,8 +145,11 @@ static inline bool need_landlock(int abi)
 
 static inline bool need_seccomp(void)
 {
-	int r = in_sandbox(ask_seccomp);
+	int r;
 
+	if (!can_confine())
+		return false;
+	r = in_sandbox(ask_seccomp);
 	if (r < 0 || r == EXIT_SETUP) {
 		check_fail(__FILE__, __LINE__, "the sandbox was refused: %d", r);
 		return false;
