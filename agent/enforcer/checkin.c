@@ -60,7 +60,7 @@ static int checkin_on_timer(sd_event_source *source, uint64_t usec, void *userda
 	(void)source;
 	(void)usec;
 	e->checkin_timer = sd_event_source_unref(e->checkin_timer);
-	checkin_start(e);
+	checkin_begin(e);
 	return 0;
 }
 
@@ -69,7 +69,7 @@ void checkin_schedule(struct enforcer *e)
 	int64_t now = clock_boottime_us(), due = pacing_due_us(&e->pacing, now);
 
 	e->checkin_timer = sd_event_source_unref(e->checkin_timer);
-	if (due < 0 || e->exchange)
+	if (due < 0 || e->exchange || e->checkin_pending)
 		return;
 	/* The kernel may be a quarter of the wait late (up to a minute): wake-ups share. */
 	if (sd_event_add_time(e->event, &e->checkin_timer, CLOCK_BOOTTIME, (uint64_t)(now + due),
@@ -178,7 +178,6 @@ static void checkin_answered(struct enforcer *e, const struct exchange_result *r
 	const struct msg_net_exchanged *x = &result->exchanged;
 	struct documents_change change = {0};
 	struct state_facts *facts = &e->state.facts;
-	bool more;
 	int r;
 
 	checkin_restored(e);
@@ -214,18 +213,19 @@ static void checkin_answered(struct enforcer *e, const struct exchange_result *r
 		log_warning(
 			"%zu document(s) refused; `agentctl status` says why", change.n_refused);
 	checkin_note_keyset(e);
-	more = e->report.more_events || change.n_accepted > 0 || change.n_refused > 0;
 	pacing_succeed(&e->pacing, clock_boottime_us(), checkin_random(), x->next_checkin_s,
 		e->report.more_events);
 	reconcile_export_timers(&e->reconcile);
 	if (change.error == 0)
 		enforcer_save(e);
-	e->checkin_after_round = more && !e->report.more_events;
-	if (change.policy || change.n_accepted) {
+	if (change.n_accepted) {
+		/* What it leads to is reported as soon as it is known. */
+		e->checkin_after_round = true;
 		enforcer_configure_pacing(e);
 		reconcile_request(&e->reconcile, change.policy);
-	} else if (e->checkin_after_round) {
-		checkin_after_round(e, false);
+	} else if (change.new_refusal) {
+		/* Rate-limited: the courier must not make the phone talk without end. */
+		checkin_after_round(e, true);
 	}
 }
 
@@ -275,7 +275,7 @@ static void checkin_could_not_start(struct enforcer *e, int error)
 	local_synced(e->local, false);
 }
 
-void checkin_start(struct enforcer *e)
+static void checkin_start(struct enforcer *e)
 {
 	_cleanup_buf_ struct buf report = BUF_INIT;
 	_cleanup_close_ int identity_fd = -1;
@@ -316,9 +316,24 @@ void checkin_start(struct enforcer *e)
 	enforcer_keep_report(e, report.data, report.n_bytes);
 }
 
+void checkin_begin(struct enforcer *e)
+{
+	if (e->exchange || e->checkin_pending || !e->state.facts.enrolled)
+		return;
+	e->checkin_timer = sd_event_source_unref(e->checkin_timer);
+	e->checkin_pending = true;
+	reconcile_request(&e->reconcile, false);
+}
+
 void checkin_after_round(struct enforcer *e, bool compliance_changed)
 {
 	bool at_once = e->checkin_after_round;
+
+	if (e->checkin_pending) {
+		e->checkin_pending = false;
+		checkin_start(e);
+		return;
+	}
 
 	if (!e->state.facts.enrolled)
 		return;
@@ -395,7 +410,7 @@ static void checkin_enrolled(const struct exchange_result *result, void *userdat
 	enforcer_configure_pacing(e);
 	pacing_start(&e->pacing, clock_boottime_us(), checkin_random(), true);
 	/* The answer to agentctl waits for the first check-in, which brings the keyset. */
-	checkin_start(e);
+	checkin_begin(e);
 }
 
 int checkin_enrol(struct enforcer *e, const struct ticket *ticket)
@@ -443,6 +458,7 @@ int checkin_unenrol(struct enforcer *e)
 	if (!e->state.facts.enrolled)
 		return -ENOENT;
 	exchange_free(e->exchange);
+	e->checkin_pending = e->checkin_after_round = false;
 	pacing_stop(&e->pacing);
 	e->checkin_timer = sd_event_source_unref(e->checkin_timer);
 	reconcile_revert(&e->reconcile);

@@ -400,7 +400,8 @@ static int documents_accept(struct documents *d, const char *text, size_t n_byte
 	return 0;
 }
 
-static void documents_refused(struct documents *d, const char *text, size_t n_bytes,
+/* True if this refusal is new. */
+static bool documents_refused(struct documents *d, const char *text, size_t n_bytes,
 	const struct document_refusal *why, int64_t clock_s)
 {
 	_cleanup_buf_ struct buf payload = BUF_INIT;
@@ -409,14 +410,14 @@ static void documents_refused(struct documents *d, const char *text, size_t n_by
 	size_t n = d->n_refusals;
 
 	if (sha256(text, n_bytes, refusal.sha256) < 0)
-		return;
+		return false;
 	/* The courier brings a refused document again and again: one line in the journal is enough.
 	 */
 	for (size_t i = 0; i < d->n_refusals; i++)
 		if (memcmp(d->refusals[i].sha256, refusal.sha256, SHA256_BYTES) == 0 &&
 			d->refusals[i].why.reason == why->reason) {
 			d->refusals[i].time_s = clock_s;
-			return;
+			return false;
 		}
 	if (n == DOCUMENTS_REFUSALS)
 		n--;
@@ -430,6 +431,7 @@ static void documents_refused(struct documents *d, const char *text, size_t n_by
 	jsonw_string(&w, "detail", why->detail);
 	jsonw_object_end(&w);
 	documents_journal(d, JOURNAL_DOCUMENT_REFUSED, &payload);
+	return true;
 }
 
 static int documents_take_one(struct documents *d, const char *text, size_t n_bytes,
@@ -451,7 +453,7 @@ static int documents_take_one(struct documents *d, const char *text, size_t n_by
 		r = documents_accept(d, text, n_bytes, document, &why, change);
 	}
 	if (r == 1) {
-		documents_refused(d, text, n_bytes, &why, clock_s);
+		change->new_refusal |= documents_refused(d, text, n_bytes, &why, clock_s);
 		change->n_refused++;
 		return 0;
 	}
@@ -473,7 +475,7 @@ int documents_take(struct documents *d, const char *body, size_t n_bytes, int64_
 			.detail = "the answer of the server is not a list of documents",
 		};
 
-		documents_refused(d, body, n_bytes, &why, clock_s);
+		change.new_refusal = documents_refused(d, body, n_bytes, &why, clock_s);
 		change.n_refused++;
 		*ret_change = change;
 		return 0;

@@ -41,8 +41,9 @@ struct documents {
 /* What documents_take() did. */
 struct documents_change {
 	size_t n_accepted, n_refused;
-	bool policy; /* the set of policies in force changed */
-	int error;   /* storing failed: -errno; what was accepted is in force until the restart */
+	bool new_refusal; /* one that was not known before: worth telling soon */
+	bool policy;	  /* the set of policies in force changed */
+	int error; /* storing failed: -errno; what was accepted is in force until the restart */
 };
 
 /* state and journal are borrowed and outlive the documents. */

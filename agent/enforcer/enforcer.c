@@ -187,23 +187,18 @@ static int enforcer_on_signal(
 
 static void enforcer_journal_start(struct enforcer *e, const struct journal_recovery *recovery)
 {
-	_cleanup_buf_ struct buf started = BUF_INIT, recovered = BUF_INIT;
+	_cleanup_buf_ struct buf started = BUF_INIT;
 	struct jsonw w = JSONW_INIT(&started);
 
+	journal_acknowledge(e->journal, e->state.facts.acked_seq);
+	journal_continue(e->journal, e->state.facts.acked_seq);
 	jsonw_object(&w, NULL);
 	jsonw_string(&w, "version", MDM_VERSION);
 	jsonw_object_end(&w);
 	enforcer_journal(e, JOURNAL_STARTED, &started);
-	if (!recovery->torn_bytes && !recovery->broken)
-		return;
-	w = JSONW_INIT(&recovered);
-	jsonw_object(&w, NULL);
-	jsonw_int(&w, "torn_bytes", (int64_t)recovery->torn_bytes);
-	jsonw_bool(&w, "chain_broken", recovery->broken);
-	jsonw_object_end(&w);
-	enforcer_journal(e, JOURNAL_RECOVERED, &recovered);
+	/* The journal has recorded by itself what it found; people should see it as well. */
 	if (recovery->broken)
-		enforcer_problem(e, PROBLEM_DOCUMENT,
+		enforcer_problem(e, PROBLEM_JOURNAL_DAMAGED,
 			"The damaged file is kept as journal.broken-N for whoever investigates.",
 			"the journal was damaged and has been started anew");
 }
@@ -216,8 +211,13 @@ static int enforcer_open_state(struct enforcer *e)
 
 	if (r == -EBADMSG) {
 		enforcer_problem(e, PROBLEM_FACTS,
-			"Enrol the phone again; the damaged file is kept as facts.broken.",
-			"the enrolment in %s was damaged", e->options.state_dir);
+			e->state.facts.enrolled
+				? "Documents older than those held may be accepted once more; the "
+				  "damaged file is kept beside it."
+				: "Enrol the phone again; the damaged file is kept beside it.",
+			"%s in %s was damaged",
+			e->state.facts.enrolled ? "the list of serials" : "the enrolment",
+			e->options.state_dir);
 	} else if (r < 0) {
 		log_error("the state directory %s cannot be used: %s; start as root, or name "
 			  "another one with --state-dir",

@@ -34,8 +34,9 @@ struct enforcer_options {
 
 /* Trouble that lasts; shown by `agentctl status` until it is over. */
 enum problem {
-	PROBLEM_STATE,	  /* the state directory cannot be written */
-	PROBLEM_JOURNAL,  /* the journal cannot be written */
+	PROBLEM_STATE,	 /* the state directory cannot be written */
+	PROBLEM_JOURNAL, /* the journal cannot be written */
+	PROBLEM_JOURNAL_DAMAGED,
 	PROBLEM_FACTS,	  /* damaged facts were found at the start */
 	PROBLEM_DOCUMENT, /* a stored document was damaged */
 	PROBLEM_CLOCK,
@@ -67,6 +68,7 @@ struct enforcer {
 	struct exchange_options exchange_options;
 	struct exchange *exchange; /* NULL: none under way */
 	sd_event_source *checkin_timer;
+	bool checkin_pending;	  /* waits for the round that looks at the phone first */
 	bool checkin_after_round; /* documents came: report what they led to */
 	int64_t last_success_s;	  /* wall clock of the last good check-in; 0: none in this run */
 	char last_error[LIMIT_TEXT_BYTES + 1];

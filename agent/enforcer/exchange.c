@@ -139,6 +139,9 @@ static int exchange_on_message(struct exchange *x, const struct message *m, bool
 {
 	switch (m->type) {
 	case MESSAGE_NET_FACTS:
+		/* Once: a role that talks without end must not keep the loop from its deadline. */
+		if (x->result.has_facts)
+			return -EPROTO;
 		x->result.has_facts = true;
 		memcpy(&x->result.facts, &m->body, sizeof(x->result.facts));
 		return 0;
@@ -262,6 +265,9 @@ static int exchange_launch(
 			(uint64_t)(clock_boottime_us() +
 				   (timeout_s + EXCHANGE_GRACE_S) * USEC_PER_SEC),
 			USEC_PER_SEC / 2, exchange_on_deadline, x);
+	if (r >= 0)
+		r = sd_event_source_set_priority(
+			x->deadline_source, SD_EVENT_PRIORITY_IMPORTANT - 1);
 	if (r < 0)
 		return r;
 	*start->slot = x;

@@ -210,8 +210,7 @@ static void local_act(struct local_client *c, const struct message *m)
 		return;
 	}
 	pacing_request(&e->pacing, clock_boottime_us(), 0, true);
-	if (!e->exchange)
-		checkin_start(e);
+	checkin_begin(e);
 }
 
 static void local_read(struct local_client *c, const struct message *m)

@@ -447,6 +447,9 @@ void reconcile_request(struct reconcile *r, bool policy_changed)
 
 void reconcile_revert(struct reconcile *r)
 {
+	/* Asked for twice is done once: a wish that stays would revert the next enrolment. */
+	if (r->current == RECONCILE_REVERTING)
+		return;
 	if (r->current != RECONCILE_IDLE) {
 		r->revert_wanted = true;
 		return;

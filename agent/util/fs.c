@@ -41,6 +41,17 @@ static int fs_openat2(int dir_fd, const char *path, int flags, mode_t mode, uint
 	return fd < 0 ? -errno : (int)fd;
 }
 
+/* A link that O_DIRECTORY | O_NOFOLLOW met is ENOTDIR; openat2() says ELOOP. */
+static int fs_walk_error(int at, const char *name, int error)
+{
+	struct stat st;
+
+	if (error == ENOTDIR && fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		S_ISLNK(st.st_mode))
+		return -ELOOP;
+	return -error;
+}
+
 /* Kernels without openat2(2): component by component, each opened with O_NOFOLLOW. */
 static int fs_walk_nofollow(int dir_fd, const char *path, int flags, mode_t mode)
 {
@@ -61,13 +72,11 @@ static int fs_walk_nofollow(int dir_fd, const char *path, int flags, mode_t mode
 			return -EXDEV;
 		if (!*rest) {
 			fd = openat(at, name, flags | O_NOFOLLOW, mode);
-			return fd < 0 ? -errno : fd;
+			return fd < 0 ? fs_walk_error(at, name, errno) : fd;
 		}
 		fd = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0)
-			/* A link that O_DIRECTORY | O_NOFOLLOW met is ENOTDIR; say what openat2()
-			 * says. */
-			return errno == ENOTDIR ? -ELOOP : -errno;
+			return fs_walk_error(at, name, errno);
 		closep(&held);
 		at = held = fd;
 		path = rest;
@@ -427,8 +436,12 @@ int fs_make_dirs(int dir_fd, const char *path, mode_t mode)
 		if (parent < 0)
 			return parent;
 		if (mkdirat(parent, name, mode) < 0) {
-			if (errno != EEXIST)
+			struct stat st;
+
+			if (errno != EEXIST || fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 				return -errno;
+			if (!S_ISDIR(st.st_mode))
+				return S_ISLNK(st.st_mode) ? -ELOOP : -ENOTDIR;
 			continue;
 		}
 		/* The umask must not decide who can read what we make. */

@@ -99,6 +99,7 @@ grep -rlE 'ED25519|ENCRYPTED' "$work/server" && fail "a signing key reached the 
 server_start
 server_url=$address
 policy 300
+cp "$work/policy.jws" "$work/oldest.jws"
 ticket_make staff
 
 begin "the agent answers before it is enrolled"
@@ -158,10 +159,10 @@ for tampering in \
 	"rm -f $db/mdm_agent" \
 	"rm -rf $db/mdm_agent.d" \
 	"rm -f $db/mdm_agent.d/locks/*" \
-	"sed -i s/uint32.120/uint32.0/ $db/mdm_agent.d/00-mdm-agent" \
+	"sed -i 's/uint32 120/uint32 0/' $db/mdm_agent.d/00-mdm-agent" \
 	"rm -f $root/etc/dconf/profile/user" \
 	"sed -i /mdm_agent/d $root/etc/dconf/profile/user" \
-	"rm -rf $root/etc/dconf" \
+	"rm -rf $root/etc/dconf/profile $db/mdm_agent $db/mdm_agent.d" \
 	"cp $work/hostile.ini $db/mdm_agent" \
 	"truncate -s 0 $db/mdm_agent" \
 	"ln -sf /tmp/nowhere $db/mdm_agent"; do
@@ -200,7 +201,8 @@ plant() { # FILE: as the policy of the group, with a serial the phone does not h
 	/usr/bin/python3 - "$work/server/mdm.db" "$1" $((serial + 10)) <<-'PYTHON'
 		import sqlite3, sys
 		db = sqlite3.connect(sys.argv[1], timeout=10)
-		db.execute("UPDATE documents SET body = ?, serial = ? WHERE type = 'policy'",
+		db.execute("UPDATE documents SET body = ?, serial = ? WHERE address = 'staff' AND"
+		           " serial = (SELECT max(serial) FROM documents WHERE address = 'staff')",
 		           (open(sys.argv[2], "rb").read(), int(sys.argv[3])))
 		assert db.total_changes == 1
 		db.commit()
@@ -218,9 +220,8 @@ mdmctl2 policy sign "$work/weak.json" --stream staff --serial $((serial + 10)) -
 plant "$work/foreign.jws"
 has "$(refusals)" signature
 in_force 120 || fail "a foreign policy is in force"
-mdmctl policy sign "$work/weak.json" --stream staff --serial 1 --offline -o "$work/old.jws" >/dev/null
-plant "$work/old.jws"
-has "$(refusals)" 'rollback\|serial_reused'
+plant "$work/oldest.jws"
+has "$(refusals)" rollback
 echo 'not a document' >"$work/garbage"
 plant "$work/garbage"
 has "$(refusals)" form
@@ -238,6 +239,13 @@ exits 1 mdmctl policy sign "$work/bad.json" --stream staff --offline -o "$work/b
 in_force 120 || fail "a refused policy changed something"
 agentctl sync >/dev/null
 has "$(mdmctl events --json)" document_refused
+# A document that is refused again and again is no reason to talk to the server again and again.
+exchanges() {
+	grep -c 'refused; `agentctl' "$work/agent.log"
+}
+before=$(exchanges)
+sleep 3
+[ $(($(exchanges) - before)) -le 1 ] || fail "the agent hammers the server"
 plant "$work/newest.jws"
 in_force 120 || fail "the true policy is gone"
 
@@ -276,7 +284,7 @@ agentctl sync >/dev/null
 wait_for 5 "the policy" in_force 120
 agent_stop
 mount -o remount,ro "$root/var/lib/mdm-agent"
-sed -i s/uint32.120/uint32.0/ "$db/mdm_agent.d/00-mdm-agent"
+sed -i 's/uint32 120/uint32 0/' "$db/mdm_agent.d/00-mdm-agent"
 chroot "$root" dconf update
 agent_start
 has "$(agentctl status --json | json 'j["problems"]')" 'Read-only file system'
@@ -365,7 +373,7 @@ has "$(agentctl status --json | json 'j["clock"]["verdict"]')" plausible
 
 begin "killed at any moment, it enforces again and its journal is whole"
 for pause in 0.01 0.05 0.1 0.2 0.4; do
-	sed -i s/uint32.120/uint32.0/ "$db/mdm_agent.d/00-mdm-agent"
+	sed -i 's/uint32 120/uint32 0/' "$db/mdm_agent.d/00-mdm-agent"
 	sleep $pause
 	kill -9 "$agent_pid"
 	wait "$agent_pid" 2>/dev/null || true

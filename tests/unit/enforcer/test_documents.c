@@ -238,8 +238,12 @@ static void test_rollback_is_journalled_once(void)
 	phone_init(&p);
 	phone_provision(&p);
 	add_policy(&p, "staff", 4, 3600, NOW + DAY, &body);
-	for (int i = 0; i < 3; i++)
-		CHECK_INT(take(&p, &body, NOW + i).n_refused, 1);
+	for (int i = 0; i < 3; i++) {
+		struct documents_change change = take(&p, &body, NOW + i);
+
+		CHECK_INT(change.n_refused, 1);
+		CHECK_INT(change.new_refusal, i == 0);
+	}
 	CHECK_INT(p.documents.n_refusals, 1);
 	CHECK_INT(p.documents.refusals[0].why.reason, DOCUMENT_E_ROLLBACK);
 	CHECK_INT(p.documents.refusals[0].time_s, NOW + 2);
