@@ -338,6 +338,27 @@ int state_set_serial(struct state *state, const char *org, const char *name, int
 
 /* --- forgetting ------------------------------------------------------------------------- */
 
+/*
+ * An assignment is for one enrolment: its target is this device's key or this ticket, and neither
+ * comes back, so that its serial protects nothing any more. It would keep the next enrolment's
+ * assignment, which counts from one again, from being taken.
+ */
+static int state_drop_assignment_serials(struct state *state)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	size_t kept = 0;
+	int r;
+
+	for (size_t i = 0; i < state->n_serials; i++)
+		if (strcmp(state->serials[i].name, "assignment") != 0)
+			state->serials[kept++] = state->serials[i];
+	if (kept == state->n_serials)
+		return 0;
+	state->n_serials = kept;
+	r = state_serials_write(state->serials, state->n_serials, &text);
+	return r < 0 ? r : state_write(state, "serials", text.data, text.n_bytes);
+}
+
 int state_forget_enrolment(struct state *state)
 {
 	struct state_facts facts;
@@ -356,6 +377,9 @@ int state_forget_enrolment(struct state *state)
 		if (r < 0 && error == 0)
 			error = r;
 	}
+	r = state_drop_assignment_serials(state);
+	if (r < 0 && error == 0)
+		error = r;
 	r = state_save_facts(state);
 	if (r == 0 && error == 0)
 		r = fs_remove(state->dir_fd, STATE_FORGETTING);

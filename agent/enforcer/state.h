@@ -82,8 +82,9 @@ int state_set_serial(struct state *state, const char *org, const char *name, int
 
 /*
  * Removes every trace of policy: the facts of the enrolment and the directories documents/, net/
- * and reports/, where everything of an enrolment has to live. Keeps serials, high water, journal
- * and its counters. Finished at the next state_open() if the process dies in between. 0 or -errno.
+ * and reports/, where everything of an enrolment has to live. Keeps serials (but of the
+ * assignment, which is for one enrolment), high water, journal and its counters. Finished at the
+ * next state_open() if the process dies in between. 0 or -errno.
  */
 int state_forget_enrolment(struct state *state);
 

@@ -259,6 +259,9 @@ static void test_rollback_over_unenrolment(void)
 
 	phone_init(&p);
 	phone_provision(&p);
+	add_assignment(&p, 3, "[\"staff\"]", "company", &body);
+	CHECK_INT(take(&p, &body, NOW).n_accepted, 1);
+	buf_reset(&body);
 	memcpy(pin, p.state.facts.pinned_keyset, sizeof(pin));
 	documents_forget(&p.documents);
 	CHECK_INT(state_forget_enrolment(&p.state), 0);
@@ -271,6 +274,8 @@ static void test_rollback_over_unenrolment(void)
 	CHECK_INT(take(&p, &body, NOW).n_refused, 1);
 	CHECK_INT(p.documents.refusals[0].why.reason, DOCUMENT_E_ROLLBACK);
 	CHECK_INT(p.documents.n_policies, 0);
+	/* The assignment counts anew: it is for this enrolment only. */
+	CHECK_INT(p.documents.assignment.serial, 1);
 }
 
 static void test_policy_outlives_its_key(void)
