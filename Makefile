@@ -139,8 +139,8 @@ $(O)/$(1): $(O)/$(dir_$(layer_$(1)))/main.o $(call libs_of,$(layer_$(1)))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p))))
 
-# --- unit tests: tests/unit/LAYER/test_*.c, one program each, linked with its layer's libraries.
-UNIT_SOURCES := $(wildcard tests/unit/*/test_*.c)
+# --- tests/unit/LAYER/test_*.c and tests/scenario/LAYER/test_*.c (fake platform, simulated time): one program each, linked with its layer's libraries.
+UNIT_SOURCES := $(wildcard tests/unit/*/test_*.c tests/scenario/*/test_*.c)
 UNIT_TESTS := $(patsubst %.c,$(O)/%,$(UNIT_SOURCES))
 unit_layer = $(word 3,$(subst /, ,$(1)))
 define unit_rules

@@ -49,7 +49,7 @@ run() {
 for suite in "$@"; do
 	case $suite in
 	unit)
-		for test in tests/unit/*/test_*.c; do
+		for test in tests/unit/*/test_*.c tests/scenario/*/test_*.c; do
 			run "${test%.c}" 300 "$tree/${test%.c}"
 		done
 		;;
@@ -76,7 +76,7 @@ for suite in "$@"; do
 		done
 		;;
 	valgrind)
-		for test in tests/unit/*/test_*.c; do
+		for test in tests/unit/*/test_*.c tests/scenario/*/test_*.c; do
 			RUNNER="valgrind -q --error-exitcode=9 --leak-check=full --child-silent-after-fork=yes" \
 				run "${test%.c}" 900 "$tree/${test%.c}"
 		done

@@ -273,6 +273,27 @@ static void test_revert_during_a_round(void)
 	CHECK(!rig.reconcile.has_compliance);
 }
 
+/* Two people unenrol at once; whoever enrols afterwards must not be reverted. */
+static void test_revert_twice(void)
+{
+	_rig_ struct rig rig;
+
+	rig_init(&rig);
+	rig_policy(&rig, LOCK_300);
+	CHECK(rig_run(&rig, 1));
+	reconcile_revert(&rig.reconcile);
+	reconcile_revert(&rig.reconcile);
+	for (int i = 0; i < ROUND_LIMIT && !rig.reverted; i++)
+		CHECK(sd_event_run(rig.event, 1000 * 1000) >= 0);
+	CHECK(rig.reverted);
+	rig.reverted = false;
+	rig_policy(&rig, LOCK_300);
+	CHECK(rig_run(&rig, 2));
+	CHECK(!rig.reverted);
+	CHECK_INT(rig.fake.n_reverts, 1);
+	CHECK_INT(idle(&rig)->state, COMPLIANCE_COMPLIANT);
+}
+
 static const struct check_test tests[] = {
 	{"applies_and_settles", test_applies_and_settles},
 	{"drift", test_drift},
@@ -282,5 +303,6 @@ static const struct check_test tests[] = {
 	{"removed_setting_is_reverted", test_removed_setting_is_reverted},
 	{"escalation_by_noncompliance", test_escalation_by_noncompliance},
 	{"revert_during_a_round", test_revert_during_a_round},
+	{"revert_twice", test_revert_twice},
 };
 CHECK_MAIN(tests)
