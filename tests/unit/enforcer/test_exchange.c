@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_exchange.c - a net role that misbehaves: this program is started again in its place. The
+ * enforcer's loop has to go on and the role has to be ended.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/enforcer/exchange.h"
+#include "agent/util/fs.h"
+#include "agent/util/limits.h"
+#include "tests/lib/check.h"
+
+#define DISPATCHES 20000 /* until an exchange must have ended */
+
+/* --- the other side ---------------------------------------------------------------------- */
+
+static void role_facts(int fd)
+{
+	struct msg_net_facts facts = {.seccomp = 1};
+
+	(void)channel_send(fd, ROLE_NET, MESSAGE_NET_FACTS, &facts, NULL, 0);
+}
+
+/* Facts without end: as fast as the socket takes them. */
+static void role_talks(int fd)
+{
+	struct msg_net_facts facts = {.seccomp = 1};
+
+	while (channel_send(fd, ROLE_NET, MESSAGE_NET_FACTS, &facts, NULL, 0) == 0)
+		;
+}
+
+static void role_answers(int fd, uint32_t response_bytes)
+{
+	struct msg_net_exchanged exchanged = {.http_status = 204, .response_bytes = response_bytes};
+
+	(void)channel_send(fd, ROLE_NET, MESSAGE_NET_EXCHANGED, &exchanged, NULL, 0);
+}
+
+static void role_claims_enrolment(int fd)
+{
+	struct msg_net_enrolled enrolled = {.device_id = "0123456789abcdef0123456789abcdef"};
+
+	(void)channel_send(fd, ROLE_NET, MESSAGE_NET_ENROLLED, &enrolled, NULL, 0);
+}
+
+static void role_unknown_stage(int fd)
+{
+	struct msg_net_failed failed = {.stage = NET_STAGE_MAX, .message = "x"};
+
+	(void)channel_send(fd, ROLE_NET, MESSAGE_NET_FAILED, &failed, NULL, 0);
+}
+
+static void role_fills_response(int fd)
+{
+	struct message order;
+	char block[4096] = {0};
+
+	if (channel_receive(fd, ROLE_NET, ROLE_ENFORCER, &order) < 0 || order.n_fds != 3)
+		return;
+	for (size_t n = 0; n <= LIMIT_RESPONSE_BYTES; n += sizeof(block))
+		if (fs_write_all(order.fds[2], block, sizeof(block)) < 0)
+			return;
+	role_answers(fd, LIMIT_RESPONSE_BYTES + sizeof(block));
+	message_done(&order);
+}
+
+static int role_main(const char *what)
+{
+	int fd = CHANNEL_FD;
+
+	/* Whatever goes wrong here, the process does not outlive the test. */
+	alarm(60);
+	if (strcmp(what, "good") == 0) {
+		role_facts(fd);
+		role_answers(fd, 0);
+	} else if (strcmp(what, "talks") == 0) {
+		role_talks(fd);
+		pause();
+	} else if (strcmp(what, "answers-twice") == 0) {
+		role_answers(fd, 0);
+		role_answers(fd, 0);
+		pause();
+	} else if (strcmp(what, "lies-about-size") == 0) {
+		role_answers(fd, 1);
+	} else if (strcmp(what, "claims-enrolment") == 0) {
+		role_claims_enrolment(fd);
+		pause();
+	} else if (strcmp(what, "unknown-stage") == 0) {
+		role_unknown_stage(fd);
+		pause();
+	} else if (strcmp(what, "fills-response") == 0) {
+		role_fills_response(fd);
+	}
+	return 0;
+}
+
+/* --- this side --------------------------------------------------------------------------- */
+
+struct rig {
+	sd_event *event;
+	struct exchange *exchange;
+	struct exchange_result result;
+	char self[512];
+	bool ended;
+};
+
+static void rig_on_done(const struct exchange_result *result, void *userdata)
+{
+	struct rig *rig = userdata;
+
+	rig->result = *result;
+	rig->result.body = NULL;
+	rig->ended = true;
+}
+
+static bool rig_init(struct rig *rig)
+{
+	ssize_t n;
+	sigset_t mask;
+
+	memset(rig, 0, sizeof(*rig));
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	n = readlink("/proc/self/exe", rig->self, sizeof(rig->self) - 1);
+	return n > 0 && sd_event_new(&rig->event) >= 0;
+}
+
+static void rig_done(struct rig *rig)
+{
+	exchange_free(rig->exchange);
+	sd_event_unref(rig->event);
+}
+
+/* One check-in with a role that does this; true if it ended. */
+static bool rig_checkin(struct rig *rig, const char *what)
+{
+	struct exchange_options options = {.program = rig->self, .user = what};
+	struct msg_net_checkin order = {.timeout_s = LIMIT_EXCHANGE_SECONDS, .report_bytes = 2};
+	_cleanup_close_ int identity_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct exchange_start start = {
+		.event = rig->event,
+		.options = &options,
+		.identity_fd = identity_fd,
+		.done = rig_on_done,
+		.userdata = rig,
+		.slot = &rig->exchange,
+	};
+
+	rig->ended = false;
+	if (exchange_checkin(&start, &order, "{}", 2) < 0)
+		return false;
+	for (int i = 0; i < DISPATCHES && !rig->ended; i++)
+		if (sd_event_run(rig->event, 10 * 1000 * 1000) < 0)
+			return false;
+	return rig->ended && !rig->exchange;
+}
+
+static void test_good(void)
+{
+	_cleanup_(rig_done) struct rig rig;
+
+	CHECK(rig_init(&rig));
+	CHECK(rig_checkin(&rig, "good"));
+	CHECK_INT(rig.result.end, EXCHANGE_ANSWERED);
+	CHECK(rig.result.has_facts);
+	CHECK_INT(rig.result.n_body, 0);
+}
+
+static void test_broken_protocol(void)
+{
+	static const char *const roles[] = {"talks", "answers-twice", "lies-about-size",
+		"claims-enrolment", "unknown-stage", "fills-response"};
+	_cleanup_(rig_done) struct rig rig;
+
+	CHECK(rig_init(&rig));
+	for (size_t i = 0; i < ARRAY_SIZE(roles); i++) {
+		CHECK(rig_checkin(&rig, roles[i]));
+		CHECK_INT(rig.result.end, EXCHANGE_FAILED);
+		CHECK_INT(rig.result.failed.stage, NET_STAGE_SANDBOX);
+		CHECK(rig.result.failed.message[0] != 0);
+	}
+}
+
+static const struct check_test tests[] = {
+	{"good", test_good},
+	{"broken_protocol", test_broken_protocol},
+};
+
+int main(int argc, char **argv)
+{
+	/* As exchange.c starts the role: PROGRAM --user NAME */
+	if (argc >= 3 && strcmp(argv[1], "--user") == 0)
+		return role_main(argv[2]);
+	return check_main(argc, argv, tests, ARRAY_SIZE(tests));
+}
