@@ -389,7 +389,7 @@ static void admin_device_get(
 	r = store_device_get(server->store, request->rest, &device);
 	if (r == STORE_E_NOT_FOUND) {
 		http_refuse(conn, 404, "not_found",
-			"there is no such device; \"mdmctl devices\" lists those there are");
+			"there is no such device; \"mdmctl device list\" lists those there are");
 		return;
 	}
 	jsonw_object(&w, NULL);

@@ -78,7 +78,7 @@ static bool admin_read_groups(const char *text, char ret_groups[STORE_GROUPS_BYT
 
 	if (strlen(text) >= STORE_GROUPS_BYTES)
 		return false;
-	strcpy(ret_groups, text);
+	memcpy(ret_groups, text, strlen(text) + 1);
 	while (*text) {
 		size_t length = strcspn(at, ",");
 		char name[LIMIT_NAME_BYTES + 1];
@@ -163,7 +163,7 @@ void admin_document_put(void *userdata, struct http_conn *conn, const struct htt
 	int r;
 
 	if (!problem && !admin_is_document(request->body, request->n_body))
-		problem = "the body is not a signed document; make one with \"mdmctl sign\"";
+		problem = "the body is not a signed document; make one with \"mdmctl policy sign\"";
 	if (problem) {
 		http_refuse(conn, 400, "bad_request", problem);
 		return;

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <strings.h>
 
 #include "agent/util/clock.h"
 #include "agent/util/log.h"
@@ -46,20 +47,32 @@ void enrol_cacerts(void *userdata, struct http_conn *conn, const struct http_req
 			  });
 }
 
-/* 0 with a verdict, or negative trouble of the store. */
-static int enrol_judge(struct server *server, struct enrol *e, enum enrol_verdict *ret_verdict)
+/* Reads the ticket and compares the secret. 0 with *ret_right, or negative trouble of the store. */
+static int enrol_authenticate(struct server *server, struct enrol *e, bool *ret_right)
 {
 	uint8_t digest[SHA256_BYTES];
 	int r = store_ticket_get(server->store, e->credentials.id, &e->ticket);
-	bool known = r == 0, right;
+	bool known = r == 0, equal;
 
 	if (r < 0)
 		return r;
 	if (sha256(e->credentials.secret, strlen(e->credentials.secret), digest) < 0)
 		return -EIO;
 	/* The same work for a ticket that is not there, so that ids cannot be probed by time. */
-	right = CRYPTO_memcmp(digest, e->ticket.secret_sha256, sizeof(digest)) == 0;
-	if (!known || !right)
+	equal = CRYPTO_memcmp(digest, e->ticket.secret_sha256, sizeof(digest)) == 0;
+	*ret_right = known && equal;
+	return 0;
+}
+
+/* Inside a transaction. 0 with a verdict, or negative trouble of the store. */
+static int enrol_judge(struct server *server, struct enrol *e, enum enrol_verdict *ret_verdict)
+{
+	bool right;
+	int r = enrol_authenticate(server, e, &right);
+
+	if (r < 0)
+		return r;
+	if (!right)
 		*ret_verdict = ENROL_UNKNOWN;
 	else if (e->ticket.expires_s <= e->now_s)
 		*ret_verdict = ENROL_EXPIRED;
@@ -119,13 +132,12 @@ static int enrol_transact(
 	return r;
 }
 
-static void enrol_answer(struct server *server, struct http_conn *conn, const struct buf *der)
+static void enrol_answer(struct http_conn *conn, const struct buf *der)
 {
 	const unsigned char *at = (const unsigned char *)der->data;
 	_cleanup_(X509_freep) X509 *x509 = d2i_X509(NULL, &at, (long)der->n_bytes);
 	_cleanup_buf_ struct buf body = BUF_INIT;
 
-	(void)server;
 	if (!x509 || est_certs_only(&x509, 1, &body) < 0) {
 		log_error("cannot write an issued certificate; the device will ask again");
 		http_refuse(conn, 503, "failed", "the server could not answer; try again");
@@ -138,6 +150,14 @@ static void enrol_answer(struct server *server, struct http_conn *conn, const st
 				  .body = body.data,
 				  .n_body = body.n_bytes,
 			  });
+}
+
+static void enrol_unknown(struct http_conn *conn, const struct enrol *e)
+{
+	log_warning("enrolment refused: ticket %s is unknown or its secret is wrong",
+		e->credentials.id);
+	http_refuse_with(conn, 401, ENROL_CHALLENGE,
+		"the ticket is not known here or its secret is wrong; ask for a new one");
 }
 
 static void enrol_decide(struct server *server, struct http_conn *conn, struct enrol *e)
@@ -154,17 +174,14 @@ static void enrol_decide(struct server *server, struct http_conn *conn, struct e
 	switch (verdict) {
 	case ENROL_NEW:
 		log_info("device %s enrolled with ticket %s", e->csr.device, e->ticket.id);
-		enrol_answer(server, conn, &der);
+		enrol_answer(conn, &der);
 		break;
 	case ENROL_AGAIN:
 		log_info("device %s asked again with ticket %s", e->csr.device, e->ticket.id);
-		enrol_answer(server, conn, &der);
+		enrol_answer(conn, &der);
 		break;
 	case ENROL_UNKNOWN:
-		log_warning("enrolment refused: ticket %s is unknown or its secret is wrong",
-			e->credentials.id);
-		http_refuse_with(conn, 401, ENROL_CHALLENGE,
-			"the ticket is not known here or its secret is wrong; ask for a new one");
+		enrol_unknown(conn, e);
 		break;
 	case ENROL_EXPIRED:
 		log_warning("enrolment refused: ticket %s has expired", e->ticket.id);
@@ -188,30 +205,42 @@ static bool enrol_is_pkcs10(const char *content_type)
 	return n == strlen(wanted) && strncasecmp(content_type, wanted, n) == 0;
 }
 
-void enrol_simple(void *userdata, struct http_conn *conn, const struct http_request *request)
+static void enrol_read(struct server *server, struct http_conn *conn,
+	const struct http_request *request, struct enrol *e)
 {
-	struct server *server = userdata;
-	struct enrol e = {.now_s = clock_realtime_s()};
-	int r;
+	bool right;
+	int r = enrol_authenticate(server, e, &right);
 
-	if (!enrol_is_pkcs10(request->head->content_type)) {
-		http_refuse(conn, 415, "type", "the content type must be application/pkcs10");
+	if (r < 0) {
+		server_store_failed(server, conn, r, "read a ticket");
 		return;
 	}
 	/* Who has no ticket does not get a request parsed. */
-	if (est_credentials_parse(request->head->authorization, &e.credentials) < 0) {
-		http_refuse_with(conn, 401, ENROL_CHALLENGE,
-			"HTTP Basic with ticket id and secret is needed here");
+	if (!right) {
+		enrol_unknown(conn, e);
 		return;
 	}
-	r = est_csr_parse(request->body, request->n_body, &e.csr);
+	r = est_csr_parse(request->body, request->n_body, &e->csr);
 	if (r < 0)
 		http_refuse(
 			conn, 503, "failed", "the server could not read the request; try again");
 	else if (r > 0)
 		http_refuse(conn, 400, "request", est_problem_text((enum est_problem)r));
 	else
-		enrol_decide(server, conn, &e);
+		enrol_decide(server, conn, e);
+}
+
+void enrol_simple(void *userdata, struct http_conn *conn, const struct http_request *request)
+{
+	struct enrol e = {.now_s = clock_realtime_s()};
+
+	if (!enrol_is_pkcs10(request->head->content_type))
+		http_refuse(conn, 415, "type", "the content type must be application/pkcs10");
+	else if (est_credentials_parse(request->head->authorization, &e.credentials) < 0)
+		http_refuse_with(conn, 401, ENROL_CHALLENGE,
+			"HTTP Basic with ticket id and secret is needed here");
+	else
+		enrol_read(userdata, conn, request, &e);
 	explicit_bzero(&e.credentials, sizeof(e.credentials));
 	est_csr_done(&e.csr);
 }

@@ -263,7 +263,7 @@ static bool http_route_matches(
 
 static void http_not_found(struct http_conn *c)
 {
-	char allow[64] = "";
+	char allow[64] = "", header[72];
 	const char *rest;
 
 	for (const struct http_route *r = c->listener->options.routes; r->path; r++)
@@ -279,8 +279,8 @@ static void http_not_found(struct http_conn *c)
 		http_refuse(c, 404, "not_found", "there is nothing at this address");
 		return;
 	}
-	strcat(allow, "\r\n");
-	http_refuse_with(c, 405, allow, "this method does not work here");
+	snprintf(header, sizeof(header), "%s\r\n", allow);
+	http_refuse_with(c, 405, header, "this method does not work here");
 }
 
 /* After the head: is there such a thing, may this peer ask for it, is the body small enough? */
@@ -298,8 +298,8 @@ static bool http_admit(struct http_conn *c)
 		bufferevent_disable(c->bev, EV_READ);
 		http_refuse(c, 403, "forbidden",
 			c->listener->options.tls == TLS_ADMIN
-				? "this certificate is not an administrator's; make one with "
-				  "\"mdmctl admin\""
+				? "this certificate is not an administrator's; use the one that "
+				  "\"mdmctl init\" made"
 				: "a device's certificate is needed here; enrol the device first");
 		return false;
 	}

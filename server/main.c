@@ -214,7 +214,11 @@ static int run_server(const struct config *config)
 	if (geteuid() == 0)
 		log_warning("running as root, which is not needed; use a user of its own");
 	run.server.base = event_base_new();
-	r = run.server.base ? run_open(&run, config) : -ENOMEM;
+	r = run.server.base ? 0 : -ENOMEM;
+	if (r < 0)
+		log_error("cannot start: %s", strerror(-r));
+	if (r == 0)
+		r = run_open(&run, config);
 	if (r == 0)
 		r = run_prepare(&run);
 	if (r == 0)

@@ -3,6 +3,7 @@
 #include "server/report.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/util/codec.h"
@@ -142,7 +143,7 @@ static void report_state(struct report *r, struct span body)
 	r->has_state = true;
 	if (json_member(body, "state", &value) < 0 ||
 		json_string(value, r->state, sizeof(r->state)) < 0 || !name_is_valid(r->state))
-		strcpy(r->state, "unknown");
+		snprintf(r->state, sizeof(r->state), "unknown");
 }
 
 static int report_section_read(

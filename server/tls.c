@@ -72,7 +72,7 @@ static void tls_common_name(X509 *x509, char ret_name[65])
 		X509_get_subject_name(x509), NID_commonName, ret_name, 65);
 
 	if (n <= 0)
-		strcpy(ret_name, "unnamed");
+		memcpy(ret_name, "unnamed", sizeof("unnamed"));
 	for (char *c = ret_name; *c; c++)
 		if (*c < 0x20 || *c > 0x7e)
 			*c = '?';

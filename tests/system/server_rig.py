@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests/system/server.py stands on: a PKI made with openssl, a real mdm-server on free
+"""What the tests of mdm-server stand on: a PKI made with openssl, a real mdm-server on free
 ports, and a plain HTTP client over TLS. Only python3 and the openssl program; only 127.0.0.1."""
 
 import base64
@@ -12,7 +12,10 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
+import tempfile
 import time
+import traceback
 
 PATIENCE = 60  # seconds until something that must happen is called missing
 
@@ -282,3 +285,55 @@ def event(seq, **data):
 def document(text, lines=1):
     line = ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in ("header", text, "signature"))
     return (line + "\n").encode() * lines
+
+
+def equal(actual, expected):
+    assert actual == expected, "%r is not %r" % (actual, expected)
+
+
+def refused(action):
+    """The peer ends it: an alert or a reset, never an answer."""
+    try:
+        answer = action()
+    except (ssl.SSLError, ConnectionError):
+        return
+    raise AssertionError("answered: %r" % answer)
+
+
+def run_tests(tests, doc):
+    """Runs them against one server with a fresh state; the exit status."""
+    if len(sys.argv) not in (2, 3):
+        sys.exit(doc)
+    program = next((p for p in (os.path.join(sys.argv[1], d, "mdm-server") for d in ("", "release")) if os.path.exists(p)), None)
+    if not program:
+        sys.exit("there is no mdm-server in %s; build it first" % sys.argv[1])
+    program = os.path.abspath(program)
+    passed = failed = 0
+    with tempfile.TemporaryDirectory(prefix="mdm-server-test-") as directory:
+        server = Server(program, Pki(os.path.join(directory, "main")))
+        server.program = program
+        for function in tests:
+            if len(sys.argv) == 3 and sys.argv[2] not in function.__name__:
+                continue
+            began = time.time()
+            try:
+                function(server)
+                if os.environ.get("V") == "1":
+                    print("%6.2f s %s" % (time.time() - began, function.__name__))
+                if server.process.poll() is not None:
+                    raise AssertionError("the server has ended: " + server.messages())
+                passed += 1
+            except Exception:
+                failed += 1
+                print("FAILED %s" % function.__name__)
+                traceback.print_exc(file=sys.stdout)
+                if server.process.poll() is not None:
+                    break
+        if server.process.poll() is None and server.stop() != 0:
+            print("FAILED the server did not end well:\n" + server.messages())
+            failed += 1
+        if "Sanitizer" in server.messages():
+            print(server.messages())
+            failed += 1
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0
