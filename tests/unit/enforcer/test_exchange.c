@@ -54,26 +54,26 @@ static void role_unknown_stage(int fd)
 	(void)channel_send(fd, ROLE_NET, MESSAGE_NET_FAILED, &failed, NULL, 0);
 }
 
-static void role_fills_response(int fd)
+static void role_fills_response(int fd, const struct message *order)
 {
-	struct message order;
 	char block[4096] = {0};
 
-	if (channel_receive(fd, ROLE_NET, ROLE_ENFORCER, &order) < 0 || order.n_fds != 3)
-		return;
 	for (size_t n = 0; n <= LIMIT_RESPONSE_BYTES; n += sizeof(block))
-		if (fs_write_all(order.fds[2], block, sizeof(block)) < 0)
+		if (fs_write_all(order->fds[2], block, sizeof(block)) < 0)
 			return;
 	role_answers(fd, LIMIT_RESPONSE_BYTES + sizeof(block));
-	message_done(&order);
 }
 
 static int role_main(const char *what)
 {
 	int fd = CHANNEL_FD;
+	struct message order;
 
 	/* Whatever goes wrong here, the process does not outlive the test. */
 	alarm(60);
+	/* Unread, it would make the kernel reset the channel at the end. */
+	if (channel_receive(fd, ROLE_NET, ROLE_ENFORCER, &order) < 0 || order.n_fds != 3)
+		return 1;
 	if (strcmp(what, "good") == 0) {
 		role_facts(fd);
 		role_answers(fd, 0);
@@ -93,8 +93,9 @@ static int role_main(const char *what)
 		role_unknown_stage(fd);
 		pause();
 	} else if (strcmp(what, "fills-response") == 0) {
-		role_fills_response(fd);
+		role_fills_response(fd, &order);
 	}
+	message_done(&order);
 	return 0;
 }
 
