@@ -157,12 +157,75 @@ static void documents_note_damage(struct documents *d, const char *name)
 	snprintf(d->damaged, sizeof(d->damaged), "%s", name);
 }
 
+static int64_t documents_held(void *userdata, enum document_type type, const char *stream,
+	uint8_t ret_payload_sha256[SHA256_BYTES]);
+static int documents_accept(struct documents *d, const char *text, size_t n_bytes,
+	struct document *document, struct document_refusal *why, struct documents_change *change);
+
+/*
+ * A power cut may have come between the bytes of a document and its serial. They are judged once
+ * more then, by their signatures, as if they came now: the rules must not lapse for as long as
+ * there is no network.
+ */
+static int documents_finish(struct documents *d, const char *name)
+{
+	_cleanup_(document_freep) struct document *document = NULL;
+	_cleanup_free_ char *text = NULL;
+	struct document_context context = documents_context(
+		d, highwater_document_now(&d->state->facts.highwater, clock_realtime_s()));
+	struct documents_change change = {0};
+	struct document_refusal why;
+	char own_name[LIMIT_NAME_BYTES + 17];
+	size_t n;
+	int r = state_load_document(d->state, name, &text, &n);
+
+	if (r < 0)
+		return r;
+	context.held = documents_held;
+	context.held_userdata = d;
+	r = document_verify(text, n, &context, &document, &why);
+	if (r == 0) {
+		documents_name(document->type, document->stream, own_name);
+		r = strcmp(own_name, name) == 0
+			    ? documents_accept(d, text, n, document, &why, &change)
+			    : -EBADMSG;
+	}
+	return r > 0 ? -EBADMSG : r;
+}
+
+/* The same for a keyset, whose serial is recorded before its bytes and whose pin comes last. */
+static int documents_finish_keyset(struct documents *d)
+{
+	for (size_t i = 0; i < d->state->n_serials; i++) {
+		_cleanup_(document_freep) struct document *document = NULL;
+		_cleanup_free_ char *text = NULL;
+		const struct state_serial *recorded = &d->state->serials[i];
+		int r;
+
+		if (strcmp(recorded->name, "keyset") != 0)
+			continue;
+		r = documents_read(d, "keyset", recorded->payload_sha256, &text, &document);
+		if (r == -EBADMSG || (r == 0 && strcmp(document->org, recorded->org) != 0))
+			continue;
+		if (r < 0)
+			return r;
+		d->keyset = TAKE_PTR(document->keyset);
+		memcpy(d->state->facts.pinned_keyset, document->payload_sha256, SHA256_BYTES);
+		/* Unsaved, it is found in the same way at the next start. */
+		(void)state_save_facts(d->state);
+		return 0;
+	}
+	return -EBADMSG;
+}
+
 static int documents_load_keyset(struct documents *d)
 {
 	_cleanup_(document_freep) struct document *document = NULL;
 	_cleanup_free_ char *text = NULL;
 	int r = documents_read(d, "keyset", d->state->facts.pinned_keyset, &text, &document);
 
+	if (r == -EBADMSG)
+		return documents_finish_keyset(d);
 	if (r < 0)
 		return r;
 	d->keyset = TAKE_PTR(document->keyset);
@@ -175,6 +238,8 @@ static int documents_load_assignment(struct documents *d)
 	_cleanup_free_ char *text = NULL;
 	int r = documents_read_recorded(d, "assignment", &text, &document);
 
+	if (r == -EBADMSG || r == -ENOENT)
+		return documents_finish(d, "assignment");
 	if (r == 0)
 		r = assignment_parse(document->json, &d->assignment, NULL);
 	if (r < 0)
@@ -193,6 +258,8 @@ static int documents_load_policy(struct documents *d, const char *stream)
 
 	documents_name(DOCUMENT_POLICY, stream, name);
 	r = documents_read_recorded(d, name, &text, &document);
+	if (r == -EBADMSG || r == -ENOENT)
+		return documents_finish(d, name);
 	if (r == 0)
 		r = policy_parse(document->json, &held.policy, NULL);
 	if (r < 0)
@@ -292,7 +359,6 @@ static int documents_take_keyset(
 	}
 	keyset_free(d->keyset);
 	d->keyset = TAKE_PTR(document->keyset);
-	memcpy(d->state->facts.pinned_keyset, document->payload_sha256, SHA256_BYTES);
 	return 0;
 }
 
@@ -355,14 +421,37 @@ static void documents_journal_accepted(struct documents *d, const struct documen
 }
 
 /*
- * Puts a verified document in force and stores it: first the bytes, then the serial. A power cut
- * between the two leaves an older serial, and the document is simply accepted once more.
- * 0; 1 with *why for a refusal by meaning; -ENOMEM.
+ * Stores the bytes first, then the serial: after a power cut between the two, the keyset held
+ * judges the bytes again. Nothing but its predecessor, which would be overwritten, could judge a
+ * keyset: there the serial comes first, and the pin when the bytes are there.
  */
+static int documents_store(
+	struct documents *d, const char *text, size_t n_bytes, const struct document *document)
+{
+	bool keyset = document->type == DOCUMENT_KEYSET;
+	char name[LIMIT_NAME_BYTES + 17];
+	int r = 0;
+
+	documents_name(document->type, document->stream, name);
+	if (!keyset)
+		r = state_store_document(d->state, name, text, n_bytes);
+	if (r == 0)
+		r = state_set_serial(
+			d->state, document->org, name, document->serial, document->payload_sha256);
+	if (keyset && r == 0)
+		r = state_store_document(d->state, name, text, n_bytes);
+	if (keyset && r == 0)
+		memcpy(d->state->facts.pinned_keyset, document->payload_sha256, SHA256_BYTES);
+	if ((highwater_signed(&d->state->facts.highwater, document->issued_s) || keyset) && r == 0)
+		r = state_save_facts(d->state);
+	return r;
+}
+
+/* Puts a verified document in force and stores it. 0; 1 with *why for a refusal by meaning;
+ * -ENOMEM. */
 static int documents_accept(struct documents *d, const char *text, size_t n_bytes,
 	struct document *document, struct document_refusal *why, struct documents_change *change)
 {
-	char name[LIMIT_NAME_BYTES + 17];
 	int r = 0;
 
 	switch (document->type) {
@@ -383,15 +472,7 @@ static int documents_accept(struct documents *d, const char *text, size_t n_byte
 	}
 	if (r != 0)
 		return r;
-	documents_name(document->type, document->stream, name);
-	r = state_store_document(d->state, name, text, n_bytes);
-	if (r == 0)
-		r = state_set_serial(
-			d->state, document->org, name, document->serial, document->payload_sha256);
-	if ((highwater_signed(&d->state->facts.highwater, document->issued_s) ||
-		    document->type == DOCUMENT_KEYSET) &&
-		r == 0)
-		r = state_save_facts(d->state);
+	r = documents_store(d, text, n_bytes, document);
 	if (r < 0)
 		change->error = r;
 	if (!document->already_held)

@@ -464,6 +464,78 @@ static void test_full_disk(void)
 	CHECK_INT(idle_delay(&p), 60);
 }
 
+/* Power cuts between the bytes of a document and its serial: the rules hold without a network. */
+static void test_cut_before_the_serial(void)
+{
+	_phone_ struct phone p;
+	_cleanup_buf_ struct buf policy = BUF_INIT, assignment = BUF_INIT;
+	uint8_t digest[SHA256_BYTES];
+
+	phone_init(&p);
+	phone_provision(&p);
+	add_policy(&p, "staff", 6, 60, INT64_C(4000000000), &policy);
+	CHECK_INT(state_store_document(&p.state, "policy.staff", policy.data, policy.n_bytes), 0);
+	phone_restart(&p);
+	CHECK_STR(p.documents.damaged, "");
+	CHECK_INT(idle_delay(&p), 60);
+	CHECK_INT(state_serial(&p.state, ORG, "policy.staff", digest), 6);
+	/* The first policy of a group has no serial yet at all. */
+	add_assignment(&p, 2, "[\"other\"]", "company", &assignment);
+	CHECK(take(&p, &assignment, NOW).policy);
+	buf_reset(&policy);
+	add_policy(&p, "other", 1, 30, INT64_C(4000000000), &policy);
+	CHECK_INT(state_store_document(&p.state, "policy.other", policy.data, policy.n_bytes), 0);
+	phone_restart(&p);
+	CHECK_INT(idle_delay(&p), 30);
+	/* What is signed for one group is not stored as another's. */
+	CHECK_INT(state_store_document(&p.state, "assignment", policy.data, policy.n_bytes), 0);
+	phone_restart(&p);
+	CHECK_STR(p.documents.damaged, "assignment");
+}
+
+static void test_cut_in_a_keyset(void)
+{
+	_phone_ struct phone p;
+	_cleanup_buf_ struct buf keyset = BUF_INIT, payload = BUF_INIT;
+	uint8_t digest[SHA256_BYTES];
+
+	phone_init(&p);
+	phone_provision(&p);
+	add_keyset(&p, 2, 0, 2, &keyset);
+	write_keyset(&p, 2, 0, 2, &payload);
+	signer_must(sha256(payload.data, payload.n_bytes, digest) == 0);
+	/* Between serial and bytes the old one holds, and the new one is taken when it comes. */
+	CHECK_INT(state_set_serial(&p.state, ORG, "keyset", 2, digest), 0);
+	phone_restart(&p);
+	CHECK_INT(p.documents.keyset->version, 1);
+	CHECK_INT(idle_delay(&p), 300);
+	CHECK_INT(take(&p, &keyset, NOW).n_accepted, 1);
+	CHECK_INT(p.documents.keyset->version, 2);
+}
+
+static void test_cut_before_the_pin(void)
+{
+	_phone_ struct phone p;
+	_cleanup_buf_ struct buf keyset = BUF_INIT, payload = BUF_INIT;
+	uint8_t digest[SHA256_BYTES];
+
+	phone_init(&p);
+	phone_provision(&p);
+	add_keyset(&p, 2, 0, 2, &keyset);
+	write_keyset(&p, 2, 0, 2, &payload);
+	signer_must(sha256(payload.data, payload.n_bytes, digest) == 0);
+	CHECK_INT(state_set_serial(&p.state, ORG, "keyset", 2, digest), 0);
+	CHECK_INT(state_store_document(&p.state, "keyset", keyset.data, keyset.n_bytes), 0);
+	for (int i = 0; i < 2; i++) {
+		phone_restart(&p);
+		CHECK_STR(p.documents.damaged, "");
+		CHECK(p.documents.keyset);
+		CHECK_INT(p.documents.keyset->version, 2);
+		CHECK_INT(idle_delay(&p), 300);
+		CHECK(memcmp(p.state.facts.pinned_keyset, digest, sizeof(digest)) == 0);
+	}
+}
+
 static const struct check_test tests[] = {
 	{"accept_and_reload", test_accept_and_reload},
 	{"same_again_changes_nothing", test_same_again_changes_nothing},
@@ -477,6 +549,9 @@ static const struct check_test tests[] = {
 	{"leaving_a_group", test_leaving_a_group},
 	{"personal_stays_personal", test_personal_stays_personal},
 	{"expiry", test_expiry},
+	{"cut_before_the_serial", test_cut_before_the_serial},
+	{"cut_in_a_keyset", test_cut_in_a_keyset},
+	{"cut_before_the_pin", test_cut_before_the_pin},
 	{"garbage", test_garbage},
 	{"too_many_documents", test_too_many_documents},
 	{"full_disk", test_full_disk},
