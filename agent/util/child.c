@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "agent/util/clock.h"
+#include "agent/util/codec.h"
 #include "agent/util/limits.h"
 
 /* Same number on every architecture; C libraries older than the kernel do not name it. */
@@ -62,10 +64,10 @@ static void close_others(int first)
 		return;
 	}
 	while ((entry = readdir(directory))) {
-		int fd = atoi(entry->d_name);
+		int64_t fd;
 
-		if (fd >= first && fd != dirfd(directory))
-			close(fd);
+		if (parse_int64(entry->d_name, first, INT_MAX, &fd) == 0 && fd != dirfd(directory))
+			close((int)fd);
 	}
 	closedir(directory);
 }

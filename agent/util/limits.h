@@ -78,9 +78,9 @@
 /* Files of the system that the platform layer reads. */
 #define LIMIT_PLATFORM_FILE_BYTES (1024 * 1024) /* mountinfo, keyfiles, dconf databases */
 #define LIMIT_MOUNTS 512
-#define LIMIT_BLOCK_DEPTH 16   /* layers below one file system */
-#define LIMIT_BLOCK_NODES 256  /* block devices visited for one file system */
-#define LIMIT_DCONF_SOURCES 16 /* databases in one dconf profile */
+#define LIMIT_BLOCK_DEPTH 16	      /* layers below one file system */
+#define LIMIT_BLOCK_NODES 256	      /* block devices visited for one file system */
+#define LIMIT_DCONF_SOURCES 16	      /* databases in one dconf profile */
 #define LIMIT_OVERRIDE_DIRECTORIES 16 /* directories made for one overridden file */
 
 /* mdm-server. */

@@ -225,6 +225,7 @@ static void test_state_of_process(void)
 	const char *const argv[] = {
 		"/bin/sh", "-c", "umask; pwd; grep -E '^(SigBlk|SigIgn)' /proc/self/status", NULL};
 	struct run run;
+	const char *ignored;
 	mode_t mask = umask(077);
 
 	run_open(&run);
@@ -233,7 +234,10 @@ static void test_state_of_process(void)
 	umask(mask);
 	CHECK(strncmp(run.output, "0022\n/\n", 7) == 0);
 	CHECK(strstr(run.output, "SigBlk:\t0000000000000000\n") != NULL);
-	CHECK(strstr(run.output, "SigIgn:\t0000000000000000\n") != NULL);
+	ignored = strstr(run.output, "SigIgn:\t");
+	CHECK(ignored != NULL);
+	/* 32 and 33 belong to the C library, cannot be changed, and are inherited from make. */
+	CHECK_INT(strtoull(ignored + 8, NULL, 16) & ~UINT64_C(0x180000000), 0);
 	signal(SIGPIPE, SIG_DFL);
 	sd_event_unref(run.event);
 }
