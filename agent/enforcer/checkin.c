@@ -83,7 +83,8 @@ void checkin_schedule(struct enforcer *e)
 
 static void checkin_note_time(struct enforcer *e, int64_t date_s, int64_t until_s)
 {
-	if (date_s <= 0)
+	if (date_s <= 0 ||
+		!highwater_believes(&e->state.facts.highwater, date_s, clock_realtime_s()))
 		return;
 	(void)highwater_server(&e->state.facts.highwater, date_s, until_s);
 	e->server_date_s = date_s;
@@ -316,9 +317,14 @@ static void checkin_start(struct enforcer *e)
 	enforcer_keep_report(e, report.data, report.n_bytes);
 }
 
+bool checkin_is_leaving(const struct enforcer *e)
+{
+	return e->reconcile.revert_wanted || e->reconcile.current == RECONCILE_REVERTING;
+}
+
 void checkin_begin(struct enforcer *e)
 {
-	if (e->exchange || e->checkin_pending || !e->state.facts.enrolled)
+	if (e->exchange || e->checkin_pending || !e->state.facts.enrolled || checkin_is_leaving(e))
 		return;
 	e->checkin_timer = sd_event_source_unref(e->checkin_timer);
 	e->checkin_pending = true;

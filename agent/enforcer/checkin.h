@@ -14,6 +14,8 @@ void checkin_begin(struct enforcer *e);
 int checkin_enrol(struct enforcer *e, const struct ticket *ticket);
 /* Reverts, forgets, and tells local_unenrolled(). 0; -ENOENT: not enrolled. */
 int checkin_unenrol(struct enforcer *e);
+/* Between checkin_unenrol() and its end, when nothing may start an exchange any more. */
+bool checkin_is_leaving(const struct enforcer *e);
 /* A round of reconcile ended: what was waiting for it goes on. */
 void checkin_after_round(struct enforcer *e, bool compliance_changed);
 /* The backends gave back what was there. */

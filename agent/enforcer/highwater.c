@@ -8,6 +8,8 @@
 #define HIGHWATER_BEHIND_S 600
 /* Time zones put wrong by hand are hours; a day and more is a wrong clock. */
 #define HIGHWATER_AHEAD_S 86400
+/* A phone that starts without its clock is put right long before that. */
+#define HIGHWATER_LEAP_S (30 * 86400)
 /* 31 December 9999: the end of what certificates (RFC 5280) and our own dates can say. */
 #define HIGHWATER_MAX_S INT64_C(253402300799)
 
@@ -40,6 +42,12 @@ bool highwater_signed(struct highwater *h, int64_t issued_s)
 	bool rose = highwater_raise(&h->signed_s, issued_s);
 
 	return highwater_raise(&h->tls_s, issued_s) || rose;
+}
+
+bool highwater_believes(const struct highwater *h, int64_t date_s, int64_t clock_s)
+{
+	return date_s <= HIGHWATER_MAX_S &&
+	       date_s - HIGHWATER_LEAP_S <= highwater_document_now(h, clock_s);
 }
 
 bool highwater_server(struct highwater *h, int64_t date_s, int64_t until_s)

@@ -22,6 +22,12 @@ struct highwater {
 void highwater_init(struct highwater *h, int64_t build_s);
 /* A document with this "issued" was accepted. True if a floor rose. */
 bool highwater_signed(struct highwater *h, int64_t issued_s);
+/*
+ * Whether a server's date may count at all: not more than 30 days beyond what clock and signers
+ * say. The certificate is no bound to whoever took the net role over, nor to a stolen CA, which
+ * signs until 9999; a floor there would shut the true server out for ever.
+ */
+bool highwater_believes(const struct highwater *h, int64_t date_s, int64_t clock_s);
 /* A server whose certificate is valid until until_s said date_s. True if the TLS floor rose. */
 bool highwater_server(struct highwater *h, int64_t date_s, int64_t until_s);
 

@@ -7,7 +7,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -17,6 +20,8 @@
 #include "agent/util/fs.h"
 
 #define LOCAL_PEER_GROUPS_MAX 256
+/* Places that are kept for root, whatever others do. */
+#define LOCAL_ROOT_PLACES (LIMIT_LOCAL_CLIENTS / 4)
 
 struct local_client {
 	struct local *local;
@@ -204,6 +209,10 @@ static void local_act(struct local_client *c, const struct message *m)
 		local_answer(c, CTL_E_STATE, "this phone is not enrolled", NULL);
 		return;
 	}
+	if (m->type == MESSAGE_CTL_SYNC && checkin_is_leaving(e)) {
+		local_answer(c, CTL_E_BUSY, "this phone is being unenrolled", NULL);
+		return;
+	}
 	c->waits_for = m->type;
 	if (m->type == MESSAGE_CTL_UNENROL) {
 		(void)checkin_unenrol(e);
@@ -253,14 +262,31 @@ static void local_read(struct local_client *c, const struct message *m)
 		local_answer(c, CTL_OK, "", &json);
 }
 
+/*
+ * An answer that was not read yet is memory of this process. Whoever leaves it there keeps the
+ * place that it was given for, so that unread answers are as few as places.
+ */
+static bool local_has_unread(const struct local_client *c)
+{
+	int n_bytes = 0;
+
+	return ioctl(c->fd, SIOCOUTQ, &n_bytes) == 0 && n_bytes > 0;
+}
+
 static int local_on_request(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
 	struct local_client *c = userdata;
 	struct message m;
-	int r = channel_receive(fd, ROLE_ENFORCER, ROLE_CTL, &m);
+	int r;
 
-	(void)source;
-	(void)events;
+	if (events & (EPOLLHUP | EPOLLERR)) {
+		local_drop(c);
+		return 0;
+	}
+	if (local_has_unread(c))
+		/* Only its end is waited for any more. */
+		return sd_event_source_set_io_events(source, 0);
+	r = channel_receive(fd, ROLE_ENFORCER, ROLE_CTL, &m);
 	if (r == -EAGAIN)
 		return 0;
 	/* One request at a time: whoever sends more while waiting is not our agentctl. */
@@ -311,25 +337,33 @@ static bool local_may_act(struct local *local, int fd, const struct ucred *peer)
 
 static int local_on_idle(sd_event_source *source, uint64_t usec, void *userdata)
 {
+	struct local_client *c = userdata;
+
 	(void)source;
 	(void)usec;
-	local_drop(userdata);
+	c->deadline = sd_event_source_unref(c->deadline);
+	if (!local_has_unread(c))
+		local_drop(c);
 	return 0;
 }
 
-/* A free place; one user may not take all of them. */
+/* A free place; one user may not take all of them, and all together not those of root. */
 static struct local_client *local_place(struct local *local, uid_t uid)
 {
 	struct local_client *place = NULL;
-	size_t n_same = 0;
+	size_t n_same = 0, n_free = 0;
 
 	for (size_t i = 0; i < LIMIT_LOCAL_CLIENTS; i++) {
-		if (local->clients[i].fd < 0)
+		if (local->clients[i].fd < 0) {
 			place = &local->clients[i];
-		else if (local->clients[i].uid == uid)
+			n_free++;
+		} else if (local->clients[i].uid == uid) {
 			n_same++;
+		}
 	}
-	return uid != 0 && n_same >= LIMIT_LOCAL_CLIENTS / 2 ? NULL : place;
+	if (uid != 0 && (n_same >= LIMIT_LOCAL_CLIENTS / 2 || n_free <= LOCAL_ROOT_PLACES))
+		return NULL;
+	return place;
 }
 
 static int local_on_connect(sd_event_source *source, int fd, uint32_t events, void *userdata)

@@ -167,6 +167,24 @@ static void test_judge_bounds(void)
 	CHECK_INT(highwater_judge(&h, INT64_MIN, 0), CLOCK_BEHIND);
 }
 
+/* A stolen server, or a net role that was taken over, ends its certificates in 9999. */
+static void test_dates_that_count(void)
+{
+	struct highwater h;
+
+	highwater_init(&h, BUILD);
+	CHECK(highwater_believes(&h, BUILD + 30 * DAY, 0));
+	CHECK(!highwater_believes(&h, BUILD + 30 * DAY + 1, 0));
+	CHECK(highwater_believes(&h, BUILD + YEAR, BUILD + YEAR - 30 * DAY));
+	CHECK(!highwater_believes(&h, INT64_C(253402300799), BUILD + YEAR));
+	CHECK(!highwater_believes(&h, INT64_MAX, INT64_MAX));
+	/* Nothing that was believed once lets the next one go further. */
+	highwater_server(&h, BUILD + 30 * DAY, BUILD + YEAR);
+	CHECK(!highwater_believes(&h, BUILD + 31 * DAY, 0));
+	highwater_signed(&h, BUILD + DAY);
+	CHECK(highwater_believes(&h, BUILD + 31 * DAY, 0));
+}
+
 static const struct check_test tests[] = {
 	{"names", test_names},
 	{"boot_in_1970", test_boot_in_1970},
@@ -175,5 +193,6 @@ static const struct check_test tests[] = {
 	{"nonsense_is_refused", test_nonsense_is_refused},
 	{"clock_jumps_leave_no_trace", test_clock_jumps_leave_no_trace},
 	{"judge_bounds", test_judge_bounds},
+	{"dates_that_count", test_dates_that_count},
 };
 CHECK_MAIN(tests)
