@@ -3,6 +3,7 @@
 #include "agent/sandbox/sandbox.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -54,6 +55,10 @@ int sandbox_enter(const struct sandbox_role *role, const char *user,
 	/* The last of these calls: a change of user sets it anew. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return sandbox_fail(ret_error, -errno, "cannot protect the process's memory");
+	/* A change of user clears this one: without it a role that was taken over would outlive an
+	 * enforcer that was killed, and with that its deadline. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return sandbox_fail(ret_error, -errno, "cannot tie the process to its parent");
 	facts.no_new_privs = true;
 	facts.uid = getuid();
 	facts.gid = getgid();

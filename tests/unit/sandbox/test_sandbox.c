@@ -5,6 +5,7 @@
  */
 #include <linux/capability.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -21,8 +22,11 @@ static int check_step_1(void)
 	struct sandbox_error error;
 	struct rlimit limit;
 	bool root = geteuid() == 0;
+	int signal_at_end = 0;
 
-	if (sandbox_enter(&sandbox_role_net, ROLE_USER, &facts, &error) < 0)
+	/* As the enforcer leaves it; the change of user clears it. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||
+		sandbox_enter(&sandbox_role_net, ROLE_USER, &facts, &error) < 0)
 		return EXIT_SETUP;
 	if (syscall(SYS_capget, &header, data) < 0 || data[0].permitted || data[1].permitted ||
 		data[0].effective || data[1].effective || data[0].inheritable ||
@@ -32,6 +36,8 @@ static int check_step_1(void)
 		return 2;
 	if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)
 		return 3;
+	if (prctl(PR_GET_PDEATHSIG, &signal_at_end, 0, 0, 0) < 0 || signal_at_end != SIGKILL)
+		return 13;
 	if (getrlimit(RLIMIT_CORE, &limit) < 0 || limit.rlim_max != 0)
 		return 4;
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max > 48 || limit.rlim_cur > 48)
