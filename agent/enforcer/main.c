@@ -2,6 +2,10 @@
 /* main.c - mdm-agentd: arguments, then enforcer_run(). */
 #include <errno.h>
 #include <getopt.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -46,6 +50,25 @@ static void print_help(void)
 	       "  -h, --help          this text\n"
 	       "  -V, --version       the version\n",
 		MDM_STATE_DIR, MDM_RUN_DIR, MDM_LIBEXEC_DIR);
+}
+
+/*
+ * What stays resident for weeks should be little. libcrypto comes without its tables of names and
+ * of texts for people, which nobody here asks for, and without the system's openssl.cnf, which
+ * could name code to load.
+ */
+static void be_small(void)
+{
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
+				    OPENSSL_INIT_NO_ADD_ALL_CIPHERS |
+				    OPENSSL_INIT_NO_ADD_ALL_DIGESTS,
+		NULL);
+#if defined(__GLIBC__)
+	/* What a round or an exchange needed goes back to the kernel; other C libraries do so. */
+	mallopt(M_TOP_PAD, 4096);
+	mallopt(M_TRIM_THRESHOLD, 16384);
+	mallopt(M_MMAP_THRESHOLD, 16384);
+#endif
 }
 
 int main(int argc, char **argv)
@@ -102,6 +125,7 @@ int main(int argc, char **argv)
 	}
 	log_setup("mdm-agentd", options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	umask(077);
+	be_small();
 	/* The directory of the socket is ours where the service manager has not made it. */
 	if (strcmp(options.socket_path, MDM_RUN_DIR "/agent.sock") == 0)
 		if (mkdir(MDM_RUN_DIR, 0755) == 0)
