@@ -14,6 +14,21 @@ void log_setup(const char *program, enum log_level highest)
 	log_highest = highest;
 }
 
+/*
+ * Words of other processes stand in lines: one line stays one line, and no terminal takes orders
+ * from it. The C1 controls (U+0080 to U+009F) are orders, too.
+ */
+static void log_clean(char *line)
+{
+	for (unsigned char *p = (unsigned char *)line; *p; p++) {
+		if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
+			*p++ = '?';
+		else if (*p >= 0x20 && *p != 0x7f)
+			continue;
+		*p = '?';
+	}
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
 	static const char *const prefix[LOG_LEVEL_MAX] = {
@@ -30,6 +45,7 @@ void log_line(enum log_level level, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
+	log_clean(line);
 	/* One call, so that lines of several processes do not mix. */
 	fprintf(stderr, "%s: %s%s\n", log_program, prefix[level], line);
 }
