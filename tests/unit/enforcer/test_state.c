@@ -481,6 +481,7 @@ static void test_death_while_replacing(void)
 	char path[256], documents[300];
 	_cleanup_close_ int dir_fd = check_tmpdir(path);
 
+	(void)dir_fd;
 	snprintf(documents, sizeof(documents), "%s/documents", path);
 	for (int which = 0; which < 3; which++)
 		for (enum crash_mode mode = CRASH_KILL; mode <= CRASH_POWER_LATE; mode++) {
@@ -547,6 +548,7 @@ static void test_failures(void)
 	_cleanup_close_ int dir_fd = check_tmpdir(path);
 	uint8_t digest[SHA256_BYTES], held[SHA256_BYTES];
 
+	(void)dir_fd;
 	digest_of(10, digest);
 	fill_enrolment(path);
 	for (unsigned long at = 1; at <= 3; at++)

@@ -207,7 +207,6 @@ static void test_changed_by_others(void)
 static void test_interrupted(void)
 {
 	struct override_spec spec = spec_of("added\n");
-	_cleanup_(vault_entry_done) struct vault_entry entry = {0};
 	struct override_place place;
 	char first[1024];
 	struct fixture f;
