@@ -11,6 +11,9 @@ if [ ! -d "$dir/root" ]; then
 	for package in "$dir"/*.deb; do
 		dpkg-deb -x "$package" "$dir/root.new"
 	done
+	# The link for the linker is absolute and leads out of here.
+	find "$dir/root.new" -name libelogind.so -exec sh -c \
+		'ln -sf "../../../lib/$(basename "$(dirname "$2")")/libelogind.so.0" "$2"' sh "$dir/root.new" {} \;
 	mv "$dir/root.new" "$dir/root"
 fi
 libs=$(dirname "$(find "$dir/root" -name 'libelogind.so' | head -n 1)")
