@@ -10,12 +10,16 @@
 #include <fcntl.h>
 #include <json-c/json.h>
 #include <openssl/evp.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <time.h>
 #include <unistd.h>
 
 struct signature {
@@ -93,6 +97,30 @@ static int read_file(const char *path, char **ret_text, size_t *ret_n)
 	return 0;
 }
 
+static int wait_in_loop(void)
+{
+	sd_event *event = NULL;
+	sigset_t mask;
+	int r;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	r = sd_event_default(&event);
+	if (r >= 0)
+		r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL);
+	if (r >= 0)
+		r = sd_event_add_signal(event, NULL, SIGCHLD, NULL, NULL);
+	if (r >= 0)
+		r = sd_event_add_time(
+			event, NULL, CLOCK_BOOTTIME, UINT64_C(1) << 60, 1, NULL, NULL);
+	if (r >= 0)
+		r = sd_event_loop(event);
+	sd_event_unref(event);
+	return r < 0 ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct json_object *document;
@@ -100,8 +128,8 @@ int main(int argc, char **argv)
 	char *text = NULL;
 	size_t n = 0;
 
-	if (argc != 2 || read_file(argv[1], &text, &n) < 0 || signature_of(text, n, &s) < 0 ||
-		verify(text, n, &s) < 0) {
+	if (argc < 2 || argc > 3 || read_file(argv[1], &text, &n) < 0 ||
+		signature_of(text, n, &s) < 0 || verify(text, n, &s) < 0) {
 		fprintf(stderr, "floor_tool: no usable FILE, or libcrypto fails\n");
 		return 1;
 	}
@@ -115,6 +143,8 @@ int main(int argc, char **argv)
 	(void)sd_notify(0, "READY=1");
 	puts("ready");
 	fflush(stdout);
+	if (argc == 3)
+		return wait_in_loop();
 	pause();
 	return 0;
 }

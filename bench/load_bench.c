@@ -10,8 +10,8 @@
  * events, as after a restart of the agent. "steady": a check-in with digests only. Devices take
  * turns; a device's reports of round R, R+1, … differ in their nonce, those of two devices in all
  * ids and digests. Prints "NAME VALUE" lines: rate, p50_ms, p99_ms, server_us (processor time per
- * exchange), busy (the part of the time that the server was running), rounds (the first free one).
- * Any answer but 200 and 204 is a failure.
+ * exchange), busy (the part of the time that the server was running), own_us (what the load itself
+ * costs), rounds (the first free one). Any answer but 200 and 204 is a failure.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -387,24 +387,27 @@ static int load_run(struct load *l)
 
 static int load_measure(struct load *l)
 {
-	double wall_us, server_us;
+	double wall_us, server_us, own_us;
 	clockid_t clock;
 	int r;
 
 	if (clock_getcpuclockid(l->server, &clock) != 0)
 		return fail("there is no such server process");
 	server_us = sample_clock_us(clock);
+	own_us = sample_clock_us(CLOCK_PROCESS_CPUTIME_ID);
 	wall_us = sample_clock_us(CLOCK_MONOTONIC);
 	r = load_run(l);
 	if (r < 0)
 		return r;
 	wall_us = sample_clock_us(CLOCK_MONOTONIC) - wall_us;
 	server_us = sample_clock_us(clock) - server_us;
+	own_us = sample_clock_us(CLOCK_PROCESS_CPUTIME_ID) - own_us;
 	printf("rate %.1f\n", (double)l->count * 1e6 / wall_us);
 	printf("p50_ms %.2f\n", sample_median(l->latency_us, (size_t)l->count) / 1e3);
 	printf("p99_ms %.2f\n", sample_quantile(l->latency_us, (size_t)l->count, 0.99) / 1e3);
 	printf("server_us %.1f\n", server_us / (double)l->count);
 	printf("busy %.2f\n", server_us / wall_us);
+	printf("own_us %.1f\n", own_us / (double)l->count);
 	printf("rounds %lld\n", (long long)(l->round + (l->count + (int64_t)l->n_devices - 1) /
 							       (int64_t)l->n_devices));
 	return 0;

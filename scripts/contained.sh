@@ -18,6 +18,8 @@ fail() {
 
 # Starts the script again inside of namespaces and ends with its status; returns when inside.
 contained_enter() { # SCRIPT
+	# The first process of a namespace is only interrupted if it asks for it.
+	trap 'exit 130' HUP INT TERM
 	if [ "${MDM_CONTAINED_WORK:-}" ]; then
 		work=$MDM_CONTAINED_WORK
 		root=$work/root
@@ -26,6 +28,7 @@ contained_enter() { # SCRIPT
 	fi
 	command -v unshare >/dev/null || fail "unshare is missing; run make deps"
 	work=$(mktemp -d "${TMPDIR:-/tmp}/mdm-$what.XXXXXX")
+	trap contained_clean EXIT
 	MDM_CONTAINED_WORK=$work
 	export MDM_CONTAINED_WORK
 	status=0
@@ -36,14 +39,16 @@ contained_enter() { # SCRIPT
 		unshare --user --map-root-user --map-auto --mount --pid --fork --kill-child \
 			"$1" "$tree" || status=$?
 	else
-		rmdir "$work"
 		fail "this needs root, or user namespaces with a range of user ids (newuidmap," \
 			"/etc/subuid); try: sudo make $what"
 	fi
+	exit $status
+}
+
+contained_clean() {
 	# The overlay leaves a directory that only its owner may enter.
 	chmod -R u+rwx "$work" 2>/dev/null || true
 	rm -rf "$work"
-	exit $status
 }
 
 # To be called at the end, with the status; ends what runs.
