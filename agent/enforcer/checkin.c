@@ -454,6 +454,8 @@ int checkin_enrol(struct enforcer *e, const struct ticket *ticket)
 	order.floor_s = highwater_tls_now(&e->state.facts.highwater, 0);
 	r = exchange_enrol(&start, &order);
 	explicit_bzero(&order, sizeof(order));
+	if (r < 0)
+		explicit_bzero(&e->ticket, sizeof(e->ticket));
 	return r;
 }
 

@@ -481,7 +481,24 @@ static int documents_accept(struct documents *d, const char *text, size_t n_byte
 	return 0;
 }
 
-/* True if this refusal is new. */
+/* Whether one more refusal may go into the journal in this hour. */
+static bool documents_may_journal(struct documents *d)
+{
+	int64_t now_us = clock_boottime_us();
+
+	if (d->hour_us == 0 || now_us - d->hour_us >= 3600 * USEC_PER_SEC) {
+		d->hour_us = now_us;
+		d->n_journalled = 0;
+	}
+	if (d->n_journalled == DOCUMENTS_REFUSALS_HOURLY) {
+		d->n_not_journalled++;
+		return false;
+	}
+	d->n_journalled++;
+	return true;
+}
+
+/* True if this refusal is new and in the journal. */
 static bool documents_refused(struct documents *d, const char *text, size_t n_bytes,
 	const struct document_refusal *why, int64_t clock_s)
 {
@@ -505,11 +522,16 @@ static bool documents_refused(struct documents *d, const char *text, size_t n_by
 	memmove(&d->refusals[1], &d->refusals[0], n * sizeof(d->refusals[0]));
 	d->refusals[0] = refusal;
 	d->n_refusals = n + 1;
+	if (!documents_may_journal(d))
+		return false;
 
 	jsonw_object(&w, NULL);
 	jsonw_string(&w, "type", why->type);
 	jsonw_string(&w, "reason", document_reason_name(why->reason));
 	jsonw_string(&w, "detail", why->detail);
+	if (d->n_not_journalled)
+		jsonw_int(&w, "not_journalled_before", (int64_t)d->n_not_journalled);
+	d->n_not_journalled = 0;
 	jsonw_object_end(&w);
 	documents_journal(d, JOURNAL_DOCUMENT_REFUSED, &payload);
 	return true;

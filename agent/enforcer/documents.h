@@ -12,6 +12,7 @@
 #include "agent/trust/document.h"
 #include "policies/policy.h"
 
+#define DOCUMENTS_REFUSALS_HOURLY 16 /* in the journal; a courier must not be able to flush it */
 #define DOCUMENTS_REFUSALS 8 /* remembered for the status page and to recognise a re-sent one */
 
 struct held_policy {
@@ -35,6 +36,9 @@ struct documents {
 	size_t n_policies;
 	struct refusal refusals[DOCUMENTS_REFUSALS]; /* the newest first */
 	size_t n_refusals;
+	int64_t hour_us;		    /* CLOCK_BOOTTIME when the hour of the next two began */
+	size_t n_journalled;		    /* refusals in the journal in that hour */
+	size_t n_not_journalled;	    /* and those left out of it */
 	char damaged[LIMIT_TEXT_BYTES + 1]; /* a stored document that could not be used; "" */
 };
 

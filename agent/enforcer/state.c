@@ -128,7 +128,7 @@ static int state_open_dir(const char *path)
 int state_open(const char *path, struct state *ret_state)
 {
 	_cleanup_(state_done) struct state state = {.dir_fd = -1};
-	int facts, serials, r;
+	int facts, serials;
 
 	state_facts_init(&state.facts);
 	state.dir_fd = state_open_dir(path);
@@ -142,11 +142,10 @@ int state_open(const char *path, struct state *ret_state)
 	serials = state_load_serials(&state);
 	if (serials < 0 && serials != -EBADMSG)
 		return serials;
-	if (state_is_forgetting(&state)) {
-		r = state_forget_enrolment(&state);
-		if (r < 0)
-			return r;
-	}
+	/* What cannot be finished now (a disk that is read-only) keeps state_save_facts() from
+	 * storing a new enrolment, but not the agent from starting. */
+	if (state_is_forgetting(&state))
+		(void)state_forget_enrolment(&state);
 	*ret_state = state;
 	state = (struct state){.dir_fd = -1};
 	return facts < 0 ? facts : serials;
@@ -367,7 +366,9 @@ int state_forget_enrolment(struct state *state)
 	if (r < 0)
 		return r;
 	state_facts_init(&facts);
+	/* Dates of the server that is left behind go, those that key holders signed stay. */
 	facts.highwater = state->facts.highwater;
+	facts.highwater.tls_s = facts.highwater.signed_s;
 	facts.acked_seq = state->facts.acked_seq;
 	facts.report_seq = state->facts.report_seq;
 	state->facts = facts;

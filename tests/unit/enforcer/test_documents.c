@@ -536,7 +536,35 @@ static void test_cut_before_the_pin(void)
 	}
 }
 
+static void test_a_courier_cannot_flush_the_journal(void)
+{
+	_phone_ struct phone p;
+
+	phone_init(&p);
+	phone_provision(&p);
+	for (int i = 0; i < 100; i++) {
+		struct documents_change change;
+		char junk[32];
+
+		snprintf(junk, sizeof(junk), "junk%d", i);
+		CHECK_INT(documents_take(&p.documents, junk, strlen(junk), NOW, &change), 0);
+		CHECK_INT(change.new_refusal, i < DOCUMENTS_REFUSALS_HOURLY);
+	}
+	CHECK_INT(journalled(&p, JOURNAL_DOCUMENT_REFUSED), DOCUMENTS_REFUSALS_HOURLY);
+	/* An hour later the next one tells how many were left out. */
+	CHECK_INT(p.documents.n_not_journalled, 100 - DOCUMENTS_REFUSALS_HOURLY);
+	p.documents.hour_us -= 3600 * USEC_PER_SEC;
+	{
+		struct documents_change change;
+
+		CHECK_INT(documents_take(&p.documents, "later", 5, NOW, &change), 0);
+		CHECK(change.new_refusal);
+	}
+	CHECK_INT(p.documents.n_not_journalled, 0);
+}
+
 static const struct check_test tests[] = {
+	{"a_courier_cannot_flush_the_journal", test_a_courier_cannot_flush_the_journal},
 	{"accept_and_reload", test_accept_and_reload},
 	{"same_again_changes_nothing", test_same_again_changes_nothing},
 	{"wrong_pin", test_wrong_pin},
