@@ -59,7 +59,7 @@ static inline void disk(struct machine *m, const char *number, const char *name)
 {
 	char path[256];
 
-	snprintf(path, sizeof(path), "platform/block/%s", name);
+	snprintf(path, sizeof(path), "platform/block/%.200s", name);
 	device(m, number, path);
 }
 
@@ -68,7 +68,7 @@ static inline void partition(
 {
 	char path[256];
 
-	snprintf(path, sizeof(path), "platform/block/%s/%s", disk_name, name);
+	snprintf(path, sizeof(path), "platform/block/%.100s/%.100s", disk_name, name);
 	device(m, number, path);
 	attribute(m, path, "partition", "1");
 }
