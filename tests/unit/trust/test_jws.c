@@ -13,6 +13,9 @@
 #define P "eyJhIjoxfQ"
 /* 64 zero bytes. */
 #define S "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+/* 63 and 65 of them. */
+#define S63 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define S65 S "A"
 #define LINE H "." P "." S
 
 /* Splits a copy of exact size, so that a read behind the end is seen by the sanitizer. */
@@ -83,8 +86,11 @@ static void test_form(void)
 		{H ".." S, JWS_E_FORM},
 		{LINE ".", JWS_E_FORM},
 		{LINE "." S, JWS_E_FORM},
-		{H "." P "." S "A", JWS_E_FORM},
 		{H "." P "." S "==", JWS_E_FORM},
+		{H "." P "." S63, JWS_E_FORM},
+		{H "." P "." S65, JWS_E_FORM},
+		{LINE "\n" H "." P "." S63, JWS_E_FORM},
+		{LINE "\n" H "." P "." S65, JWS_E_FORM},
 		/* the last character of a field holds bits that must be zero */
 		{H "." P "." S "\b", JWS_E_FORM},
 		{"eyJhbGciOiJub25lIn1." P "." S, JWS_E_FORM},
