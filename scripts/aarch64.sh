@@ -18,4 +18,4 @@ PKG_CONFIG_LIBDIR=$dir/root/usr/lib/aarch64-linux-gnu/pkgconfig
 PKG_CONFIG_LIBDIR=$PKG_CONFIG_LIBDIR:/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig
 export PKG_CONFIG_LIBDIR
 make -j"$(nproc)" BUILD="$dir" CC=aarch64-linux-gnu-gcc EXTRA_CFLAGS=-Werror all unit
-RUNNER=qemu-aarch64-static scripts/check.sh "$dir/release" unit
+MDM_EMULATED=1 RUNNER=qemu-aarch64-static scripts/check.sh "$dir/release" unit

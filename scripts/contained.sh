@@ -116,8 +116,8 @@ mdmctl() {
 agentctl() {
 	chroot "$root" /usr/bin/agentctl "$@"
 }
-now_ms() {
-	echo $(($(date +%s%N) / 1000000))
+now_ms() { # not by date, whose nanoseconds busybox does not know
+	awk '{ printf "%d\n", $1 * 1000 }' /proc/uptime
 }
 wait_for() { # SECONDS WHAT COMMAND…: until the command succeeds
 	limit=$(($(now_ms) + $1 * 1000))

@@ -16,7 +16,8 @@ debian_all="git clang clang-format llvm libclang-rt-14-dev cppcheck shellcheck v
 debian_arm64="libjson-c-dev:arm64 libssl-dev:arm64 libsystemd-dev:arm64
 	libcurl4-openssl-dev:arm64 libseccomp-dev:arm64 libsqlite3-dev:arm64 libqrencode-dev:arm64"
 alpine_demo="make gcc musl-dev linux-headers pkgconf json-c-dev openssl-dev elogind-dev curl-dev
-	libseccomp-dev libevent-dev sqlite-dev libqrencode-dev dconf util-linux"
+	libseccomp-dev libevent-dev sqlite-dev libqrencode-dev dconf util-linux
+	findutils setpriv"
 alpine_all="git clang clang-extra-tools compiler-rt cppcheck shellcheck valgrind lcov python3
 	py3-jwcrypto py3-jsonschema py3-cryptography openssl curl iproute2 binutils strace"
 

@@ -136,6 +136,28 @@ static enum ctl_code checkin_failure_code(const struct msg_net_failed *failed)
 	return CTL_E_INTERNAL;
 }
 
+/* The phone's own certificate: without one the server does not know it any more. */
+static void checkin_note_certificate(struct enforcer *e, int64_t from_s, int64_t until_s)
+{
+	int64_t left = until_s - highwater_tls_now(&e->state.facts.highwater, clock_realtime_s());
+	char date[24];
+
+	e->certificate_from_s = from_s;
+	e->certificate_until_s = until_s;
+	clock_format(until_s, date);
+	if (left <= 0)
+		enforcer_problem(e, PROBLEM_CERTIFICATE,
+			"The policy stays in force; unenrol and enrol again with a new ticket.",
+			"the phone's certificate expired on %s: the server does not talk to it",
+			date);
+	else if (left < (until_s - from_s) / 3)
+		enforcer_problem(e, PROBLEM_CERTIFICATE,
+			"Before that day, unenrol and enrol again with a new ticket.",
+			"the phone's certificate expires on %s", date);
+	else
+		enforcer_problem(e, PROBLEM_CERTIFICATE, NULL, NULL);
+}
+
 static void checkin_failed(struct enforcer *e, const struct msg_net_failed *failed)
 {
 	bool first = e->pacing.failures == 0;
@@ -187,8 +209,7 @@ static void checkin_answered(struct enforcer *e, const struct exchange_result *r
 	enforcer_problem(e, PROBLEM_CHECKIN, NULL, NULL);
 	e->last_bytes_up = x->bytes_up;
 	e->last_bytes_down = x->bytes_down;
-	e->certificate_from_s = x->certificate_from_s;
-	e->certificate_until_s = x->certificate_until_s;
+	checkin_note_certificate(e, x->certificate_from_s, x->certificate_until_s);
 	report_acknowledge(&e->report, x->resend);
 	if (x->ack_seq > 0 && (uint64_t)x->ack_seq > facts->acked_seq &&
 		(uint64_t)x->ack_seq <= e->report.sent_seq) {
@@ -403,8 +424,8 @@ static void checkin_enrolled(const struct exchange_result *result, void *userdat
 		local_enrolled(e->local, CTL_E_INTERNAL, message);
 		return;
 	}
-	e->certificate_from_s = result->enrolled.certificate_from_s;
-	e->certificate_until_s = result->enrolled.certificate_until_s;
+	checkin_note_certificate(
+		e, result->enrolled.certificate_from_s, result->enrolled.certificate_until_s);
 	jsonw_object(&w, NULL);
 	jsonw_string(&w, "server", e->state.facts.server);
 	jsonw_string(&w, "device", e->state.facts.device_id);

@@ -40,9 +40,10 @@ enum problem {
 	PROBLEM_FACTS,	  /* damaged facts were found at the start */
 	PROBLEM_DOCUMENT, /* a stored document was damaged */
 	PROBLEM_CLOCK,
-	PROBLEM_KEYSET,	 /* expired or about to */
-	PROBLEM_CHECKIN, /* the last exchange failed */
-	PROBLEM_SANDBOX, /* the kernel lacks something */
+	PROBLEM_CERTIFICATE, /* of the phone: expired or about to */
+	PROBLEM_KEYSET,	     /* expired or about to */
+	PROBLEM_CHECKIN,     /* the last exchange failed */
+	PROBLEM_SANDBOX,     /* the kernel lacks something */
 	PROBLEM_MAX,
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * report.c - the report of a check-in; see report.h. Enforcer: JSON is written here, never read.
+ * A section too large for the server is replaced, so that the rest of the report still goes out.
  * Every member must be explained in report_items, which `agentctl privacy` shows.
  */
 #include "agent/enforcer/report.h"
@@ -101,33 +102,94 @@ static void report_write_agent(struct enforcer *e, struct jsonw *w)
 	jsonw_object_end(w);
 }
 
-static void report_write_section(struct enforcer *e, enum report_section section, struct jsonw *w)
+/* What stands for a section that would make the report too large for the server. */
+#define REPORT_TOO_LARGE "{\"too_large\":true}"
+
+/* The sections of one report, as they are or replaced. */
+struct report_bodies {
+	struct buf body[REPORT_SECTION_MAX];
+};
+
+static void report_bodies_done(struct report_bodies *bodies)
+{
+	for (size_t i = 0; i < REPORT_SECTION_MAX; i++)
+		buf_done(&bodies->body[i]);
+}
+
+/* Notes the digest of a body as that of the exchange under way. */
+static int report_digest(struct report *report, enum report_section section, const struct buf *body)
+{
+	uint8_t digest[SHA256_BYTES];
+	char text[2 * SHA256_BYTES + 1];
+
+	if (sha256(body->data, body->n_bytes, digest) < 0)
+		return -EIO;
+	hex_encode(digest, sizeof(digest), text);
+	text[REPORT_DIGEST_LENGTH] = 0;
+	memcpy(report->sent[section], text, REPORT_DIGEST_LENGTH + 1);
+	return 0;
+}
+
+static int report_replace(struct report *report, enum report_section section, struct buf *body)
+{
+	buf_reset(body);
+	buf_puts(body, REPORT_TOO_LARGE);
+	return body->error ? body->error : report_digest(report, section, body);
+}
+
+static int report_write_bodies(struct enforcer *e, struct report_bodies *bodies)
 {
 	static void (*const writers[REPORT_SECTION_MAX])(struct enforcer *, struct jsonw *) = {
 		[REPORT_COMPLIANCE] = report_write_compliance,
 		[REPORT_INVENTORY] = report_write_inventory,
 		[REPORT_AGENT] = report_write_agent,
 	};
-	_cleanup_buf_ struct buf body = BUF_INIT;
-	struct jsonw inner = JSONW_INIT(&body);
-	uint8_t digest[SHA256_BYTES];
-	char text[2 * SHA256_BYTES + 1];
 
-	writers[section](e, &inner);
-	if (!body.error && sha256(body.data, body.n_bytes, digest) < 0)
-		body.error = -EIO;
-	if (body.error) {
-		w->out->error = w->out->error ? w->out->error : body.error;
-		return;
+	for (size_t i = 0; i < REPORT_SECTION_MAX; i++) {
+		struct buf *body = &bodies->body[i];
+		struct jsonw w = JSONW_INIT(body);
+		int r;
+
+		body->max_bytes = LIMIT_REPORT_BYTES;
+		writers[i](e, &w);
+		if (body->error == -EFBIG)
+			r = report_replace(&e->report, (enum report_section)i, body);
+		else
+			r = body->error ? body->error
+					: report_digest(&e->report, (enum report_section)i, body);
+		if (r < 0)
+			return r;
 	}
-	hex_encode(digest, sizeof(digest), text);
-	text[REPORT_DIGEST_LENGTH] = 0;
-	memcpy(e->report.sent[section], text, REPORT_DIGEST_LENGTH + 1);
+	return 0;
+}
 
-	jsonw_object(w, report_section_name(section));
-	jsonw_string(w, "digest", text);
-	if (strcmp(text, e->report.acked[section]) != 0)
-		jsonw_raw(w, "body", body.data, body.n_bytes);
+static bool report_is_acked(const struct report *report, size_t section)
+{
+	return strcmp(report->sent[section], report->acked[section]) == 0;
+}
+
+/* Replaces the largest body that would be sent. -EFBIG: nothing is left to replace. */
+static int report_shorten(struct report *report, struct report_bodies *bodies)
+{
+	size_t largest = REPORT_SECTION_MAX, n_largest = strlen(REPORT_TOO_LARGE);
+
+	for (size_t i = 0; i < REPORT_SECTION_MAX; i++)
+		if (!report_is_acked(report, i) && bodies->body[i].n_bytes > n_largest) {
+			largest = i;
+			n_largest = bodies->body[i].n_bytes;
+		}
+	if (largest == REPORT_SECTION_MAX)
+		return -EFBIG;
+	return report_replace(report, (enum report_section)largest, &bodies->body[largest]);
+}
+
+static void report_write_section(const struct report *report, const struct report_bodies *bodies,
+	size_t section, struct jsonw *w)
+{
+	jsonw_object(w, report_section_name((enum report_section)section));
+	jsonw_string(w, "digest", report->sent[section]);
+	if (!report_is_acked(report, section))
+		jsonw_raw(w, "body", bodies->body[section].data, bodies->body[section].n_bytes);
 	jsonw_object_end(w);
 }
 
@@ -176,22 +238,15 @@ static int report_write_event(const struct journal_record *record, void *userdat
 	return 0;
 }
 
-int report_write(struct enforcer *e, struct buf *out)
+static void report_write_all(
+	struct enforcer *e, const struct report_bodies *bodies, const char *nonce, struct buf *out)
 {
 	const struct state_facts *facts = &e->state.facts;
 	struct jsonw w = JSONW_INIT(out);
 	struct report_events events = {.e = e, .w = &w};
-	uint8_t nonce[NONCE_BYTES];
-	char nonce_text[BASE64URL_LENGTH(NONCE_BYTES) + 1];
-	int r = random_bytes(nonce, sizeof(nonce));
 
-	if (r < 0)
-		return r;
-	base64url_encode(nonce, sizeof(nonce), nonce_text);
-	out->max_bytes = LIMIT_REPORT_BYTES;
 	e->report.more_events = false;
 	e->report.sent_seq = facts->acked_seq;
-
 	jsonw_object(&w, NULL);
 	jsonw_int(&w, "v", 1);
 	jsonw_string(&w, "device", facts->device_id);
@@ -199,17 +254,41 @@ int report_write(struct enforcer *e, struct buf *out)
 	if (!e->documents.has_assignment)
 		jsonw_string(&w, "ticket", facts->ticket_id);
 	jsonw_string(&w, "agent", MDM_VERSION);
-	jsonw_string(&w, "nonce", nonce_text);
+	jsonw_string(&w, "nonce", nonce);
 	report_write_have(e, &w);
 	jsonw_object(&w, "sections");
 	for (size_t i = 0; i < REPORT_SECTION_MAX; i++)
-		report_write_section(e, (enum report_section)i, &w);
+		report_write_section(&e->report, bodies, i, &w);
 	jsonw_object_end(&w);
 	jsonw_array(&w, "events");
-	if (e->journal)
+	if (e->journal && !out->error)
 		(void)journal_each(e->journal, facts->acked_seq, report_write_event, &events);
 	jsonw_array_end(&w);
 	jsonw_object_end(&w);
+}
+
+int report_write(struct enforcer *e, struct buf *out)
+{
+	_cleanup_(report_bodies_done) struct report_bodies bodies = {0};
+	uint8_t nonce[NONCE_BYTES];
+	char nonce_text[BASE64URL_LENGTH(NONCE_BYTES) + 1];
+	int r = random_bytes(nonce, sizeof(nonce));
+
+	if (r == 0)
+		r = report_write_bodies(e, &bodies);
+	if (r < 0)
+		return r;
+	base64url_encode(nonce, sizeof(nonce), nonce_text);
+	out->max_bytes = LIMIT_REPORT_BYTES;
+	report_write_all(e, &bodies, nonce_text, out);
+	/* The rest is still worth telling; a phone that says nothing looks lost. */
+	while (out->error == -EFBIG) {
+		r = report_shorten(&e->report, &bodies);
+		if (r < 0)
+			return r;
+		buf_reset(out);
+		report_write_all(e, &bodies, nonce_text, out);
+	}
 	return out->error;
 }
 

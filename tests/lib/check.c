@@ -27,6 +27,11 @@ void check_fail(const char *file, int line, const char *format, ...)
 	printf("\n");
 }
 
+bool check_emulated(void)
+{
+	return getenv("MDM_EMULATED") != NULL;
+}
+
 void check_skip(const char *reason)
 {
 	check_skipped = true;

@@ -21,6 +21,10 @@ int check_main(int argc, char **argv, const struct check_test *tests, size_t n_t
 /* Marks the running test as skipped with a reason; the caller returns then. */
 void check_skip(const char *reason);
 
+/* User-mode emulation of another processor (scripts/aarch64.sh): it cannot start programs of that
+ * processor and loses descriptors of packets it cuts. */
+bool check_emulated(void);
+
 void check_fail(const char *file, int line, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

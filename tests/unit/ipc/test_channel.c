@@ -293,6 +293,10 @@ static void test_descriptors(void)
 		struct raw raw;
 		size_t n;
 
+		if (check_emulated()) {
+			check_skip("the emulation leaks descriptors of packets that are too small");
+			return;
+		}
 		if (!row)
 			continue;
 		n = make_raw(row, &raw);
