@@ -288,15 +288,15 @@ static void test_directions(void)
 
 static void test_descriptors(void)
 {
+	if (check_emulated()) {
+		check_skip("the emulation leaks descriptors of packets that are too small");
+		return;
+	}
 	for (uint32_t type = 1; type < 100; type++) {
 		const struct message_row *row = message_row(type);
 		struct raw raw;
 		size_t n;
 
-		if (check_emulated()) {
-			check_skip("the emulation leaks descriptors of packets that are too small");
-			return;
-		}
 		if (!row)
 			continue;
 		n = make_raw(row, &raw);
