@@ -215,8 +215,103 @@ static void test_row(void)
 	}
 }
 
+/* Without these no exchange works, on either kind of phone. */
+static const char *const needed[] = {
+	"read",
+	"write",
+	"readv",
+	"writev",
+	"close",
+	"lseek",
+	"fcntl",
+	"openat",
+	"fstat",
+	"renameat",
+	"unlinkat",
+	"fchmod",
+	"fsync",
+	"ioctl",
+	"ppoll",
+	"pipe2",
+	"socket",
+	"socketpair",
+	"connect",
+	"bind",
+	"getsockname",
+	"getpeername",
+	"getsockopt",
+	"setsockopt",
+	"sendto",
+	"sendmsg",
+	"sendmmsg",
+	"recvfrom",
+	"recvmsg",
+	"brk",
+	"mmap",
+	"munmap",
+	"mprotect",
+	"mremap",
+	"madvise",
+	"clone",
+	"futex",
+	"set_robust_list",
+	"rt_sigaction",
+	"rt_sigprocmask",
+	"rt_sigreturn",
+	"exit",
+	"exit_group",
+	"clock_gettime",
+	"getrandom",
+	"getpid",
+	"getuid",
+};
+
+static bool row_allows(const struct sandbox_role *role, const char *name)
+{
+	for (size_t i = 0; i < role->n_calls; i++)
+		if (role->calls[i].action == SANDBOX_ALLOW &&
+			strcmp(role->calls[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Asked of libseccomp's tables, so that either machine answers for both. A call that only other
+ * architectures have resolves to a negative number, and no rule comes of it.
+ */
+static bool exists_on(uint32_t arch, const char *name)
+{
+	return seccomp_syscall_resolve_name_arch(arch, name) >= 0;
+}
+
+static void test_architectures(void)
+{
+	const struct sandbox_role *role = &sandbox_role_net;
+
+	for (size_t i = 0; i < role->n_calls; i++) {
+		const char *name = role->calls[i].name;
+		bool known =
+			exists_on(SCMP_ARCH_AARCH64, name) || exists_on(SCMP_ARCH_X86_64, name);
+
+		/* 32-bit machines have names of their own for what is allowed. */
+		if (!known && role->calls[i].action != SANDBOX_KILL)
+			known = exists_on(SCMP_ARCH_ARM, name) || exists_on(SCMP_ARCH_X86, name);
+		if (!known)
+			check_fail(__FILE__, __LINE__, "%s exists nowhere", name);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
+		if (!row_allows(role, needed[i]))
+			check_fail(__FILE__, __LINE__, "%s is not allowed", needed[i]);
+		if (!exists_on(SCMP_ARCH_AARCH64, needed[i]))
+			check_fail(__FILE__, __LINE__, "no %s on aarch64", needed[i]);
+		if (!exists_on(SCMP_ARCH_X86_64, needed[i]))
+			check_fail(__FILE__, __LINE__, "no %s on x86_64", needed[i]);
+	}
+}
+
 static const struct check_test tests[] = {
 	{"row", test_row},
+	{"architectures", test_architectures},
 	{"step 1", test_step_1},
 	{"users", test_users},
 	{"kernels", test_kernels},
