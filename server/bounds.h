@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bounds.h - the limits that only mdm-server enforces, with their reasons; those it shares with
- * the other programs are in agent/util/limits.h. mdm-server only; no code.
+ * bounds.h - the second and last header of limits: those of mdm-server's HTTP layer and of what it
+ * keeps of a report. They stand apart from agent/util/limits.h, which has the limits that a phone
+ * or mdmctl enforces or must know, because nothing outside server/ may depend on them. No code;
+ * mdm-server only.
  */
 #ifndef MDM_SERVER_BOUNDS_H
 #define MDM_SERVER_BOUNDS_H

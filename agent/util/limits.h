@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * limits.h - every limit on input that comes from outside a process, with its reason.
+ * limits.h - the limits on input that comes from outside a process, with their reasons.
  *
  * One header, so that a reviewer sees at a glance how large hostile input can get. Each limit has
- * a test one step above it (tests/unit mirrors the file that enforces it).
+ * a test one step above it (tests/unit mirrors the file that enforces it). The limits of
+ * mdm-server's own HTTP layer (heads, connections, deadlines) and of what it keeps of a report are
+ * in server/bounds.h: nothing on a phone enforces or even sees them, and agent/ knows nothing of
+ * server/. What both ends must agree on (sizes of bodies, rows of a page) is here.
  */
 #ifndef MDM_UTIL_LIMITS_H
 #define MDM_UTIL_LIMITS_H
