@@ -187,22 +187,31 @@ static enum ctl_exit ctl_refused(struct ctl *ctl, const struct client_answer *an
 {
 	enum ctl_exit code = ctl_exit_of(answer->code);
 	size_t n = strlen(answer->message);
+	const char *stop;
 
 	if (code == CTL_EXIT_DENIED)
 		return ctl_fail(ctl, code,
 			"Not permitted: \"%s\" needs root or membership in the group " CTL_GROUP
 			". Nothing was changed. Try it with doas or sudo.",
 			ctl->options.verb->name);
-	if (answer->code == CTL_E_BUSY)
-		return ctl_fail(ctl, code, "%s. Nothing was changed; wait a little and try again.",
-			n ? answer->message : "the agent is busy with such a request already");
-	/* The agent's sentence may end in a full stop, or may not. */
+	/* The agent's sentence may end in a full stop, or may not; a question keeps its own mark.
+	 */
 	while (n > 0 && answer->message[n - 1] == '.')
 		n--;
+	stop = n > 0 && strchr("?!", answer->message[n - 1]) ? "" : ".";
+	if (answer->code == CTL_E_BUSY && n == 0)
+		return ctl_fail(ctl, code,
+			"the agent is busy with such a request already. Nothing was changed; wait a "
+			"little and try again.");
+	if (answer->code == CTL_E_BUSY)
+		return ctl_fail(ctl, code,
+			"%.*s%s Nothing was changed; wait a little and try again.", (int)n,
+			answer->message, stop);
 	if (n == 0)
 		return ctl_fail(
 			ctl, code, "%s. %s", ctl_refusals[code].what, ctl_refusals[code].now);
-	return ctl_fail(ctl, code, "%.*s. %s", (int)n, answer->message, ctl_refusals[code].now);
+	return ctl_fail(
+		ctl, code, "%.*s%s %s", (int)n, answer->message, stop, ctl_refusals[code].now);
 }
 
 static const struct msg_none ctl_no_body = {{0}};

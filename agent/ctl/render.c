@@ -5,23 +5,57 @@
 #include "agent/ctl/peek.h"
 #include "policies/compliance.h"
 
-static const struct render_words render_states[COMPLIANCE_STATE_MAX] = {
-	[COMPLIANCE_COMPLIANT] = {"as it should be", PAGE_GOOD},
-	[COMPLIANCE_NONCOMPLIANT] = {"NOT as it should be", PAGE_BAD},
-	[COMPLIANCE_PENDING] = {"set, but not seen in force yet", PAGE_WARN},
-	[COMPLIANCE_UNSUPPORTED] = {"not possible on this phone", PAGE_WARN},
-	[COMPLIANCE_ERROR] = {"failed", PAGE_BAD},
-	[COMPLIANCE_UNKNOWN] = {"not looked at yet", PAGE_WARN},
-};
+#define RENDER_ASKED "what is asked for is "
+#define RENDER_WHETHER "whether all that is asked for is in force "
 
-struct render_words render_state(const char *state)
+static const struct render_words render_states[COMPLIANCE_STATE_MAX] = {
+	[COMPLIANCE_COMPLIANT] = {"as it should be", PAGE_GOOD, RENDER_ASKED "as it should be"},
+	[COMPLIANCE_NONCOMPLIANT] = {"NOT as it should be", PAGE_BAD,
+		RENDER_ASKED "NOT as it should be"},
+	[COMPLIANCE_PENDING] = {"set, but not seen in force yet", PAGE_WARN,
+		RENDER_ASKED "set, but not seen in force yet"},
+	[COMPLIANCE_UNSUPPORTED] = {"not possible on this phone", PAGE_WARN,
+		RENDER_ASKED "not possible on this phone"},
+	[COMPLIANCE_ERROR] = {"failed", PAGE_BAD,
+		"looking at what is asked for, or putting it in force, failed"},
+	[COMPLIANCE_UNKNOWN] = {"not known", PAGE_WARN, RENDER_WHETHER "is not known"},
+};
+/* Unknown, with a reason: before the first look, and after a look that found nothing out. */
+static const struct render_words render_unseen = {
+	"not looked at yet", PAGE_WARN, RENDER_WHETHER "was not looked at yet"};
+static const struct render_words render_vain = {
+	"cannot be told", PAGE_WARN, RENDER_WHETHER "cannot be told"};
+
+static bool render_is_unseen(const char *reason)
+{
+	return strcmp(reason, compliance_reason_name(REASON_NOT_OBSERVED)) == 0;
+}
+
+struct render_words render_state(const char *state, const char *reason)
 {
 	if (!state)
-		return (struct render_words){"unknown", PAGE_WARN};
+		return (struct render_words){"unknown", PAGE_WARN, "how things stand is unknown"};
+	if (reason && strcmp(state, compliance_state_name(COMPLIANCE_UNKNOWN)) == 0)
+		return render_is_unseen(reason) ? render_unseen : render_vain;
 	for (int i = 0; i < COMPLIANCE_STATE_MAX; i++)
 		if (strcmp(state, compliance_state_name((enum compliance_state)i)) == 0)
 			return render_states[i];
-	return (struct render_words){state, PAGE_WARN};
+	return (struct render_words){state, PAGE_WARN, state};
+}
+
+const char *render_reason(struct json_object *settings, const char *state)
+{
+	const char *found = NULL;
+
+	for (size_t i = 0; state && i < peek_length(settings); i++) {
+		struct json_object *setting = peek_at(settings, i);
+		const char *reason = peek_string(setting, "reason");
+
+		if (reason && strcmp(peek_text(setting, "state", ""), state) == 0 &&
+			(!found || render_is_unseen(found)))
+			found = reason;
+	}
+	return found;
 }
 
 bool render_is_compliant(struct json_object *compliance)

@@ -23,12 +23,21 @@ void render_privacy(struct page *p, struct json_object *answer, int64_t now_s);
 
 /* --- pieces that several pages use */
 
-/* A state of docs/protocol.md in words; a state of a newer agent as it came. */
+/*
+ * A state of docs/protocol.md in words; a state of a newer agent as it came. The reason tells what
+ * was not looked at yet from what was looked at in vain; NULL where the answer gives none.
+ */
 struct render_words {
 	const char *text;
 	enum page_style style;
+	const char *sentence; /* the same of everything that is asked for */
 };
-struct render_words render_state(const char *state);
+struct render_words render_state(const char *state, const char *reason);
+/*
+ * The reason for the state of everything together: that of a setting in this state. A setting that
+ * was looked at in vain counts before those whose turn comes. NULL if there is none.
+ */
+const char *render_reason(struct json_object *settings, const char *state);
 /* Whether the answer says that everything is in force. */
 bool render_is_compliant(struct json_object *compliance);
 /* "screen lock" of "screen_lock", for people. */

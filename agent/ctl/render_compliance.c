@@ -3,6 +3,7 @@
 #include "agent/ctl/ago.h"
 #include "agent/ctl/peek.h"
 #include "agent/ctl/render.h"
+#include "policies/compliance.h"
 
 #define RENDER_VALUE_BYTES 1024
 
@@ -10,7 +11,8 @@ static void compliance_items(struct page *p, struct json_object *items)
 {
 	for (size_t i = 0; i < peek_length(items); i++) {
 		struct json_object *item = peek_at(items, i);
-		struct render_words words = render_state(peek_string(item, "state"));
+		struct render_words words =
+			render_state(peek_string(item, "state"), peek_string(item, "reason"));
 		char reason[64];
 
 		render_spaced(peek_text(item, "reason", ""), reason, sizeof(reason));
@@ -27,7 +29,8 @@ static void compliance_items(struct page *p, struct json_object *items)
 
 static void compliance_one(struct page *p, struct json_object *setting, int64_t now_s)
 {
-	struct render_words words = render_state(peek_string(setting, "state"));
+	struct render_words words =
+		render_state(peek_string(setting, "state"), peek_string(setting, "reason"));
 	char desired[RENDER_VALUE_BYTES], observed[RENDER_VALUE_BYTES], text[AGO_TEXT], reason[64];
 	struct json_object *value = NULL;
 	int64_t since;
@@ -59,6 +62,11 @@ static void compliance_one(struct page *p, struct json_object *setting, int64_t 
 	page_close(p);
 	if (peek_string(setting, "detail"))
 		page_line(p, 2, PAGE_PLAIN, "%s", peek_string(setting, "detail"));
+	if (strcmp(peek_text(setting, "reason", ""), compliance_reason_name(REASON_UNTRACEABLE)) ==
+		0)
+		page_line(p, 2, PAGE_PLAIN,
+			"The agent cannot see which disk lies below it. That is so for some layered "
+			"and network file systems.");
 	compliance_items(p, peek_array(setting, "items"));
 }
 
@@ -66,7 +74,8 @@ void render_compliance(struct page *p, struct json_object *answer, int64_t now_s
 {
 	struct json_object *settings = peek_array(answer, "settings");
 	struct json_object *unsupported = peek_array(answer, "unsupported");
-	struct render_words words = render_state(peek_string(answer, "state"));
+	const char *state = peek_string(answer, "state");
+	struct render_words words = render_state(state, render_reason(settings, state));
 
 	page_open(p, 0, 0);
 	page_add(p, PAGE_BOLD, "Taken together: ");

@@ -109,11 +109,12 @@ static size_t status_problems(struct page *p, struct json_object *status, bool s
 	return n + status_expired(p, status, show);
 }
 
-static void status_verdict(struct page *p, struct json_object *status)
+static void status_verdict(struct page *p, struct json_object *status, struct json_object *settings)
 {
 	struct json_object *compliance = peek_object(status, "compliance");
 	bool held = peek_length(peek_array(status, "policies")) > 0;
-	struct render_words words = render_state(peek_string(compliance, "state"));
+	const char *state = peek_string(compliance, "state");
+	struct render_words words = render_state(state, render_reason(settings, state));
 	size_t n = status_problems(p, status, false);
 
 	page_open(p, 0, 0);
@@ -123,7 +124,7 @@ static void status_verdict(struct page *p, struct json_object *status)
 	else if (n == 0 && !held)
 		page_add(p, PAGE_WARN, "No policy has arrived yet: nothing is enforced so far.");
 	else if (held && !render_is_compliant(compliance))
-		page_add(p, words.style, "Needs attention: what is asked for is %s.", words.text);
+		page_add(p, words.style, "Needs attention: %s.", words.sentence);
 	else
 		page_add(p, PAGE_WARN, "Needs attention: see below.");
 	if (peek_length(peek_array(status, "refusals")) > 0)
@@ -197,7 +198,8 @@ static void status_areas(struct page *p, struct json_object *areas)
 	{
 		struct render_words words = render_state(
 			json_object_is_type(state, json_type_string) ? json_object_get_string(state)
-								     : NULL);
+								     : NULL,
+			NULL);
 		char label[64];
 
 		render_spaced(name, label, sizeof(label));
@@ -212,7 +214,8 @@ static void status_settings(struct page *p, struct json_object *settings)
 {
 	for (size_t i = 0; i < peek_length(settings); i++) {
 		struct json_object *setting = peek_at(settings, i);
-		struct render_words words = render_state(peek_string(setting, "state"));
+		struct render_words words =
+			render_state(peek_string(setting, "state"), peek_string(setting, "reason"));
 		char value[LIMIT_TEXT_BYTES];
 
 		render_value(setting, "desired", "desired_text", value, sizeof(value));
@@ -366,7 +369,7 @@ void render_status(
 	if (enrolled) {
 		page_line(p, 0, PAGE_BOLD, "This phone is managed by %s.",
 			name ? name : "an organisation");
-		status_verdict(p, answer);
+		status_verdict(p, answer, peek_array(compliance, "settings"));
 	} else {
 		page_line(p, 0, PAGE_BOLD, "This phone is not managed.");
 		page_line(p, 0, PAGE_PLAIN,

@@ -317,6 +317,9 @@ def test_answers_to_exit_codes(case):
         fake.answers["status"] = (OK, "", fixture("status_unmanaged"))
     fake.answers["sync"] = (UNREACHABLE, "", None)
     case.expect(6, "sync", err="could not be reached")
+    for message, part in (("it is silent; is the port right?", "right? Check"), ("it is silent..", "silent. Check")):
+        fake.answers["sync"] = (UNREACHABLE, message, None)
+        case.expect(6, "sync", err=part)
 
 
 def test_messages_are_cleaned(case):

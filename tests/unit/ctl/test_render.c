@@ -65,6 +65,13 @@ static void show_status_trouble(struct page *p, struct json_object *answer, int6
 	render_status(p, answer, compliance, now_s);
 }
 
+static void show_status_unseen(struct page *p, struct json_object *answer, int64_t now_s)
+{
+	_cleanup_json_ struct json_object *compliance = load("compliance_unseen");
+
+	render_status(p, answer, compliance, now_s);
+}
+
 static void show_explain(struct page *p, struct json_object *answer, int64_t now_s)
 {
 	(void)now_s;
@@ -84,8 +91,10 @@ static const struct {
 	{"status_well", show_status_well},
 	{"status_trouble", show_status_trouble},
 	{"status_unmanaged", show_status},
+	{"status_unseen", show_status_unseen},
 	{"status_hostile", show_status},
 	{"compliance", render_compliance},
+	{"compliance_unseen", render_compliance},
 	{"policy_show", render_policy_show},
 	{"policy_explain", show_explain},
 	{"journal", render_journal},
@@ -209,15 +218,52 @@ static void test_states_have_words(void)
 		"compliant", "noncompliant", "pending", "unsupported", "error", "unknown"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
-		CHECK(render_state(states[i]).text[0]);
-		CHECK_INT(render_state(states[i]).style == PAGE_GOOD, i == 0);
+		struct render_words words = render_state(states[i], NULL);
+
+		CHECK(words.text[0]);
+		CHECK(words.sentence[0]);
+		CHECK_INT(words.style == PAGE_GOOD, i == 0);
 		for (size_t j = 0; j < i; j++)
-			CHECK(strcmp(render_state(states[i]).text, render_state(states[j]).text) !=
-				0);
+			CHECK(strcmp(words.text, render_state(states[j], NULL).text) != 0);
 	}
-	CHECK_STR(render_state("of a newer agent").text, "of a newer agent");
-	CHECK(render_state("of a newer agent").style != PAGE_GOOD);
-	CHECK(render_state(NULL).style != PAGE_GOOD);
+	CHECK_STR(render_state("of a newer agent", NULL).text, "of a newer agent");
+	CHECK_STR(render_state("of a newer agent", "untraceable").sentence, "of a newer agent");
+	CHECK(render_state("of a newer agent", NULL).style != PAGE_GOOD);
+	CHECK(render_state(NULL, NULL).style != PAGE_GOOD);
+	CHECK(render_state(NULL, "ok").style != PAGE_GOOD);
+}
+
+/* What was looked at in vain is not called "not looked at yet", and the other way round. */
+static void test_unknown_says_why(void)
+{
+	static const struct {
+		const char *settings, *text;
+	} rows[] = {
+		{"[]", "not known"},
+		{"[7,{\"state\":\"unknown\"}]", "not known"},
+		{"[{\"state\":\"unknown\",\"reason\":\"not_observed\"}]", "not looked at yet"},
+		{"[{\"state\":\"unknown\",\"reason\":\"untraceable\"}]", "cannot be told"},
+		{"[{\"state\":\"unknown\",\"reason\":\"of a newer agent\"}]", "cannot be told"},
+		{"[{\"state\":\"unknown\",\"reason\":\"not_observed\"},"
+		 "{\"state\":\"unknown\",\"reason\":\"untraceable\"}]",
+			"cannot be told"},
+		{"[{\"state\":\"unknown\",\"reason\":\"untraceable\"},"
+		 "{\"state\":\"unknown\",\"reason\":\"not_observed\"}]",
+			"cannot be told"},
+		{"[{\"state\":\"unknown\",\"reason\":\"not_observed\"},"
+		 "{\"state\":\"compliant\",\"reason\":\"untraceable\"}]",
+			"not looked at yet"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_json_ struct json_object *settings = json_tokener_parse(rows[i].settings);
+
+		CHECK(settings);
+		CHECK_STR(render_state("unknown", render_reason(settings, "unknown")).text,
+			rows[i].text);
+	}
+	CHECK(!render_reason(NULL, "unknown"));
+	CHECK(!render_reason(NULL, NULL));
 }
 
 /* All is well is said only where everything is. */
@@ -264,6 +310,7 @@ static const struct check_test tests[] = {
 	{"colour_never_stands_alone", test_colour_never_stands_alone},
 	{"explain_selects", test_explain_selects},
 	{"states_have_words", test_states_have_words},
+	{"unknown_says_why", test_unknown_says_why},
 	{"all_is_well_needs_everything", test_all_is_well_needs_everything},
 };
 
