@@ -17,8 +17,8 @@ import threading
 import time
 
 sys.dont_write_bytecode = True
-from server_rig import (PATIENCE, Pki, device_id, document, equal, event, make_csr, openssl, pkcs7_certs, refused, run_tests,
-                        section)
+from server_rig import (PATIENCE, Pki, device_id, document, equal, event, limit, make_csr, openssl, pkcs7_certs, refused,
+                        run_tests, section)
 
 TESTS = []
 
@@ -141,7 +141,8 @@ def bad_requests_use_no_ticket_up(server):
                  base64.b64encode(make_csr(rsa)), base64.b64encode(make_csr(p384)), bytes(csr)):
         equal(server.est(ticket, body).status, 400)
     equal(server.est(ticket, base64.b64encode(csr), ["Content-Type: text/plain"]).status, 415)
-    equal(server.est(ticket, b"A" * (16 * 1024 + 1)).status, 413)
+    equal(server.est(ticket, b"A" * (limit("LIMIT_SERVER_CSR_BYTES") + 1)).status, 413)
+    equal(server.est(ticket, b"A" * limit("LIMIT_SERVER_CSR_BYTES")).status, 400)
     equal(server.est(ticket, base64.b64encode(csr), ["Content-Type: Application/PKCS10; x=y"]).status, 200)
 
 
@@ -288,14 +289,14 @@ def malformed_reports_are_400(server):
     for body in bad:
         answer = device.checkin(server, body or b" ")
         assert answer.status == 400, (body[:200], answer)
-    answer = device.checkin(server, b" " * (256 * 1024 + 1))
+    answer = device.checkin(server, b" " * (limit("LIMIT_REPORT_BYTES") + 1))
     equal(answer.status, 413)
     record = server.admin("GET", "/v1/admin/devices/" + device.id).json
     equal((record["last_seen"], record["sections"]), (None, {}))
     # The largest that fits.
     report = device.report(events=[event(i + 1) for i in range(64)], unknown={"member": [1]},
                            sections={"s%d" % i: section({}) for i in range(16)})
-    equal(device.checkin(server, report.ljust(256 * 1024)).status, 204)
+    equal(device.checkin(server, report.ljust(limit("LIMIT_REPORT_BYTES"))).status, 204)
     equal(device.checkin(server, sections={"one_more": section({})}).status, 400)
 
 
@@ -431,8 +432,12 @@ def bad_tickets_are_400(server):
             answer = server.admin("POST", "/v1/admin/tickets", body)
             assert answer.status == 400 and answer.json["message"], (body, answer)
     equal(server.admin("POST", "/v1/admin/tickets", b"x").status, 400)
-    equal(server.admin("POST", "/v1/admin/tickets", b" " * (64 * 1024 + 1)).status, 413)
-    equal(server.admin("POST", "/v1/admin/tickets", dict(good, groups=["g%d" % i for i in range(16)])).status, 201)
+    most = limit("LIMIT_SERVER_TICKETS_BYTES")
+    equal(server.admin("POST", "/v1/admin/tickets", b" " * (most + 1)).status, 413)
+    # The largest that fits.
+    body = json.dumps(dict(good, groups=["g%d" % i for i in range(16)])).encode()
+    equal(server.admin("POST", "/v1/admin/tickets", body.ljust(most + 1)).status, 413)
+    equal(server.admin("POST", "/v1/admin/tickets", body.ljust(most)).status, 201)
 
 
 @test
@@ -467,8 +472,8 @@ def bad_document_requests_are_400(server):
     for body in (b"", b"\n", b"a.b", b"a.b.c.d", b"a..c", b"a.b.c\n\n", b"a.b.c\n\na.b.c\n", b"\na.b.c", b"a.b.c\r\n", b"a.b.c=",
                  b"a.b.c\n" * 9, b'{"payload":"x"}', document("x") + b"\0"):
         equal(server.put("type=policy&stream=a&serial=1", body).status, 400)
-    equal(server.put("type=policy&stream=a&serial=1", b"a" * (704 * 1024 + 1)).status, 413)
-    large = b"a.b." + b"c" * (704 * 1024 - 4)
+    equal(server.put("type=policy&stream=a&serial=1", b"a" * (limit("LIMIT_DOCUMENT_BYTES") + 1)).status, 413)
+    large = b"a.b." + b"c" * (limit("LIMIT_DOCUMENT_BYTES") - 4)
     equal(server.put("type=assignment&device=%s&serial=1&groups=%s" % (secrets.token_hex(16), ",".join("abcdefghijklmnop")), large).status, 201)
 
 
@@ -483,10 +488,22 @@ def devices_come_in_pages(server):
         after = page["next"]
     equal(seen, sorted(set(seen)))
     assert set(ids) <= set(seen)
-    for query in ("limit=0", "limit=501", "limit=x", "after=x", "limit=1&limit=1", "x=1", "limit", "&"):
-        equal(server.admin("GET", "/v1/admin/devices?" + query).status, 400)
     equal(server.admin("GET", "/v1/admin/devices/" + "0" * 32).status, 404)
     equal(server.admin("GET", "/v1/admin/devices/xyz").status, 400)
+
+
+@test
+def pages_beyond_the_limits_are_400(server):
+    most = limit("LIMIT_SERVER_PAGE")
+    for name in ("devices", "tickets", "events"):
+        path = "/v1/admin/%s?" % name
+        equal(server.admin("GET", path + "limit=%d" % most).status, 200)
+        for query in ("limit=%d" % (most + 1), "limit=0", "limit=-1", "limit=x", "limit=1.0", "limit=", "limit",
+                      "limit=%d" % 2**64, "limit=0x10", "limit=1&limit=1", "after=x", "after=-1", "after=%d" % 2**64,
+                      "x=1", "&"):
+            answer = server.admin("GET", path + query)
+            assert answer.status == 400 and answer.json["message"], (path + query, answer)
+        assert str(most) in server.admin("GET", path + "limit=%d" % (most + 1)).json["message"], name
 
 
 @test

@@ -20,6 +20,16 @@ import traceback
 PATIENCE = 60  # seconds until something that must happen is called missing
 
 
+def limit(name):
+    """A number of agent/util/limits.h, so that tests follow it."""
+    with open(os.path.join(os.path.dirname(__file__), "../../agent/util/limits.h")) as f:
+        value = re.search(r"^#define %s (\([^)]*\)|\d+)" % name, f.read(), re.M).group(1)
+    product = 1
+    for factor in value.strip("()").split("*"):
+        product *= int(factor)
+    return product
+
+
 def openssl(*args, data=None):
     done = subprocess.run(["openssl", *args], input=data, capture_output=True)
     if done.returncode:
