@@ -5,7 +5,8 @@
     jws.py BUILD-TREE | PATH-OF-JWS_TOOL
 
 What this project signs must verify there, what is signed there must verify here, and what either
-side refuses must be refused for the right reason. The last line counts the checks.
+side refuses must be refused for the right reason. Both by the library (jws_tool) and by mdmctl as
+an administrator has it, which is skipped where it is not built. The last line counts the checks.
 """
 import base64
 import hashlib
@@ -17,6 +18,8 @@ import sys
 import tempfile
 
 try:
+    # jwcrypto stands on it; it opens the administrators' key files.
+    from cryptography.hazmat.primitives import serialization
     from jwcrypto import jwk, jws
     from jwcrypto.common import json_encode
 except ImportError:
@@ -35,7 +38,9 @@ if os.path.isdir(tool):
 if not os.access(tool, os.X_OK):
     sys.exit("jws.py: %s is no program; run make tools" % tool)
 
-passed = failed = 0
+# Beside the tool's folders tests/interop.
+mdmctl = os.path.join(os.path.dirname(os.path.abspath(tool)), "..", "..", "mdmctl")
+passed = failed = skipped = 0
 
 
 def check(what, condition, detail=""):
@@ -270,13 +275,151 @@ def test_refused_here(bench):
     refused("R and S of zero", ".".join([der[0], der[1], b64(bytes(64))]), "signature")
 
 
+# --- mdmctl
+
+class Organisation:
+    """What `mdmctl init` makes, and the other implementation's view of its keys."""
+
+    PASSPHRASE = "correct horse battery staple"
+
+    def __init__(self, base, alg):
+        self.base = os.path.join(base, "org-" + alg)
+        self.directory = os.path.join(self.base, "org")
+        os.mkdir(self.base)
+        self.passphrase_file = self.file("passphrase", self.PASSPHRASE + "\n")
+        self.ok("init", "--name", "Example Org", "--server", "https://127.0.0.1:1", "--admin",
+                "https://127.0.0.1:1", "--alg", alg)
+        self.shown = json.loads(self.ok("keyset", "show", "--json"))
+        with open(os.path.join(self.directory, "keysets/1.jose"), encoding="ascii") as file:
+            self.keyset_line = file.read().strip()
+        body = self.keyset_line.split(".")[1]
+        self.keyset = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
+        # The document holds the keys; `keyset show` tells which they must be.
+        self.public = {}
+        for row in json.loads(self.keyset)["keys"]:
+            key = jwk.JWK(**row["jwk"])
+            self.public[key.thumbprint()] = key
+
+    def file(self, name, text):
+        path = os.path.join(self.base, name)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w",
+                  encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def run(self, *arguments):
+        return subprocess.run([mdmctl, "--org", self.directory, "--passphrase-file",
+                               self.passphrase_file, *arguments], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                              text=True, env={"PATH": os.environ["PATH"], "HOME": self.base},
+                              start_new_session=True)
+
+    def ok(self, *arguments):
+        result = self.run(*arguments)
+        if result.returncode:
+            raise RuntimeError("mdmctl %s: %s" % (" ".join(arguments), result.stderr))
+        return result.stdout
+
+    def private(self, name):
+        """A key file, opened as anybody with the passphrase can."""
+        with open(os.path.join(self.directory, "keys", name + ".pem"), "rb") as file:
+            return jwk.JWK.from_pyca(serialization.load_pem_private_key(
+                file.read(), self.PASSPHRASE.encode()))
+
+
+def verified(line, key, typ):
+    """The payload by the other implementation, or None; the header is exactly ours."""
+    token = jws.JWS()
+    token.allowed_algs = ["EdDSA", "ES256"]
+    try:
+        token.deserialize(line, key)
+    except jws.InvalidJWSSignature:
+        return None
+    header = json.loads(token.objects["protected"])
+    alg = "EdDSA" if key.export_public(as_dict=True)["kty"] == "OKP" else "ES256"
+    return token.payload if header == {"alg": alg, "kid": key.thumbprint(), "typ": typ} else None
+
+
+def mdmctl_keyset(org, alg):
+    rows = {row["kid"]: row for row in org.shown["keys"]}
+    check("kids are thumbprints", set(rows) == set(org.public), rows)
+    check("algorithm", {row["alg"] for row in rows.values()} ==
+          {"EdDSA" if alg == "eddsa" else "ES256"}, rows)
+    check("digest of the keyset", hashlib.sha256(org.keyset).hexdigest() == org.shown["sha256"])
+    admin = next(row["kid"] for row in rows.values() if row["name"] == "admin")
+    check("keyset of mdmctl", verified(org.keyset_line, org.public[admin], "mdm-keyset") ==
+          org.keyset)
+    for kid, row in rows.items():
+        check("key file of " + row["name"], org.private(row["name"]).thumbprint() == kid)
+    return {row["name"]: org.public[kid] for kid, row in rows.items()}
+
+
+def mdmctl_signs(org, keys):
+    profiles = [{"id": "p", "settings": {"screen_lock": {"idle_delay": 300}}}]
+    out = os.path.join(org.base, "signed.jose")
+    org.ok("policy", "sign", org.file("policy.json", json.dumps({"profiles": profiles})),
+           "--stream", "staff", "--offline", "-o", out)
+    org.ok("policy", "cosign", out, "--key", "second", "--yes")
+    with open(out, encoding="ascii") as file:
+        lines = file.read().splitlines()
+    check("two lines", len(lines) == 2, lines)
+    payloads = []
+    for line, name, other in zip(lines, ("admin", "second"), ("second", "admin")):
+        payloads.append(verified(line, keys[name], "mdm-policy"))
+        check("line of mdmctl by " + name, payloads[-1] is not None, line)
+        check("not by " + other, verified(line, keys[other], "mdm-policy") is None)
+    check("one payload", payloads[0] == payloads[1])
+    said = json.loads(payloads[0] or b"{}")
+    check("payload", said.get("org") == org.shown["org"] and said.get("profiles") == profiles and
+          said.get("target") == {"stream": "staff"}, said)
+    return said
+
+
+def mdmctl_accepts(org, said):
+    key = org.private("admin")
+    alg = "EdDSA" if key.export_public(as_dict=True)["kty"] == "OKP" else "ES256"
+
+    def sign(payload, **more):
+        token = jws.JWS(payload)
+        token.add_signature(key, alg=alg, protected=json_encode(
+            {"typ": "mdm-policy", "kid": key.thumbprint(), "alg": alg, **more}))
+        return token.serialize(compact=True)
+
+    # Spaces, another order and escapes: what counts are the bytes that were signed.
+    payload = json.dumps(dict(reversed(said.items()), serial=77, comment="\u00e4"), indent=1)
+    good = sign(payload)
+    result = org.run("policy", "check", org.file("there.jose", good + "\n"))
+    check("signed there, checked by mdmctl", result.returncode == 0, result.stderr)
+    shown = json.loads(org.ok("policy", "show", os.path.join(org.base, "there.jose"), "--json"))
+    check("signer of it", shown["verified"] and shown["signers"] == ["admin"], shown)
+    head, body, signature = good.split(".")
+    for what, bad in (("changed", ".".join([head, b64(payload.replace("300", "600").encode()),
+                                            signature])),
+                      ("unknown member of the header", sign(payload, cty="x")),
+                      ("typ of a command", sign(payload, typ="mdm-command"))):
+        result = org.run("policy", "check", org.file("bad.jose", bad))
+        check(what + ", by mdmctl", result.returncode == 1, (result.returncode, result.stderr))
+
+
+def test_mdmctl(bench):
+    global skipped
+    if not os.access(mdmctl, os.X_OK):
+        skipped += 1
+        print("  skipped: mdmctl is not built")
+        return
+    for alg in ("eddsa", "es256"):
+        org = Organisation(bench.directory, alg)
+        mdmctl_accepts(org, mdmctl_signs(org, mdmctl_keyset(org, alg)))
+
+
 def main():
     with tempfile.TemporaryDirectory() as directory:
         bench = Bench(directory)
         for test in (test_keys, test_signed_here, test_signed_there, test_keysets,
-                     test_refused_here):
+                     test_refused_here, test_mdmctl):
             test(bench)
-    print("%d passed, %d failed" % (passed, failed))
+    print("%d passed, %d failed%s" % (
+        passed, failed, ", %d skipped" % skipped if skipped else ""))
     sys.exit(1 if failed else 0)
 
 
