@@ -3,9 +3,11 @@
  * test_exchange.c - a net role that misbehaves: this program is started again in its place. The
  * enforcer's loop has to go on and the role has to be ended.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/enforcer/exchange.h"
@@ -80,6 +82,9 @@ static int role_main(const char *what)
 	} else if (strcmp(what, "talks") == 0) {
 		role_talks(fd);
 		pause();
+	} else if (strcmp(what, "sleeps") == 0) {
+		role_facts(fd);
+		pause();
 	} else if (strcmp(what, "answers-twice") == 0) {
 		role_answers(fd, 0);
 		role_answers(fd, 0);
@@ -137,11 +142,11 @@ static void rig_done(struct rig *rig)
 	sd_event_unref(rig->event);
 }
 
-/* One check-in with a role that does this; true if it ended. */
-static bool rig_checkin(struct rig *rig, const char *what)
+/* One check-in with a role that does this and has that long; true if it ended. */
+static bool rig_checkin_within(struct rig *rig, const char *what, uint32_t timeout_s)
 {
 	struct exchange_options options = {.program = rig->self, .user = what};
-	struct msg_net_checkin order = {.timeout_s = LIMIT_EXCHANGE_SECONDS, .report_bytes = 2};
+	struct msg_net_checkin order = {.timeout_s = timeout_s, .report_bytes = 2};
 	_cleanup_close_ int identity_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct exchange_start start = {
 		.event = rig->event,
@@ -159,6 +164,11 @@ static bool rig_checkin(struct rig *rig, const char *what)
 		if (sd_event_run(rig->event, 10 * 1000 * 1000) < 0)
 			return false;
 	return rig->ended && !rig->exchange;
+}
+
+static bool rig_checkin(struct rig *rig, const char *what)
+{
+	return rig_checkin_within(rig, what, LIMIT_EXCHANGE_SECONDS);
 }
 
 static void test_good(void)
@@ -187,9 +197,29 @@ static void test_broken_protocol(void)
 	}
 }
 
+/* The role's own deadline is not relied upon: the enforcer has one that lies a little later. */
+static void test_deadline(void)
+{
+	_cleanup_(rig_done) struct rig rig;
+
+	CHECK(rig_init(&rig));
+	CHECK(rig_checkin_within(&rig, "sleeps", 1));
+	CHECK_INT(rig.result.end, EXCHANGE_FAILED);
+	CHECK_INT(rig.result.failed.stage, NET_STAGE_SANDBOX);
+	CHECK(strstr(rig.result.failed.message, "took too long"));
+	CHECK(rig.result.has_facts);
+	/* Nothing of it is left, not even a dead process. */
+	CHECK(waitpid(-1, NULL, WNOHANG) < 0);
+	CHECK_INT(errno, ECHILD);
+	/* The next one is not hurt. */
+	CHECK(rig_checkin(&rig, "good"));
+	CHECK_INT(rig.result.end, EXCHANGE_ANSWERED);
+}
+
 static const struct check_test tests[] = {
 	{"good", test_good},
 	{"broken_protocol", test_broken_protocol},
+	{"deadline", test_deadline},
 };
 
 int main(int argc, char **argv)
