@@ -17,6 +17,7 @@ import traceback
 STATUS = struct.pack("=II8x", 32, 8)  # agent/ipc/message.h: CTL_STATUS
 REQUESTS = 50
 PLACES = 16  # LIMIT_LOCAL_CLIENTS
+IDLE = 10  # LIMIT_LOCAL_IDLE_SECONDS
 NOBODY = 65534
 
 
@@ -148,9 +149,34 @@ def test_all_places(agent):
         os.close(fd)
 
 
+def test_silent_client(agent):
+    """Who says nothing is dropped, not at once, and others are answered meanwhile."""
+    silent = agent.connect()
+    started = time.monotonic()
+    silent.settimeout(IDLE / 2)
+    try:
+        data = silent.recv(4096)
+        raise AssertionError("dropped after %.1f s with %r" %
+                             (time.monotonic() - started, data))
+    except socket.timeout:
+        pass
+    assert agent.is_answered()
+    # Far beyond the limit, for a machine that is busy; a client that is kept ends in a timeout.
+    silent.settimeout(60)
+    try:
+        data = silent.recv(4096)
+    except ConnectionResetError:
+        data = b""
+    assert data == b"", data
+    # sd-event may be late, never early.
+    assert time.monotonic() - started >= IDLE - 1
+    silent.close()
+    assert agent.is_answered()
+
+
 def main():
     passed = failed = 0
-    for test in (test_unread_answers, test_all_places):
+    for test in (test_unread_answers, test_all_places, test_silent_client):
         with tempfile.TemporaryDirectory() as directory:
             agent = Agent(os.path.abspath(sys.argv[1]), directory)
             try:
