@@ -11,17 +11,18 @@ if [ ! -d "$dir/root" ]; then
 	for package in "$dir"/*.deb; do
 		dpkg-deb -x "$package" "$dir/root.new"
 	done
-	# The link for the linker is absolute and leads out of here.
-	find "$dir/root.new" -name libelogind.so -exec sh -c \
-		'ln -sf "../../../lib/$(basename "$(dirname "$2")")/libelogind.so.0" "$2"' sh "$dir/root.new" {} \;
+	# The link for the linker is absolute and leads out of here; this one stands beside the library.
+	(cd "$dir"/root.new/lib/*-linux-gnu && ln -s libelogind.so.0 libelogind.so)
 	mv "$dir/root.new" "$dir/root"
 fi
-libs=$(dirname "$(find "$dir/root" -name 'libelogind.so' | head -n 1)")
+triplet=$(basename "$dir"/root/lib/*-linux-gnu)
+libs=$dir/root/lib/$triplet
 mkdir -p "$dir/pkgconfig"
-sed "s|/usr|$dir/root/usr|g" "$libs/pkgconfig/libelogind.pc" >"$dir/pkgconfig/libelogind.pc"
+sed "s|/usr|$dir/root/usr|g; s|^libdir=.*|libdir=$libs|" \
+	"$dir/root/usr/lib/$triplet/pkgconfig/libelogind.pc" >"$dir/pkgconfig/libelogind.pc"
 export PKG_CONFIG_PATH="$dir/pkgconfig"
 make -j"$(nproc)" BUILD="$dir/build" SYSTEMD_PC=libelogind EXTRA_CFLAGS=-Werror all unit
-LD_LIBRARY_PATH="$libs:$dir/root/lib/$(basename "$libs")"
+LD_LIBRARY_PATH=$libs
 export LD_LIBRARY_PATH
 readelf -d "$dir/build/release/mdm-agentd" | grep -q 'libelogind' ||
 	{ echo "mdm-agentd does not link libelogind"; exit 1; }
