@@ -33,56 +33,6 @@ const char *est_problem_text(enum est_problem problem)
 	return texts[problem];
 }
 
-static int est_base64_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '+')
-		return 62;
-	if (c == '/')
-		return 63;
-	return -1;
-}
-
-int est_base64_decode(
-	const char *text, size_t n_text, void *ret_data, size_t max_bytes, size_t *ret_n_bytes)
-{
-	unsigned int n_bits = 0, n_padding = 0;
-	uint8_t *out = ret_data;
-	size_t n_out = 0;
-	uint32_t bits = 0;
-
-	for (size_t i = 0; i < n_text; i++) {
-		int value = est_base64_value(text[i]);
-
-		if (text[i] && strchr(" \t\r\n", text[i]))
-			continue;
-		if (text[i] == '=' && n_bits && n_padding < 2) {
-			n_padding++;
-			continue;
-		}
-		if (value < 0 || n_padding)
-			return -EBADMSG;
-		bits = bits << 6 | (uint32_t)value;
-		n_bits += 6;
-		if (n_bits >= 8) {
-			n_bits -= 8;
-			if (n_out == max_bytes)
-				return -EFBIG;
-			out[n_out++] = (uint8_t)(bits >> n_bits);
-		}
-	}
-	/* Six bits left over are half a byte's worth: a character is missing. */
-	if (n_bits == 6 || (bits & ((1u << n_bits) - 1)) || n_padding > n_bits / 2)
-		return -EBADMSG;
-	*ret_n_bytes = n_out;
-	return 0;
-}
-
 int est_credentials_parse(const char *value, struct est_credentials *ret_credentials)
 {
 	char text[BOUND_AUTHORIZATION_BYTES];
@@ -92,7 +42,7 @@ int est_credentials_parse(const char *value, struct est_credentials *ret_credent
 
 	if (strncasecmp(value, "Basic ", 6) != 0)
 		return -EBADMSG;
-	if (est_base64_decode(value + 6, strlen(value + 6), text, sizeof(text) - 1, &n) < 0)
+	if (base64_decode_unpadded(value + 6, strlen(value + 6), text, sizeof(text) - 1, &n) < 0)
 		goto finish;
 	text[n] = 0;
 	colon = memchr(text, ':', n);
@@ -133,7 +83,7 @@ int est_csr_parse(const char *body, size_t n_body, struct est_csr *ret_csr)
 
 	if (n_body > LIMIT_SERVER_CSR_BYTES)
 		return EST_E_SIZE;
-	if (est_base64_decode(body, n_body, der, sizeof(der), &n_der) < 0 || n_der == 0)
+	if (base64_decode_unpadded(body, n_body, der, sizeof(der), &n_der) < 0 || n_der == 0)
 		return EST_E_BASE64;
 	request = d2i_X509_REQ(NULL, &at, (long)n_der);
 	if (!request || at != der + n_der)
@@ -252,18 +202,6 @@ int est_issue(const struct pki *pki, const struct est_csr *csr, struct est_valid
 
 /* --- the answer -------------------------------------------------------------------------- */
 
-static void est_base64_lines(const unsigned char *der, size_t n_der, struct buf *out)
-{
-	unsigned char line[65];
-
-	for (size_t i = 0; i < n_der; i += 48) {
-		size_t n = n_der - i < 48 ? n_der - i : 48;
-
-		buf_append(out, line, (size_t)EVP_EncodeBlock(line, der + i, (int)n));
-		buf_puts(out, "\n");
-	}
-}
-
 int est_certs_only(X509 *const *certs, size_t n_certs, struct buf *out)
 {
 	PKCS7 *pkcs7 = PKCS7_new();
@@ -282,7 +220,7 @@ int est_certs_only(X509 *const *certs, size_t n_certs, struct buf *out)
 		ERR_clear_error();
 		return -EIO;
 	}
-	est_base64_lines(der, (size_t)n, out);
+	base64_write(der, (size_t)n, "\n", out);
 	OPENSSL_free(der);
 	return out->error;
 }

@@ -21,25 +21,20 @@ enum est_problem {
 };
 const char *est_problem_text(enum est_problem problem);
 
-/*
- * Base64 (RFC 4648, section 4), with or without line breaks and final padding. 0; -EBADMSG;
- * -EFBIG if it does not fit.
- */
-int est_base64_decode(
-	const char *text, size_t n_text, void *ret_data, size_t max_bytes, size_t *ret_n_bytes);
-
 struct est_credentials {
 	char id[33];			     /* the ticket's */
 	char secret[BOUND_SECRET_BYTES + 1]; /* overwrite after use */
 };
-/* The value of an Authorization header of scheme Basic (RFC 7617). 0 or -EBADMSG. */
+/* The value of an Authorization header of scheme Basic (RFC 7617), its padding present or left out.
+ * 0 or -EBADMSG. */
 int est_credentials_parse(const char *value, struct est_credentials *ret_credentials);
 
 struct est_csr {
 	X509_REQ *request;
 	char device[DEVICE_ID_LENGTH + 1];
 };
-/* The body of a simpleenroll request. 0; EST_E_*; -ENOMEM, -EIO. */
+/* The body of a simpleenroll request, base64 with or without its padding. 0; EST_E_*; -ENOMEM,
+ * -EIO. */
 int est_csr_parse(const char *body, size_t n_body, struct est_csr *ret_csr);
 void est_csr_done(struct est_csr *csr);
 

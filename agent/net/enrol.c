@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "agent/net/est.h"
+#include "agent/util/buf.h"
+#include "agent/util/codec.h"
 
 #define TYPE_CERTIFICATES "application/pkcs7-mime"
 
@@ -79,7 +81,7 @@ static int request_certificate(const struct exchange *exchange, const struct msg
 	struct identity *identity, struct msg_net_enrolled *enrolled, struct failure *ret_failure)
 {
 	_cleanup_(certificates_freep) STACK_OF(X509) *certificates = NULL;
-	_cleanup_free_ char *text = NULL;
+	_cleanup_buf_ struct buf text = BUF_INIT;
 	char url[sizeof(exchange->est_base) + 16];
 	struct tls tls = {
 		.anchors = &identity->anchors,
@@ -108,11 +110,14 @@ static int request_certificate(const struct exchange *exchange, const struct msg
 	r = identity_request(identity, &der, &n_der, ret_failure);
 	if (r != 0)
 		return r;
-	r = est_encode(der, n_der, &text, &request.n_body);
+	/* Mail's line ends: servers of others may read MIME and nothing else. */
+	base64_write(der, n_der, "\r\n", &text);
 	OPENSSL_free(der);
-	if (r < 0)
-		return failure_errno(ret_failure, NET_STAGE_EST, r, "the certificate request");
-	request.body = text;
+	if (text.error)
+		return failure_errno(
+			ret_failure, NET_STAGE_EST, text.error, "the certificate request");
+	request.body = text.data;
+	request.n_body = text.n_bytes;
 	r = est_request(exchange, &request, &response, &certificates, ret_failure);
 	if (r != 0)
 		return r;

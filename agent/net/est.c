@@ -2,17 +2,13 @@
 /* est.c - answers of EST servers; see est.h. Net role; pure. */
 #include "agent/net/est.h"
 
-#include <errno.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/pkcs7.h>
 #include <openssl/x509v3.h>
 #include <string.h>
 
-#include "agent/util/buf.h"
+#include "agent/util/codec.h"
 #include "agent/util/limits.h"
-
-#define LINE_BYTES 48 /* 64 characters of base64 */
 
 static const char *const answer_texts[EST_ANSWER_MAX] = {
 	[EST_OK] = "answered well",
@@ -62,86 +58,6 @@ const char *est_status_text(unsigned int status)
 	return "gave an unexpected HTTP status; look at its log";
 }
 
-static int base64_value(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-int est_decode(
-	const char *text, size_t n_text, void *ret_data, size_t max_bytes, size_t *ret_n_bytes)
-{
-	uint8_t *out = ret_data;
-	size_t n_out = 0;
-	unsigned int n_values = 0, n_padding = 0;
-	uint32_t bits = 0;
-
-	for (size_t i = 0; i < n_text; i++) {
-		int value;
-
-		if (strchr("\r\n\t ", text[i]) && text[i])
-			continue;
-		if (text[i] == '=') {
-			if (n_values + ++n_padding > 4 || n_values < 2)
-				return -EBADMSG;
-			continue;
-		}
-		value = base64_value(text[i]);
-		if (value < 0 || n_padding)
-			return -EBADMSG;
-		bits = bits << 6 | (uint32_t)value;
-		if (++n_values < 4)
-			continue;
-		if (max_bytes - n_out < 3)
-			return -EFBIG;
-		out[n_out++] = (uint8_t)(bits >> 16);
-		out[n_out++] = (uint8_t)(bits >> 8);
-		out[n_out++] = (uint8_t)bits;
-		n_values = 0;
-		bits = 0;
-	}
-	if (n_values) {
-		unsigned int n_left = n_values - 1; /* bytes in the last group: 1 or 2 */
-
-		if (n_values + n_padding != 4)
-			return -EBADMSG;
-		bits <<= 6 * n_padding;
-		if (bits & ((1u << (8 * (3 - n_left))) - 1))
-			return -EBADMSG;
-		if (max_bytes - n_out < n_left)
-			return -EFBIG;
-		for (unsigned int i = 0; i < n_left; i++)
-			out[n_out++] = (uint8_t)(bits >> (16 - 8 * i));
-	} else if (n_padding) {
-		return -EBADMSG;
-	}
-	*ret_n_bytes = n_out;
-	return 0;
-}
-
-int est_encode(const void *data, size_t n_bytes, char **ret_text, size_t *ret_n_bytes)
-{
-	_cleanup_buf_ struct buf out = BUF_INIT;
-	const unsigned char *p = data;
-
-	while (n_bytes) {
-		unsigned char line[LINE_BYTES / 3 * 4 + 1];
-		size_t n = n_bytes < LINE_BYTES ? n_bytes : LINE_BYTES;
-		int n_line = EVP_EncodeBlock(line, p, (int)n);
-
-		buf_append(&out, line, (size_t)n_line);
-		buf_puts(&out, "\r\n");
-		p += n;
-		n_bytes -= n;
-	}
-	return buf_take(&out, ret_text, ret_n_bytes);
-}
-
 static void pkcs7_freep(PKCS7 **pkcs7)
 {
 	PKCS7_free(*pkcs7);
@@ -161,7 +77,7 @@ enum est_answer est_parse(const char *body, size_t n_bytes, STACK_OF(X509) * *re
 	der = malloc(n_bytes + 1);
 	if (!der)
 		return EST_E_MEMORY;
-	if (est_decode(body, n_bytes, der, n_bytes, &n_der) < 0)
+	if (base64_decode(body, n_bytes, der, n_bytes, &n_der) < 0)
 		return EST_E_BASE64;
 	if (n_der == 0)
 		return EST_E_EMPTY;

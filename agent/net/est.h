@@ -37,14 +37,6 @@ enum est_answer est_select_anchors(STACK_OF(X509) * certificates,
 enum est_answer est_select_certificate(
 	STACK_OF(X509) * certificates, EVP_PKEY *key, X509 **ret_certificate);
 
-/* Base64 in lines of 64 characters. 0, or -ENOMEM. ret_text is the caller's. */
-int est_encode(const void *data, size_t n_bytes, char **ret_text, size_t *ret_n_bytes);
-
-/* Strict but for white space: padding where it belongs, no other character, zero trailing bits.
- * ret_data holds max_bytes. 0, -EBADMSG, -EFBIG. */
-int est_decode(
-	const char *text, size_t n_text, void *ret_data, size_t max_bytes, size_t *ret_n_bytes);
-
 /* What an HTTP status other than 200 means, in the same form as est_answer_text(). */
 const char *est_status_text(unsigned int status);
 

@@ -1,19 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* codec.c - strict base64url, hexadecimal, names and numbers; see codec.h. Any role; no allocation.
- */
+/* codec.c - base64, hexadecimal, names and numbers; see codec.h. Any role; only base64_write()
+ * allocates. */
 #include "agent/util/codec.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "agent/util/buf.h"
 #include "agent/util/limits.h"
 
-static const char base64url_alphabet[] =
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+#define BASE64_LINE_BYTES 48 /* 64 characters */
 
-void base64url_encode(const void *data, size_t n_bytes, char *ret_text)
+enum base64_padding {
+	BASE64_UNPADDED,
+	BASE64_EITHER,
+	BASE64_PADDED
+};
+
+/* A base64 alphabet and how strictly it is read. */
+struct base64_form {
+	char value_62, value_63;
+	bool spaces; /* are skipped */
+	enum base64_padding padding;
+};
+
+static const struct base64_form base64url = {'-', '_', false, BASE64_UNPADDED};
+static const struct base64_form base64_padded = {'+', '/', true, BASE64_PADDED};
+static const struct base64_form base64_either = {'+', '/', true, BASE64_EITHER};
+
+static char base64_character(const struct base64_form *form, uint32_t value)
 {
-	const uint8_t *in = data;
+	static const char common[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+	return value < 62 ? common[value] : value == 62 ? form->value_62 : form->value_63;
+}
+
+static int base64_value(const struct base64_form *form, char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	if (c == form->value_62)
+		return 62;
+	if (c == form->value_63)
+		return 63;
+	return -1;
+}
+
+/* Writes no padding and no NUL; returns the end of the text. */
+static char *base64_encode(
+	const struct base64_form *form, const uint8_t *in, size_t n_bytes, char *text)
+{
 	uint32_t bits = 0;
 	unsigned int n_bits = 0;
 
@@ -22,44 +63,73 @@ void base64url_encode(const void *data, size_t n_bytes, char *ret_text)
 		n_bits += 8;
 		while (n_bits >= 6) {
 			n_bits -= 6;
-			*ret_text++ = base64url_alphabet[bits >> n_bits & 63];
+			*text++ = base64_character(form, bits >> n_bits & 63);
 		}
 	}
 	if (n_bits)
-		*ret_text++ = base64url_alphabet[bits << (6 - n_bits) & 63];
-	*ret_text = 0;
+		*text++ = base64_character(form, bits << (6 - n_bits) & 63);
+	return text;
 }
 
-static int base64url_value(char c)
+void base64url_encode(const void *data, size_t n_bytes, char *ret_text)
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '-')
-		return 62;
-	if (c == '_')
-		return 63;
-	return -1;
+	*base64_encode(&base64url, data, n_bytes, ret_text) = 0;
 }
 
-int base64url_decode(
-	const char *text, size_t n_text, void *ret_data, size_t max_bytes, size_t *ret_n_bytes)
+void base64_write(const void *data, size_t n_bytes, const char *line_end, struct buf *out)
+{
+	const uint8_t *in = data;
+
+	for (size_t n; n_bytes; in += n, n_bytes -= n) {
+		char line[BASE64_LINE_BYTES / 3 * 4], *end;
+
+		n = n_bytes < BASE64_LINE_BYTES ? n_bytes : BASE64_LINE_BYTES;
+		end = base64_encode(&base64_padded, in, n, line);
+		while ((end - line) % 4)
+			*end++ = '=';
+		buf_append(out, line, (size_t)(end - line));
+		buf_puts(out, line_end);
+	}
+}
+
+static bool base64_padding_is_right(const struct base64_form *form, size_t n_values, size_t n)
+{
+	size_t n_missing = -n_values % 4;
+
+	/* Six bits are no byte, however much padding follows. */
+	if (n_missing == 3)
+		return false;
+	switch (form->padding) {
+	case BASE64_UNPADDED:
+		return n == 0;
+	case BASE64_EITHER:
+		return n == 0 || n == n_missing;
+	case BASE64_PADDED:
+		return n == n_missing;
+	}
+	return false;
+}
+
+static int base64_read(const struct base64_form *form, const char *text, size_t n_text,
+	void *ret_data, size_t max_bytes, size_t *ret_n_bytes)
 {
 	uint8_t *out = ret_data;
-	size_t n_out = 0;
+	size_t n_out = 0, n_values = 0, n_padding = 0;
 	uint32_t bits = 0;
 	unsigned int n_bits = 0;
 
-	if (n_text % 4 == 1)
-		return -EBADMSG;
 	for (size_t i = 0; i < n_text; i++) {
-		int value = base64url_value(text[i]);
+		int value = base64_value(form, text[i]);
 
-		if (value < 0)
+		if (form->spaces && text[i] && strchr(" \t\r\n", text[i]))
+			continue;
+		if (text[i] == '=') {
+			n_padding++;
+			continue;
+		}
+		if (value < 0 || n_padding)
 			return -EBADMSG;
+		n_values++;
 		bits = bits << 6 | (uint32_t)value;
 		n_bits += 6;
 		if (n_bits >= 8) {
@@ -70,10 +140,31 @@ int base64url_decode(
 		}
 	}
 	/* Bits that encode nothing must be zero, or one value would have several texts. */
-	if (bits & ((1u << n_bits) - 1))
+	if (!base64_padding_is_right(form, n_values, n_padding) || bits & ((1u << n_bits) - 1))
 		return -EBADMSG;
 	*ret_n_bytes = n_out;
 	return 0;
+}
+
+int base64url_decode(
+	const char *text, size_t n_text, void *ret_data, size_t max_bytes, size_t *ret_n_bytes)
+{
+	/* Nothing is skipped here, so that a wrong length is known before what does not fit. */
+	if (n_text % 4 == 1)
+		return -EBADMSG;
+	return base64_read(&base64url, text, n_text, ret_data, max_bytes, ret_n_bytes);
+}
+
+int base64_decode(
+	const char *text, size_t n_text, void *ret_data, size_t max_bytes, size_t *ret_n_bytes)
+{
+	return base64_read(&base64_padded, text, n_text, ret_data, max_bytes, ret_n_bytes);
+}
+
+int base64_decode_unpadded(
+	const char *text, size_t n_text, void *ret_data, size_t max_bytes, size_t *ret_n_bytes)
+{
+	return base64_read(&base64_either, text, n_text, ret_data, max_bytes, ret_n_bytes);
 }
 
 void hex_encode(const void *data, size_t n_bytes, char *ret_text)
@@ -125,7 +216,7 @@ bool name_is_valid(const char *text)
 	if (n == 0 || n > LIMIT_NAME_BYTES || *text == '.' || *text == '-')
 		return false;
 	for (; *text; text++)
-		if (!(base64url_value(*text) >= 0 || *text == '.'))
+		if (!(base64_value(&base64url, *text) >= 0 || *text == '.'))
 			return false;
 	return true;
 }

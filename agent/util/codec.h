@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * codec.h - base64url (RFC 4648, section 5) without padding, hexadecimal, identifiers and numbers,
- * all strict: one text for each value, nothing skipped, nothing assumed.
+ * all strict: one text for each value, nothing skipped, nothing assumed. Base64 (section 4) as mail
+ * and EST write it, in lines, is the exception.
  */
 #ifndef MDM_UTIL_CODEC_H
 #define MDM_UTIL_CODEC_H
@@ -24,6 +25,22 @@ void base64url_encode(const void *data, size_t n_bytes, char *ret_text);
  */
 int base64url_decode(
 	const char *text, size_t n_text, void *ret_data, size_t max_bytes, size_t *ret_n_bytes);
+
+/*
+ * Base64 (RFC 4648, section 4): space, tab, CR and LF may stand anywhere, no other foreign
+ * character, no NUL; trailing bits are zero. The padding must be right: what was cut short is
+ * refused. Arguments and answers as base64url_decode().
+ */
+int base64_decode(
+	const char *text, size_t n_text, void *ret_data, size_t max_bytes, size_t *ret_n_bytes);
+
+/* The same for senders who may leave out the padding: all of it or nothing. */
+int base64_decode_unpadded(
+	const char *text, size_t n_text, void *ret_data, size_t max_bytes, size_t *ret_n_bytes);
+
+/* Appends base64 with padding in lines of 64 characters, line_end ("\n", "\r\n") behind each. */
+struct buf;
+void base64_write(const void *data, size_t n_bytes, const char *line_end, struct buf *out);
 
 /* Writes 2 * n_bytes lower-case digits and a NUL. */
 void hex_encode(const void *data, size_t n_bytes, char *ret_text);

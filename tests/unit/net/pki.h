@@ -12,6 +12,8 @@
 #include <time.h>
 
 #include "agent/net/est.h"
+#include "agent/util/buf.h"
+#include "agent/util/codec.h"
 
 struct pki_spec {
 	const char *name;
@@ -66,6 +68,7 @@ static inline X509 *pki_certificate(const struct pki_spec *spec)
 /* An EST body with these certificates, NULL-terminated; free() it. */
 static inline char *pki_body(X509 **certificates, size_t *ret_n_bytes)
 {
+	_cleanup_buf_ struct buf out = BUF_INIT;
 	PKCS7 *pkcs7 = PKCS7_new();
 	unsigned char *der = NULL;
 	char *text;
@@ -78,7 +81,10 @@ static inline char *pki_body(X509 **certificates, size_t *ret_n_bytes)
 		if (!PKCS7_add_certificate(pkcs7, *certificates))
 			abort();
 	n = i2d_PKCS7(pkcs7, &der);
-	if (n <= 0 || est_encode(der, (size_t)n, &text, ret_n_bytes) < 0)
+	if (n <= 0)
+		abort();
+	base64_write(der, (size_t)n, "\r\n", &out);
+	if (buf_take(&out, &text, ret_n_bytes) < 0)
 		abort();
 	OPENSSL_free(der);
 	PKCS7_free(pkcs7);

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/util/buf.h"
+#include "agent/util/digest.h"
 #include "agent/util/limits.h"
 #include "agent/util/mem.h"
 #include "tests/lib/check.h"
@@ -113,6 +115,128 @@ static void test_base64url_is_a_bijection(void)
 		}
 	}
 	CHECK(n_read > 1000);
+}
+
+/* What both readers make of a text: the value, or NULL where it is refused. */
+static void test_base64(void)
+{
+	static const struct {
+		const char *text, *padded, *unpadded;
+	} rows[] = {
+		/* RFC 4648, section 10 */
+		{"", "", ""},
+		{"Zg==", "f", "f"},
+		{"Zm8=", "fo", "fo"},
+		{"Zm9v", "foo", "foo"},
+		{"Zm9vYg==", "foob", "foob"},
+		{"Zm9vYmE=", "fooba", "fooba"},
+		{"Zm9vYmFy", "foobar", "foobar"},
+		{"++++", "\xfb\xef\xbe", "\xfb\xef\xbe"},
+		{"////", "\xff\xff\xff", "\xff\xff\xff"},
+		/* white space */
+		{" \r\n\t", "", ""},
+		{"Zm9v\r\nYmFy\r\n", "foobar", "foobar"},
+		{"Z m 9\nv", "foo", "foo"},
+		{"Zg=\n=\n", "f", "f"},
+		{" Q\r\nU\tI = \n", "AB", "AB"},
+		{"Zm9v\v", NULL, NULL},
+		{"Zm9v\f", NULL, NULL},
+		/* without padding */
+		{"Zg", NULL, "f"},
+		{"Z\ng\n", NULL, "f"},
+		{"Zm8", NULL, "fo"},
+		{"QUJDRA", NULL, "ABCD"},
+		/* a wrong one */
+		{"Zg=", NULL, NULL},
+		{"Zg===", NULL, NULL},
+		{"Zm8==", NULL, NULL},
+		{"Zm9v=", NULL, NULL},
+		{"Zm9v====", NULL, NULL},
+		{"=", NULL, NULL},
+		{"====", NULL, NULL},
+		{"Z===", NULL, NULL},
+		{"Q=Q=", NULL, NULL},
+		{"QQ=A", NULL, NULL},
+		{"Zg==Zg==", NULL, NULL},
+		/* a character short */
+		{"Q", NULL, NULL},
+		{"QUJDR", NULL, NULL},
+		/* trailing bits */
+		{"Zh==", NULL, NULL},
+		{"Zm9=", NULL, NULL},
+		{"Zh", NULL, NULL},
+		/* other alphabets */
+		{"Zm-v", NULL, NULL},
+		{"Zm_v", NULL, NULL},
+		{"QU*D", NULL, NULL},
+		{"Zm9v.", NULL, NULL},
+		{"Zm9\xc3", NULL, NULL},
+	};
+
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(rows); i++) {
+		const char *text = rows[i / 2].text;
+		const char *value = i % 2 ? rows[i / 2].unpadded : rows[i / 2].padded;
+		char data[16] = "";
+		size_t n = 99;
+		int r = (i % 2 ? base64_decode_unpadded : base64_decode)(
+			text, strlen(text), data, sizeof(data), &n);
+
+		if (r != (value ? 0 : -EBADMSG) || n != (value ? strlen(value) : 99) ||
+			(value && memcmp(data, value, n) != 0))
+			check_fail(__FILE__, __LINE__, "row %zu: \"%s\": %d", i / 2, text, r);
+	}
+}
+
+static void test_base64_room(void)
+{
+	char data[6];
+	size_t n = 99;
+
+	CHECK_INT(base64_decode("Zm9vYmFy", 8, data, 5, &n), -EFBIG);
+	CHECK_INT(base64_decode("Zm9vYmE=", 8, data, 4, &n), -EFBIG);
+	CHECK_INT(base64_decode_unpadded("Zg", 2, data, 0, &n), -EFBIG);
+	CHECK_INT(n, 99);
+	CHECK_INT(base64_decode("Zm9vYmFy", 8, data, 6, &n), 0);
+	CHECK_INT(base64_decode("Zm9vYmE=", 8, data, 5, &n), 0);
+	CHECK_INT(n, 5);
+	CHECK_INT(base64_decode("Zm9v\0", 5, data, 6, &n), -EBADMSG);
+	CHECK_INT(base64_decode_unpadded("Zm9v\0", 5, data, 6, &n), -EBADMSG);
+}
+
+static void test_base64_lines(void)
+{
+	uint8_t data[200], back[200];
+
+	for (size_t length = 0; length <= sizeof(data); length++) {
+		_cleanup_buf_ struct buf text = BUF_INIT;
+		size_t n = 99, n_lines = 0;
+
+		CHECK_INT(random_bytes(data, sizeof(data)), 0);
+		base64_write(data, length, "\r\n", &text);
+		CHECK_INT(text.error, 0);
+		for (const char *line = text.data; line && *line; n_lines++) {
+			size_t n_line = strcspn(line, "\r");
+
+			CHECK(n_line % 4 == 0 && n_line <= 64);
+			CHECK(strncmp(line + n_line, "\r\n", 2) == 0);
+			line += n_line + 2;
+			CHECK(n_line == 64 || !*line);
+		}
+		CHECK_INT(n_lines, (length + 47) / 48);
+		CHECK_INT(base64_decode(text.data, text.n_bytes, back, length, &n), 0);
+		CHECK_INT(n, length);
+		CHECK(memcmp(data, back, n) == 0);
+	}
+}
+
+static void test_base64_known_lines(void)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	base64_write("foob", 4, "\n", &text);
+	base64_write("fooba", 5, "\n", &text);
+	base64_write("\xfb\xef\xbe\xff\xff\xff", 6, "\n", &text);
+	CHECK_STR(text.data, "Zm9vYg==\nZm9vYmE=\n++++////\n");
 }
 
 static void test_hex(void)
@@ -262,6 +386,10 @@ static const struct check_test tests[] = {
 	{"base64url_refused", test_base64url_refused},
 	{"base64url_room", test_base64url_room},
 	{"base64url_is_a_bijection", test_base64url_is_a_bijection},
+	{"base64", test_base64},
+	{"base64_room", test_base64_room},
+	{"base64_lines", test_base64_lines},
+	{"base64_known_lines", test_base64_known_lines},
 	{"hex", test_hex},
 	{"names", test_names},
 	{"numbers", test_numbers},
