@@ -18,6 +18,12 @@ finish() {
 }
 trap finish EXIT
 contained_make
+# Where the machine's own file system can be seen, the agent traces it to its disk. In a user
+# namespace it may not be mounted again; then it is left out.
+mkdir -p "$root/mnt/machine"
+if mount --bind / "$root/mnt/machine" 2>/dev/null; then
+	mount -o remount,bind,ro "$root/mnt/machine"
+fi
 
 act() {
 	printf '\n== %s\n' "$*"

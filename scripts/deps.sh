@@ -7,7 +7,7 @@ level=${1:-all}
 
 debian_demo="make gcc libc6-dev pkg-config libjson-c-dev libssl-dev libsystemd-dev
 	libcurl4-openssl-dev libseccomp-dev libevent-dev libsqlite3-dev libqrencode-dev
-	dconf-cli util-linux mount procps"
+	dconf-cli util-linux mount procps uidmap"
 debian_all="git clang clang-format llvm libclang-rt-14-dev cppcheck shellcheck valgrind lcov
 	python3 python3-jwcrypto python3-jsonschema python3-cryptography openssl curl iproute2
 	binutils strace musl-tools musl-dev
