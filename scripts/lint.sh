@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.." || exit 1
 errors=$(mktemp)
 trap 'rm -f "$errors"' EXIT
 sources=$(find agent policies platform server tests bench -name '*.[ch]')
+scripts=$(find scripts tests bench -name '*.sh' -o -name '*.py')
+shell=$(printf '%s\n' "$scripts" | grep '\.sh$')
 formatter=$(command -v clang-format-14 || command -v clang-format)
 
 if [ -n "$formatter" ]; then
@@ -16,11 +18,16 @@ else
 	echo "lint: clang-format is missing; run make deps" >>"$errors"
 fi
 # shellcheck disable=SC2129 # one question after the other
-for file in $sources; do
+for file in $sources $scripts; do
 	lines=$(wc -l <"$file")
 	[ "$lines" -le 600 ] || echo "$file: $lines lines, 600 are allowed"
-	head -n 1 "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0\|-layer:' ||
-		echo "$file: the first line names no licence"
+	# A script's first line may name its interpreter.
+	case $file in
+	*.[ch]) first=1 ;;
+	*) first=2 ;;
+	esac
+	head -n "$first" "$file" | grep -q 'SPDX-License-Identifier: Apache-2.0\|-layer:' ||
+		echo "$file: the first line (of scripts: or the second) names no licence"
 done >>"$errors"
 # A function ends at the first "}" in the first column after "{" in the first column.
 # shellcheck disable=SC2086
@@ -31,11 +38,12 @@ awk 'FNR == 1 { start = 0 } /^{/ { start = FNR }
 grep -nE '\b(strcpy|strcat|sprintf|vsprintf|gets|strtol|strtoul|atoi|atol|system|popen|alloca|tmpnam|mktemp|strtok)\(' \
 	$sources | grep -v '^tests/' | sed 's/$/   <- not used here/' >>"$errors"
 # shellcheck disable=SC2086
-grep -nE '<(execinfo|argp|error|fts)\.h>|\b(TODO|FIXME|XXX|HACK)\b' $sources Makefile scripts/* >>"$errors.marks"
+grep -nE '<(execinfo|argp|error|fts)\.h>|\b(TODO|FIXME|XXX|HACK)\b' $sources $scripts Makefile >>"$errors.marks"
 grep -v '^scripts/lint.sh' "$errors.marks" >>"$errors"
 rm -f "$errors.marks"
 if command -v shellcheck >/dev/null; then
-	shellcheck -s sh scripts/*.sh .ci/run >>"$errors"
+	# shellcheck disable=SC2086
+	shellcheck -s sh $shell .ci/run >>"$errors"
 fi
 cat "$errors"
 if [ -s "$errors" ]; then
