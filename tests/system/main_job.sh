@@ -136,6 +136,39 @@ is "state at the server" "$(mdmctl device show "$device" --json | json 'j["state
 is "the role's user" "$(agentctl status --json | json 'j["sandbox"]["seccomp"]')" True
 is "key's owner" "$(stat -c %u:%a "$root/var/lib/mdm-agent/net/key.pem")" 64123:600
 
+begin "no D-Bus: nothing of this needs a system bus"
+[ ! -e "$root/run/dbus/system_bus_socket" ] || fail "the contained system has a system bus"
+[ ! -e "$root/var/run/dbus/system_bus_socket" ] || fail "the contained system has a system bus"
+in_force 300 || fail "the policy is not in force without a system bus"
+is "failures of dconf" "$(agentctl status --json |
+	json '[b.get("failure") for b in j["backends"] if b["name"]=="dconf"]')" "[None]"
+is "dconf is there" "$(agentctl status --json |
+	json '[b["present"] for b in j["backends"] if b["name"]=="dconf"]')" "[True]"
+
+begin "agentctl shows what was sent and what was signed"
+agentctl privacy --json >"$work/privacy.json"
+mdmctl device show "$device" --json >"$work/device.json"
+agentctl policy show --json >"$work/shown.json"
+/usr/bin/python3 - "$work" "$device" <<-'PYTHON'
+	import base64, json, sys
+	work, device = sys.argv[1:]
+	def read(name):
+	    with open(work + "/" + name) as file:
+	        return json.load(file)
+	last = read("privacy.json")["last_report"]
+	assert last["device"] == device, last["device"]
+	def digests(sections):
+	    return {name: section["digest"] for name, section in sections.items()}
+	held = read("device.json")["sections"]
+	assert set(last["sections"]) == {"compliance", "inventory", "agent"}, last["sections"]
+	assert digests(last["sections"]) == digests(held), (digests(last["sections"]), digests(held))
+	with open(work + "/policy.jws") as file:
+	    payload = file.readline().split(".")[1]
+	signed = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+	shown = [p for p in read("shown.json")["policies"] if p["stream"] == "staff"]
+	assert len(shown) == 1 and shown[0]["payload"] == signed, (shown, signed)
+PYTHON
+
 begin "a user's own database does not outrank the policy"
 chroot "$root" setpriv --reuid 61000 --regid 61000 --clear-groups true
 printf '[org/gnome/desktop/session]\nidle-delay=uint32 0\n' >"$work/hostile.ini"
@@ -238,7 +271,13 @@ sed 's/"idle_delay": *3600/"idle_delay": 1/' "$work/weak.json" >"$work/bad.json"
 exits 1 mdmctl policy sign "$work/bad.json" --stream staff --offline -o "$work/bad.jws"
 in_force 120 || fail "a refused policy changed something"
 agentctl sync >/dev/null
-has "$(mdmctl events --json)" document_refused
+journalled=$(agentctl journal show -n 100 --json | json '" ".join(r["data"]["reason"]
+	for r in j["records"] if r["type"] == "document_refused")')
+heard=$(mdmctl events --json | grep document_refused)
+for reason in signature rollback form target expired; do
+	has "$journalled" "$reason"
+	has "$heard" "\"reason\": *\"$reason\""
+done
 # A document that is refused again and again is no reason to talk to the server again and again.
 exchanges() {
 	grep -c 'refused; `agentctl' "$work/agent.log"
@@ -328,6 +367,44 @@ agentctl sync >/dev/null 2>&1 || true
 has "$(refusals)" form
 in_force 120 || fail "garbage changed something"
 server_stop
+
+begin "a server that never answers: the phone answers and enforces meanwhile"
+/usr/bin/python3 - "$port" >"$work/silent" <<-'PYTHON' &
+	import socket, sys
+	listener = socket.socket()
+	listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+	listener.bind(("127.0.0.1", int(sys.argv[1])))
+	listener.listen(8)
+	print("listening", flush=True)
+	held = []
+	while True:
+	    held.append(listener.accept()[0])
+	    print("accepted", flush=True)
+PYTHON
+server_pid=$!
+wait_for 10 "the silent server" grep -q listening "$work/silent"
+timeout 8 chroot "$root" /usr/bin/agentctl sync >"$work/sync.log" 2>&1 &
+sync_pid=$!
+wait_for 5 "the exchange" grep -q accepted "$work/silent"
+started=$(now_ms)
+agentctl status >/dev/null
+[ $(($(now_ms) - started)) -le 2000 ] || fail "status took $(($(now_ms) - started)) ms"
+kill -0 "$sync_pid" 2>/dev/null || fail "the exchange ended: $(cat "$work/sync.log")"
+in_force 120 || fail "the policy is gone while a server keeps silent"
+sed -i 's/uint32 120/uint32 0/' "$db/mdm_agent.d/00-mdm-agent"
+wait_for 5 "the repair while a server keeps silent" repaired
+status=0
+wait "$sync_pid" || status=$?
+is "the interrupted command" "$status" 124
+agentctl status >/dev/null
+server_stop
+nobody_listens() { # the exchange is over, and the next one says what is wrong
+	status=0
+	agentctl sync || status=$?
+	[ "$status" -eq 6 ]
+}
+wait_for 30 "the end of the exchange" nobody_listens
+in_force 120 || fail "the silent server changed something"
 
 begin "a server of another organisation"
 listen=127.0.0.1:$port
