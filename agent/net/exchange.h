@@ -7,7 +7,7 @@
 #define MDM_NET_EXCHANGE_H
 
 #include "agent/net/http.h"
-#include "agent/net/url.h"
+#include "agent/util/url.h"
 
 struct exchange {
 	struct url server;

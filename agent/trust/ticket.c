@@ -13,6 +13,7 @@
 #include "agent/trust/member.h"
 #include "agent/util/clock.h"
 #include "agent/util/codec.h"
+#include "agent/util/url.h"
 
 #define URI_SCHEME "mdm://"
 #define HTTPS_SCHEME "https://"

@@ -37,8 +37,4 @@ int ticket_parse(const char *text, size_t n_bytes, struct ticket *ret_ticket,
 void ticket_write_uri(const struct ticket *ticket, struct buf *out);
 void ticket_write_text(const struct ticket *ticket, struct buf *out);
 
-/* https://host[:port] with host a DNS name, IPv4 or [IPv6] address; no user, query or fragment.
- * with_path: a path is allowed (EST base URL). */
-bool url_is_valid(const char *url, bool with_path);
-
 #endif

@@ -8,9 +8,9 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include "agent/trust/ticket.h"
 #include "agent/util/buf.h"
 #include "agent/util/codec.h"
+#include "agent/util/url.h"
 
 /* A phone whose clock is a little behind must not refuse a certificate made a minute ago. */
 #define CA_BACKDATE_S 3600

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <pwd.h>
 
-#include "agent/trust/ticket.h"
 #include "agent/util/codec.h"
 #include "agent/util/jsonw.h"
+#include "agent/util/url.h"
 #include "server/ctl/commands.h"
 #include "server/ctl/setup.h"
 

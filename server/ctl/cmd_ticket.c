@@ -7,6 +7,7 @@
 #include "agent/util/clock.h"
 #include "agent/util/codec.h"
 #include "agent/util/jsonw.h"
+#include "agent/util/url.h"
 #include "server/ctl/assign.h"
 #include "server/ctl/ca.h"
 #include "server/ctl/commands.h"

@@ -7,10 +7,10 @@
 #include <inttypes.h>
 #include <sys/stat.h>
 
-#include "agent/trust/ticket.h"
 #include "agent/util/codec.h"
 #include "agent/util/fs.h"
 #include "agent/util/jsonw.h"
+#include "agent/util/url.h"
 
 #define ORG_VERSION 1
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "agent/trust/ticket.h"
+#include "agent/util/url.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
 

@@ -214,92 +214,6 @@ static void test_limits(void)
 	CHECK_INT(ticket_parse(text, LIMIT_TICKET_BYTES, &t, &error), -EBADMSG);
 }
 
-static void test_urls(void)
-{
-	static const struct {
-		const char *url;
-		bool base, with_path;
-	} rows[] = {
-		{"https://h", true, true},
-		{"https://mdm.example.org", true, true},
-		{"https://mdm-2.example.org:8443", true, true},
-		{"https://1host.example", true, true},
-		{"https://192.0.2.1:443", true, true},
-		{"https://[2001:db8::1]", true, true},
-		{"https://[::1]:8443", true, true},
-		{"https://h/.well-known/est", false, true},
-		{"https://h:1/a/b~c", false, true},
-		{"", false, false},
-		{"h", false, false},
-		{"http://h", false, false},
-		{"HTTPS://h", false, false},
-		{"https://", false, false},
-		{"https:///x", false, false},
-		{"https://h/", false, false},
-		{"https://h//a", false, false},
-		{"https://h/a/", false, false},
-		{"https://h/a//b", false, false},
-		{"https://h/../a", false, false},
-		{"https://h/./a", false, false},
-		{"https://h/a?b", false, false},
-		{"https://h?b", false, false},
-		{"https://h#b", false, false},
-		{"https://h/a#b", false, false},
-		{"https://h/a b", false, false},
-		{"https://h/a\\b", false, false},
-		{"https://h/a%2e", false, false},
-		{"https://u@h", false, false},
-		{"https://u:p@h", false, false},
-		{"https://h:", false, false},
-		{"https://h:0", false, false},
-		{"https://h:080", false, false},
-		{"https://h:65536", false, false},
-		{"https://h:65535", true, true},
-		{"https://h:+1", false, false},
-		{"https://h:1:2", false, false},
-		{"https://h.", false, false},
-		{"https://.h", false, false},
-		{"https://a..b", false, false},
-		{"https://-a.b", false, false},
-		{"https://a-.b", false, false},
-		{"https://a_b", false, false},
-		{"https://\xc3\xa4.example", false, false},
-		{"https://a b", false, false},
-		{"https://a\n", false, false},
-		{"https://127.1", false, false},
-		{"https://2130706433", false, false},
-		{"https://256.1.1.1", false, false},
-		{"https://1.2.3.4.5", false, false},
-		{"https://[::1", false, false},
-		{"https://[]", false, false},
-		{"https://[::1]x", false, false},
-		{"https://[::1]:", false, false},
-		{"https://[::g]", false, false},
-		{"https://[fe80::1%25eth0]", false, false},
-		{"https://::1", false, false},
-	};
-	_cleanup_buf_ struct buf url = BUF_INIT;
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (url_is_valid(rows[i].url, false) != rows[i].base ||
-			url_is_valid(rows[i].url, true) != rows[i].with_path)
-			check_fail(__FILE__, __LINE__, "row %zu: %s", i, rows[i].url);
-
-	buf_puts(&url, "https://h/");
-	while (url.n_bytes < LIMIT_URL_BYTES)
-		buf_puts(&url, "a");
-	CHECK(url_is_valid(url.data, true));
-	buf_puts(&url, "a");
-	CHECK(!url_is_valid(url.data, true));
-	buf_reset(&url);
-	/* 63 characters in a label, not 64; 253 in a name, not 254. */
-	buf_printf(&url, "https://%063d.example", 0);
-	CHECK(url_is_valid(url.data, false));
-	buf_reset(&url);
-	buf_printf(&url, "https://%064d.example", 0);
-	CHECK(!url_is_valid(url.data, false));
-}
-
 static const struct check_test tests[] = {
 	{"uri", test_uri},
 	{"text", test_text},
@@ -307,6 +221,5 @@ static const struct check_test tests[] = {
 	{"refused", test_refused},
 	{"truncation", test_truncation},
 	{"limits", test_limits},
-	{"urls", test_urls},
 };
 CHECK_MAIN(tests)

@@ -1,114 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_url.c - https URLs taken apart, and the requests of the enforcer that carry them. */
+/* test_requests.c - the requests of the enforcer, as the net role understands them. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "agent/net/exchange.h"
-#include "agent/net/url.h"
 #include "agent/util/clock.h"
 #include "agent/util/mem.h"
 #include "tests/lib/check.h"
-
-static void test_accepts(void)
-{
-	static const struct {
-		const char *text, *host;
-		uint16_t port;
-		bool literal, path;
-	} rows[] = {
-		{"https://mdm.example.org", "mdm.example.org", 443, false, false},
-		{"https://mdm.example.org:1", "mdm.example.org", 1, false, false},
-		{"https://MDM_1.example.org:65535", "MDM_1.example.org", 65535, false, false},
-		{"https://192.0.2.1:8443", "192.0.2.1", 8443, true, false},
-		{"https://[2001:db8::1]", "2001:db8::1", 443, true, false},
-		{"https://[2001:db8::1]:44/x", "2001:db8::1", 44, true, true},
-		{"https://h/.well-known/est/a%20b", "h", 443, false, true},
-		{"https://h/", "h", 443, false, true},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct url url;
-
-		if (url_parse(rows[i].text, &url) != 0) {
-			check_fail(__FILE__, __LINE__, "refused %s", rows[i].text);
-			continue;
-		}
-		CHECK_STR(url.host, rows[i].host);
-		CHECK_INT(url.port, rows[i].port);
-		CHECK_INT(url.literal, rows[i].literal);
-		CHECK_INT(url.has_path, rows[i].path);
-	}
-}
-
-static void test_refuses(void)
-{
-	static const char *const rows[] = {
-		"",
-		"https://",
-		"http://h",
-		"HTTPS://h",
-		"h",
-		"https:///path",
-		"https://user@h",
-		"https://h:443:443",
-		"https://h:",
-		"https://h:0",
-		"https://h:65536",
-		"https://h:+1",
-		"https://h:0x50",
-		"https://h?q",
-		"https://h/a?q",
-		"https://h/a#f",
-		"https://h/a b",
-		"https://h/a\\b",
-		"https://h/\xc3\xa4",
-		"https://h\n",
-		"https://a..b",
-		"https://.a",
-		"https://a.",
-		"https://-a",
-		"https://a-.b",
-		"https://127.1",
-		"https://0x7f000001",
-		"https://2130706433",
-		"https://1.2.3.4.5",
-		"https://[::1",
-		"https://[::1]x",
-		"https://[h]",
-		"https://[127.0.0.1]",
-		"https://[fe80::1%eth0]",
-		"https://[]",
-		"https://::1",
-		"https://h%00",
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct url url = {.port = 7};
-
-		if (url_parse(rows[i], &url) != -EINVAL || url.port != 7)
-			check_fail(__FILE__, __LINE__, "accepted \"%s\"", rows[i]);
-	}
-}
-
-static void test_limits(void)
-{
-	char text[LIMIT_URL_BYTES + 2], label[80];
-	struct url url;
-
-	memset(text, 'a', sizeof(text));
-	memcpy(text, "https://h/", 10);
-	text[LIMIT_URL_BYTES] = 0;
-	CHECK_INT(url_parse(text, &url), 0);
-	text[LIMIT_URL_BYTES] = 'a';
-	text[LIMIT_URL_BYTES + 1] = 0;
-	CHECK_INT(url_parse(text, &url), -EINVAL);
-	snprintf(label, sizeof(label), "https://%063d", 0);
-	memset(label + 8, 'a', 63);
-	CHECK_INT(url_parse(label, &url), 0);
-	strcat(label, "a");
-	CHECK_INT(url_parse(label, &url), -EINVAL);
-}
 
 static struct msg_net_enrol enrol_body(void)
 {
@@ -195,9 +94,6 @@ static void test_checkin_request(void)
 }
 
 static const struct check_test tests[] = {
-	{"accepts", test_accepts},
-	{"refuses", test_refuses},
-	{"limits", test_limits},
 	{"enrol request", test_enrol_request},
 	{"enrol refused", test_enrol_refused},
 	{"check-in request", test_checkin_request},
