@@ -9,77 +9,57 @@
 #include "server/ctl/assign.h"
 #include "server/ctl/commands.h"
 #include "server/ctl/device.h"
+#include "server/ctl/listing.h"
 #include "server/ctl/span.h"
 #include "server/ctl/text.h"
 
 /* A device with sixteen groups and policies has some 70 members of the LIMIT_JSON_MEMBERS. */
 #define DEVICE_PAGE 50
 
-static void device_list_row(
-	struct ctl *ctl, const struct response_device *device, struct table *table, struct jsonw *w)
+static int device_list_add(struct listing *listing, const struct api_answer *answer,
+	char ret_next[33], struct fault *fault)
 {
-	char seen[32];
+	_cleanup_(response_devices_done) struct response_devices page = {0};
+	struct table *table = &listing->table;
+	int r = response_devices(answer->body, answer->n_body, &page, fault);
 
-	if (ctl->json) {
-		const char *text = json_object_to_json_string_ext(
-			device->json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	for (size_t i = 0; i < page.n_rows; i++) {
+		const struct response_device *device = &page.rows[i];
+		char seen[32];
 
-		if (text)
-			jsonw_raw(w, NULL, text, strlen(text));
-		else
-			w->out->error = -ENOMEM;
-		return;
+		if (listing_json(listing, device->json))
+			continue;
+		span_format_relative(device->last_seen_s, listing->ctl->now_s, seen);
+		table_printf(table, "%.12s", device->id);
+		table_add(table, *device->state ? device->state : "unknown");
+		table_add(table, seen);
+		table_add(table, device->agent);
+		table_add(table, device->groups);
 	}
-	span_format_relative(device->last_seen_s, ctl->now_s, seen);
-	table_printf(table, "%.12s", device->id);
-	table_add(table, *device->state ? device->state : "unknown");
-	table_add(table, seen);
-	table_add(table, device->agent);
-	table_add(table, device->groups);
+	memcpy(ret_next, page.next, sizeof(page.next));
+	return r;
 }
 
 int cmd_device_list(struct ctl *ctl, const struct args *args, struct fault *fault)
 {
-	_cleanup_(api_freep) struct api *api = NULL;
-	_cleanup_buf_ struct buf json = BUF_INIT;
-	_cleanup_table_ struct table table = {
-		.headings = {"DEVICE", "STATE", "LAST SEEN", "AGENT", "GROUPS"},
-		.n_columns = 5,
-		.flexible = 4,
-		.state = 1,
+	struct listing listing = {
+		.what = "devices",
+		.none = "No phone is enrolled yet; 'mdmctl ticket new' makes a ticket.",
+		.limit = DEVICE_PAGE,
+		.add = device_list_add,
+		.table =
+			{
+				.headings = {"DEVICE", "STATE", "LAST SEEN", "AGENT", "GROUPS"},
+				.n_columns = 5,
+				.flexible = 4,
+				.state = 1,
+			},
 	};
-	struct jsonw w = JSONW_INIT(&json);
-	char after[33] = "";
-	int r = ctl_open(ctl, fault);
+	int r = listing_run(&listing, ctl, fault);
 
 	(void)args;
-	if (!r)
-		r = api_open(ctl, &api, fault);
-	jsonw_object(&w, NULL);
-	jsonw_array(&w, "devices");
-	while (!r) {
-		_cleanup_(response_devices_done) struct response_devices page = {0};
-
-		r = device_page(api, after, DEVICE_PAGE, &page, fault);
-		for (size_t i = 0; i < page.n_rows; i++)
-			device_list_row(ctl, &page.rows[i], &table, &w);
-		/* A server that does not move on would keep us here for ever. */
-		if (!*page.next || strcmp(page.next, after) <= 0)
-			break;
-		memcpy(after, page.next, sizeof(after));
-	}
-	if (r)
-		return r;
-	jsonw_array_end(&w);
-	jsonw_object_end(&w);
-	if (ctl->json)
-		return ctl_print_json(ctl, &json, fault);
-	if (!table.n_cells && !table.error)
-		fprintf(ctl->out,
-			"No phone is enrolled yet; 'mdmctl ticket new' makes a ticket.\n");
-	else if (table_print(&table, ctl->out, ctl->colour) < 0)
-		return fault_errno(fault, ENOMEM, "output");
-	return ctl_flush(ctl, fault);
+	table_done(&listing.table);
+	return r;
 }
 
 static void device_print_time(struct ctl *ctl, const char *label, int64_t time_s)

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "server/ctl/listing.h"
+
 int device_before(const char *prefix, char ret_id[33])
 {
 	static const char digits[] = "0123456789abcdef";
@@ -27,17 +29,13 @@ int device_before(const char *prefix, char ret_id[33])
 	return 0;
 }
 
-int device_page(struct api *api, const char *after, int limit, struct response_devices *ret_devices,
-	struct fault *fault)
+/* One page of devices behind after ("": from the start). */
+static int device_page(struct api *api, const char *after, int limit,
+	struct response_devices *ret_devices, struct fault *fault)
 {
 	_cleanup_answer_ struct api_answer answer = {0};
-	char path[128];
-	struct api_request request = {.method = "GET", .path = path};
-	int r;
+	int r = listing_get(api, "devices", after, limit, &answer, fault);
 
-	snprintf(path, sizeof(path), "/v1/admin/devices?%s%s%slimit=%d", *after ? "after=" : "",
-		after, *after ? "&" : "", limit);
-	r = api_call(api, &request, &answer, fault);
 	return r ? r : response_devices(answer.body, answer.n_body, ret_devices, fault);
 }
 

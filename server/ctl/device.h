@@ -13,10 +13,6 @@
 int device_find(struct api *api, const char *prefix, struct response_devices *ret_devices,
 	struct fault *fault);
 
-/* One page of devices behind after ("": from the start). */
-int device_page(struct api *api, const char *after, int limit, struct response_devices *ret_devices,
-	struct fault *fault);
-
 /*
  * The largest id below every id that begins with prefix, to ask for the page behind it; "" if
  * prefix is all zeros. Pure. -EINVAL if prefix is not 1..32 lower-case hexadecimal digits.
