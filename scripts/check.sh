@@ -62,6 +62,7 @@ for suite in "$@"; do
 	interop)
 		run tests/interop/jws.py 300 /usr/bin/python3 tests/interop/jws.py \
 			"$tree/tests/interop/jws_tool"
+		run tests/interop/citations.py 60 /usr/bin/python3 tests/interop/citations.py
 		run tests/interop/schema.py 300 /usr/bin/python3 tests/interop/schema.py \
 			"$tree/tests/lib/reference_tool"
 		;;

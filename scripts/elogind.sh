@@ -21,9 +21,9 @@ mkdir -p "$dir/pkgconfig"
 sed "s|/usr|$dir/root/usr|g; s|^libdir=.*|libdir=$libs|" \
 	"$dir/root/usr/lib/$triplet/pkgconfig/libelogind.pc" >"$dir/pkgconfig/libelogind.pc"
 export PKG_CONFIG_PATH="$dir/pkgconfig"
+# Found by its path, as programs that tests start with an empty environment need it.
+export LDFLAGS="-Wl,-rpath,$libs"
 make -j"$(nproc)" BUILD="$dir/build" SYSTEMD_PC=libelogind EXTRA_CFLAGS=-Werror all unit
-LD_LIBRARY_PATH=$libs
-export LD_LIBRARY_PATH
 readelf -d "$dir/build/release/mdm-agentd" | grep -q 'libelogind' ||
 	{ echo "mdm-agentd does not link libelogind"; exit 1; }
 make BUILD="$dir/build" SYSTEMD_PC=libelogind EXTRA_CFLAGS=-Werror fuzzers
