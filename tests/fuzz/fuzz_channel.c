@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "agent/ipc/channel.h"
+#include "tests/lib/packet.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
 
@@ -21,30 +22,6 @@ static void expect(bool condition)
 {
 	if (!condition)
 		abort();
-}
-
-static void send_packet(int fd, const uint8_t *data, size_t n_bytes, size_t n_fds)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int) * 8)];
-	} control = {0};
-	struct iovec part = {(void *)(uintptr_t)data, n_bytes};
-	struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1};
-
-	if (n_fds) {
-		struct cmsghdr *cmsg;
-
-		packet.msg_control = control.bytes;
-		packet.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
-		cmsg = CMSG_FIRSTHDR(&packet);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
-		for (size_t i = 0; i < n_fds; i++)
-			memcpy(CMSG_DATA(cmsg) + i * sizeof(int), &fd, sizeof(int));
-	}
-	expect(sendmsg(fd, &packet, MSG_NOSIGNAL) == (ssize_t)n_bytes);
 }
 
 /* The lowest free descriptor: the same before and after unless one leaked. */
@@ -72,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 	n_fds = data[0] >> 4 & 7;
 	expect(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
 	before = next_fd();
-	send_packet(pair[0], data + 1, n_bytes - 1, n_fds);
+	packet_send_copies(pair[0], data + 1, n_bytes - 1, pair[0], n_fds);
 	r = channel_receive(pair[1], self, peer, &message);
 	expect(r == 0 || r == -EPROTO);
 	if (r == 0) {

@@ -12,35 +12,11 @@
 
 #include "agent/ipc/channel.h"
 #include "agent/net/exchange.h"
+#include "tests/lib/packet.h"
 
 #define FDS_MAX 4
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void send_packet(int fd, const uint8_t *data, size_t size, size_t n_fds, int some_fd)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int) * FDS_MAX)];
-	} control = {0};
-	struct iovec part = {(void *)(uintptr_t)data, size};
-	struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1};
-
-	if (n_fds) {
-		struct cmsghdr *cmsg;
-
-		packet.msg_control = control.bytes;
-		packet.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
-		cmsg = CMSG_FIRSTHDR(&packet);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
-		for (size_t i = 0; i < n_fds; i++)
-			memcpy(CMSG_DATA(cmsg) + i * sizeof(int), &some_fd, sizeof(int));
-	}
-	if (sendmsg(fd, &packet, MSG_NOSIGNAL) != (ssize_t)size)
-		abort();
-}
 
 static void check_exchange(const struct exchange *exchange)
 {
@@ -96,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		lowest = dup(some_fd);
 		close(lowest);
 	}
-	send_packet(pair[0], data + 1, size - 1, data[0] % (FDS_MAX + 1), some_fd);
+	packet_send_copies(pair[0], data + 1, size - 1, some_fd, data[0] % (FDS_MAX + 1));
 	if (channel_receive(pair[1], ROLE_NET, ROLE_ENFORCER, &message) == 0) {
 		check_message(&message);
 		message_done(&message);

@@ -12,37 +12,7 @@
 #include "agent/enforcer/journal_format.h"
 #include "agent/util/fs.h"
 #include "tests/lib/check.h"
-
-#define SMALL (4 * (size_t)JOURNAL_RECORD_MAX)
-
-static struct journal *open_journal(int dir_fd, size_t max_bytes)
-{
-	struct journal_recovery recovery;
-	struct journal *journal = NULL;
-
-	return journal_open(dir_fd, max_bytes, &journal, &recovery) == 0 ? journal : NULL;
-}
-
-struct list {
-	uint64_t seq[512];
-	enum journal_type type[512];
-	char payload[512][80]; /* shortened */
-	size_t n;
-	int stop_at, result;
-};
-
-static int list_add(const struct journal_record *record, void *userdata)
-{
-	struct list *list = userdata;
-
-	if (list->n == 512)
-		return -E2BIG;
-	list->seq[list->n] = record->seq;
-	list->type[list->n] = record->type;
-	snprintf(list->payload[list->n], sizeof(list->payload[0]), "%s", record->payload);
-	list->n++;
-	return (int)list->n == list->stop_at ? list->result : 0;
-}
+#include "tests/lib/journal_fixture.h"
 
 static void test_types(void)
 {

@@ -9,36 +9,7 @@
 #include "agent/enforcer/journal.h"
 #include "agent/enforcer/journal_format.h"
 #include "tests/lib/check.h"
-
-#define SMALL (4 * (size_t)JOURNAL_RECORD_MAX)
-
-static struct journal *open_journal(int dir_fd, size_t max_bytes)
-{
-	struct journal_recovery recovery;
-	struct journal *journal = NULL;
-
-	return journal_open(dir_fd, max_bytes, &journal, &recovery) == 0 ? journal : NULL;
-}
-
-struct list {
-	uint64_t seq[512];
-	enum journal_type type[512];
-	char payload[512][80]; /* shortened */
-	size_t n;
-};
-
-static int list_add(const struct journal_record *record, void *userdata)
-{
-	struct list *list = userdata;
-
-	if (list->n == 512)
-		return -E2BIG;
-	list->seq[list->n] = record->seq;
-	list->type[list->n] = record->type;
-	snprintf(list->payload[list->n], sizeof(list->payload[0]), "%s", record->payload);
-	list->n++;
-	return 0;
-}
+#include "tests/lib/journal_fixture.h"
 
 static void append_sized(struct journal *journal, enum journal_type type, unsigned int i, int *ret)
 {

@@ -10,8 +10,7 @@
 #include "agent/ipc/channel.h"
 #include "agent/util/mem.h"
 #include "tests/lib/check.h"
-
-#define FDS_MOST 8
+#include "tests/lib/packet.h"
 
 static size_t count_fds(void)
 {
@@ -26,31 +25,6 @@ static size_t count_fds(void)
 static void make_pair(int ret_fds[2])
 {
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ret_fds) < 0)
-		abort();
-}
-
-/* Sends whatever bytes and descriptors, as a peer that does not keep to the table. */
-static void send_raw(int fd, const void *bytes, size_t n_bytes, const int *fds, size_t n_fds)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int) * FDS_MOST)];
-	} control = {0};
-	struct iovec part = {(void *)(uintptr_t)bytes, n_bytes};
-	struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1};
-
-	if (n_fds) {
-		struct cmsghdr *cmsg;
-
-		packet.msg_control = control.bytes;
-		packet.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
-		cmsg = CMSG_FIRSTHDR(&packet);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
-		memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * n_fds);
-	}
-	if (sendmsg(fd, &packet, MSG_NOSIGNAL) != (ssize_t)n_bytes)
 		abort();
 }
 
@@ -192,14 +166,14 @@ static void check_refused(const struct message_row *row, const struct raw *raw, 
 	size_t n_fds, int expected)
 {
 	struct message message = {.n_fds = 42};
-	int pair[2], fds[FDS_MOST], r;
+	int pair[2], fds[PACKET_FDS_MAX], r;
 	size_t before;
 
 	make_pair(pair);
-	for (size_t i = 0; i < FDS_MOST; i++)
+	for (size_t i = 0; i < PACKET_FDS_MAX; i++)
 		fds[i] = pair[0];
 	before = count_fds();
-	send_raw(pair[0], raw, n_bytes, fds, n_fds);
+	packet_send(pair[0], raw, n_bytes, fds, n_fds);
 	r = channel_receive(pair[1], row->to, row->from, &message);
 	if (r == 0)
 		message_done(&message);
@@ -300,7 +274,7 @@ static void test_descriptors(void)
 		if (!row)
 			continue;
 		n = make_raw(row, &raw);
-		for (size_t n_fds = 0; n_fds <= FDS_MOST; n_fds++) {
+		for (size_t n_fds = 0; n_fds <= PACKET_FDS_MAX; n_fds++) {
 			bool good = row->n_fds < 0 ? n_fds <= 1 : n_fds == (size_t)row->n_fds;
 
 			check_refused(row, &raw, n, n_fds, good ? 0 : -EPROTO);
@@ -344,8 +318,8 @@ static void test_packets_do_not_mix(void)
 	int pair[2];
 
 	make_pair(pair);
-	send_raw(pair[0], &raw, sizeof(raw), NULL, 0);
-	send_raw(pair[0], &raw, n, NULL, 0);
+	packet_send(pair[0], &raw, sizeof(raw), NULL, 0);
+	packet_send(pair[0], &raw, n, NULL, 0);
 	CHECK_INT(channel_receive(pair[1], row->to, row->from, &message), -EPROTO);
 	CHECK_INT(channel_receive(pair[1], row->to, row->from, &message), 0);
 	message_done(&message);
