@@ -26,7 +26,7 @@ say = @:
 endif
 
 # libsystemd, or elogind's where only that exists.
-SYSTEMD_PC ?= $(shell $(PKG_CONFIG) --exists libsystemd && echo libsystemd || echo libelogind)
+SYSTEMD_PC ?= $(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo libsystemd || echo libelogind)
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wvla -Wformat=2 -Wundef -Wimplicit-fallthrough -Wno-missing-field-initializers

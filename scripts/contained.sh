@@ -26,6 +26,8 @@ contained_enter() { # SCRIPT
 		server_dir=$work/server
 		return
 	fi
+	mountpoint -q / || fail "/ is not a mount point here (a plain chroot?), so that no private mounts" \
+		"can be made: use a container, or bind-mount the chroot on itself and pivot_root into it"
 	command -v unshare >/dev/null || fail "unshare is missing; run make deps"
 	work=$(mktemp -d "${TMPDIR:-/tmp}/mdm-$what.XXXXXX")
 	trap contained_clean EXIT
@@ -82,11 +84,20 @@ contained_make() {
 		mkdir "$work/disk"
 		mount --no-canonicalize --bind . "$work/disk"
 	) || fail "no tmpfs can be mounted here"
-	contained_overlay /
-	for part in usr etc var opt lib; do
-		if mountpoint -q "/$part" 2>/dev/null; then
-			contained_overlay "/$part"
+	# Directory by directory: an overlay of / as a whole would clone what is mounted below it, which
+	# a user namespace may not do.
+	mkdir -p "$root"
+	for entry in /*; do
+		if [ -L "$entry" ]; then
+			cp -P "$entry" "$root$entry"
+			continue
 		fi
+		case $entry in
+		/usr | /etc | /var | /opt | /bin | /sbin | /lib | /lib64) contained_overlay "$entry" ;;
+		esac
+	done
+	for entry in proc sys dev run tmp mnt root home srv; do
+		mkdir -p "$root/$entry"
 	done
 	mount -t proc proc "$root/proc"
 	mount --rbind /sys "$root/sys"

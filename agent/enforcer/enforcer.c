@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
@@ -203,11 +204,35 @@ static void enforcer_journal_start(struct enforcer *e, const struct journal_reco
 			"the journal was damaged and has been started anew");
 }
 
+/*
+ * One agent for one state directory: a second one would write into the journal of the first. Held
+ * until the process ends; the directory may have to be made first, by state_open().
+ */
+static int enforcer_lock_state(struct enforcer *e)
+{
+	if (e->lock_fd >= 0)
+		return 0;
+	e->lock_fd = open(e->options.state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (e->lock_fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return flock(e->lock_fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+}
+
 static int enforcer_open_state(struct enforcer *e)
 {
 	struct journal_recovery recovery = {0};
 	struct stat st;
-	int r = state_open(e->options.state_dir, &e->state);
+	int r = enforcer_lock_state(e);
+
+	if (r == 0) {
+		r = state_open(e->options.state_dir, &e->state);
+		if (r == 0)
+			r = enforcer_lock_state(e);
+	}
+	if (r == -EWOULDBLOCK) {
+		log_error("another mdm-agentd uses %s; stop that one first", e->options.state_dir);
+		return r;
+	}
 
 	if (r == -EBADMSG) {
 		enforcer_problem(e, PROBLEM_FACTS,
@@ -352,7 +377,22 @@ static void enforcer_stop(struct enforcer *e)
 	state_done(&e->state);
 	closep(&e->sysroot_fd);
 	closep(&e->vault_fd);
+	closep(&e->lock_fd);
 	sd_event_unref(e->event);
+}
+
+/* What will not work later and can be put right now. */
+static void enforcer_warn(struct enforcer *e)
+{
+	uid_t uid;
+	gid_t gid;
+
+	if (geteuid() != 0)
+		log_warning("not started as root: nothing of the system can be enforced");
+	else if (account_user(e->sysroot_fd, e->options.net_user, &uid, &gid) < 0)
+		log_warning("there is no user %s, so that the server cannot be talked to; make it "
+			    "(useradd --system %s)",
+			e->options.net_user, e->options.net_user);
 }
 
 int enforcer_run(const struct enforcer_options *options)
@@ -370,7 +410,7 @@ int enforcer_run(const struct enforcer_options *options)
 		.user = options->net_user,
 		.verbose = options->verbose,
 	};
-	e->sysroot_fd = e->vault_fd = -1;
+	e->sysroot_fd = e->vault_fd = e->lock_fd = -1;
 	r = enforcer_setup_loop(e);
 	if (r < 0) {
 		log_error("the event loop could not be made: %s", strerror(-r));
@@ -386,6 +426,7 @@ int enforcer_run(const struct enforcer_options *options)
 		log_error("the agent could not start: %s", strerror(-r));
 		return 1;
 	}
+	enforcer_warn(e);
 	(void)sd_notify(0, "READY=1");
 	log_info("%s, %s", MDM_VERSION,
 		e->state.facts.enrolled ? e->state.facts.server : "not enrolled");

@@ -62,6 +62,7 @@ struct enforcer {
 	struct documents documents;
 	struct platform platform;
 	int sysroot_fd, vault_fd;
+	int lock_fd; /* the state directory, locked against a second agent */
 	struct reconcile reconcile;
 	struct report report;
 

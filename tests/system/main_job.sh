@@ -134,7 +134,8 @@ agentctl sync >/dev/null
 device=$(mdmctl device list --json | json 'j["devices"][0]["id"]')
 is "state at the server" "$(mdmctl device show "$device" --json | json 'j["state"]')" compliant
 is "the role's user" "$(agentctl status --json | json 'j["sandbox"]["seccomp"]')" True
-is "key's owner" "$(stat -c %u:%a "$root/var/lib/mdm-agent/net/key.pem")" 64123:600
+is "key's owner" "$(stat -c %u:%a "$root/var/lib/mdm-agent/net/key.pem")" \
+	"$(sed -n 's/^mdm-agent:[^:]*:\([0-9]*\):.*/\1/p' "$root/etc/passwd"):600"
 
 begin "no D-Bus: nothing of this needs a system bus"
 [ ! -e "$root/run/dbus/system_bus_socket" ] || fail "the contained system has a system bus"
@@ -460,9 +461,14 @@ for pause in 0.01 0.05 0.1 0.2 0.4; do
 	agentctl journal verify >/dev/null
 done
 
-begin "a second agent does not start beside the first"
+begin "a second agent does not start beside the first, and touches nothing"
+records=$(agentctl journal verify --json | json 'j["records"]')
 exits 1 chroot "$root" /usr/bin/mdm-agentd --state-dir /tmp/other
 has "$output" "another mdm-agentd is running"
+exits 1 chroot "$root" /usr/bin/mdm-agentd
+has "$output" "another mdm-agentd uses"
+exits 1 chroot "$root" /usr/bin/mdm-agentd --socket /tmp/other.sock
+is "records of the journal" "$(agentctl journal verify --json | json 'j["records"]')" "$records"
 agentctl status >/dev/null
 
 begin "leaving a group takes its policy along"
