@@ -8,6 +8,8 @@
 #
 # Who sources this sets `tree` (absolute) and `what` ("demo"), then calls contained_enter.
 # shellcheck disable=SC2154 # tree and what
+# Where the programs are in the contained system; a user namespace has no write access to its /usr.
+programs=/usr/bin net_programs=/usr/libexec/mdm-agent
 work='' root='' server_dir='' server_pid='' agent_pid=''
 address='' admin=''
 
@@ -73,6 +75,17 @@ contained_overlay() { # DIRECTORY-OF-THE-MACHINE
 		"$root$1" || fail "no overlay of $1 can be mounted here"
 }
 
+# In a user namespace the files of the machine's root belong to nobody and cannot be changed through
+# an overlay; copies belong to us. What may not be read (shadow) is left out.
+contained_etc() {
+	if grep -q '^ *0 *0 *4294967295$' /proc/self/uid_map; then
+		contained_overlay /etc
+	else
+		cp -a /etc "$root/" 2>/dev/null || true
+		programs=/opt/mdm-agent net_programs=/opt/mdm-agent
+	fi
+}
+
 # The file system below $root, with the agent installed and not enrolled. All in memory but
 # $work/disk, which lies where TMPDIR is.
 contained_make() {
@@ -93,10 +106,11 @@ contained_make() {
 			continue
 		fi
 		case $entry in
-		/usr | /etc | /var | /opt | /bin | /sbin | /lib | /lib64) contained_overlay "$entry" ;;
+		/usr | /bin | /sbin | /lib | /lib64) contained_overlay "$entry" ;;
+		/etc) contained_etc ;;
 		esac
 	done
-	for entry in proc sys dev run tmp mnt root home srv; do
+	for entry in proc sys dev run tmp mnt opt root home srv var/lib; do
 		mkdir -p "$root/$entry"
 	done
 	mount -t proc proc "$root/proc"
@@ -104,9 +118,9 @@ contained_make() {
 	mount --rbind /dev "$root/dev"
 	mount -t tmpfs -o mode=0755 run "$root/run"
 	mount -t tmpfs -o mode=1777 tmp "$root/tmp"
-	cp "$tree/mdm-agentd" "$tree/agentctl" "$root/usr/bin/"
-	mkdir -p "$root/usr/libexec/mdm-agent" "$root/run/mdm-agent" "$root/var/lib/mdm-agent"
-	cp "$tree/mdm-agent-net" "$root/usr/libexec/mdm-agent/"
+	mkdir -p "$root$programs" "$root$net_programs" "$root/run/mdm-agent"
+	cp "$tree/mdm-agentd" "$tree/agentctl" "$root$programs/"
+	cp "$tree/mdm-agent-net" "$root$net_programs/"
 	grep -q '^mdm-agent:' "$root/etc/passwd" || {
 		echo 'mdm-agent:x:64123:64123:mdm-agent:/nonexistent:/usr/sbin/nologin' \
 			>>"$root/etc/passwd"
@@ -125,7 +139,7 @@ mdmctl() {
 	"$tree/mdmctl" --org "$work/org" --passphrase-file "$work/passphrase" "$@"
 }
 agentctl() {
-	chroot "$root" /usr/bin/agentctl "$@"
+	chroot "$root" $programs/agentctl "$@"
 }
 now_ms() { # not by date, whose nanoseconds busybox does not know
 	awk '{ printf "%d\n", $1 * 1000 }' /proc/uptime
@@ -175,8 +189,8 @@ ticket_make() { # GROUP
 
 agent_start() {
 	# shellcheck disable=SC2086 # a command and its arguments, or nothing
-	${agent_prefix:-} chroot "$root" /usr/bin/mdm-agentd \
-		--net-program /usr/libexec/mdm-agent/mdm-agent-net \
+	${agent_prefix:-} chroot "$root" $programs/mdm-agentd \
+		--net-program $net_programs/mdm-agent-net \
 		--state-dir /var/lib/mdm-agent --socket /run/mdm-agent/agent.sock \
 		>>"$work/agent.log" 2>&1 &
 	agent_pid=$!
