@@ -76,8 +76,15 @@ static int check_header(struct check *c, size_t line, struct json_error *error)
 static int check_type(struct check *c, struct json_error *error)
 {
 	const char *type;
-	int r = json_required(json_get_string(c->json, "", "type", LIMIT_NAME_BYTES, &type, error),
-		"", "type", error);
+	int r;
+
+	/* What an administrator writes before mdmctl has added the envelope and signed it. */
+	if (!c->is_signed && !json_object_object_get_ex(c->json, "type", NULL) &&
+		json_object_object_get_ex(c->json, "profiles", NULL))
+		return json_fail(error, "",
+			"it is not signed yet; \"mdmctl policy check\" checks what is not");
+	r = json_required(json_get_string(c->json, "", "type", LIMIT_NAME_BYTES, &type, error), "",
+		"type", error);
 
 	if (r < 0)
 		return r;
