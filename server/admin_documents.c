@@ -186,8 +186,8 @@ void admin_document_put(void *userdata, struct http_conn *conn, const struct htt
 		return;
 	}
 	if (r == 0)
-		log_info("administrator %s stored %s %s serial %" PRId64, request->peer->name,
-			store_type_name(a.type), a.address, a.serial);
+		log_info("administrator %s stored %s%s%s serial %" PRId64, request->peer->name,
+			store_type_name(a.type), *a.address ? " " : "", a.address, a.serial);
 	http_answer(conn, &(struct http_answer){
 				  .status = r == 0 ? 201 : 200,
 				  .content_type = "application/json",

@@ -40,8 +40,11 @@ static BIO *pki_open(const char *directory, const char *name, struct pki_problem
 	errno = 0;
 	bio = BIO_new_file(path, "re");
 	if (!bio)
-		pki_fail(ret_problem, "cannot read %.200s: %s; " PKI_ADVICE, path,
-			errno ? strerror(errno) : "out of memory");
+		pki_fail(ret_problem, "cannot read %.200s: %s; %s", path,
+			errno ? strerror(errno) : "out of memory",
+			errno == EACCES
+				? "give the directory to the user that runs mdm-server (chown -R)"
+				: PKI_ADVICE);
 	return bio;
 }
 

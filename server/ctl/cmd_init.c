@@ -147,7 +147,7 @@ static int init_report(struct ctl *ctl, const struct setup *setup, struct fault 
 		"  3. Keep a copy of %s where it is safe.\n"
 		"     Without the keys in it no phone can be managed any more.\n"
 		"  4. 'mdmctl policy new policy.json', 'mdmctl policy sign policy.json --stream\n"
-		"     staff -o staff.jose', 'mdmctl policy push staff.jose', and then\n"
+		"     staff -o policy.jws', 'mdmctl policy push policy.jws', and then\n"
 		"     'mdmctl ticket new --qr --group staff' for each phone.\n",
 		ctl->org.name, ctl->org.id, setup->org_path, server_path, server_path,
 		setup->org_path, setup->two_person ? ", as does a new keyset" : "",

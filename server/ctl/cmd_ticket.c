@@ -134,7 +134,7 @@ static int ticket_print(struct ctl *ctl, const struct args *args, const struct t
 		r = args_has(args, "qr") ? ticket_print_qr(ctl, args, uri.data, fault) : 0;
 		fprintf(ctl->out,
 			"\nThis ticket is a secret: whoever sees it can enrol one phone until\n"
-			"%s (%s). On the phone: agentctl enroll TICKET\n",
+			"%s (%s). On the phone: agentctl enroll - (and paste it)\n",
 			until, relative);
 		if (!r)
 			r = ctl_flush(ctl, fault);
