@@ -13,7 +13,7 @@ one() {
 	name=$1
 	corpus=tests/corpus/${name#fuzz_}
 	mkdir -p "$fresh/$name"
-	if "$tree/tests/fuzz/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+	if "$tree/tests/fuzz/$name" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=2048 \
 		-artifact_prefix="$tree/crashes/$name-" -print_final_stats=1 \
 		"$fresh/$name" "$corpus" >"$fresh/$name.log" 2>&1; then
 		runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$fresh/$name.log")
