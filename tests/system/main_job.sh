@@ -445,6 +445,11 @@ has "$(agentctl status --json | json 'j["clock"]["verdict"]')" ahead
 [ "$(agentctl status --json | json 'j["clock"]["high_water"]')" -lt $((high_water + 86400)) ] ||
 	fail "the clock raised the high-water time"
 in_force 120 || fail "a clock ahead loosened the policy"
+# The phone's certificate lasts 90 days: seen 70 days and 20 years later.
+has "$(agentctl status --json | json 'j["problems"]')" "phone's certificate expired on"
+shifted $((70 * 86400))
+agentctl sync >/dev/null
+has "$(agentctl status --json | json 'j["problems"]')" "phone's certificate expires on"
 agent_stop
 agent_start
 agentctl sync >/dev/null
