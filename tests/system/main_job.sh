@@ -445,8 +445,13 @@ has "$(agentctl status --json | json 'j["clock"]["verdict"]')" ahead
 [ "$(agentctl status --json | json 'j["clock"]["high_water"]')" -lt $((high_water + 86400)) ] ||
 	fail "the clock raised the high-water time"
 in_force 120 || fail "a clock ahead loosened the policy"
-# The phone's certificate lasts 90 days: seen 70 days and 20 years later.
+# The phone's certificate lasts 90 days: its keyset two years:
+# seen 20 years, 700 days and 70 days later.
 has "$(agentctl status --json | json 'j["problems"]')" "phone's certificate expired on"
+has "$(agentctl status --json | json 'j["problems"]')" "keyset expired on"
+shifted $((700 * 86400))
+agentctl sync >/dev/null
+has "$(agentctl status --json | json 'j["problems"]')" "keyset expires on"
 shifted $((70 * 86400))
 agentctl sync >/dev/null
 has "$(agentctl status --json | json 'j["problems"]')" "phone's certificate expires on"
