@@ -19,13 +19,17 @@
 #define POLICY_INTERVAL_DEFAULT_S 3600
 
 struct policy_checkin {
-	int64_t interval_s; /* 300..604800, default 3600 */
-	int64_t jitter_s;   /* 0..interval/2, default interval/10 */
+	int64_t interval_s;	    /* 300..604800, default 3600 */
+	int64_t jitter_s;	    /* 0..interval/2, default interval/10 */
+	int64_t metered_interval_s; /* interval..604800, default 4 * interval, at most 604800 */
+	bool push;		    /* may use a push service of the user's (default false) */
+	bool wake_device;	    /* may wake a sleeping phone (default false) */
 };
 #define POLICY_CHECKIN_DEFAULT                                                                     \
 	(struct policy_checkin)                                                                    \
 	{                                                                                          \
-		POLICY_INTERVAL_DEFAULT_S, POLICY_INTERVAL_DEFAULT_S / 10                          \
+		POLICY_INTERVAL_DEFAULT_S, POLICY_INTERVAL_DEFAULT_S / 10,                         \
+			4 * POLICY_INTERVAL_DEFAULT_S, false, false                                \
 	}
 
 struct profile {
@@ -40,6 +44,7 @@ struct policy {
 	int64_t serial;
 	struct policy_checkin checkin;
 	bool has_checkin;
+	struct when *long_poll;	  /* checkin.long_poll: when to wait at the server; NULL: never */
 	struct profile *profiles; /* sorted by id, which are distinct */
 	size_t n_profiles;
 	/* "apps", "screen_lock.colour", "when:place", "member:places"; at most LIMIT_UNSUPPORTED.

@@ -39,6 +39,9 @@ static const struct journal_type_row {
 	[JOURNAL_CLOCK] = {"clock", true},
 	[JOURNAL_KEYSET_EXPIRING] = {"keyset_expiring", true},
 	[JOURNAL_RECOVERED] = {"recovered", true},
+	[JOURNAL_COMMAND] = {"command", true},
+	[JOURNAL_CERTIFICATE] = {"certificate", true},
+	[JOURNAL_CLONE] = {"clone", true},
 };
 
 const char *journal_type_name(enum journal_type type)

@@ -38,6 +38,9 @@ enum journal_type {
 	JOURNAL_CLOCK,		 /* S: clock implausible, jumped, plausible again */
 	JOURNAL_KEYSET_EXPIRING, /* S */
 	JOURNAL_RECOVERED,	 /* S: torn tail cut, chain broken, records dropped */
+	JOURNAL_COMMAND,	 /* S: every change of a command's state */
+	JOURNAL_CERTIFICATE,	 /* S: renewed, proven, given up, expiring */
+	JOURNAL_CLONE,		 /* S: this state directory was made on another device */
 	JOURNAL_TYPE_MAX,
 };
 const char *journal_type_name(enum journal_type type); /* "document_refused"; "unknown" */

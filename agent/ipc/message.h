@@ -35,10 +35,34 @@ struct msg_net_enrol {
 	char est[LIMIT_URL_BYTES + 1]; /* full EST base URL */
 	char user[64];		       /* HTTP Basic */
 	char secret[64];
+	char key_uri[LIMIT_URL_BYTES +
+		     1]; /* the key is in hardware (RFC 7512, handle:…); "": a file */
+	char serial[LIMIT_HARDWARE_BYTES +
+		    1]; /* zero-touch only: attributes, never identity; or "" */
+	char imei[16];
 	uint8_t ca_pins[LIMIT_TICKET_PINS][SHA256_BYTES];
 	uint32_t n_ca_pins;
 	int64_t floor_s;    /* high-water time: certificates are checked at max(now, floor) */
 	uint32_t timeout_s; /* for the whole exchange */
+	uint32_t reserved;
+};
+
+/* simplereenroll with the same key; the new certificate is stored beside the old one. */
+struct msg_net_renew {
+	char server[LIMIT_URL_BYTES + 1];
+	char est[LIMIT_URL_BYTES + 1];
+	uint8_t ca_pins[LIMIT_TICKET_PINS][SHA256_BYTES]; /* of the keyset, else of the ticket */
+	uint32_t n_ca_pins;
+	uint32_t timeout_s;
+	int64_t floor_s;
+};
+
+/* Waits at the server until it has something new for this phone. */
+struct msg_net_wait {
+	char server[LIMIT_URL_BYTES + 1];
+	int64_t floor_s;
+	int64_t mark;	    /* MDM-Mark of the last answer */
+	uint32_t timeout_s; /* at most LIMIT_WAIT_SECONDS */
 	uint32_t reserved;
 };
 
@@ -48,7 +72,7 @@ struct msg_net_checkin {
 	uint32_t timeout_s;
 	uint32_t report_bytes; /* size of the report descriptor */
 	uint32_t response_max; /* most bytes to write to the response descriptor */
-	uint32_t reserved;
+	uint32_t candidate;    /* 1: with the renewed certificate, to see whether it works */
 };
 
 /* What the sandbox could and could not do; also what the kernel lacks. */
@@ -74,11 +98,28 @@ struct msg_net_exchanged {
 	int64_t retry_after_s;		   /* -1: none */
 	int64_t next_checkin_s;		   /* MDM-Next-Checkin; -1: none */
 	int64_t ack_seq;		   /* MDM-Ack; -1: none */
+	int64_t mark;			   /* MDM-Mark; -1: none */
 	char resend[LIMIT_TEXT_BYTES + 1]; /* MDM-Resend: names as sent, checked characters */
 	int64_t server_date_s;
 	int64_t server_cert_until_s;
 	int64_t certificate_from_s, certificate_until_s; /* the device's own */
 	uint64_t bytes_up, bytes_down;			 /* HTTP, without TLS */
+};
+
+struct msg_net_renewed {
+	int64_t certificate_from_s, certificate_until_s; /* of the new certificate */
+	int64_t server_date_s;
+	int64_t server_cert_until_s;
+	uint32_t n_anchors; /* pinned CA certificates held now */
+	uint32_t reserved;
+};
+
+/* The wait ended by the server's answer. */
+struct msg_net_woken {
+	uint32_t news; /* 1: there is something; 0: the server's patience ended */
+	uint32_t reserved;
+	int64_t retry_after_s; /* -1: none */
+	uint64_t bytes_up, bytes_down;
 };
 
 enum net_stage {
@@ -140,6 +181,12 @@ struct msg_ctl_answer {
 	X(NET_ENROLLED, 4, ROLE_NET, ROLE_ENFORCER, struct msg_net_enrolled, 0)                    \
 	X(NET_EXCHANGED, 5, ROLE_NET, ROLE_ENFORCER, struct msg_net_exchanged, 0)                  \
 	X(NET_FAILED, 6, ROLE_NET, ROLE_ENFORCER, struct msg_net_failed, 0)                        \
+	/* identity directory */                                                                   \
+	X(NET_RENEW, 7, ROLE_ENFORCER, ROLE_NET, struct msg_net_renew, 1)                          \
+	X(NET_RENEWED, 8, ROLE_NET, ROLE_ENFORCER, struct msg_net_renewed, 0)                      \
+	/* identity directory */                                                                   \
+	X(NET_WAIT, 9, ROLE_ENFORCER, ROLE_NET, struct msg_net_wait, 1)                            \
+	X(NET_WOKEN, 10, ROLE_NET, ROLE_ENFORCER, struct msg_net_woken, 0)                         \
 	X(CTL_STATUS, 32, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                             \
 	X(CTL_ENROL, 33, ROLE_CTL, ROLE_ENFORCER, struct msg_ctl_enrol, 0)                         \
 	X(CTL_UNENROL, 34, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                            \
@@ -150,6 +197,7 @@ struct msg_ctl_answer {
 	X(CTL_JOURNAL_SHOW, 39, ROLE_CTL, ROLE_ENFORCER, struct msg_ctl_journal, 0)                \
 	X(CTL_JOURNAL_VERIFY, 40, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                     \
 	X(CTL_PRIVACY, 41, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                            \
+	X(CTL_COMMANDS, 42, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                           \
 	/* 0 or 1 descriptors: the JSON */                                                         \
 	X(CTL_ANSWER, 63, ROLE_ENFORCER, ROLE_CTL, struct msg_ctl_answer, -1)
 

@@ -9,6 +9,8 @@
 #include <stdint.h>
 
 #include "agent/trust/key.h"
+#include "agent/util/digest.h"
+#include "agent/util/limits.h"
 
 enum trust_role {
 	TRUST_ROLE_KEYSET,
@@ -31,6 +33,9 @@ struct keyset {
 	int64_t version;		     /* 1.. */
 	int64_t issued_s, expires_s;	     /* Unix time */
 	uint32_t threshold[TRUST_ROLE_MAX];
+	/* CA keys that phones shall trust from now on instead of the ticket's; 0: the ticket's. */
+	uint8_t ca_pins[LIMIT_TICKET_PINS][SHA256_BYTES];
+	size_t n_ca_pins;
 	struct keyset_key keys[LIMIT_KEYSET_KEYS];
 	size_t n_keys;
 };

@@ -54,6 +54,21 @@
 #define LIMIT_HTTP_HEADER_BYTES (16 * 1024) /* all header lines of one answer */
 #define LIMIT_EXCHANGE_SECONDS 120	    /* one exchange, from fork to exit */
 
+/* The wake channel: a long poll; middleboxes forget idle connections after minutes. */
+#define LIMIT_WAIT_SECONDS 900
+
+/* Commands. An administrator sends a phone a few a day; ids are remembered until they expired. */
+#define LIMIT_COMMANDS 64 /* remembered on the phone, and waiting at the server, per phone */
+#define LIMIT_COMMAND_PAYLOAD_BYTES 8192
+#define LIMIT_COMMAND_ARGUMENTS 8
+#define LIMIT_COMMAND_TEXT_BYTES 512 /* a message for the user */
+#define LIMIT_COMMAND_VALID_S (30 * 24 * 3600)
+#define LIMIT_DESTRUCTIVE_VALID_S (60 * 60)
+#define LIMIT_DIAGNOSTICS_BYTES (128 * 1024)
+
+/* Hardware numbers (serial, IMEI) as zero-touch sends them. */
+#define LIMIT_HARDWARE_BYTES 64
+
 /* Check-in pacing: hints from the server are clamped to this range. */
 #define LIMIT_INTERVAL_MIN_S 60
 #define LIMIT_INTERVAL_MAX_S (7 * 24 * 3600)

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * verb.h - the one table of command verbs. mdmctl reads it to sign and to explain, the phone to
+ * check; the enforcer expands the same rows into its table of handlers
+ * (agent/enforcer/command_verbs.c), so that a new verb is one row here and its handler there. Pure.
+ */
+#ifndef MDM_TRUST_VERB_H
+#define MDM_TRUST_VERB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/trust/keyset.h"
+
+enum verb_argument_type {
+	VERB_TEXT, /* printable UTF-8; min, max: bytes */
+	VERB_INT,  /* min, max: values */
+	VERB_BOOL,
+	VERB_ARGUMENT_TYPE_MAX,
+};
+
+struct verb_argument {
+	const char *name;
+	enum verb_argument_type type;
+	int64_t min, max;
+	bool required;
+	const char *unit; /* "s", or "" */
+	const char *help;
+};
+
+/*
+ * id, name, role whose threshold it needs, default validity in seconds, argument table, handler,
+ * help. A verb of the role DESTROY must quote the phone's nonce and is valid for at most
+ * LIMIT_DESTRUCTIVE_VALID_S.
+ */
+#define VERB_TABLE(X)                                                                                \
+	X(SYNC, "sync", TRUST_ROLE_COMMAND, 24 * 3600, verb_no_arguments, command_sync,              \
+		"looks at the phone and checks in once more, with everything the server may have "   \
+		"lost")                                                                              \
+	X(LOCK, "lock", TRUST_ROLE_COMMAND, 24 * 3600, verb_no_arguments, command_lock,              \
+		"locks the screen of every session; done when the sessions say they are locked")     \
+	X(MESSAGE, "message", TRUST_ROLE_COMMAND, 24 * 3600, verb_message_arguments,                 \
+		command_message, "shows the user a notification")                                    \
+	X(REBOOT, "reboot", TRUST_ROLE_COMMAND, 24 * 3600, verb_reboot_arguments, command_reboot,    \
+		"restarts the phone; done when it has started again")                                \
+	X(UNENROLL, "unenroll", TRUST_ROLE_COMMAND, 24 * 3600, verb_no_arguments,                    \
+		command_unenroll,                                                                    \
+		"lifts every rule, restores what was there before and leaves the organisation")      \
+	X(DIAGNOSTICS, "diagnostics", TRUST_ROLE_COMMAND, 24 * 3600, verb_no_arguments,              \
+		command_diagnostics,                                                                 \
+		"sends status, journal, versions, mechanisms and the agent's log, without personal " \
+		"data")
+
+enum verb_id {
+#define X(id, name, role, valid_s, arguments, handler, help) VERB_##id,
+	VERB_TABLE(X)
+#undef X
+	VERB_MAX,
+};
+
+struct verb {
+	const char *name;
+	enum trust_role role;
+	int64_t valid_s;		       /* default validity */
+	const struct verb_argument *arguments; /* ended by a row without name */
+	const char *help;		       /* end of the sentence "the phone …" */
+};
+
+extern const struct verb verbs[VERB_MAX];
+
+/* VERB_MAX if there is none of that name. */
+enum verb_id verb_find(const char *name);
+
+#endif
