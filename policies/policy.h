@@ -24,6 +24,7 @@ struct policy_checkin {
 	int64_t metered_interval_s; /* interval..604800, default 4 * interval, at most 604800 */
 	bool push;		    /* may use a push service of the user's (default false) */
 	bool wake_device;	    /* may wake a sleeping phone (default false) */
+	bool forbids_push;	    /* says "push": false, which a "true" elsewhere cannot undo */
 };
 #define POLICY_CHECKIN_DEFAULT                                                                     \
 	(struct policy_checkin)                                                                    \
