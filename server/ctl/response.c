@@ -5,96 +5,12 @@
 #include <errno.h>
 
 #include "agent/util/codec.h"
-
-#define RESPONSE_MAX_ROWS LIMIT_SERVER_PAGE
-
-/* One answer in reading; bad sticks. */
-struct reader {
-	struct json_error error;
-	const char *path;
-	bool bad;
-};
-
-static int response_bad(const struct reader *reader, struct fault *fault)
-{
-	return fault_set(fault, FAULT_FAILURE,
-		"the server's answer makes no sense (%s%s%s); "
-		"are mdm-server and mdmctl of the same version?",
-		reader->error.path, *reader->error.path ? ": " : "", reader->error.message);
-}
-
-/* Whether there is something to read: not missing, not null. */
-static bool response_has(struct json_object *object, const char *name)
-{
-	struct json_object *value;
-
-	return json_object_object_get_ex(object, name, &value) && value;
-}
-
-static void read_text(struct reader *reader, struct json_object *object, const char *name,
-	char *ret_text, size_t size)
-{
-	const char *text = "";
-
-	*ret_text = 0;
-	if (reader->bad || !response_has(object, name))
-		return;
-	if (json_get_string(object, reader->path, name, size - 1, &text, &reader->error) < 0)
-		reader->bad = true;
-	else
-		memcpy(ret_text, text, strlen(text) + 1);
-}
-
-static void read_hex(
-	struct reader *reader, struct json_object *object, const char *name, char ret_hex[33])
-{
-	read_text(reader, object, name, ret_hex, 33);
-	if (!reader->bad && *ret_hex && !hex_is_valid(ret_hex, 16)) {
-		*ret_hex = 0;
-		json_fail(&reader->error, name, "must be 32 hexadecimal digits");
-		reader->bad = true;
-	}
-}
-
-static int64_t read_int(struct reader *reader, struct json_object *object, const char *name)
-{
-	int64_t value = 0;
-
-	if (reader->bad || !response_has(object, name))
-		return 0;
-	if (json_get_int(object, reader->path, name, 0, INT64_MAX, &value, &reader->error) < 0)
-		reader->bad = true;
-	return value;
-}
-
-static struct json_object *read_array(
-	struct reader *reader, struct json_object *object, const char *name)
-{
-	struct json_object *array = NULL;
-
-	if (reader->bad || !response_has(object, name))
-		return NULL;
-	if (json_get_array(object, reader->path, name, &array, &reader->error) < 0)
-		reader->bad = true;
-	return array;
-}
-
-static struct json_object *read_object(
-	struct reader *reader, struct json_object *object, const char *name)
-{
-	struct json_object *member = NULL;
-
-	if (reader->bad || !response_has(object, name))
-		return NULL;
-	if (json_get_object(object, reader->path, name, &member, &reader->error) < 0)
-		reader->bad = true;
-	return member;
-}
+#include "server/ctl/reader.h"
 
 static void read_groups(
 	struct reader *reader, struct json_object *object, char *ret_groups, size_t size)
 {
-	struct json_object *array = read_array(reader, object, "groups");
+	struct json_object *array = reader_array(reader, object, "groups");
 	size_t n = array ? json_object_array_length(array) : 0, used = 0;
 
 	*ret_groups = 0;
@@ -126,19 +42,19 @@ static void read_device(
 	struct json_object *have;
 
 	device->json = object;
-	read_hex(reader, object, "id", device->id);
-	read_hex(reader, object, "enrolment", device->enrolment);
-	read_hex(reader, object, "ticket", device->ticket);
-	read_text(reader, object, "state", device->state, sizeof(device->state));
-	read_text(reader, object, "agent", device->agent, sizeof(device->agent));
-	device->enrolled_s = read_int(reader, object, "enrolled");
-	device->last_seen_s = read_int(reader, object, "last_seen");
-	device->certificate_until_s = read_int(reader, object, "certificate_until");
+	reader_hex(reader, object, "id", device->id);
+	reader_hex(reader, object, "enrolment", device->enrolment);
+	reader_hex(reader, object, "ticket", device->ticket);
+	reader_text(reader, object, "state", device->state, sizeof(device->state));
+	reader_text(reader, object, "agent", device->agent, sizeof(device->agent));
+	device->enrolled_s = reader_int(reader, object, "enrolled");
+	device->last_seen_s = reader_int(reader, object, "last_seen");
+	device->certificate_until_s = reader_int(reader, object, "certificate_until");
 	read_groups(reader, object, device->groups, sizeof(device->groups));
-	have = read_object(reader, object, "have");
+	have = reader_object(reader, object, "have");
 	if (have) {
-		device->have_keyset = read_int(reader, have, "keyset");
-		device->have_assignment = read_int(reader, have, "assignment");
+		device->have_keyset = reader_int(reader, have, "keyset");
+		device->have_assignment = reader_int(reader, have, "assignment");
 	}
 	if (!reader->bad && !*device->id) {
 		json_fail(&reader->error, "id", "is missing");
@@ -153,51 +69,16 @@ void response_devices_done(struct response_devices *devices)
 	*devices = (struct response_devices){0};
 }
 
-/* Parses the text; the fault is filled on failure. */
-static int response_parse(struct reader *reader, const char *text, size_t n_bytes,
-	struct json_object **ret_json, struct fault *fault)
-{
-	int r = json_parse(text, n_bytes, ret_json, &reader->error);
-
-	if (r == -EBADMSG)
-		return response_bad(reader, fault);
-	return r < 0 ? fault_errno(fault, r, "answer of the server") : 0;
-}
-
-/* Elements of an array of objects; 0 and *ret_array NULL where there is none. */
-static int response_rows(struct reader *reader, struct json_object *json, const char *name,
-	struct json_object **ret_array, size_t *ret_n_rows, struct fault *fault)
-{
-	struct json_object *array = read_array(reader, json, name);
-	size_t n = array ? json_object_array_length(array) : 0;
-
-	if (!reader->bad && n > RESPONSE_MAX_ROWS) {
-		json_fail(&reader->error, name, "must have at most %d rows", RESPONSE_MAX_ROWS);
-		reader->bad = true;
-	}
-	for (size_t i = 0; i < n && !reader->bad; i++) {
-		if (json_object_is_type(json_object_array_get_idx(array, i), json_type_object))
-			continue;
-		json_fail(&reader->error, name, "must have objects as rows");
-		reader->bad = true;
-	}
-	if (reader->bad)
-		return response_bad(reader, fault);
-	*ret_array = array;
-	*ret_n_rows = n;
-	return 0;
-}
-
 int response_devices(
 	const char *text, size_t n_bytes, struct response_devices *ret_devices, struct fault *fault)
 {
 	_cleanup_(response_devices_done) struct response_devices devices = {0};
 	struct reader reader = {.path = ""};
 	struct json_object *array;
-	int r = response_parse(&reader, text, n_bytes, &devices.json, fault);
+	int r = reader_parse(&reader, text, n_bytes, &devices.json, fault);
 
 	if (!r)
-		r = response_rows(&reader, devices.json, "devices", &array, &devices.n_rows, fault);
+		r = reader_rows(&reader, devices.json, "devices", &array, &devices.n_rows, fault);
 	if (r)
 		return r;
 	devices.rows = calloc(devices.n_rows ? devices.n_rows : 1, sizeof(*devices.rows));
@@ -205,9 +86,9 @@ int response_devices(
 		return fault_errno(fault, ENOMEM, "answer of the server");
 	for (size_t i = 0; i < devices.n_rows; i++)
 		read_device(&reader, json_object_array_get_idx(array, i), &devices.rows[i]);
-	read_hex(&reader, devices.json, "next", devices.next);
+	reader_hex(&reader, devices.json, "next", devices.next);
 	if (reader.bad)
-		return response_bad(&reader, fault);
+		return reader_fault(&reader, fault);
 	*ret_devices = devices;
 	devices = (struct response_devices){0};
 	return 0;
@@ -218,7 +99,7 @@ int response_device(
 {
 	_cleanup_(response_devices_done) struct response_devices devices = {0};
 	struct reader reader = {.path = ""};
-	int r = response_parse(&reader, text, n_bytes, &devices.json, fault);
+	int r = reader_parse(&reader, text, n_bytes, &devices.json, fault);
 
 	if (r)
 		return r;
@@ -228,7 +109,7 @@ int response_device(
 		return fault_errno(fault, ENOMEM, "answer of the server");
 	read_device(&reader, devices.json, &devices.rows[0]);
 	if (reader.bad)
-		return response_bad(&reader, fault);
+		return reader_fault(&reader, fault);
 	*ret_devices = devices;
 	devices = (struct response_devices){0};
 	return 0;
@@ -245,11 +126,11 @@ static void read_ticket(
 	struct reader *reader, struct json_object *object, struct response_ticket *ticket)
 {
 	ticket->json = object;
-	read_hex(reader, object, "id", ticket->id);
-	read_hex(reader, object, "device", ticket->device);
-	ticket->created_s = read_int(reader, object, "created");
-	ticket->expires_s = read_int(reader, object, "expires");
-	ticket->used_s = read_int(reader, object, "used");
+	reader_hex(reader, object, "id", ticket->id);
+	reader_hex(reader, object, "device", ticket->device);
+	ticket->created_s = reader_int(reader, object, "created");
+	ticket->expires_s = reader_int(reader, object, "expires");
+	ticket->used_s = reader_int(reader, object, "used");
 	read_groups(reader, object, ticket->groups, sizeof(ticket->groups));
 }
 
@@ -259,10 +140,10 @@ int response_tickets(
 	_cleanup_(response_tickets_done) struct response_tickets tickets = {0};
 	struct reader reader = {.path = ""};
 	struct json_object *array;
-	int r = response_parse(&reader, text, n_bytes, &tickets.json, fault);
+	int r = reader_parse(&reader, text, n_bytes, &tickets.json, fault);
 
 	if (!r)
-		r = response_rows(&reader, tickets.json, "tickets", &array, &tickets.n_rows, fault);
+		r = reader_rows(&reader, tickets.json, "tickets", &array, &tickets.n_rows, fault);
 	if (r)
 		return r;
 	tickets.rows = calloc(tickets.n_rows ? tickets.n_rows : 1, sizeof(*tickets.rows));
@@ -270,9 +151,9 @@ int response_tickets(
 		return fault_errno(fault, ENOMEM, "answer of the server");
 	for (size_t i = 0; i < tickets.n_rows; i++)
 		read_ticket(&reader, json_object_array_get_idx(array, i), &tickets.rows[i]);
-	read_hex(&reader, tickets.json, "next", tickets.next);
+	reader_hex(&reader, tickets.json, "next", tickets.next);
 	if (reader.bad)
-		return response_bad(&reader, fault);
+		return reader_fault(&reader, fault);
 	*ret_tickets = tickets;
 	tickets = (struct response_tickets){0};
 	return 0;
@@ -282,36 +163,36 @@ int response_setting(const struct response_device *device, size_t n,
 	struct response_setting *ret_setting, struct fault *fault)
 {
 	struct reader reader = {.path = "compliance"};
-	struct json_object *section = read_object(&reader, device->json, "sections"), *array;
+	struct json_object *section = reader_object(&reader, device->json, "sections"), *array;
 	struct json_object *item = NULL, *body;
 	struct response_setting setting = {0};
 
 	if (section)
-		section = read_object(&reader, section, "compliance");
-	if (section && response_has(section, "body")) {
-		body = read_object(&reader, section, "body");
+		section = reader_object(&reader, section, "compliance");
+	if (section && reader_has(section, "body")) {
+		body = reader_object(&reader, section, "body");
 		section = body;
 	}
-	array = section ? read_array(&reader, section, "settings") : NULL;
+	array = section ? reader_array(&reader, section, "settings") : NULL;
 	if (reader.bad)
-		return response_bad(&reader, fault);
+		return reader_fault(&reader, fault);
 	if (!array || n >= json_object_array_length(array))
 		return -ENOENT;
 	item = json_object_array_get_idx(array, n);
 	if (!json_object_is_type(item, json_type_object)) {
 		json_fail(&reader.error, "settings", "must have objects as rows");
-		return response_bad(&reader, fault);
+		return reader_fault(&reader, fault);
 	}
-	read_text(&reader, item, "area", setting.area, sizeof(setting.area));
-	read_text(&reader, item, "setting", setting.setting, sizeof(setting.setting));
-	read_text(&reader, item, "state", setting.state, sizeof(setting.state));
-	read_text(&reader, item, "reason", setting.reason, sizeof(setting.reason));
-	read_text(&reader, item, "desired_text", setting.desired, sizeof(setting.desired));
-	read_text(&reader, item, "observed_text", setting.observed, sizeof(setting.observed));
-	read_text(&reader, item, "detail", setting.detail, sizeof(setting.detail));
-	setting.since_s = read_int(&reader, item, "since");
+	reader_text(&reader, item, "area", setting.area, sizeof(setting.area));
+	reader_text(&reader, item, "setting", setting.setting, sizeof(setting.setting));
+	reader_text(&reader, item, "state", setting.state, sizeof(setting.state));
+	reader_text(&reader, item, "reason", setting.reason, sizeof(setting.reason));
+	reader_text(&reader, item, "desired_text", setting.desired, sizeof(setting.desired));
+	reader_text(&reader, item, "observed_text", setting.observed, sizeof(setting.observed));
+	reader_text(&reader, item, "detail", setting.detail, sizeof(setting.detail));
+	setting.since_s = reader_int(&reader, item, "since");
 	if (reader.bad)
-		return response_bad(&reader, fault);
+		return reader_fault(&reader, fault);
 	*ret_setting = setting;
 	return 0;
 }
@@ -327,12 +208,12 @@ static void read_event(
 	struct reader *reader, struct json_object *object, struct response_event *event)
 {
 	event->json = object;
-	event->row = read_int(reader, object, "row");
-	event->seq = read_int(reader, object, "seq");
-	event->time_s = read_int(reader, object, "time");
-	read_hex(reader, object, "device", event->device);
-	read_text(reader, object, "type", event->type, sizeof(event->type));
-	event->data = read_object(reader, object, "data");
+	event->row = reader_int(reader, object, "row");
+	event->seq = reader_int(reader, object, "seq");
+	event->time_s = reader_int(reader, object, "time");
+	reader_hex(reader, object, "device", event->device);
+	reader_text(reader, object, "type", event->type, sizeof(event->type));
+	event->data = reader_object(reader, object, "data");
 }
 
 int response_events(
@@ -341,10 +222,10 @@ int response_events(
 	_cleanup_(response_events_done) struct response_events events = {0};
 	struct reader reader = {.path = ""};
 	struct json_object *array;
-	int r = response_parse(&reader, text, n_bytes, &events.json, fault);
+	int r = reader_parse(&reader, text, n_bytes, &events.json, fault);
 
 	if (!r)
-		r = response_rows(&reader, events.json, "events", &array, &events.n_rows, fault);
+		r = reader_rows(&reader, events.json, "events", &array, &events.n_rows, fault);
 	if (r)
 		return r;
 	events.rows = calloc(events.n_rows ? events.n_rows : 1, sizeof(*events.rows));
@@ -352,9 +233,9 @@ int response_events(
 		return fault_errno(fault, ENOMEM, "answer of the server");
 	for (size_t i = 0; i < events.n_rows; i++)
 		read_event(&reader, json_object_array_get_idx(array, i), &events.rows[i]);
-	events.next = read_int(&reader, events.json, "next");
+	events.next = reader_int(&reader, events.json, "next");
 	if (reader.bad)
-		return response_bad(&reader, fault);
+		return reader_fault(&reader, fault);
 	*ret_events = events;
 	events = (struct response_events){0};
 	return 0;
