@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/trust/member.h"
+#include "agent/util/codec.h"
 
 const char *trust_role_name(enum trust_role role)
 {
@@ -146,6 +147,48 @@ static int keyset_get_thresholds(
 	return json_only(object, "thresholds", names, error);
 }
 
+/* One element of "ca_pins": 32 bytes in base64url, none twice. */
+static int keyset_get_pin(
+	struct keyset *keyset, struct json_object *element, size_t index, struct json_error *error)
+{
+	uint8_t *pin = keyset->ca_pins[index];
+	size_t n;
+
+	/* The length is json-c's, so that nothing hides behind a NUL. */
+	if (!json_object_is_type(element, json_type_string) ||
+		base64url_decode(json_object_get_string(element),
+			(size_t)json_object_get_string_len(element), pin, SHA256_BYTES, &n) < 0 ||
+		n != SHA256_BYTES)
+		return json_fail(
+			error, "ca_pins", "element %zu must be 32 bytes in base64url", index);
+	for (size_t i = 0; i < index; i++)
+		if (memcmp(keyset->ca_pins[i], pin, SHA256_BYTES) == 0)
+			return json_fail(error, "ca_pins", "element %zu is there already", index);
+	return 0;
+}
+
+/* Optional: without it the phones go on trusting the CA keys of their tickets. */
+static int keyset_get_pins(
+	struct json_object *payload, struct keyset *keyset, struct json_error *error)
+{
+	struct json_object *array;
+	size_t n;
+	int r = json_get_array(payload, "", "ca_pins", &array, error);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	n = json_object_array_length(array);
+	if (n == 0 || n > LIMIT_TICKET_PINS)
+		return json_fail(error, "ca_pins", "must be 1 to %d pins", LIMIT_TICKET_PINS);
+	for (size_t i = 0; i < n; i++) {
+		r = keyset_get_pin(keyset, json_object_array_get_idx(array, i), i, error);
+		if (r < 0)
+			return r;
+	}
+	keyset->n_ca_pins = n;
+	return 0;
+}
+
 static int keyset_fill(struct json_object *payload, struct keyset *keyset, struct json_error *error)
 {
 	const char *text;
@@ -177,7 +220,8 @@ static int keyset_fill(struct json_object *payload, struct keyset *keyset, struc
 	r = keyset_get_keys(payload, keyset, error);
 	if (r < 0)
 		return r;
-	return keyset_get_thresholds(payload, keyset, error);
+	r = keyset_get_thresholds(payload, keyset, error);
+	return r < 0 ? r : keyset_get_pins(payload, keyset, error);
 }
 
 int keyset_from_json(

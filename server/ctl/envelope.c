@@ -128,6 +128,20 @@ int envelope_assignment(const struct envelope *envelope,
 	return envelope_end(&w, fault);
 }
 
+static void envelope_pins(const struct envelope_keyset *keyset, struct jsonw *w)
+{
+	char text[BASE64URL_LENGTH(SHA256_BYTES) + 1];
+
+	if (keyset->n_ca_pins == 0)
+		return;
+	jsonw_array(w, "ca_pins");
+	for (size_t i = 0; i < keyset->n_ca_pins; i++) {
+		base64url_encode(keyset->ca_pins[i], SHA256_BYTES, text);
+		jsonw_string(w, NULL, text);
+	}
+	jsonw_array_end(w);
+}
+
 int envelope_keyset(const struct envelope *envelope, const struct envelope_keyset *keyset,
 	struct buf *out, struct fault *fault)
 {
@@ -156,5 +170,6 @@ int envelope_keyset(const struct envelope *envelope, const struct envelope_keyse
 	for (int role = 0; role < TRUST_ROLE_MAX; role++)
 		jsonw_int(&w, trust_role_name((enum trust_role)role), keyset->threshold[role]);
 	jsonw_object_end(&w);
+	envelope_pins(keyset, &w);
 	return envelope_end(&w, fault);
 }

@@ -45,6 +45,8 @@ struct envelope_keyset {
 	const struct envelope_key *keys;
 	size_t n_keys;
 	uint32_t threshold[TRUST_ROLE_MAX];
+	const uint8_t (*ca_pins)[SHA256_BYTES]; /* NULL with 0: phones keep their ticket's */
+	size_t n_ca_pins;
 };
 /* The target of the envelope is not used. */
 int envelope_keyset(const struct envelope *envelope, const struct envelope_keyset *keyset,

@@ -42,6 +42,8 @@ static void check_again(const struct keyset *keyset)
 		.expires_s = keyset->expires_s,
 		.keys = keys,
 		.n_keys = keyset->n_keys,
+		.ca_pins = (const uint8_t(*)[SHA256_BYTES])keyset->ca_pins,
+		.n_ca_pins = keyset->n_ca_pins,
 	};
 	_cleanup_(keyset_freep) struct keyset *again = NULL;
 	_cleanup_buf_ struct buf text = BUF_INIT;
@@ -53,6 +55,8 @@ static void check_again(const struct keyset *keyset)
 	signer_write_keyset(&copy, &text);
 	expect(keyset_parse(text.data, text.n_bytes, &again, NULL) == 0);
 	expect(again->version == keyset->version && again->n_keys == keyset->n_keys);
+	expect(again->n_ca_pins == keyset->n_ca_pins);
+	expect(memcmp(again->ca_pins, keyset->ca_pins, keyset->n_ca_pins * SHA256_BYTES) == 0);
 	for (size_t i = 0; i < keyset->n_keys; i++)
 		expect(strcmp(again->keys[i].key.kid, keyset->keys[i].key.kid) == 0 &&
 			again->keys[i].roles == keyset->keys[i].roles);
@@ -70,6 +74,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 	}
 	expect(keyset->n_keys >= 1 && keyset->n_keys <= LIMIT_KEYSET_KEYS);
 	expect(keyset->version >= 1 && keyset->expires_s > keyset->issued_s);
+	expect(keyset->n_ca_pins <= LIMIT_TICKET_PINS);
+	expect(keyset->n_ca_pins < 2 ||
+		memcmp(keyset->ca_pins[0], keyset->ca_pins[1], SHA256_BYTES) != 0);
 	for (size_t i = 0; i < keyset->n_keys; i++)
 		check_key(keyset, i);
 	for (enum trust_role role = 0; role < TRUST_ROLE_MAX; role++) {

@@ -31,6 +31,8 @@ struct signer_keyset {
 	const struct signer_key *keys;
 	size_t n_keys;
 	uint32_t threshold[TRUST_ROLE_MAX];
+	const uint8_t (*ca_pins)[SHA256_BYTES];
+	size_t n_ca_pins; /* 0: no such member */
 };
 
 static inline void signer_must(bool done)
@@ -99,6 +101,20 @@ static inline void signer_write_key(const struct signer_key *k, struct jsonw *w)
 	jsonw_object_end(w);
 }
 
+static inline void signer_write_pins(const struct signer_keyset *keyset, struct jsonw *w)
+{
+	char text[BASE64URL_LENGTH(SHA256_BYTES) + 1];
+
+	if (keyset->n_ca_pins == 0)
+		return;
+	jsonw_array(w, "ca_pins");
+	for (size_t i = 0; i < keyset->n_ca_pins; i++) {
+		base64url_encode(keyset->ca_pins[i], SHA256_BYTES, text);
+		jsonw_string(w, NULL, text);
+	}
+	jsonw_array_end(w);
+}
+
 /* The payload of a keyset document. */
 static inline void signer_write_keyset(const struct signer_keyset *keyset, struct buf *out)
 {
@@ -119,6 +135,7 @@ static inline void signer_write_keyset(const struct signer_keyset *keyset, struc
 	for (enum trust_role role = 0; role < TRUST_ROLE_MAX; role++)
 		jsonw_int(&w, trust_role_name(role), keyset->threshold[role]);
 	jsonw_object_end(&w);
+	signer_write_pins(keyset, &w);
 	jsonw_object_end(&w);
 	signer_must(out->error == 0);
 }

@@ -208,9 +208,36 @@ static void test_keyset(void)
 	CHECK_INT(parsed->threshold[TRUST_ROLE_DESTROY], 2);
 	CHECK(keyset_find(parsed, a.kid) && keyset_find(parsed, b.kid));
 	CHECK_INT(keyset_find(parsed, b.kid)->roles, 1u << TRUST_ROLE_DESTROY);
-	CHECK(!strstr(out.data, "target"));
+	CHECK(!strstr(out.data, "target") && !strstr(out.data, "ca_pins"));
+	CHECK_INT(parsed->n_ca_pins, 0);
 	key_done(&a);
 	key_done(&b);
+}
+
+static void test_keyset_pins(void)
+{
+	static const uint8_t pins[LIMIT_TICKET_PINS][SHA256_BYTES] = {{7}, {1, 2, 3}};
+	_cleanup_pkey_ EVP_PKEY *pkey = NULL;
+	_cleanup_(keyset_freep) struct keyset *parsed = NULL;
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	struct fault fault = {0};
+	struct json_error error = {0};
+	struct key key;
+	struct envelope_key keys[1] = {{"admin", &key, 15}};
+	struct envelope_keyset keyset = {.org_name = "Example",
+		.keys = keys,
+		.n_keys = 1,
+		.threshold = {1, 1, 1, 1},
+		.ca_pins = pins,
+		.n_ca_pins = LIMIT_TICKET_PINS};
+
+	CHECK_INT(keyfile_generate("ED25519", &pkey, &fault), 0);
+	CHECK_INT(key_from_pkey(pkey, &key), 0);
+	CHECK_INT(envelope_keyset(&envelope, &keyset, &out, &fault), 0);
+	CHECK_INT(keyset_parse(out.data, out.n_bytes, &parsed, &error), 0);
+	CHECK_INT(parsed->n_ca_pins, LIMIT_TICKET_PINS);
+	CHECK(memcmp(parsed->ca_pins, pins, sizeof(pins)) == 0);
+	key_done(&key);
 }
 
 static const struct check_test tests[] = {
@@ -222,5 +249,6 @@ static const struct check_test tests[] = {
 	{"assignment", test_assignment},
 	{"assignment_refuses", test_assignment_refuses},
 	{"keyset", test_keyset},
+	{"keyset_pins", test_keyset_pins},
 };
 CHECK_MAIN(tests)

@@ -195,6 +195,59 @@ static void test_rows(void)
 	}
 }
 
+/* 43 characters each; the last one of a 32-byte value holds two bits that must be zero. */
+#define PIN_A "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define PIN_B "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"
+#define PIN_C "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI"
+
+static void test_ca_pins(void)
+{
+	static const struct {
+		const char *member;
+		int n_pins; /* -1: refused */
+	} pins[] = {
+		{"", 0},
+		{",\"ca_pins\":[\"" PIN_A "\"]", 1},
+		{",\"ca_pins\":[\"" PIN_B "\",\"" PIN_A "\"]", 2},
+		{",\"ca_pins\":[\"" PIN_A "\",\"" PIN_B "\",\"" PIN_C "\"]", -1},
+		{",\"ca_pins\":[]", -1},
+		{",\"ca_pins\":[\"" PIN_A "\",\"" PIN_A "\"]", -1},
+		{",\"ca_pins\":null", -1},
+		{",\"ca_pins\":\"" PIN_A "\"", -1},
+		{",\"ca_pins\":{}", -1},
+		{",\"ca_pins\":[null]", -1},
+		{",\"ca_pins\":[7]", -1},
+		{",\"ca_pins\":[[\"" PIN_A "\"]]", -1},
+		{",\"ca_pins\":[\"\"]", -1},
+		{",\"ca_pins\":[\"" PIN_A "A\"]", -1},
+		{",\"ca_pins\":[\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"]", -1},
+		{",\"ca_pins\":[\"" PIN_A "=\"]", -1},
+		{",\"ca_pins\":[\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAB\"]", -1},
+		{",\"ca_pins\":[\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA+A\"]", -1},
+		{",\"ca_pins\":[\"" PIN_A "\\u0000\"]", -1},
+	};
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	write_keyset(&text, 2, 2);
+	for (size_t i = 0; i < ARRAY_SIZE(pins); i++) {
+		_cleanup_(keyset_freep) struct keyset *keyset = NULL;
+		_cleanup_buf_ struct buf changed = BUF_INIT;
+		struct json_error error = {0};
+		int r;
+
+		buf_append(&changed, text.data, text.n_bytes - 1);
+		buf_puts(&changed, pins[i].member);
+		buf_puts(&changed, "}");
+		r = keyset_parse(changed.data, changed.n_bytes, &keyset, &error);
+		if (r != (pins[i].n_pins < 0 ? -EBADMSG : 0))
+			check_fail(__FILE__, __LINE__, "row %zu: %d %s", i, r, error.message);
+		else if (r == 0)
+			CHECK_INT(keyset->n_ca_pins, pins[i].n_pins);
+		if (i == 2 && keyset)
+			CHECK(keyset->ca_pins[0][0] == 1 && keyset->ca_pins[1][31] == 0);
+	}
+}
+
 /* The same key under two names is one key. */
 static void test_duplicate_key(void)
 {
@@ -239,6 +292,7 @@ static const struct check_test tests[] = {
 	{"role_names", test_role_names},
 	{"limits", test_limits},
 	{"rows", test_rows},
+	{"ca_pins", test_ca_pins},
 	{"duplicate_key", test_duplicate_key},
 	{"truncation", test_truncation},
 };
