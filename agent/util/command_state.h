@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 /*
- *   queued -> delivered -> accepted -> running -> done | failed
+ *   queued -> delivered -> accepted -> running -> done | failed | refused
  *      |          |           |           `-----> interrupted
  *      |          |           `-> expired, interrupted
  *      |          `-> refused, expired
@@ -25,7 +25,8 @@ enum command_state {
 	COMMAND_RUNNING,
 	COMMAND_DONE,
 	COMMAND_FAILED,
-	COMMAND_REFUSED, /* by signature, target, time, meaning, or because the phone cannot */
+	COMMAND_REFUSED, /* by signature, target, time, meaning, or because the phone cannot, which
+			  * may show only when it tries */
 	COMMAND_EXPIRED,
 	COMMAND_INTERRUPTED, /* the phone or its agent stopped in the middle; never run again */
 	COMMAND_CANCELLED,   /* withdrawn before it was delivered */

@@ -18,6 +18,7 @@ static const char *const arrows[][2] = {
 	{"accepted", "interrupted"},
 	{"running", "done"},
 	{"running", "failed"},
+	{"running", "refused"},
 	{"running", "interrupted"},
 };
 
