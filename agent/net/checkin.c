@@ -96,6 +96,7 @@ int checkin_run(const struct exchange *exchange, const struct msg_net_checkin *b
 		.retry_after_s = response.headers.retry_after_s,
 		.next_checkin_s = response.headers.next_checkin_s,
 		.ack_seq = response.headers.ack_seq,
+		.mark = response.headers.mark,
 		.server_date_s = response.headers.date_s,
 		.server_cert_until_s = tls.server_until_s,
 		.certificate_from_s = identity.from_s,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exchange.c - what enrolment and check-in share; see exchange.h. Net role; pure but for the
+/* exchange.c - what the exchanges share; see exchange.h. Net role; pure but for the
  * clocks. */
 #include "agent/net/exchange.h"
 
@@ -11,14 +11,15 @@
 
 #define EST_PATH "/.well-known/est"
 
-static int set_times(int64_t floor_s, uint32_t timeout_s, struct exchange *exchange)
+static int set_times(
+	int64_t floor_s, uint32_t timeout_s, uint32_t limit_s, struct exchange *exchange)
 {
 	int64_t now_s = clock_realtime_s();
 
 	if (floor_s < 0 || timeout_s == 0)
 		return -EBADMSG;
-	if (timeout_s > LIMIT_EXCHANGE_SECONDS)
-		timeout_s = LIMIT_EXCHANGE_SECONDS;
+	if (timeout_s > limit_s)
+		timeout_s = limit_s;
 	exchange->time_s = now_s > floor_s ? now_s : floor_s;
 	exchange->deadline_us = clock_boottime_us() + timeout_s * USEC_PER_SEC;
 	exchange->cancel_fd = -1;
@@ -37,7 +38,7 @@ int exchange_of_enrol(const struct msg_net_enrol *body, struct exchange *ret_exc
 
 	if (body->n_ca_pins < 1 || body->n_ca_pins > LIMIT_TICKET_PINS || !body->user[0] ||
 		!body->secret[0] || strchr(body->user, ':') ||
-		set_times(body->floor_s, body->timeout_s, &exchange) < 0 ||
+		set_times(body->floor_s, body->timeout_s, LIMIT_EXCHANGE_SECONDS, &exchange) < 0 ||
 		set_server(body->server, &exchange) < 0)
 		return -EBADMSG;
 	if (body->est[0]) {
@@ -62,7 +63,19 @@ int exchange_of_checkin(const struct msg_net_checkin *body, struct exchange *ret
 
 	if (body->report_bytes < 1 || body->report_bytes > LIMIT_REPORT_BYTES ||
 		body->response_max < 1 || body->response_max > LIMIT_RESPONSE_BYTES ||
-		set_times(body->floor_s, body->timeout_s, &exchange) < 0 ||
+		set_times(body->floor_s, body->timeout_s, LIMIT_EXCHANGE_SECONDS, &exchange) < 0 ||
+		set_server(body->server, &exchange) < 0)
+		return -EBADMSG;
+	*ret_exchange = exchange;
+	return 0;
+}
+
+int exchange_of_wait(const struct msg_net_wait *body, struct exchange *ret_exchange)
+{
+	struct exchange exchange = {0};
+
+	if (body->mark < 0 || body->mark > INT64_C(1) << 53 ||
+		set_times(body->floor_s, body->timeout_s, LIMIT_WAIT_SECONDS, &exchange) < 0 ||
 		set_server(body->server, &exchange) < 0)
 		return -EBADMSG;
 	*ret_exchange = exchange;

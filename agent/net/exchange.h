@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exchange.h - what the two exchanges of the net role share: where to, until when, and what a
+ * exchange.h - what the exchanges of the net role share: where to, until when, and what a
  * status other than success means. Net role.
  */
 #ifndef MDM_NET_EXCHANGE_H
@@ -24,6 +24,8 @@ struct exchange {
  */
 int exchange_of_enrol(const struct msg_net_enrol *body, struct exchange *ret_exchange);
 int exchange_of_checkin(const struct msg_net_checkin *body, struct exchange *ret_exchange);
+/* The deadline is that of a wait, at most LIMIT_WAIT_SECONDS. */
+int exchange_of_wait(const struct msg_net_wait *body, struct exchange *ret_exchange);
 
 /* The failure for a status, with text as the end of a sentence that begins with the host. */
 int exchange_refused(enum net_stage stage, const char *host, const char *text,

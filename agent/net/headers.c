@@ -22,6 +22,7 @@ void http_headers_init(struct http_headers *ret_headers)
 		.retry_after_s = -1,
 		.next_checkin_s = -1,
 		.ack_seq = -1,
+		.mark = -1,
 	};
 }
 
@@ -118,6 +119,16 @@ static void drop_ack(struct http_headers *h)
 	h->ack_seq = -1;
 }
 
+static void take_mark(struct http_headers *h, const char *value)
+{
+	parse_int64(value, 0, INT64_C(1) << 53, &h->mark);
+}
+
+static void drop_mark(struct http_headers *h)
+{
+	h->mark = -1;
+}
+
 static void take_resend(struct http_headers *h, const char *value)
 {
 	char joined[sizeof(h->resend)] = "";
@@ -164,6 +175,7 @@ static const struct header_row {
 	{"MDM-Next-Checkin", take_next_checkin, drop_next_checkin},
 	{"MDM-Ack", take_ack, drop_ack},
 	{"MDM-Resend", take_resend, drop_resend},
+	{"MDM-Mark", take_mark, drop_mark},
 };
 
 static void take_field(struct http_headers *h, const char *line, size_t n)

@@ -20,6 +20,7 @@ struct http_headers {
 	int64_t retry_after_s;	/* -1: none; a date counts from Date */
 	int64_t next_checkin_s; /* MDM-Next-Checkin; -1: none */
 	int64_t ack_seq;	/* MDM-Ack; -1: none */
+	int64_t mark;		/* MDM-Mark; -1: none */
 	char resend[LIMIT_TEXT_BYTES + 1]; /* MDM-Resend: names joined by ','; "": none */
 
 	/* of the parser */

@@ -7,10 +7,17 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/util/clock.h"
+
+/* A peer that does not answer probes is gone: as many, this far apart. */
+#define KEEPALIVE_PROBES 4
+#define KEEPALIVE_INTERVAL_S 15
 
 /* Why a callback of ours stopped the transfer. */
 enum http_stop {
@@ -146,6 +153,23 @@ static CURLcode on_ssl_context(CURL *easy, void *context, void *userdata)
 	return CURLE_SSL_CONNECT_ERROR;
 }
 
+/* libcurl has no word for the number of probes before version 8.9. */
+static int on_socket(void *userdata, curl_socket_t fd, curlsocktype purpose)
+{
+	const struct transfer *t = userdata;
+	int one = 1, idle_s = t->request->keepalive_s, interval_s = KEEPALIVE_INTERVAL_S,
+	    probes = KEEPALIVE_PROBES;
+
+	if (purpose != CURLSOCKTYPE_IPCXN || idle_s == 0)
+		return CURL_SOCKOPT_OK;
+	if (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one)) < 0 ||
+		setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s)) < 0 ||
+		setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof(interval_s)) < 0 ||
+		setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes)) < 0)
+		return CURL_SOCKOPT_ERROR;
+	return CURL_SOCKOPT_OK;
+}
+
 int http_setup(struct failure *ret_failure)
 {
 	/* First, so that libcurl's own initialisation finds it done: no openssl.cnf of the system.
@@ -163,6 +187,10 @@ static bool set_policy(struct transfer *t, int64_t timeout_ms)
 {
 	const struct http_request *request = t->request;
 	bool verify = request->tls->anchors != NULL;
+	/* Whoever waits long for an answer need not wait long for a connection. */
+	int64_t connect_ms = timeout_ms < LIMIT_EXCHANGE_SECONDS * 1000
+				     ? timeout_ms
+				     : LIMIT_EXCHANGE_SECONDS * 1000;
 
 	return SET(CURLOPT_URL, request->url) && SET(CURLOPT_PROTOCOLS_STR, "https") &&
 	       SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L) && SET(CURLOPT_PATH_AS_IS, 1L) &&
@@ -170,7 +198,8 @@ static bool set_policy(struct transfer *t, int64_t timeout_ms)
 	       SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) &&
 	       SET(CURLOPT_HTTP09_ALLOWED, 0L) && SET(CURLOPT_NOSIGNAL, 1L) &&
 	       SET(CURLOPT_NOPROGRESS, 1L) && SET(CURLOPT_TIMEOUT_MS, (long)timeout_ms) &&
-	       SET(CURLOPT_CONNECTTIMEOUT_MS, (long)timeout_ms) &&
+	       SET(CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms) &&
+	       SET(CURLOPT_SOCKOPTFUNCTION, on_socket) && SET(CURLOPT_SOCKOPTDATA, t) &&
 	       SET(CURLOPT_QUICK_EXIT, 1L) && /* a resolver that hangs must not keep the process */
 	       SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_3) &&
 	       SET(CURLOPT_CAINFO, NULL) && SET(CURLOPT_CAPATH, NULL) &&

@@ -30,6 +30,7 @@ struct http_request {
 	unsigned int response_status; /* the status whose body is kept; others are thrown away */
 	int64_t deadline_us;	      /* CLOCK_BOOTTIME */
 	int cancel_fd;		      /* readable or closed: stop at once; -1: none */
+	int keepalive_s;	      /* silence until the peer is probed (TCP); 0: never */
 };
 
 struct http_response {

@@ -15,6 +15,7 @@
 #include "agent/ipc/channel.h"
 #include "agent/net/checkin.h"
 #include "agent/net/enrol.h"
+#include "agent/net/wait.h"
 #include "agent/sandbox/sandbox.h"
 #include "agent/util/log.h"
 
@@ -112,7 +113,10 @@ static int check_request(struct net *net)
 		return r;
 	if (request->type == MESSAGE_NET_ENROL)
 		r = exchange_of_enrol(&request->body.as_1, &net->exchange);
-	else if (is_file(request->fds[1]) && is_file(request->fds[2]))
+	else if (request->type == MESSAGE_NET_WAIT)
+		r = exchange_of_wait(&request->body.as_9, &net->exchange);
+	else if (request->type == MESSAGE_NET_CHECKIN && is_file(request->fds[1]) &&
+		 is_file(request->fds[2]))
 		r = exchange_of_checkin(&request->body.as_2, &net->exchange);
 	net->exchange.cancel_fd = net->channel_fd;
 	return r;
@@ -158,14 +162,37 @@ static int serve_checkin(const struct net *net, struct failure *ret_failure)
 	return channel_send(net->channel_fd, ROLE_NET, MESSAGE_NET_EXCHANGED, &body, NULL, 0);
 }
 
+static int serve_wait(const struct net *net, struct failure *ret_failure)
+{
+	struct msg_net_woken body;
+	int r;
+
+	r = wait_run(
+		&net->exchange, &net->request.body.as_9, net->request.fds[0], &body, ret_failure);
+	if (r != 0)
+		return r;
+	return channel_send(net->channel_fd, ROLE_NET, MESSAGE_NET_WOKEN, &body, NULL, 0);
+}
+
+static int serve_request(const struct net *net, struct failure *ret_failure)
+{
+	switch (net->request.type) {
+	case MESSAGE_NET_ENROL:
+		return serve_enrol(net, ret_failure);
+	case MESSAGE_NET_WAIT:
+		return serve_wait(net, ret_failure);
+	default: /* check_request() let nothing else pass */
+		return serve_checkin(net, ret_failure);
+	}
+}
+
 static int serve(struct net *net)
 {
 	struct failure failure;
 	int r = http_setup(&failure);
 
 	if (r == 0)
-		r = net->request.type == MESSAGE_NET_ENROL ? serve_enrol(net, &failure)
-							   : serve_checkin(net, &failure);
+		r = serve_request(net, &failure);
 	if (r == NET_E_FAILED)
 		r = send_failure(net, &failure);
 	else if (r == -ECANCELED)
@@ -194,7 +221,8 @@ int net_run(const struct net_options *options)
 		log_error("no valid request from the enforcer: %s", strerror(-r));
 		return 1;
 	}
-	alarm(LIMIT_EXCHANGE_SECONDS + ALARM_MARGIN_S);
+	alarm((net.request.type == MESSAGE_NET_WAIT ? LIMIT_WAIT_SECONDS : LIMIT_EXCHANGE_SECONDS) +
+		ALARM_MARGIN_S);
 	if (seal(&net, &error) < 0) {
 		send_sandbox_failure(&net, &error);
 		return 1;

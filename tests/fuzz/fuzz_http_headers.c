@@ -36,7 +36,7 @@ static void check(const struct http_headers *h)
 		abort();
 	if (h->date_s < 0 || h->retry_after_s < -1 || h->retry_after_s > INT32_MAX ||
 		h->next_checkin_s < -1 || h->next_checkin_s > INT32_MAX || h->ack_seq < -1 ||
-		h->ack_seq > INT64_C(1) << 53)
+		h->ack_seq > INT64_C(1) << 53 || h->mark < -1 || h->mark > INT64_C(1) << 53)
 		abort();
 	if (!memchr(h->resend, 0, sizeof(h->resend)) ||
 		!memchr(h->content_type, 0, sizeof(h->content_type)))

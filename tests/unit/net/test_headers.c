@@ -35,12 +35,14 @@ static void test_hints(void)
 		feed(&h, OK "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 			    "content-TYPE:\t Application/JOSE; charset=utf-8 \r\n"
 			    "MDM-Ack: 9007199254740992\r\nMDM-Next-Checkin:60\r\n"
+			    "MDM-Mark: 9007199254740992\r\n"
 			    "MDM-Resend: compliance , inventory,\tagent\r\nRetry-After: 0\r\n\r\n"),
 		0);
 	CHECK_INT(h.status, 200);
 	CHECK_INT(h.date_s, 784111777);
 	CHECK_STR(h.content_type, "application/jose");
 	CHECK_INT(h.ack_seq, INT64_C(9007199254740992));
+	CHECK_INT(h.mark, INT64_C(9007199254740992));
 	CHECK_INT(h.next_checkin_s, 60);
 	CHECK_STR(h.resend, "compliance,inventory,agent");
 	CHECK_INT(h.retry_after_s, 0);
@@ -55,6 +57,7 @@ static void test_absent(void)
 	CHECK_INT(h.status, 204);
 	CHECK_INT(h.date_s, 0);
 	CHECK_INT(h.ack_seq, -1);
+	CHECK_INT(h.mark, -1);
 	CHECK_INT(h.next_checkin_s, -1);
 	CHECK_INT(h.retry_after_s, -1);
 	CHECK_STR(h.resend, "");
@@ -71,6 +74,11 @@ static void test_doubtful(void)
 		"MDM-Ack:",
 		"MDM-Ack: 9007199254740993",
 		"MDM-Ack: 99999999999999999999",
+		"MDM-Mark: -1",
+		"MDM-Mark: 9007199254740993",
+		"MDM-Mark: 1,2",
+		"MDM-Mark: 0x1",
+		"MDM-Mark:",
 		"MDM-Next-Checkin: 60s",
 		"MDM-Next-Checkin: 2147483648",
 		"MDM-Next-Checkin: +60",
@@ -95,8 +103,8 @@ static void test_doubtful(void)
 
 		snprintf(text, sizeof(text), OK "%s\r\n\r\n", rows[i]);
 		CHECK_INT(feed(&h, text), 0);
-		if (h.ack_seq != -1 || h.next_checkin_s != -1 || h.retry_after_s != -1 ||
-			h.date_s || h.resend[0])
+		if (h.ack_seq != -1 || h.mark != -1 || h.next_checkin_s != -1 ||
+			h.retry_after_s != -1 || h.date_s || h.resend[0])
 			check_fail(__FILE__, __LINE__, "took \"%s\"", rows[i]);
 	}
 }
@@ -109,9 +117,11 @@ static void test_repeated(void)
 			      "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nDate: "
 			      "Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 			      "Content-Type: application/jose\r\nContent-Type: text/html\r\n"
-			      "MDM-Resend: a\r\nMDM-Resend: b\r\n\r\n"),
+			      "MDM-Resend: a\r\nMDM-Resend: b\r\n"
+			      "MDM-Mark: 5\r\nMDM-Mark: 6\r\n\r\n"),
 		0);
 	CHECK_INT(h.ack_seq, -1);
+	CHECK_INT(h.mark, -1);
 	CHECK_INT(h.date_s, 0);
 	CHECK_STR(h.content_type, "");
 	CHECK_STR(h.resend, "");

@@ -62,6 +62,33 @@ static void test_enrol_refused(void)
 #undef REFUSED
 }
 
+static void test_wait_request(void)
+{
+	const struct msg_net_wait good = {
+		.server = "https://mdm.example.org:8443", .timeout_s = 100000, .mark = 7};
+	struct msg_net_wait body = good;
+	int64_t now_us = clock_boottime_us();
+	struct exchange e;
+
+	CHECK_INT(exchange_of_wait(&body, &e), 0);
+	CHECK_INT(e.server.port, 8443);
+	CHECK(e.deadline_us - now_us > LIMIT_EXCHANGE_SECONDS * USEC_PER_SEC);
+	CHECK(e.deadline_us - now_us <= (LIMIT_WAIT_SECONDS + 60) * USEC_PER_SEC);
+#define REFUSED(change)                                                                            \
+	do {                                                                                       \
+		body = good;                                                                       \
+		change;                                                                            \
+		CHECK_INT(exchange_of_wait(&body, &e), -EBADMSG);                                  \
+	} while (0)
+	REFUSED(body.mark = -1);
+	REFUSED(body.mark = (INT64_C(1) << 53) + 1);
+	REFUSED(body.timeout_s = 0);
+	REFUSED(body.floor_s = -1);
+	REFUSED(strcpy(body.server, "https://h/path"));
+	REFUSED(strcpy(body.server, "http://h"));
+#undef REFUSED
+}
+
 static void test_checkin_request(void)
 {
 	struct msg_net_checkin good = {
@@ -97,6 +124,7 @@ static const struct check_test tests[] = {
 	{"enrol request", test_enrol_request},
 	{"enrol refused", test_enrol_refused},
 	{"check-in request", test_checkin_request},
+	{"wait request", test_wait_request},
 };
 
 CHECK_MAIN(tests)
