@@ -26,7 +26,8 @@ struct exchange {
 	struct exchange_start start;
 	pid_t pid;
 	int channel_fd;
-	int response_fd; /* -1 for an enrolment */
+	int response_fd;	    /* -1 but for a check-in */
+	enum message_type expected; /* the answer that belongs to the order */
 	sd_event_source *channel_source, *child_source, *deadline_source;
 	bool answered, timed_out, broke_protocol;
 	struct exchange_result result;
@@ -135,8 +136,12 @@ static int exchange_on_deadline(sd_event_source *source, uint64_t usec, void *us
 
 /* --- messages ---------------------------------------------------------------------------- */
 
-static int exchange_on_message(struct exchange *x, const struct message *m, bool enrolling)
+static int exchange_on_message(struct exchange *x, const struct message *m)
 {
+	if (m->type != MESSAGE_NET_FACTS && m->type != MESSAGE_NET_FAILED && m->type != x->expected)
+		return -EPROTO;
+	if (m->type != MESSAGE_NET_FACTS && x->answered)
+		return -EPROTO;
 	switch (m->type) {
 	case MESSAGE_NET_FACTS:
 		/* Once: a role that talks without end must not keep the loop from its deadline. */
@@ -146,20 +151,18 @@ static int exchange_on_message(struct exchange *x, const struct message *m, bool
 		memcpy(&x->result.facts, &m->body, sizeof(x->result.facts));
 		return 0;
 	case MESSAGE_NET_ENROLLED:
-		if (!enrolling || x->answered)
-			return -EPROTO;
 		x->result.end = EXCHANGE_ENROLLED;
 		memcpy(&x->result.enrolled, &m->body, sizeof(x->result.enrolled));
 		break;
 	case MESSAGE_NET_EXCHANGED:
-		if (enrolling || x->answered)
-			return -EPROTO;
 		x->result.end = EXCHANGE_ANSWERED;
 		memcpy(&x->result.exchanged, &m->body, sizeof(x->result.exchanged));
 		break;
+	case MESSAGE_NET_WOKEN:
+		x->result.end = EXCHANGE_WOKEN;
+		memcpy(&x->result.woken, &m->body, sizeof(x->result.woken));
+		break;
 	case MESSAGE_NET_FAILED:
-		if (x->answered)
-			return -EPROTO;
 		x->result.end = EXCHANGE_FAILED;
 		memcpy(&x->result.failed, &m->body, sizeof(x->result.failed));
 		if (x->result.failed.stage >= NET_STAGE_MAX)
@@ -183,7 +186,7 @@ static int exchange_on_channel(sd_event_source *source, int fd, uint32_t events,
 	if (r == -EAGAIN)
 		return 0;
 	if (r == 0) {
-		r = exchange_on_message(x, &m, x->response_fd < 0);
+		r = exchange_on_message(x, &m);
 		message_done(&m);
 	}
 	if (r < 0) {
@@ -229,8 +232,8 @@ exchange_exec(const struct exchange_options *options, int channel_fd, pid_t pare
 	_exit(127);
 }
 
-static int exchange_launch(
-	const struct exchange_start *start, uint32_t timeout_s, struct exchange **ret_exchange)
+static int exchange_launch(const struct exchange_start *start, uint32_t timeout_s,
+	enum message_type expected, struct exchange **ret_exchange)
 {
 	_cleanup_(exchange_freep) struct exchange *x = NULL;
 	_cleanup_close_ int theirs = -1;
@@ -240,7 +243,8 @@ static int exchange_launch(
 	x = calloc(1, sizeof(*x));
 	if (!x)
 		return -ENOMEM;
-	*x = (struct exchange){.start = *start, .channel_fd = -1, .response_fd = -1};
+	*x = (struct exchange){
+		.start = *start, .channel_fd = -1, .response_fd = -1, .expected = expected};
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	x->channel_fd = pair[0];
@@ -275,18 +279,30 @@ static int exchange_launch(
 	return 0;
 }
 
-int exchange_enrol(const struct exchange_start *start, const struct msg_net_enrol *order)
+/* An order whose only descriptor is the identity directory. */
+static int exchange_simple(const struct exchange_start *start, uint32_t timeout_s,
+	enum message_type type, const void *order, enum message_type expected)
 {
 	struct exchange *x;
-	int r = exchange_launch(start, order->timeout_s, &x);
+	int r = exchange_launch(start, timeout_s, expected, &x);
 
 	if (r < 0)
 		return r;
-	r = channel_send(
-		x->channel_fd, ROLE_ENFORCER, MESSAGE_NET_ENROL, order, &start->identity_fd, 1);
+	r = channel_send(x->channel_fd, ROLE_ENFORCER, type, order, &start->identity_fd, 1);
 	if (r < 0)
 		exchange_free(x);
 	return r;
+}
+
+int exchange_enrol(const struct exchange_start *start, const struct msg_net_enrol *order)
+{
+	return exchange_simple(
+		start, order->timeout_s, MESSAGE_NET_ENROL, order, MESSAGE_NET_ENROLLED);
+}
+
+int exchange_wait(const struct exchange_start *start, const struct msg_net_wait *order)
+{
+	return exchange_simple(start, order->timeout_s, MESSAGE_NET_WAIT, order, MESSAGE_NET_WOKEN);
 }
 
 int exchange_checkin(const struct exchange_start *start, const struct msg_net_checkin *order,
@@ -299,7 +315,7 @@ int exchange_checkin(const struct exchange_start *start, const struct msg_net_ch
 
 	if (report_fd < 0)
 		return report_fd;
-	r = exchange_launch(start, order->timeout_s, &x);
+	r = exchange_launch(start, order->timeout_s, MESSAGE_NET_EXCHANGED, &x);
 	if (r < 0)
 		return r;
 	x->response_fd = memfd_create("mdm-response", MFD_CLOEXEC);

@@ -18,10 +18,11 @@ struct exchange_options {
 	bool verbose;
 };
 
-/* How it ended. Exactly one of enrolled, exchanged, failed is meaningful. */
+/* How it ended. Exactly one of enrolled, exchanged, woken, failed is meaningful. */
 enum exchange_end {
 	EXCHANGE_ENROLLED,
 	EXCHANGE_ANSWERED, /* HTTP answer below 400 */
+	EXCHANGE_WOKEN,	   /* the wait ended by the server's answer */
 	EXCHANGE_FAILED,
 	EXCHANGE_END_MAX,
 };
@@ -32,6 +33,7 @@ struct exchange_result {
 	struct msg_net_facts facts;
 	struct msg_net_enrolled enrolled;
 	struct msg_net_exchanged exchanged;
+	struct msg_net_woken woken;
 	struct msg_net_failed failed; /* message is always filled for FAILED */
 	const char *body; /* ANSWERED: the answer, NUL-terminated; valid during the callback */
 	size_t n_body;
@@ -55,6 +57,7 @@ struct exchange_start {
 int exchange_enrol(const struct exchange_start *start, const struct msg_net_enrol *order);
 int exchange_checkin(const struct exchange_start *start, const struct msg_net_checkin *order,
 	const char *report, size_t n_report);
+int exchange_wait(const struct exchange_start *start, const struct msg_net_wait *order);
 
 /* Kills the role. NULL is fine. */
 void exchange_free(struct exchange *exchange);
