@@ -176,8 +176,9 @@ static CURLcode api_perform(
 		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->n_body);
 		curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, request->method);
 	} else {
-		curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, NULL);
 		curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
+		curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST,
+			strcmp(request->method, "GET") == 0 ? NULL : request->method);
 	}
 	curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
 	code = curl_easy_perform(c);

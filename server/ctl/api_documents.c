@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "agent/trust/command.h"
 #include "server/ctl/api.h"
 #include "server/ctl/serials.h"
 #include "server/ctl/signing.h"
@@ -28,6 +29,31 @@ static int api_put(
 		"sign again to get the next serial");
 }
 
+/* The server knows a command by what stands in its address; it cannot read the document. */
+static int api_push_command(struct api *api, const struct document *document, const char *text,
+	size_t n_bytes, struct fault *fault)
+{
+	_cleanup_answer_ struct api_answer answer = {0};
+	struct json_error error = {0};
+	struct command command;
+	char path[API_PATH_BYTES];
+	struct api_request request = {
+		.method = "PUT",
+		.path = path,
+		.content_type = "application/jose",
+		.body = text,
+		.n_body = n_bytes,
+	};
+
+	if (command_parse(document->json, &command, &error) < 0)
+		return fault_set(fault, FAULT_FAILURE, "phones would refuse this command: %s%s%s",
+			error.path, *error.path ? ": " : "", error.message);
+	snprintf(path, sizeof(path),
+		"/v1/admin/documents?type=command&device=%s&id=%s&verb=%s&expires=%" PRId64,
+		document->target, command.id, verbs[command.verb].name, command.expires_s);
+	return api_call(api, &request, &answer, fault);
+}
+
 int api_push_document(struct api *api, const struct document *document, const char *text,
 	size_t n_bytes, const char *groups, struct fault *fault)
 {
@@ -50,6 +76,7 @@ int api_push_document(struct api *api, const struct document *document, const ch
 			document->serial);
 		break;
 	case DOCUMENT_COMMAND:
+		return api_push_command(api, document, text, n_bytes, fault);
 	case DOCUMENT_TYPE_MAX:
 		return fault_set(fault, FAULT_USAGE, "a document of type %s cannot be pushed",
 			document_type_name(document->type));

@@ -176,6 +176,10 @@ int cmd_device_show(struct ctl *ctl, const struct args *args, struct fault *faul
 	device_print_time(ctl, "last seen", device->last_seen_s);
 	device_print_time(ctl, "enrolled", device->enrolled_s);
 	device_print_time(ctl, "certificate", device->certificate_until_s);
+	if (device->withdrawn_s)
+		device_print_time(ctl, "WITHDRAWN", device->withdrawn_s);
+	if (device->clone_s)
+		device_print_time(ctl, "TWO PHONES", device->clone_s);
 	device_print_text(ctl, "agent", device->agent);
 	device_print_text(ctl, "groups", device->groups);
 	device_print_text(ctl, "enrolment", device->enrolment);

@@ -62,6 +62,29 @@ static const struct option_row assign_options[] = {
 	{"key", "NAME", "signing key"},
 	{0},
 };
+static const struct option_row order_options[] = {
+	{"device", "ID", "the phone; the beginning of its id is enough"},
+	{"expires", "SPAN", "the phone takes it until then (default: 24h, destructive verbs 15m)"},
+	{"fresh", NULL, "quote what the phone sent last, so that no clock makes an old order new"},
+	{"key", "NAME", "signing key, or path of a key file"},
+	{"output", "FILE", "write the document there, do not send it", .letter = 'o'},
+	{"wait", NULL, "wait until the phone said how it ended"},
+	{0},
+};
+static const struct option_row order_cosign_options[] = {
+	{"key", "NAME", "signing key, or path of a key file"},
+	{"output", "FILE", "write the document there, do not send it", .letter = 'o'},
+	{"wait", NULL, "wait until the phone said how it ended"},
+	{0},
+};
+static const struct option_row order_push_options[] = {
+	{"wait", NULL, "wait until the phone said how it ended"},
+	{0},
+};
+static const struct option_row order_list_options[] = {
+	{"device", "ID", "of this phone only; the beginning of its id is enough"},
+	{0},
+};
 static const struct option_row events_options[] = {
 	{"device", "ID", "of this phone only; the beginning of its id is enough"},
 	{"after", "N", "only what came after event N of the server"},
@@ -113,6 +136,25 @@ const struct command_row commands[] = {
 	{"policy push", "DOCUMENT", "upload a signed policy", NULL, 1, 1, NULL, cmd_policy_push},
 	{"policy show", "DOCUMENT", "print a signed policy and who signed it", NULL, 1, 1, NULL,
 		cmd_policy_show},
+	{"command list", "", "list the commands and what became of them", NULL, 0, 0,
+		order_list_options, cmd_command_list},
+	{"command show", "ID", "show one command, step by step, as the phone told",
+		"The beginning of the id is enough if no other begins so.", 1, 1, NULL,
+		cmd_command_show},
+	{"command cosign", "DOCUMENT", "add the signature of another key to a command",
+		"Shows the command and asks. Once enough have signed, it is sent.", 1, 1,
+		order_cosign_options, cmd_command_cosign},
+	{"command push", "DOCUMENT", "send a signed command", NULL, 1, 1, order_push_options,
+		cmd_command_push},
+	{"command cancel", "ID", "withdraw a command that the phone has not got yet",
+		"A command that was delivered cannot be taken back; it expires.", 1, 1, NULL,
+		cmd_command_cancel},
+	/* Behind its namesakes of two words: the first that fits is taken. */
+	{"command", "VERB [NAME=VALUE]...", "give a phone an order, signed here",
+		"The command is for one phone and one enrolment, is executed at most once, and expires.\n"
+		"One that needs two signatures is written to a file for the second person, whose\n"
+		"'mdmctl command cosign' sends it.",
+		1, 1 + LIMIT_COMMAND_ARGUMENTS, order_options, cmd_command, command_help_verbs},
 	{"events", "", "print what the phones reported", NULL, 0, 0, events_options, cmd_events},
 	{"key list", "", "list the signing keys", NULL, 0, 0, NULL, cmd_key_list},
 	{"key give", "NAME DIR", "move a signing key to another person",
@@ -169,6 +211,10 @@ static void help_command(FILE *out, const struct command_row *row)
 		*row->operands ? " " : "", row->operands, row->help);
 	if (row->text)
 		fprintf(out, "\n%s\n", row->text);
+	if (row->help_rows) {
+		fputc('\n', out);
+		row->help_rows(out);
+	}
 	if (row->options) {
 		fprintf(out, "\nOptions:\n");
 		help_options(out, row->options);

@@ -26,6 +26,14 @@ int cmd_policy_cosign(struct ctl *ctl, const struct args *args, struct fault *fa
 int cmd_policy_push(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_policy_show(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_assign(struct ctl *ctl, const struct args *args, struct fault *fault);
+/* The verbs with their arguments, for the help of "command". */
+void command_help_verbs(FILE *out);
+int cmd_command(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_command_cosign(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_command_push(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_command_list(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_command_show(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_command_cancel(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_events(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_key_list(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_key_give(struct ctl *ctl, const struct args *args, struct fault *fault);

@@ -31,6 +31,7 @@ struct command_row {
 	const struct option_row *options; /* ended by a row without name; NULL: none */
 	/* 0 or FAULT_* with the fault filled. */
 	int (*run)(struct ctl *ctl, const struct args *args, struct fault *fault);
+	void (*help_rows)(FILE *out); /* a table of its own in the help; NULL: none */
 };
 
 void ctl_done(struct ctl *ctl);

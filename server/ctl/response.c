@@ -50,6 +50,9 @@ static void read_device(
 	device->enrolled_s = reader_int(reader, object, "enrolled");
 	device->last_seen_s = reader_int(reader, object, "last_seen");
 	device->certificate_until_s = reader_int(reader, object, "certificate_until");
+	device->withdrawn_s = reader_int(reader, object, "withdrawn");
+	device->clone_s = reader_int(reader, object, "clone");
+	reader_text(reader, object, "nonce", device->nonce, sizeof(device->nonce));
 	read_groups(reader, object, device->groups, sizeof(device->groups));
 	have = reader_object(reader, object, "have");
 	if (have) {

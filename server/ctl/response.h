@@ -15,6 +15,9 @@ struct response_device {
 	char id[33], enrolment[33], ticket[33];
 	char state[LIMIT_NAME_BYTES + 1], agent[LIMIT_NAME_BYTES + 1];
 	int64_t enrolled_s, last_seen_s, certificate_until_s;
+	int64_t withdrawn_s; /* 0: it is not */
+	int64_t clone_s;     /* when reports of two phones with this identity last came; 0: never */
+	char nonce[24];	     /* the last one it sent; "" */
 	char groups[LIMIT_ASSIGNMENT_GROUPS * (LIMIT_NAME_BYTES + 2)]; /* "a, b" */
 	int64_t have_keyset, have_assignment;
 	struct json_object *json; /* the whole record, borrowed from the page */
