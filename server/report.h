@@ -35,7 +35,9 @@ struct report {
 	char ticket[33];		  /* "" if not sent */
 	char agent[LIMIT_NAME_BYTES + 1]; /* version */
 	char nonce[23];
-	struct span have; /* as sent; .at NULL if not sent */
+	int64_t number;			/* "report": how many of this enrolment; 0 if not sent */
+	char push[LIMIT_URL_BYTES + 1]; /* "" if not sent */
+	struct span have;		/* as sent; .at NULL if not sent */
 	int64_t have_keyset, have_assignment;
 	struct report_stream have_policies[BOUND_HAVE_STREAMS];
 	size_t n_have_policies;

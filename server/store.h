@@ -75,14 +75,26 @@ int store_ticket_list(
 struct store_device {
 	char id[STORE_ID_LENGTH + 1], ticket[STORE_ID_LENGTH + 1], enrolment[33];
 	int64_t enrolled_s, last_seen_s, certificate_until_s;
-	int64_t last_event; /* highest seq stored; 0: none */
+	int64_t last_event;  /* highest seq stored; 0: none */
+	int64_t withdrawn_s; /* 0: not. Otherwise its certificate is worth nothing any more */
+	int64_t clone_s;     /* when reports of two phones with this identity were last seen; 0 */
+	int64_t report;	     /* number of the last report of this enrolment; 0: none yet */
+	char push[LIMIT_URL_BYTES + 1]; /* endpoint of its push service, or "" */
 	char agent[LIMIT_NAME_BYTES + 1], nonce[23], state[LIMIT_NAME_BYTES + 1];
 	char have[BOUND_HAVE_BYTES + 1]; /* JSON, or "" */
 };
 int store_device_get(struct store *store, const char *id, struct store_device *ret_device);
-/* Records a device and the certificate it got (der may be NULL: another CA issued it). */
+/*
+ * Records a device and the certificate it got (der may be NULL: another CA issued it). What was
+ * known of an earlier enrolment with the same key (its id, a withdrawal, a clone) is over.
+ */
 int store_device_enrol(
 	struct store *store, const struct store_device *device, const void *der, size_t n_der);
+/* The same key got a new certificate: nothing else changes. STORE_E_NOT_FOUND. */
+int store_device_renew(
+	struct store *store, const struct store_device *device, const void *der, size_t n_der);
+/* Sets withdrawn_s unless it is set. STORE_E_NOT_FOUND: no such device, or withdrawn already. */
+int store_device_withdraw(struct store *store, const char *id, int64_t now_s);
 int store_certificate_get(
 	struct store *store, const char *id, uint8_t ret_der[STORE_CERT_BYTES], size_t *ret_n_der);
 typedef int (*store_device_fn)(const struct store_device *device, void *userdata);
@@ -93,6 +105,7 @@ int store_device_list(
 struct store_seen {
 	const struct report *report;
 	int64_t now_s, certificate_until_s, last_event;
+	int64_t clone_s; /* 0: leave what is there */
 };
 int store_device_seen(struct store *store, const struct store_seen *seen);
 
@@ -171,6 +184,21 @@ struct store_assigned {
 };
 int store_assigned(struct store *store, const char *device, const char *ticket,
 	struct store_assigned *ret_assigned);
+
+/* --- changes ----------------------------------------------------------------------------- */
+
+/*
+ * Every stored document and command gets the next number of one counter. A phone is told how far
+ * that had come when it was answered (MDM-Mark) and asks later what came since (/v1/wait).
+ */
+int store_mark(struct store *store, int64_t *ret_mark);
+/*
+ * Did anything come after mark that concerns the device: a keyset, its assignment or its
+ * ticket's, a policy of the assigned groups, a command that waits for its enrolment? Also true for
+ * a mark that the counter has not reached: the server was set back since.
+ */
+int store_changed_since(struct store *store, const char *device, const char *ticket, int64_t mark,
+	bool *ret_changed);
 
 /* --- counts ------------------------------------------------------------------------------ */
 

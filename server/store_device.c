@@ -86,6 +86,10 @@ static void store_device_read(sqlite3_stmt *s, struct store_device *ret_device)
 	store_text(s, 8, ret_device->nonce, sizeof(ret_device->nonce));
 	store_text(s, 9, ret_device->state, sizeof(ret_device->state));
 	store_text(s, 10, ret_device->have, sizeof(ret_device->have));
+	ret_device->withdrawn_s = sqlite3_column_int64(s, 11);
+	ret_device->clone_s = sqlite3_column_int64(s, 12);
+	ret_device->report = sqlite3_column_int64(s, 13);
+	store_text(s, 14, ret_device->push, sizeof(ret_device->push));
 }
 
 int store_device_get(struct store *store, const char *id, struct store_device *ret_device)
@@ -110,6 +114,29 @@ int store_device_enrol(
 	if (r < 0 || !der)
 		return r;
 	return store_run(store_bind(store, SQL_CERTIFICATE_PUT, "tb", device->id, certificate));
+}
+
+int store_device_renew(
+	struct store *store, const struct store_device *device, const void *der, size_t n_der)
+{
+	struct span certificate = {der, n_der};
+	int r = store_run(
+		store_bind(store, SQL_DEVICE_RENEW, "it", device->certificate_until_s, device->id));
+
+	if (r < 0)
+		return r;
+	if (!sqlite3_changes(store->db))
+		return STORE_E_NOT_FOUND;
+	return store_run(store_bind(store, SQL_CERTIFICATE_PUT, "tb", device->id, certificate));
+}
+
+int store_device_withdraw(struct store *store, const char *id, int64_t now_s)
+{
+	int r = store_run(store_bind(store, SQL_DEVICE_WITHDRAW, "it", now_s, id));
+
+	if (r < 0)
+		return r;
+	return sqlite3_changes(store->db) ? 0 : STORE_E_NOT_FOUND;
 }
 
 int store_certificate_get(
@@ -150,6 +177,7 @@ int store_device_seen(struct store *store, const struct store_seen *seen)
 {
 	const struct report *report = seen->report;
 	char have[BOUND_HAVE_BYTES + 1];
+	sqlite3_stmt *s;
 
 	/* The parser bounds it, so that it fits struct store_device as well. */
 	if (report->have.n > BOUND_HAVE_BYTES)
@@ -157,9 +185,11 @@ int store_device_seen(struct store *store, const struct store_seen *seen)
 	if (report->have.n)
 		memcpy(have, report->have.at, report->have.n);
 	have[report->have.n] = 0;
-	return store_run(store_bind(store, SQL_DEVICE_SEEN, "tiiittttt", report->enrolment,
-		seen->now_s, seen->certificate_until_s, seen->last_event, report->agent,
-		report->nonce, report->has_state ? report->state : NULL, have, report->device));
+	s = store_bind(store, SQL_DEVICE_SEEN, "tiiittttitzt", report->enrolment, seen->now_s,
+		seen->certificate_until_s, seen->last_event, report->agent, report->nonce,
+		report->has_state ? report->state : NULL, have, report->number, report->push,
+		seen->clone_s, report->device);
+	return store_run(s);
 }
 
 /* --- sections and events ----------------------------------------------------------------- */

@@ -39,7 +39,7 @@ static int store_document_same(struct store *store, const struct store_document 
 
 int store_document_put(struct store *store, const struct store_document *d, int64_t now_s)
 {
-	int64_t newest;
+	int64_t newest, mark;
 	int r = store_document_serial(store, d->type, d->address, &newest);
 
 	if (r < 0)
@@ -52,8 +52,11 @@ int store_document_put(struct store *store, const struct store_document *d, int6
 		if (r < 0)
 			return r;
 	}
-	return store_run(store_bind(store, SQL_DOCUMENT_PUT, "ititib", (int64_t)d->type, d->address,
-		d->serial, d->groups, now_s, d->body));
+	r = store_mark_next(store, &mark);
+	if (r < 0)
+		return r;
+	return store_run(store_bind(store, SQL_DOCUMENT_PUT, "ititiib", (int64_t)d->type,
+		d->address, d->serial, d->groups, now_s, mark, d->body));
 }
 
 static int store_document_call(
@@ -96,15 +99,23 @@ int store_keysets_above(struct store *store, int64_t above, store_document_fn fn
 	return r == STORE_E_NOT_FOUND ? 0 : r;
 }
 
+/* "device:ID" and "ticket:ID". */
+#define STORE_ADDRESS_BYTES (STORE_ID_LENGTH + 8)
+static void store_addresses(const char *device, const char *ticket,
+	char ret_device[STORE_ADDRESS_BYTES], char ret_ticket[STORE_ADDRESS_BYTES])
+{
+	snprintf(ret_device, STORE_ADDRESS_BYTES, "device:%.32s", device);
+	snprintf(ret_ticket, STORE_ADDRESS_BYTES, "ticket:%.32s", ticket);
+}
+
 int store_assigned(struct store *store, const char *device, const char *ticket,
 	struct store_assigned *ret_assigned)
 {
-	char of_device[STORE_ID_LENGTH + 8], of_ticket[STORE_ID_LENGTH + 8];
+	char of_device[STORE_ADDRESS_BYTES], of_ticket[STORE_ADDRESS_BYTES];
 	_cleanup_statement_ sqlite3_stmt *s = NULL;
 	int r;
 
-	snprintf(of_device, sizeof(of_device), "device:%.32s", device);
-	snprintf(of_ticket, sizeof(of_ticket), "ticket:%.32s", ticket);
+	store_addresses(device, ticket, of_device, of_ticket);
 	/* Same serial: "device:" sorts before "ticket:", the closer one wins. */
 	s = store_bind(store, SQL_ASSIGNED, "tt", of_device, of_ticket);
 	r = store_step(s);
@@ -117,6 +128,45 @@ int store_assigned(struct store *store, const char *device, const char *ticket,
 	ret_assigned->serial = sqlite3_column_int64(s, 1);
 	store_text(s, 2, ret_assigned->groups, sizeof(ret_assigned->groups));
 	return 0;
+}
+
+/* --- changes ----------------------------------------------------------------------------- */
+
+static int store_one_integer(sqlite3_stmt *statement, int64_t *ret_value)
+{
+	_cleanup_statement_ sqlite3_stmt *s = statement;
+	int r = store_step(s);
+
+	if (r)
+		return r < 0 ? r : -EBADMSG; /* the schema put the row there */
+	*ret_value = sqlite3_column_int64(s, 0);
+	return 0;
+}
+
+int store_mark(struct store *store, int64_t *ret_mark)
+{
+	return store_one_integer(store_bind(store, SQL_MARK, ""), ret_mark);
+}
+
+int store_mark_next(struct store *store, int64_t *ret_mark)
+{
+	return store_one_integer(store_bind(store, SQL_MARK_NEXT, ""), ret_mark);
+}
+
+int store_changed_since(struct store *store, const char *device, const char *ticket, int64_t mark,
+	bool *ret_changed)
+{
+	char of_device[STORE_ADDRESS_BYTES], of_ticket[STORE_ADDRESS_BYTES];
+	int64_t changed;
+	int r;
+
+	store_addresses(device, ticket, of_device, of_ticket);
+	r = store_one_integer(
+		store_bind(store, SQL_CHANGED_SINCE, "ttit", of_device, of_ticket, mark, device),
+		&changed);
+	if (r == 0)
+		*ret_changed = changed != 0;
+	return r;
 }
 
 int store_counts(struct store *store, int64_t now_s, struct store_counts *ret_counts)

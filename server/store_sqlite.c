@@ -8,30 +8,11 @@
 #include <errno.h>
 #include <stdarg.h>
 
-#define STORE_SCHEMA_VERSION 1
 #define STORE_BUSY_MS 2000 /* somebody's shell holds the database: wait this long, then 503 */
 
-static const char store_schema[] =
-	"CREATE TABLE tickets(id TEXT PRIMARY KEY NOT NULL, secret_sha256 BLOB NOT NULL,"
-	" created INTEGER NOT NULL, expires INTEGER NOT NULL, groups TEXT NOT NULL,"
-	" used INTEGER, device TEXT) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE devices(id TEXT PRIMARY KEY NOT NULL, ticket TEXT REFERENCES tickets(id),"
-	" enrolment TEXT, enrolled INTEGER NOT NULL, last_seen INTEGER, certificate_until INTEGER,"
-	" last_event INTEGER NOT NULL DEFAULT 0, agent TEXT, nonce TEXT, state TEXT, have TEXT)"
-	" STRICT, WITHOUT ROWID;"
-	"CREATE TABLE certificates(device TEXT PRIMARY KEY NOT NULL REFERENCES devices(id),"
-	" der BLOB NOT NULL) STRICT;"
-	"CREATE TABLE sections(device TEXT NOT NULL REFERENCES devices(id), name TEXT NOT NULL,"
-	" digest TEXT NOT NULL, received INTEGER NOT NULL, body BLOB NOT NULL,"
-	" PRIMARY KEY(device, name)) STRICT;"
-	"CREATE TABLE events(row INTEGER PRIMARY KEY,"
-	" device TEXT NOT NULL REFERENCES devices(id), seq INTEGER NOT NULL,"
-	" received INTEGER NOT NULL, json BLOB NOT NULL, UNIQUE(device, seq)) STRICT;"
-	"CREATE INDEX events_of_device ON events(device);"
-	"CREATE TABLE documents(type INTEGER NOT NULL, address TEXT NOT NULL,"
-	" serial INTEGER NOT NULL, groups TEXT NOT NULL, stored INTEGER NOT NULL,"
-	" body BLOB NOT NULL, PRIMARY KEY(type, address, serial)) STRICT;"
-	"PRAGMA user_version=1;";
+#define STORE_DEVICE_COLUMNS                                                                       \
+	"id, ticket, enrolment, enrolled, last_seen, certificate_until, last_event, agent, nonce," \
+	" state, have, withdrawn, clone, report, push"
 
 static const char *const store_texts[SQL_MAX] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -44,19 +25,19 @@ static const char *const store_texts[SQL_MAX] = {
 	[SQL_TICKET_USE] = "UPDATE tickets SET used=?, device=? WHERE id=? AND used IS NULL",
 	[SQL_TICKET_LIST] = "SELECT id, secret_sha256, created, expires, groups, used, device"
 			    " FROM tickets WHERE id>? ORDER BY id LIMIT ?",
-	[SQL_DEVICE_GET] = "SELECT id, ticket, enrolment, enrolled, last_seen, certificate_until,"
-			   " last_event, agent, nonce, state, have FROM devices WHERE id=?",
+	[SQL_DEVICE_GET] = "SELECT " STORE_DEVICE_COLUMNS " FROM devices WHERE id=?",
 	[SQL_DEVICE_ENROL] =
 		"INSERT INTO devices(id, ticket, enrolled, certificate_until)"
 		" VALUES(?,?,?,?) ON CONFLICT(id) DO UPDATE SET ticket=excluded.ticket,"
-		" enrolled=excluded.enrolled,"
-		" certificate_until=excluded.certificate_until",
-	[SQL_DEVICE_LIST] = "SELECT id, ticket, enrolment, enrolled, last_seen, certificate_until,"
-			    " last_event, agent, nonce, state, have"
-			    " FROM devices WHERE id>? ORDER BY id LIMIT ?",
+		" enrolled=excluded.enrolled, certificate_until=excluded.certificate_until,"
+		" enrolment=NULL, nonce=NULL, withdrawn=NULL, clone=NULL, report=NULL, push=NULL",
+	[SQL_DEVICE_RENEW] = "UPDATE devices SET certificate_until=? WHERE id=?",
+	[SQL_DEVICE_WITHDRAW] = "UPDATE devices SET withdrawn=? WHERE id=? AND withdrawn IS NULL",
+	[SQL_DEVICE_LIST] =
+		"SELECT " STORE_DEVICE_COLUMNS " FROM devices WHERE id>? ORDER BY id LIMIT ?",
 	[SQL_DEVICE_SEEN] = "UPDATE devices SET enrolment=?, last_seen=?, certificate_until=?,"
-			    " last_event=?, agent=?, nonce=?, state=COALESCE(?, state), have=?"
-			    " WHERE id=?",
+			    " last_event=?, agent=?, nonce=?, state=COALESCE(?, state), have=?,"
+			    " report=?, push=?, clone=COALESCE(?, clone) WHERE id=?",
 	[SQL_CERTIFICATE_PUT] = "INSERT INTO certificates(device, der) VALUES(?,?)"
 				" ON CONFLICT(device) DO UPDATE SET der=excluded.der",
 	[SQL_CERTIFICATE_GET] = "SELECT der FROM certificates WHERE device=?",
@@ -74,8 +55,9 @@ static const char *const store_texts[SQL_MAX] = {
 	[SQL_EVENT_LIST_DEVICE] = "SELECT row, received, device, json"
 				  " FROM events INDEXED BY events_of_device"
 				  " WHERE device=? AND row>? ORDER BY row LIMIT ?",
-	[SQL_DOCUMENT_PUT] = "INSERT INTO documents(type, address, serial, groups, stored, body)"
-			     " VALUES(?,?,?,?,?,?)",
+	[SQL_DOCUMENT_PUT] =
+		"INSERT INTO documents(type, address, serial, groups, stored, mark, body)"
+		" VALUES(?,?,?,?,?,?,?)",
 	[SQL_DOCUMENT_SAME] = "SELECT 1 FROM documents WHERE type=? AND address=? AND serial=?"
 			      " AND groups=? AND body=?",
 	[SQL_DOCUMENT_DROP] = "DELETE FROM documents WHERE type=? AND address=?",
@@ -87,6 +69,21 @@ static const char *const store_texts[SQL_MAX] = {
 			      " WHERE type=0 AND address='' AND serial>? ORDER BY serial",
 	[SQL_ASSIGNED] = "SELECT address, serial, groups FROM documents"
 			 " WHERE type=2 AND address IN (?,?) ORDER BY serial DESC, address LIMIT 1",
+	[SQL_MARK] = "SELECT value FROM counters WHERE name='mark'",
+	[SQL_MARK_NEXT] = "UPDATE counters SET value=value+1 WHERE name='mark' RETURNING value",
+	/* A mark from the future is one of before a backup was restored: everything may be new. */
+	[SQL_CHANGED_SINCE] =
+		"SELECT ?3>(SELECT value FROM counters WHERE name='mark')"
+		" OR EXISTS(SELECT 1 FROM documents WHERE type=0 AND address='' AND mark>?3)"
+		" OR EXISTS(SELECT 1 FROM documents WHERE type=2 AND address IN (?1,?2)"
+		"  AND mark>?3)"
+		" OR EXISTS(SELECT 1 FROM documents p, (SELECT groups FROM documents WHERE type=2"
+		"  AND address IN (?1,?2) ORDER BY serial DESC, address LIMIT 1) a"
+		"  WHERE p.type=1 AND p.mark>?3"
+		"  AND instr(','||a.groups||',', ','||p.address||','))"
+		" OR EXISTS(SELECT 1 FROM commands c INDEXED BY commands_waiting, devices d"
+		"  WHERE d.id=?4 AND c.device=?4 AND c.enrolment=d.enrolment"
+		"  AND c.state IN ('queued','delivered') AND c.mark>?3)",
 	[SQL_COUNTS] = "SELECT (SELECT count(*) FROM devices), (SELECT count(*) FROM tickets),"
 		       " (SELECT count(*) FROM tickets WHERE used IS NULL AND expires>?),"
 		       " (SELECT count(*) FROM documents), (SELECT max(row) FROM events)",
@@ -139,8 +136,12 @@ sqlite3_stmt *store_bind(struct store *store, enum store_sql sql, const char *ty
 
 	va_start(args, types);
 	for (; *types && code == SQLITE_OK; types++, column++) {
-		if (*types == 'i') {
-			code = sqlite3_bind_int64(statement, column, va_arg(args, int64_t));
+		if (*types == 'i' || *types == 'z') {
+			int64_t value = va_arg(args, int64_t);
+
+			code = *types == 'z' && value == 0
+				       ? sqlite3_bind_null(statement, column)
+				       : sqlite3_bind_int64(statement, column, value);
 		} else if (*types == 't') {
 			code = sqlite3_bind_text(
 				statement, column, va_arg(args, const char *), -1, SQLITE_STATIC);
@@ -266,17 +267,6 @@ static int store_pragma(struct store *store, const char *sql, int64_t *ret_value
 	return store_errno(code);
 }
 
-static int store_make_schema(struct store *store)
-{
-	int code = sqlite3_exec(store->db, "BEGIN EXCLUSIVE", NULL, NULL, NULL);
-
-	if (code == SQLITE_OK)
-		code = sqlite3_exec(store->db, store_schema, NULL, NULL, NULL);
-	if (code == SQLITE_OK)
-		code = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
-	return store_errno(code);
-}
-
 static int store_prepare(struct store *store, const char *path, char ret_problem[512])
 {
 	int64_t version = 0;
@@ -290,8 +280,8 @@ static int store_prepare(struct store *store, const char *path, char ret_problem
 		r = store_pragma(store, "PRAGMA journal_mode=WAL", NULL);
 	if (r == 0)
 		r = store_pragma(store, "PRAGMA foreign_keys=ON", NULL);
-	if (r == 0 && version == 0)
-		r = store_make_schema(store);
+	if (r == 0 && version < store_schema_version)
+		r = store_upgrade(store, version);
 	if (r < 0) {
 		snprintf(ret_problem, 512, "cannot use the database %.200s: %.150s; %s", path,
 			sqlite3_errmsg(store->db),
@@ -299,10 +289,11 @@ static int store_prepare(struct store *store, const char *path, char ret_problem
 				      : "check the disk and the owner of the directory");
 		return r;
 	}
-	if (version > STORE_SCHEMA_VERSION) {
+	if (version > store_schema_version) {
 		snprintf(ret_problem, 512,
-			"the database %.300s was written by a newer mdm-server; install that one",
-			path);
+			"the database %.300s was written by a newer mdm-server (schema %lld, this "
+			"program knows %d); install that one",
+			path, (long long)version, store_schema_version);
 		return -EIO;
 	}
 	for (int i = 0; i < SQL_MAX; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * store_sqlite.h - private to the three files behind store.h: the connection and its prepared
- * statements. mdm-server only.
+ * store_sqlite.h - private to the files store_*.c: the connection and its prepared statements.
+ * mdm-server only.
  */
 #ifndef MDM_SERVER_STORE_SQLITE_H
 #define MDM_SERVER_STORE_SQLITE_H
@@ -20,6 +20,8 @@ enum store_sql {
 	SQL_TICKET_LIST,
 	SQL_DEVICE_GET,
 	SQL_DEVICE_ENROL,
+	SQL_DEVICE_RENEW,
+	SQL_DEVICE_WITHDRAW,
 	SQL_DEVICE_LIST,
 	SQL_DEVICE_SEEN,
 	SQL_CERTIFICATE_PUT,
@@ -37,6 +39,9 @@ enum store_sql {
 	SQL_DOCUMENT_NEWEST,
 	SQL_KEYSETS_ABOVE,
 	SQL_ASSIGNED,
+	SQL_MARK,
+	SQL_MARK_NEXT,
+	SQL_CHANGED_SINCE,
 	SQL_COUNTS,
 	SQL_MAX,
 };
@@ -49,7 +54,8 @@ struct store {
 };
 
 /*
- * A statement with its values: 't' text (NULL gives NULL), 'i' int64_t, 'b' a struct span as blob.
+ * A statement with its values: 't' text (NULL gives NULL), 'i' int64_t, 'z' the same, 0 gives NULL,
+ * 'b' a struct span as blob.
  * Nothing is copied: the values must live until store_done().
  */
 sqlite3_stmt *store_bind(struct store *store, enum store_sql sql, const char *types, ...);
@@ -66,5 +72,13 @@ void store_text(sqlite3_stmt *statement, int column, char *ret_text, size_t size
 struct span store_blob(sqlite3_stmt *statement, int column);
 
 int store_errno(int sqlite_code);
+
+/* Inside a transaction: counts one change and gives its number. */
+int store_mark_next(struct store *store, int64_t *ret_mark);
+
+/* store_schema.c */
+extern const int store_schema_version;
+/* From that version (0: an empty file) to the present one, in one transaction. 0 or -errno. */
+int store_upgrade(struct store *store, int64_t from);
 
 #endif
