@@ -49,6 +49,10 @@ enum document_reason {
 	DOCUMENT_E_EXPIRED,	   /* "expired" */
 	DOCUMENT_E_SYNTAX,	   /* "syntax": JSON or a member of the wrong type */
 	DOCUMENT_E_MEANING,	   /* "meaning": well-formed and contradictory */
+	/* Of commands only, for their taker to say: document_verify() does not. */
+	DOCUMENT_E_NONCE,  /* "nonce": not the number that the phone sent last */
+	DOCUMENT_E_REPLAY, /* "replay": ended or issued before what the phone may have forgotten */
+	DOCUMENT_E_BUSY,   /* "busy": as many commands are remembered as may be */
 	DOCUMENT_REASON_MAX,
 };
 const char *document_reason_name(enum document_reason reason);
@@ -89,6 +93,7 @@ struct document {
 	int64_t issued_s, not_before_s, expires_s;
 	char stream[LIMIT_NAME_BYTES + 1]; /* policy */
 	char target[LIMIT_NAME_BYTES + 1]; /* device or ticket id, else "" */
+	char command_id[33];		   /* of a command, if it has one that is well-formed */
 	bool target_is_ticket;
 	bool already_held; /* same serial, same bytes: nothing to do */
 	bool destructive;  /* for the caller's check of meaning, before document_satisfies() */
@@ -101,6 +106,9 @@ struct document_refusal {
 	enum document_reason reason;
 	char type[16];	  /* as far as known: "policy", or "unknown" */
 	char detail[320]; /* one line for people, without bytes of unverified input */
+	/* Of a command whose every signature is of a key of the keyset, so that somebody can be
+	 * told: its id, if it is well-formed, and its verb. "" otherwise. */
+	char command_id[33], command_verb[LIMIT_NAME_BYTES + 1];
 };
 
 /*

@@ -48,6 +48,13 @@ static const struct reason_text reasons[DOCUMENT_REASON_MAX] = {
 	[DOCUMENT_E_SYNTAX] = {"syntax", "Correct the member that is named and sign again."},
 	[DOCUMENT_E_MEANING] = {"meaning",
 		"Correct the contradiction that is named and sign again."},
+	[DOCUMENT_E_NONCE] = {"nonce",
+		"Look at the phone's record again and sign with the number that is there now."},
+	[DOCUMENT_E_REPLAY] = {"replay",
+		"Sign a new command; this one may have been carried out already. If it is new, "
+		"check the clock of the machine that signs."},
+	[DOCUMENT_E_BUSY] = {"busy",
+		"Wait until some of the phone's commands have expired, then sign a new one."},
 };
 
 const char *document_reason_name(enum document_reason reason)

@@ -111,6 +111,16 @@ static int check_threshold(struct verify *v, const struct keyset *keyset, enum t
 		keyset->version, keyset->threshold[role], trust_role_name(role));
 }
 
+/* The type is known by now, and with it how large the payload may be. */
+static int step_command_size(struct verify *v)
+{
+	if (v->doc->type != DOCUMENT_COMMAND ||
+		v->doc->jws.n_payload <= LIMIT_COMMAND_PAYLOAD_BYTES)
+		return 0;
+	return refuse(v, DOCUMENT_E_SIZE, "%zu bytes: a command has at most %d",
+		v->doc->jws.n_payload, LIMIT_COMMAND_PAYLOAD_BYTES);
+}
+
 /* The role follows from typ, so that this comes before the payload is parsed. */
 static int step_threshold(struct verify *v)
 {
@@ -237,7 +247,8 @@ static int step_serial(struct verify *v)
 	r = member_serial(doc->json, "serial", &doc->serial, &v->error);
 	if (r < 0)
 		return refuse_json(v, DOCUMENT_E_SYNTAX, r);
-	if (context->any_target)
+	/* The serial of a command means nothing; its id does, to those who remember ids. */
+	if (context->any_target || doc->type == DOCUMENT_COMMAND)
 		return 0;
 	if (context->held)
 		held = context->held(context->held_userdata, doc->type, doc->stream, digest);
@@ -351,6 +362,7 @@ static const verify_step steps[] = {
 	step_split,
 	verify_signatures,
 	verify_headers,
+	step_command_size,
 	step_threshold,
 	verify_load_payload,
 	step_organisation,
@@ -361,11 +373,38 @@ static const verify_step steps[] = {
 	step_meaning,
 };
 
+/* Which command it was, also for those who have to hear that it was refused. */
+static void verify_name_command(
+	struct verify *v, char ret_id[33], char ret_verb[LIMIT_NAME_BYTES + 1])
+{
+	struct json_object *json = v->doc->json;
+
+	if (!json || v->doc->type != DOCUMENT_COMMAND)
+		return;
+	(void)member_id(json, "", "id", ret_id, NULL);
+	(void)member_name(json, "", "verb", ret_verb, NULL);
+}
+
+/*
+ * Too few signatures of the role, but every one of a key that is known: JSON is read behind
+ * signatures, not behind thresholds.
+ */
+static void verify_name_refused(struct verify *v)
+{
+	struct document_refusal *refusal = v->refusal, kept = *refusal;
+
+	if (refusal->reason == DOCUMENT_E_THRESHOLD && v->doc->type == DOCUMENT_COMMAND)
+		(void)verify_load_payload(v);
+	*refusal = kept;
+	verify_name_command(v, refusal->command_id, refusal->command_verb);
+}
+
 int document_verify(const char *text, size_t n_bytes, const struct document_context *context,
 	struct document **ret_document, struct document_refusal *ret_refusal)
 {
 	_cleanup_(document_freep) struct document *doc = calloc(1, sizeof(*doc));
 	struct document_refusal refusal = {.type = "unknown"};
+	char verb[LIMIT_NAME_BYTES + 1];
 	struct verify v = {
 		.text = text,
 		.n_bytes = n_bytes,
@@ -379,11 +418,14 @@ int document_verify(const char *text, size_t n_bytes, const struct document_cont
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		int r = steps[i](&v);
 
-		if (r > 0)
+		if (r > 0) {
+			verify_name_refused(&v);
 			*ret_refusal = refusal;
+		}
 		if (r != 0)
 			return r;
 	}
+	verify_name_command(&v, doc->command_id, verb);
 	*ret_document = TAKE_PTR(doc);
 	return 0;
 }

@@ -298,7 +298,8 @@ static void test_rows(void)
 	run_texts(&f, seen);
 	run_special(&f, seen);
 	fixture_done(&f);
-	for (enum document_reason reason = 0; reason < DOCUMENT_REASON_MAX; reason++)
+	/* The reasons behind it are for those who take commands. */
+	for (enum document_reason reason = 0; reason < DOCUMENT_E_NONCE; reason++)
 		if (!seen[reason])
 			check_fail(__FILE__, __LINE__, "%s was never the answer",
 				document_reason_name(reason));
@@ -318,6 +319,102 @@ static void test_names(void)
 		CHECK_STR(document_type_typ(type) + 4, document_type_name(type));
 		CHECK(document_type_role(type) < TRUST_ROLE_MAX);
 	}
+}
+
+#define ID "abababababababababababababababab"
+#define MY_TARGET "\"device\":\"" DEVICE "\",\"enrolment\":\"" ENROLMENT "\""
+#define NAMED(dates, target)                                                                       \
+	HEAD("command", ORG, 1)                                                                    \
+	dates ",\"target\":{" target "},\"id\":\"" ID "\",\"verb\":\"lock\"}"
+
+/* Whoever signs for the organisation is told what became of the command, and nobody else. */
+static void test_command_names(void)
+{
+	static const struct {
+		const char *payload, *signers;
+		enum document_reason reason;
+		bool named;
+	} table[] = {
+		{NAMED(DATES, MY_TARGET), "4", DOCUMENT_OK, true},
+		{NAMED(DATES, MY_TARGET), "2", DOCUMENT_E_THRESHOLD, true},
+		{NAMED(DATES, MY_TARGET), "5", DOCUMENT_E_THRESHOLD, true},
+		{NAMED("\"issued\":1799990000,\"expires\":1799999999", MY_TARGET), "4",
+			DOCUMENT_E_EXPIRED, true},
+		{NAMED(DATES, "\"device\":\"" DEVICE "\",\"enrolment\":\"" ORG "\""), "4",
+			DOCUMENT_E_TARGET, true},
+		{NAMED(DATES, MY_TARGET), "8", DOCUMENT_E_SIGNATURE, false},
+		{NAMED(DATES, MY_TARGET), "48", DOCUMENT_E_SIGNATURE, false},
+		{NAMED(DATES, MY_TARGET), "44", DOCUMENT_E_DUPLICATE_SIGNATURE, false},
+		{"{\"type\":\"command\",\"id\":\"" ID "x\"}", "2", DOCUMENT_E_THRESHOLD, false},
+		{"{\"type\":\"command\",", "2", DOCUMENT_E_THRESHOLD, false},
+	};
+	struct fixture f;
+
+	fixture_init(&f);
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		_cleanup_(document_freep) struct document *doc = NULL;
+		_cleanup_buf_ struct buf text = BUF_INIT;
+		struct document_refusal why = {0};
+		const char *id;
+
+		sign_with(&f, DOCUMENT_COMMAND, table[i].payload, table[i].signers, &text);
+		(void)document_verify(text.data, text.n_bytes, &f.context, &doc, &why);
+		id = doc ? doc->command_id : why.command_id;
+		if (why.reason != table[i].reason || strcmp(id, table[i].named ? ID : "") != 0)
+			check_fail(__FILE__, __LINE__, "row %zu: %s, \"%s\"", i,
+				document_reason_name(why.reason), id);
+		if (!doc)
+			CHECK_STR(why.command_verb, table[i].named ? "lock" : "");
+	}
+	fixture_done(&f);
+}
+
+/* A serial that was seen is no obstacle for a command: ids count. */
+static int64_t held_everything(void *userdata, enum document_type type, const char *stream,
+	uint8_t ret_payload_sha256[SHA256_BYTES])
+{
+	(void)userdata;
+	(void)type;
+	(void)stream;
+	memset(ret_payload_sha256, 1, SHA256_BYTES);
+	return 7;
+}
+
+static void test_command_serial(void)
+{
+	_cleanup_(document_freep) struct document *doc = NULL;
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	enum document_reason reason;
+	struct fixture f;
+
+	fixture_init(&f);
+	f.context.held = held_everything;
+	sign_with(&f, DOCUMENT_COMMAND, NAMED(DATES, MY_TARGET), "4", &text);
+	verify(&f, &text, &reason, &doc);
+	fixture_done(&f);
+	CHECK_INT(reason, DOCUMENT_OK);
+	CHECK(doc && !doc->already_held);
+}
+
+/* The largest payload of a command, and one byte more; a policy may be larger. */
+static void test_command_size(void)
+{
+	struct fixture f;
+
+	fixture_init(&f);
+	for (size_t over = 0; over < 2; over++) {
+		_cleanup_(document_freep) struct document *doc = NULL;
+		_cleanup_buf_ struct buf text = BUF_INIT, payload = BUF_INIT;
+		enum document_reason reason;
+
+		buf_puts(&payload, NAMED(DATES, MY_TARGET));
+		while (payload.n_bytes < LIMIT_COMMAND_PAYLOAD_BYTES + over)
+			buf_puts(&payload, " ");
+		sign_with(&f, DOCUMENT_COMMAND, payload.data, "4", &text);
+		verify(&f, &text, &reason, &doc);
+		CHECK_INT(reason, over ? DOCUMENT_E_SIZE : DOCUMENT_OK);
+	}
+	fixture_done(&f);
 }
 
 static void test_members(void)
@@ -436,6 +533,9 @@ static void test_no_identity(void)
 static const struct check_test tests[] = {
 	{"rows", test_rows},
 	{"names", test_names},
+	{"command_names", test_command_names},
+	{"command_serial", test_command_serial},
+	{"command_size", test_command_size},
 	{"members", test_members},
 	{"already_held", test_already_held},
 	{"any_target", test_any_target},
