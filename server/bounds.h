@@ -25,6 +25,13 @@
 #define BOUND_IDLE_SECONDS 15  /* between two requests */
 #define BOUND_LINGER_SECONDS 2 /* for a peer to read why it was refused, before a reset */
 
+/* The configuration file. A complete one with all its comments has 8 KiB. */
+#define BOUND_CONFIG_BYTES (64 * 1024)
+#define BOUND_CONFIG_LINE_BYTES 1024
+#define BOUND_CONFIG_SETTINGS 64 /* rows of the table; it has half of that */
+#define BOUND_CONFIG_ITEMS 16	 /* values of one setting that may be repeated */
+#define BOUND_CONFIG_PROBLEMS 50 /* reported at once */
+
 /* EST. RFC 7617 has no limit of its own. */
 #define BOUND_AUTHORIZATION_BYTES 512
 #define BOUND_SECRET_BYTES 128

@@ -1,186 +1,284 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config.c - the command line of mdm-server; see config.h. Pure. */
+/*
+ * config.c - the command line of mdm-server, and settings from it and from the file put together;
+ * see config.h. Pure. mdm-server only.
+ */
 #include "server/config.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <getopt.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "agent/util/codec.h"
-#include "server/bounds.h"
+#include "agent/util/log.h"
+#include "server/config_file.h"
+#include "server/settings.h"
 
-const char config_usage[] =
-	"Usage: mdm-server --state DIR --listen HOST:PORT --admin-listen HOST:PORT [OPTION...]\n"
-	"\n"
-	"Courier and certificate authority for phones that run mdm-agent.\n"
-	"\n"
-	"  --state DIR                what \"mdmctl init\" prepared for the server; the database\n"
-	"                             mdm.db is made there\n"
-	"  --listen HOST:PORT         for phones; HOST is 127.0.0.1, [::1], 0.0.0.0 and so on,\n"
-	"                             PORT 0 takes any free one\n"
-	"  --admin-listen HOST:PORT   for mdmctl\n"
-	"  --client-ca FILE           further CA certificates (PEM) whose device certificates are\n"
-	"                             accepted: of devices that enrolled with another EST server\n"
-	"  --certificate-days N       validity of device certificates, 1 to 825 (90)\n"
-	"  --max-connections N        of phones at once, 1 to 100000 (4096)\n"
-	"  --request-timeout SECONDS  for one request, 1 to 600 (60)\n"
-	"  --idle-timeout SECONDS     between two requests, 1 to 600 (15)\n"
-	"  --verbose                  log more\n"
-	"  --help, --version\n";
+/* --- the command line -------------------------------------------------------------------- */
 
-enum {
-	OPTION_STATE = 256,
-	OPTION_LISTEN,
-	OPTION_ADMIN_LISTEN,
-	OPTION_CLIENT_CA,
-	OPTION_DAYS,
-	OPTION_CONNECTIONS,
-	OPTION_REQUEST,
-	OPTION_IDLE,
-	OPTION_VERBOSE,
-	OPTION_HELP,
-	OPTION_VERSION,
+/* One thing of the command line: a word, or an option and its value. */
+struct config_item {
+	const char *word; /* NULL: an option */
+	const char *name;
+	size_t n_name;
+	const char *value; /* NULL: of those that have none */
 };
 
-static const struct option config_options[] = {
-	{"state", required_argument, NULL, OPTION_STATE},
-	{"listen", required_argument, NULL, OPTION_LISTEN},
-	{"admin-listen", required_argument, NULL, OPTION_ADMIN_LISTEN},
-	{"client-ca", required_argument, NULL, OPTION_CLIENT_CA},
-	{"certificate-days", required_argument, NULL, OPTION_DAYS},
-	{"max-connections", required_argument, NULL, OPTION_CONNECTIONS},
-	{"request-timeout", required_argument, NULL, OPTION_REQUEST},
-	{"idle-timeout", required_argument, NULL, OPTION_IDLE},
-	{"verbose", no_argument, NULL, OPTION_VERBOSE},
-	{"help", no_argument, NULL, OPTION_HELP},
-	{"version", no_argument, NULL, OPTION_VERSION},
-	{0},
+static bool config_is(const struct config_item *item, const char *name)
+{
+	return !item->word && strlen(name) == item->n_name &&
+	       memcmp(name, item->name, item->n_name) == 0;
+}
+
+static bool config_is_switch(const struct config_item *item)
+{
+	return config_is(item, "help") || config_is(item, "version") || config_is(item, "verbose");
+}
+
+/* 0 at the end, 1 with an item, or -EINVAL with ret_problem. */
+static int config_next(
+	int argc, char **argv, int *at, struct config_item *ret_item, char ret_problem[256])
+{
+	struct config_item item = {0};
+	const char *equals;
+
+	if (*at >= argc)
+		return 0;
+	if (strncmp(argv[*at], "--", 2) != 0) {
+		item.word = argv[(*at)++];
+		*ret_item = item;
+		return 1;
+	}
+	item.name = argv[(*at)++] + 2;
+	item.n_name = strcspn(item.name, "=");
+	equals = item.name[item.n_name] == '=' ? item.name + item.n_name + 1 : NULL;
+	if (config_is_switch(&item)) {
+		if (equals) {
+			snprintf(ret_problem, 256, "--%.*s has no value", (int)item.n_name,
+				item.name);
+			return -EINVAL;
+		}
+	} else if (equals) {
+		item.value = equals;
+	} else if (*at < argc) {
+		item.value = argv[(*at)++];
+	} else {
+		snprintf(ret_problem, 256, "--%.100s is no option, or lacks its value", item.name);
+		return -EINVAL;
+	}
+	*ret_item = item;
+	return 1;
+}
+
+static const struct config_verb {
+	const char *words[2];
+	enum config_action action;
+} config_verbs[] = {
+	{{"run", NULL}, CONFIG_RUN},
+	{{"config", "check"}, CONFIG_CHECK},
+	{{"config", "show"}, CONFIG_SHOW},
 };
 
-int config_parse_address(const char *text, struct config_address *ret_address)
+static int config_verb(
+	const char *const *words, size_t n, struct config_command *command, char ret_problem[256])
 {
-	struct config_address a = {0};
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&a.address;
-	struct sockaddr_in *in = (struct sockaddr_in *)&a.address;
-	char host[INET6_ADDRSTRLEN];
-	const char *end, *begin = text;
-	int64_t port;
-	size_t n;
+	for (size_t i = 0; i < ARRAY_SIZE(config_verbs); i++) {
+		const struct config_verb *verb = &config_verbs[i];
+		size_t wanted = verb->words[1] ? 2 : 1;
 
-	if (*text == '[') {
-		begin++;
-		end = strstr(text, "]:");
-	} else {
-		end = strchr(text, ':');
+		if (n == wanted && strcmp(words[0], verb->words[0]) == 0 &&
+			(n == 1 || strcmp(words[1], verb->words[1]) == 0)) {
+			command->action = verb->action;
+			return 0;
+		}
 	}
-	if (!end || parse_int64(strrchr(end, ':') + 1, 0, 65535, &port) < 0)
-		return -EINVAL;
-	n = (size_t)(end - begin);
-	if (n == 0 || n >= sizeof(host))
-		return -EINVAL;
-	memcpy(host, begin, n);
-	host[n] = 0;
-	if (*text == '[') {
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons((uint16_t)port);
-		a.n = sizeof(*in6);
-		if (inet_pton(AF_INET6, host, &in6->sin6_addr) != 1)
-			return -EINVAL;
-	} else {
-		in->sin_family = AF_INET;
-		in->sin_port = htons((uint16_t)port);
-		a.n = sizeof(*in);
-		if (inet_pton(AF_INET, host, &in->sin_addr) != 1)
-			return -EINVAL;
-	}
-	*ret_address = a;
-	return 0;
-}
-
-void config_format_address(const struct sockaddr_storage *address, char ret_text[64])
-{
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
-	const struct sockaddr_in *in = (const struct sockaddr_in *)address;
-	char host[INET6_ADDRSTRLEN] = "?";
-
-	if (address->ss_family == AF_INET6) {
-		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-		snprintf(ret_text, 64, "[%s]:%u", host, (unsigned int)ntohs(in6->sin6_port));
-	} else {
-		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-		snprintf(ret_text, 64, "%s:%u", host, (unsigned int)ntohs(in->sin_port));
-	}
-}
-
-static int config_option(struct config *config, int option, const char *value)
-{
-	switch (option) {
-	case OPTION_STATE:
-		config->state = value;
-		return *value ? 0 : -EINVAL;
-	case OPTION_LISTEN:
-		return config_parse_address(value, &config->listen);
-	case OPTION_ADMIN_LISTEN:
-		return config_parse_address(value, &config->admin_listen);
-	case OPTION_CLIENT_CA:
-		config->client_ca = value;
-		return *value ? 0 : -EINVAL;
-	case OPTION_DAYS:
-		return parse_int64(value, 1, 825, &config->certificate_days);
-	case OPTION_CONNECTIONS:
-		return parse_int64(value, 1, 100000, &config->max_connections);
-	case OPTION_REQUEST:
-		return parse_int64(value, 1, 600, &config->request_seconds);
-	case OPTION_IDLE:
-		return parse_int64(value, 1, 600, &config->idle_seconds);
-	case OPTION_VERBOSE:
-		config->verbose = true;
-		return 0;
-	case OPTION_HELP:
-		config->action = CONFIG_HELP;
-		return 0;
-	case OPTION_VERSION:
-		config->action = CONFIG_VERSION;
-		return 0;
-	}
+	snprintf(ret_problem, 256, "\"%.100s%s%.100s\" is not understood", words[0],
+		n > 1 ? " " : "", n > 1 ? words[1] : "");
 	return -EINVAL;
 }
 
-int config_parse(int argc, char **argv, struct config *ret_config, char ret_problem[256])
+/* Where an option that is no setting is kept; NULL: it is none of those. */
+static const char **config_extra(struct config_command *command, const struct config_item *item)
 {
-	struct config config = {
-		.certificate_days = 90,
-		.max_connections = BOUND_CONNECTIONS,
-		.request_seconds = BOUND_REQUEST_SECONDS,
-		.idle_seconds = BOUND_IDLE_SECONDS,
-	};
-	int option, index = 0;
+	return config_is(item, "config")   ? &command->file
+	       : config_is(item, "output") ? &command->output
+	       : config_is(item, "from")   ? &command->from
+					   : NULL;
+}
 
-	optind = 1;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", config_options, &index)) != -1) {
-		if (option == '?') {
-			snprintf(ret_problem, 256, "%.100s is no option, or lacks its value",
-				argv[optind - 1]);
-			return -EINVAL;
-		}
-		if (config_option(&config, option, optarg) < 0) {
-			snprintf(ret_problem, 256, "--%s cannot be \"%.100s\"",
-				config_options[index].name, optarg);
-			return -EINVAL;
-		}
-	}
-	if (config.action == CONFIG_RUN && optind < argc) {
-		snprintf(ret_problem, 256, "\"%.100s\" is not understood", argv[optind]);
+static int config_command_option(
+	struct config_command *command, const struct config_item *item, char ret_problem[256])
+{
+	const char **extra = config_extra(command, item);
+
+	if (extra && (*extra || !*item->value)) {
+		snprintf(ret_problem, 256, "--%.*s %s", (int)item->n_name, item->name,
+			*extra ? "stands twice" : "must not be empty");
 		return -EINVAL;
 	}
-	if (config.action == CONFIG_RUN &&
-		(!config.state || !config.listen.n || !config.admin_listen.n)) {
-		snprintf(ret_problem, 256, "--state, --listen and --admin-listen are needed");
+	if (extra)
+		*extra = item->value;
+	else if (!setting_find(item->name, item->n_name)) {
+		snprintf(ret_problem, 256, "--%.*s is no option; --help lists them",
+			item->n_name > 100 ? 100 : (int)item->n_name, item->name);
 		return -EINVAL;
+	}
+	return 0;
+}
+
+int config_command_parse(
+	int argc, char **argv, struct config_command *ret_command, char ret_problem[256])
+{
+	struct config_command command = {.action = CONFIG_RUN};
+	enum config_action asked = CONFIG_RUN;
+	const char *words[2] = {NULL};
+	struct config_item item;
+	size_t n_words = 0;
+	int at = 1, r;
+
+	while ((r = config_next(argc, argv, &at, &item, ret_problem)) > 0) {
+		if (item.word && n_words == ARRAY_SIZE(words)) {
+			snprintf(ret_problem, 256, "\"%.100s\" is not understood", item.word);
+			return -EINVAL;
+		}
+		if (item.word)
+			words[n_words++] = item.word;
+		else if (!item.value)
+			asked = config_is(&item, "help")      ? CONFIG_HELP
+				: config_is(&item, "version") ? CONFIG_VERSION
+							      : asked;
+		else
+			r = config_command_option(&command, &item, ret_problem);
+		if (r < 0)
+			return r;
+	}
+	if (r == 0 && n_words)
+		r = config_verb(words, n_words, &command, ret_problem);
+	if (r < 0)
+		return r;
+	if (asked != CONFIG_RUN)
+		command.action = asked;
+	if ((command.output && command.action == CONFIG_RUN) ||
+		(command.from && command.action == CONFIG_RUN)) {
+		snprintf(ret_problem, 256, "--output is for backup, --from for restore");
+		return -EINVAL;
+	}
+	*ret_command = command;
+	return 0;
+}
+
+/* --- settings ---------------------------------------------------------------------------- */
+
+void config_done(struct config *config)
+{
+	for (const struct setting *s = config_settings; s->name; s++)
+		setting_reset(s, config);
+}
+
+/* 0, or -ENOMEM; what is wrong with the value goes to problems. */
+static int config_apply(struct config *config, const struct config_item *item, struct buf *problems)
+{
+	const struct setting *setting = setting_find(item->name, item->n_name);
+	struct config_origin *origin;
+	char why[160];
+	int r;
+
+	if (!setting)
+		return 0; /* --config and the like */
+	origin = &config->origins[setting_index(setting)];
+	if (origin->source == CONFIG_FROM_ARGUMENTS && setting->kind != SETTING_LIST) {
+		buf_printf(problems, "--%s stands twice; give it once\n", setting->name);
+		return 0;
+	}
+	if (origin->source != CONFIG_FROM_ARGUMENTS)
+		setting_reset(setting, config);
+	*origin = (struct config_origin){.source = CONFIG_FROM_ARGUMENTS};
+	r = setting_set(setting, config, item->value, why);
+	if (r == -EINVAL)
+		buf_printf(problems, "--%s \"%.100s\" %s\n", setting->name, item->value, why);
+	return r == -EINVAL ? 0 : r;
+}
+
+static int config_apply_arguments(
+	struct config *config, int argc, char **argv, struct buf *problems)
+{
+	const struct setting *level = setting_find("log-level", strlen("log-level"));
+	struct config_item item;
+	char problem[256];
+	int at = 1, r;
+
+	while ((r = config_next(argc, argv, &at, &item, problem)) > 0) {
+		if (config_is(&item, "verbose"))
+			item = (struct config_item){
+				.name = level->name,
+				.n_name = strlen(level->name),
+				.value = level->choices[LOG_LEVEL_DEBUG],
+			};
+		if (item.value) {
+			r = config_apply(config, &item, problems);
+			if (r < 0)
+				return r;
+		}
+	}
+	if (r < 0)
+		buf_printf(problems, "%s\n", problem);
+	return 0;
+}
+
+static void config_find_missing(const struct config *config, const char *file, struct buf *problems)
+{
+	for (const struct setting *s = config_settings; s->name; s++)
+		if (s->needed && setting_count(s, config) == 0)
+			buf_printf(problems,
+				"--%s is needed: give it on the command line, or as a line \"%s %s\" in %s\n",
+				s->name, s->name, s->metavar, file);
+}
+
+int config_read(const struct config_input *input, struct config *ret_config, struct buf *problems)
+{
+	size_t n_before = problems->n_bytes;
+	struct config config = {0};
+	int r = 0;
+
+	for (const struct setting *s = config_settings; s->name; s++)
+		setting_reset(s, &config);
+	if (input->text)
+		r = config_file_parse(input, &config, problems);
+	if (r == 0)
+		r = config_apply_arguments(&config, input->argc, input->argv, problems);
+	/* With errors, what is missing may only be misspelt. */
+	if (r == 0 && !input->partial && problems->n_bytes == n_before)
+		config_find_missing(&config, input->file, problems);
+	if (r == 0)
+		r = problems->error ? problems->error : problems->n_bytes > n_before ? -EINVAL : 0;
+	if (r < 0) {
+		config_done(&config);
+		return r;
 	}
 	*ret_config = config;
+	return 0;
+}
+
+int config_reload(struct config *config, const struct config *with, struct buf *ret_kept)
+{
+	struct config next = {0};
+	const char *separator = "";
+	int r = 0;
+
+	for (const struct setting *s = config_settings; s->name && r == 0; s++) {
+		size_t i = setting_index(s);
+
+		next.origins[i] = s->reloadable ? with->origins[i] : config->origins[i];
+		r = setting_copy(s, &next, s->reloadable ? with : config);
+		if (s->reloadable || setting_equal(s, config, with))
+			continue;
+		buf_printf(ret_kept, "%s%s", separator, s->name);
+		separator = ", ";
+	}
+	if (r == 0)
+		r = ret_kept->error;
+	if (r < 0) {
+		config_done(&next);
+		return r;
+	}
+	config_done(config);
+	*config = next;
 	return 0;
 }

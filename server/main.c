@@ -15,6 +15,7 @@
 
 #define MAIN_GRACE_S 5	    /* for answers under way when asked to end */
 #define MAIN_SPARE_FILES 64 /* descriptors that are not a phone's connection */
+#define MAIN_EXIT_CONFIG 2  /* no use in starting again before somebody changes something */
 
 struct run {
 	struct server server;
@@ -235,25 +236,106 @@ static int run_server(const struct config *config)
 	return r < 0 ? 1 : 0;
 }
 
+/* --- what was asked ---------------------------------------------------------------------- */
+
+/* One line of buf after the other. */
+static void main_log_lines(enum log_level level, const struct buf *lines)
+{
+	const char *at = lines->data, *end;
+
+	for (; at && *at; at = *end ? end + 1 : end) {
+		end = at + strcspn(at, "\n");
+		log_line(level, "%.*s", (int)(end - at), at);
+	}
+}
+
+static int main_print(const struct buf *out)
+{
+	if (out->error || fwrite(out->data, 1, out->n_bytes, stdout) != out->n_bytes ||
+		fflush(stdout) != 0) {
+		log_error("cannot write to standard output");
+		return 1;
+	}
+	return 0;
+}
+
+static int main_help(void)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT;
+
+	config_help(&out);
+	return main_print(&out);
+}
+
+static int main_show(const struct config *config, const struct config_command *command)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT;
+
+	config_show(config, command->file ? command->file : CONFIG_FILE, &out);
+	return main_print(&out);
+}
+
+/* The settings are well; are the keys and certificates they lead to? */
+static int main_check(const struct config *config)
+{
+	struct pki_problem problem;
+	struct pki pki;
+
+	if (pki_load(config->state, config->client_ca, clock_realtime_s(), &pki, &problem) < 0) {
+		log_error("%s", problem.message);
+		return MAIN_EXIT_CONFIG;
+	}
+	pki_done(&pki);
+	puts("mdm-server: the configuration, keys and certificates are well");
+	return 0;
+}
+
+static int main_act(int argc, char **argv, const struct config_command *command)
+{
+	_cleanup_buf_ struct buf problems = BUF_INIT, warnings = BUF_INIT;
+	struct config config;
+	int r = config_load(argc, argv, &config, &problems, &warnings);
+
+	main_log_lines(LOG_LEVEL_WARNING, &warnings);
+	if (r < 0) {
+		main_log_lines(LOG_LEVEL_ERROR, &problems);
+		if (r == -ENOMEM)
+			log_error("out of memory");
+		return MAIN_EXIT_CONFIG;
+	}
+	log_setup("mdm-server", (enum log_level)config.log_level);
+	if (command->action == CONFIG_SHOW)
+		r = main_show(&config, command);
+	else if (command->action == CONFIG_CHECK)
+		r = main_check(&config);
+	else
+		r = run_server(&config);
+	config_done(&config);
+	return r;
+}
+
 int main(int argc, char **argv)
 {
-	struct config config;
+	struct config_command command;
 	char problem[256];
 
-	if (config_parse(argc, argv, &config, problem) < 0) {
-		fprintf(stderr, "mdm-server: %s\n%s", problem, config_usage);
-		return 2;
+	log_setup("mdm-server", LOG_LEVEL_INFO);
+	if (config_command_parse(argc, argv, &command, problem) < 0) {
+		log_error("%s; \"mdm-server --help\" says more", problem);
+		return MAIN_EXIT_CONFIG;
 	}
-	log_setup("mdm-server", config.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
-	switch (config.action) {
+	switch (command.action) {
 	case CONFIG_HELP:
-		fputs(config_usage, stdout);
-		return 0;
+		return main_help();
 	case CONFIG_VERSION:
 		puts("mdm-server " MDM_VERSION);
 		return 0;
 	case CONFIG_RUN:
+	case CONFIG_CHECK:
+	case CONFIG_SHOW:
+	case CONFIG_BACKUP:
+	case CONFIG_RESTORE:
 		break;
 	}
-	return run_server(&config);
+	return main_act(argc, argv, &command);
 }
