@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* commands.h - the verbs of mdmctl: one table, and a handler each in cmd_*.c. */
+/* commands.h - the verbs of mdmctl: one table (command_table.c), and a handler each in cmd_*.c. */
 #ifndef MDM_MDMCTL_COMMANDS_H
 #define MDM_MDMCTL_COMMANDS_H
 
 #include "server/ctl/ctl.h"
+
+#define COMMANDS_MAX 128 /* rows that suggestions look at */
 
 /* Options every command knows. */
 extern const struct option_row command_options[];
@@ -34,6 +36,12 @@ int cmd_command_push(struct ctl *ctl, const struct args *args, struct fault *fau
 int cmd_command_list(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_command_show(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_command_cancel(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_device_withdraw(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_audit_list(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_audit_verify(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_hardware_add(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_hardware_list(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_hardware_remove(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_events(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_key_list(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_key_give(struct ctl *ctl, const struct args *args, struct fault *fault);

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* command_table.c - the verbs of mdmctl, their options and their words; see commands.h. Data only.
+ */
+#include "server/ctl/commands.h"
+
+const struct option_row command_options[] = {
+	{"org", "DIR", "organisation directory (default $MDMCTL_ORG, else ~/.config/mdmctl)"},
+	{"passphrase-file", "FILE", "first line is the passphrase (or $MDMCTL_PASSPHRASE_FILE)"},
+	{"json", NULL, "print JSON"},
+	{"yes", NULL, "answer questions with yes", .letter = 'y'},
+	{"help", NULL, "print help", .letter = 'h'},
+	{"version", NULL, "print the version"},
+	{0},
+};
+
+static const struct option_row init_options[] = {
+	{"name", "NAME", "the organisation's name, shown on every phone"},
+	{"server", "URL", "https://HOST[:PORT] that phones talk to"},
+	{"admin", "URL", "https://HOST[:PORT] that mdmctl talks to"},
+	{"server-dir", "DIR", "where the server's files go (default: server/ in the organisation)"},
+	{"host", "NAME", "one more name or address of the server", .repeats = true},
+	{"alg", "ALG", "of the signing keys: eddsa (default) or es256"},
+	{"two-person", NULL, "a new keyset needs both keys, like a wipe"},
+	{"admin-name", "NAME", "in the administrator's certificate (default: the user's name)"},
+	{"second-passphrase-file", "FILE", "passphrase of the key \"second\""},
+	{0},
+};
+static const struct option_row ticket_options[] = {
+	{"group", "G", "the phone joins this group", .repeats = true},
+	{"expires", "SPAN", "15m, 24h, 30d (default 24h)"},
+	{"ownership", "WHOSE", "company (default) or personal"},
+	{"user", "TEXT", "who uses the phone"},
+	{"est", "URL", "another certificate authority (EST) for the phone"},
+	{"key", "NAME", "signing key"},
+	{"qr", NULL, "print a QR code too"},
+	{"ascii", NULL, "the QR code in ASCII"},
+	{"invert", NULL, "the QR code for dark text on a light terminal without colour"},
+	{0},
+};
+static const struct option_row sign_options[] = {
+	{"stream", "GROUP", "the group the policy is for"},
+	{"serial", "N", "instead of the next one"},
+	{"expires", "SPAN", "phones take it until then (default 365d)"},
+	{"key", "NAME", "signing key, or path of a key file"},
+	{"output", "FILE", "write the document there (default: standard output)", .letter = 'o'},
+	{"offline", NULL, "do not ask the server for its serial"},
+	{0},
+};
+static const struct option_row cosign_options[] = {
+	{"key", "NAME", "signing key, or path of a key file"},
+	{"output", "FILE", "write the document there (default: DOCUMENT itself)", .letter = 'o'},
+	{0},
+};
+static const struct option_row assign_options[] = {
+	{"group", "G", "the groups of the phone, all of them", .repeats = true},
+	{"ownership", "WHOSE", "company (default) or personal"},
+	{"user", "TEXT", "who uses the phone"},
+	{"expires", "SPAN", "the phone takes it until then (default 365d)"},
+	{"key", "NAME", "signing key"},
+	{0},
+};
+static const struct option_row order_options[] = {
+	{"device", "ID", "the phone; the beginning of its id is enough"},
+	{"expires", "SPAN", "the phone takes it until then (default: 24h, destructive verbs 15m)"},
+	{"fresh", NULL, "quote what the phone sent last, so that no clock makes an old order new"},
+	{"key", "NAME", "signing key, or path of a key file"},
+	{"output", "FILE", "write the document there, do not send it", .letter = 'o'},
+	{"wait", NULL, "wait until the phone said how it ended"},
+	{0},
+};
+static const struct option_row order_cosign_options[] = {
+	{"key", "NAME", "signing key, or path of a key file"},
+	{"output", "FILE", "write the document there, do not send it", .letter = 'o'},
+	{"wait", NULL, "wait until the phone said how it ended"},
+	{0},
+};
+static const struct option_row order_push_options[] = {
+	{"wait", NULL, "wait until the phone said how it ended"},
+	{0},
+};
+static const struct option_row order_list_options[] = {
+	{"device", "ID", "of this phone only; the beginning of its id is enough"},
+	{0},
+};
+static const struct option_row events_options[] = {
+	{"device", "ID", "of this phone only; the beginning of its id is enough"},
+	{"after", "N", "only what came after event N of the server"},
+	{"follow", NULL, "go on printing new ones", .letter = 'f'},
+	{0},
+};
+
+static const struct option_row key_options[] = {
+	{"new-passphrase-file", "FILE", "first line is the new passphrase"},
+	{0},
+};
+
+const struct command_row commands[] = {
+	{"init", "", "make an organisation: CAs, certificates, signing keys",
+		"Makes the organisation directory and, in another directory, exactly what the server\n"
+		"needs. Signing keys stay here. Private keys are encrypted with a passphrase that is\n"
+		"asked for, or read from --passphrase-file, which nobody else may be able to read.\n"
+		"Two signing keys are made: \"admin\" signs everything; \"second\" is for another person,\n"
+		"because wiping a phone takes the signatures of two keys.",
+		0, 0, init_options, cmd_init},
+	{"config show", "", "print the organisation's settings", NULL, 0, 0, NULL, cmd_config_show},
+	{"config set", "server|admin URL", "change an address of the server",
+		"Phones that are enrolled keep the address of their ticket.", 2, 2, NULL,
+		cmd_config_set},
+	{"status", "", "ask the server how it is", NULL, 0, 0, NULL, cmd_status},
+	{"ticket new", "", "make a ticket, with which one phone can enrol",
+		"Registers the ticket with the server and prints it as text, as mdm:// address and,\n"
+		"with --qr, as QR code. With --group the phone gets a signed assignment to these\n"
+		"groups.",
+		0, 0, ticket_options, cmd_ticket_new},
+	{"ticket list", "", "list the tickets, without their secrets", NULL, 0, 0, NULL,
+		cmd_ticket_list},
+	{"device list", "", "list the phones", NULL, 0, 0, NULL, cmd_device_list},
+	{"device show", "ID", "show one phone, setting by setting",
+		"The beginning of the id is enough if no other begins so.", 1, 1, NULL,
+		cmd_device_show},
+	{"assign", "ID", "put a phone into groups, by a signed assignment", NULL, 1, 1,
+		assign_options, cmd_assign},
+	{"policy new", "[FILE]", "write a policy to start from", NULL, 0, 1, NULL, cmd_policy_new},
+	{"policy check", "FILE", "check a policy, written or signed", NULL, 1, 1, NULL,
+		cmd_policy_check},
+	{"policy sign", "FILE", "sign a policy for a group",
+		"The serial is the one after the highest that this directory remembers or the server\n"
+		"has. The signature is made here; nothing is sent.",
+		1, 1, sign_options, cmd_policy_sign},
+	{"policy cosign", "DOCUMENT", "add the signature of another key",
+		"Shows the policy in full and asks. The document is checked before and after.", 1,
+		1, cosign_options, cmd_policy_cosign},
+	{"policy push", "DOCUMENT", "upload a signed policy", NULL, 1, 1, NULL, cmd_policy_push},
+	{"policy show", "DOCUMENT", "print a signed policy and who signed it", NULL, 1, 1, NULL,
+		cmd_policy_show},
+	{"command list", "", "list the commands and what became of them", NULL, 0, 0,
+		order_list_options, cmd_command_list},
+	{"command show", "ID", "show one command, step by step, as the phone told",
+		"The beginning of the id is enough if no other begins so.", 1, 1, NULL,
+		cmd_command_show},
+	{"command cosign", "DOCUMENT", "add the signature of another key to a command",
+		"Shows the command and asks. Once enough have signed, it is sent.", 1, 1,
+		order_cosign_options, cmd_command_cosign},
+	{"command push", "DOCUMENT", "send a signed command", NULL, 1, 1, order_push_options,
+		cmd_command_push},
+	{"command cancel", "ID", "withdraw a command that the phone has not got yet",
+		"A command that was delivered cannot be taken back; it expires.", 1, 1, NULL,
+		cmd_command_cancel},
+	/* Behind its namesakes of two words: the first that fits is taken. */
+	{"command", "VERB [NAME=VALUE]...", "give a phone an order, signed here",
+		"The command is for one phone and one enrolment, is executed at most once, and expires.\n"
+		"One that needs two signatures is written to a file for the second person, whose\n"
+		"'mdmctl command cosign' sends it.",
+		1, 1 + LIMIT_COMMAND_ARGUMENTS, order_options, cmd_command, command_help_verbs},
+	{"events", "", "print what the phones reported", NULL, 0, 0, events_options, cmd_events},
+	{"key list", "", "list the signing keys", NULL, 0, 0, NULL, cmd_key_list},
+	{"key give", "NAME DIR", "move a signing key to another person",
+		"Makes DIR, an organisation directory for the machine of the key's new holder, with a\n"
+		"passphrase of its own, and removes the key from this one. Nothing else that is\n"
+		"secret goes there.",
+		2, 2, key_options, cmd_key_give},
+	{"key passphrase", "NAME", "change the passphrase of a key",
+		"NAME is a signing key, \"administrator\" or \"root-ca\".", 1, 1, key_options,
+		cmd_key_passphrase},
+	{"cert renew", "FILE", "renew the server's or the administrator's certificate",
+		"FILE is a copy of the server's server-chain.pem, or the word \"administrator\". Key and\n"
+		"names stay; it is valid for two more years and replaces FILE.",
+		1, 1, NULL, cmd_cert_renew},
+	{"keyset show", "", "show the keyset: keys, roles, how many signatures", NULL, 0, 0, NULL,
+		cmd_keyset_show},
+	{0},
+};
