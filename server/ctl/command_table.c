@@ -20,9 +20,9 @@ static const struct option_row init_options[] = {
 	{"server-dir", "DIR", "where the server's files go (default: server/ in the organisation)"},
 	{"host", "NAME", "one more name or address of the server", .repeats = true},
 	{"alg", "ALG", "of the signing keys: eddsa (default) or es256"},
-	{"two-person", NULL, "a new keyset needs both keys, like a wipe"},
 	{"admin-name", "NAME", "in the administrator's certificate (default: the user's name)"},
 	{"second-passphrase-file", "FILE", "passphrase of the key \"second\""},
+	{"recovery-passphrase-file", "FILE", "passphrase of the key \"recovery\""},
 	{0},
 };
 static const struct option_row ticket_options[] = {
@@ -82,6 +82,10 @@ static const struct option_row order_list_options[] = {
 	{"device", "ID", "of this phone only; the beginning of its id is enough"},
 	{0},
 };
+static const struct option_row audit_options[] = {
+	{"after", "N", "only what came after entry N"},
+	{0},
+};
 static const struct option_row events_options[] = {
 	{"device", "ID", "of this phone only; the beginning of its id is enough"},
 	{"after", "N", "only what came after event N of the server"},
@@ -99,8 +103,10 @@ const struct command_row commands[] = {
 		"Makes the organisation directory and, in another directory, exactly what the server\n"
 		"needs. Signing keys stay here. Private keys are encrypted with a passphrase that is\n"
 		"asked for, or read from --passphrase-file, which nobody else may be able to read.\n"
-		"Two signing keys are made: \"admin\" signs everything; \"second\" is for another person,\n"
-		"because wiping a phone takes the signatures of two keys.",
+		"Three signing keys are made: \"admin\" signs everything, \"second\" is for another person,\n"
+		"\"recovery\" for a safe. Wiping a phone and changing the keys take two of the three, so\n"
+		"that one stolen key cannot and one lost key does not end it: 'mdmctl key give' moves the\n"
+		"other two away.",
 		0, 0, init_options, cmd_init},
 	{"config show", "", "print the organisation's settings", NULL, 0, 0, NULL, cmd_config_show},
 	{"config set", "server|admin URL", "change an address of the server",
@@ -118,6 +124,10 @@ const struct command_row commands[] = {
 	{"device show", "ID", "show one phone, setting by setting",
 		"The beginning of the id is enough if no other begins so.", 1, 1, NULL,
 		cmd_device_show},
+	{"device withdraw", "ID", "make a lost phone's certificate worthless",
+		"The server does not talk to it any more. The rules on the phone stay in force; nothing\n"
+		"is erased.",
+		1, 1, NULL, cmd_device_withdraw},
 	{"assign", "ID", "put a phone into groups, by a signed assignment", NULL, 1, 1,
 		assign_options, cmd_assign},
 	{"policy new", "[FILE]", "write a policy to start from", NULL, 0, 1, NULL, cmd_policy_new},
@@ -152,6 +162,21 @@ const struct command_row commands[] = {
 		"One that needs two signatures is written to a file for the second person, whose\n"
 		"'mdmctl command cosign' sends it.",
 		1, 1 + LIMIT_COMMAND_ARGUMENTS, order_options, cmd_command, command_help_verbs},
+	{"hardware list", "", "list the phones that may enrol by themselves", NULL, 0, 0, NULL,
+		cmd_hardware_list},
+	{"hardware add", "TICKET FILE", "let phones enrol by themselves (zero-touch)",
+		"FILE has one serial number or IMEI a line; '#' begins a comment. 15 digits are an IMEI\n"
+		"unless \"serial:\" stands before them. Each line lets one phone use the ticket, which\n"
+		"'mdmctl ticket new --zero-touch' made. \"-\" is standard input.",
+		2, 2, NULL, cmd_hardware_add},
+	{"hardware remove", "ROW", "take a phone off the list, or free it to enrol again", NULL, 1,
+		1, NULL, cmd_hardware_remove},
+	{"audit list", "", "print what administrators did on the server", NULL, 0, 0, audit_options,
+		cmd_audit_list},
+	{"audit verify", "", "check that nobody altered the server's log of administrators",
+		"Follows the chain from where the last check ended, which is remembered here: a server\n"
+		"cannot rewrite what was checked.",
+		0, 0, NULL, cmd_audit_verify},
 	{"events", "", "print what the phones reported", NULL, 0, 0, events_options, cmd_events},
 	{"key list", "", "list the signing keys", NULL, 0, 0, NULL, cmd_key_list},
 	{"key give", "NAME DIR", "move a signing key to another person",
