@@ -1,197 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * http.c - connections of mdm-server; see http.h. The only file that knows bufferevents.
- *
- * A connection goes through: handshake, head, body, busy (a handler has it), answer, and again;
- * at the end linger, so that a peer can read why it was refused before the kernel resets.
- */
+/* http.c - requests and answers of a connection; see http.h, http_conn.h. mdm-server only. */
 #include "server/http.h"
 
-#include <errno.h>
 #include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
-#include <event2/listener.h>
-#include <netinet/tcp.h>
 #include <openssl/err.h>
 
 #include "agent/util/log.h"
+#include "server/http_conn.h"
 #include "server/http_write.h"
 
-enum http_state {
-	HTTP_HANDSHAKE,
-	HTTP_IDLE, /* no byte of a request yet */
-	HTTP_HEAD,
-	HTTP_BODY,
-	HTTP_BUSY,
-	HTTP_ANSWER,
-	HTTP_LINGER,
-};
-
-struct http_listener {
-	struct http_options options;
-	struct evconnlistener *listener;
-	struct event *resume; /* accepting again after trouble */
-	struct http_conn *conns;
-	int n_conns;
-	bool stopping;
-};
-
-struct http_conn {
-	struct http_listener *listener;
-	struct http_conn *next, *previous;
-	enum http_state state;
-	int fd;
-	SSL *ssl;
-	struct bufferevent *bev;
-	struct event *deadline;
-	struct event *drain; /* while lingering */
-	struct tls_peer peer;
-	struct buf in;	 /* bytes of the head, then of the body */
-	size_t n_seen;	 /* of in: searched for the end of the head */
-	char *head_text; /* what head points into */
-	size_t n_head;
-	struct http_head head;
-	const struct http_route *route;
-	const char *rest;
-	unsigned int n_requests;
-	bool close_after;
-};
-
-static void http_on_deadline(evutil_socket_t fd, short what, void *userdata);
 static void http_next(struct http_conn *c);
-
-/* --- life -------------------------------------------------------------------------------- */
-
-static void http_set_deadline(struct http_conn *c, int seconds)
-{
-	struct timeval tv = {.tv_sec = seconds};
-
-	evtimer_add(c->deadline, &tv);
-}
-
-static void http_set_state(struct http_conn *c, enum http_state state)
-{
-	const struct http_options *o = &c->listener->options;
-
-	c->state = state;
-	switch (state) {
-	case HTTP_HANDSHAKE:
-		http_set_deadline(c, o->request_seconds);
-		break;
-	case HTTP_IDLE:
-		http_set_deadline(c, o->idle_seconds);
-		break;
-	case HTTP_HEAD: /* the one deadline of a request: body and answer do not extend it */
-		http_set_deadline(c, o->request_seconds);
-		break;
-	case HTTP_LINGER:
-		http_set_deadline(c, BOUND_LINGER_SECONDS);
-		break;
-	case HTTP_BUSY:
-		bufferevent_disable(c->bev, EV_READ);
-		evtimer_del(c->deadline); /* the handler owns it; it always answers */
-		break;
-	case HTTP_ANSWER:
-		http_set_deadline(c, o->request_seconds);
-		break;
-	case HTTP_BODY:
-		break;
-	}
-}
-
-/* Frees the TLS half; the descriptor stays. */
-static void http_drop_tls(struct http_conn *c)
-{
-	if (c->bev)
-		bufferevent_free(c->bev);
-	c->bev = NULL;
-	SSL_free(c->ssl);
-	c->ssl = NULL;
-	ERR_clear_error();
-}
-
-/* The request is answered: its bytes may hold the secret of an enrolment. */
-static void http_forget(struct http_conn *c)
-{
-	if (c->in.data)
-		explicit_bzero(c->in.data, c->in.n_bytes);
-	buf_done(&c->in);
-	secret_free(c->head_text, c->n_head);
-	c->head_text = NULL;
-	c->head = (struct http_head){0};
-	c->n_seen = c->n_head = 0;
-}
-
-static void http_conn_free(struct http_conn *c)
-{
-	struct http_listener *l = c->listener;
-
-	http_drop_tls(c);
-	if (c->deadline)
-		event_free(c->deadline);
-	if (c->drain)
-		event_free(c->drain);
-	closep(&c->fd);
-	if (c->previous)
-		c->previous->next = c->next;
-	else
-		l->conns = c->next;
-	if (c->next)
-		c->next->previous = c->previous;
-	http_forget(c);
-	free(c);
-	if (l->n_conns-- == l->options.max_connections && !l->stopping)
-		evconnlistener_enable(l->listener);
-}
-
-static void http_on_drain(evutil_socket_t fd, short what, void *userdata)
-{
-	struct http_conn *c = userdata;
-	char waste[4096];
-	ssize_t n;
-
-	(void)what;
-	for (int i = 0; i < 16; i++) {
-		n = read(fd, waste, sizeof(waste));
-		if (n < 0 && errno == EAGAIN)
-			return;
-		if (n <= 0) {
-			http_conn_free(c);
-			return;
-		}
-	}
-}
-
-/*
- * The end of a connection on which the peer may still be sending: closing now would make the
- * kernel send a reset, which overtakes our alert or answer.
- */
-static void http_linger(struct http_conn *c)
-{
-	http_drop_tls(c);
-	if (shutdown(c->fd, SHUT_WR) == 0)
-		c->drain = event_new(
-			c->listener->options.base, c->fd, EV_READ | EV_PERSIST, http_on_drain, c);
-	if (!c->drain || event_add(c->drain, NULL) < 0) {
-		http_conn_free(c);
-		return;
-	}
-	http_set_state(c, HTTP_LINGER);
-}
-
-static void http_end(struct http_conn *c)
-{
-	(void)SSL_shutdown(c->ssl); /* close_notify; the socket does not block */
-	http_linger(c);
-}
-
-static void http_on_deadline(evutil_socket_t fd, short what, void *userdata)
-{
-	(void)fd;
-	(void)what;
-	http_conn_free(userdata);
-}
 
 /* --- answers ----------------------------------------------------------------------------- */
 
@@ -398,11 +217,16 @@ static void http_take_input(struct http_conn *c)
 }
 
 /* What is taken at once is at most what one read gives, so `in` stays near its limits. */
-static void http_on_read(struct bufferevent *bev, void *userdata)
+void http_on_read(struct bufferevent *bev, void *userdata)
 {
 	struct http_conn *c = userdata;
 
 	(void)bev;
+	if (c->state == HTTP_PARKED) {
+		/* Nobody of ours speaks before it has the answer. */
+		http_conn_free(c);
+		return;
+	}
 	if (c->state != HTTP_IDLE && c->state != HTTP_HEAD && c->state != HTTP_BODY)
 		return;
 	http_take_input(c);
@@ -421,7 +245,7 @@ static void http_on_read(struct bufferevent *bev, void *userdata)
 }
 
 /* The answer has left. */
-static void http_on_written(struct bufferevent *bev, void *userdata)
+void http_on_written(struct bufferevent *bev, void *userdata)
 {
 	struct http_conn *c = userdata;
 
@@ -442,7 +266,7 @@ static void http_next(struct http_conn *c)
 		http_on_read(c->bev, c);
 }
 
-static void http_on_event(struct bufferevent *bev, short what, void *userdata)
+void http_on_event(struct bufferevent *bev, short what, void *userdata)
 {
 	struct http_conn *c = userdata;
 	unsigned long code;
@@ -465,128 +289,4 @@ static void http_on_event(struct bufferevent *bev, short what, void *userdata)
 	} else {
 		http_conn_free(c);
 	}
-}
-
-/* --- listening --------------------------------------------------------------------------- */
-
-static void http_on_accept(struct evconnlistener *listener, evutil_socket_t fd,
-	struct sockaddr *address, int n_address, void *userdata)
-{
-	struct http_listener *l = userdata;
-	struct http_conn *c = calloc(1, sizeof(*c));
-	int one = 1;
-
-	(void)address;
-	(void)n_address;
-	if (!c) {
-		close(fd);
-		return;
-	}
-	c->fd = fd;
-	c->listener = l;
-	c->next = l->conns;
-	if (c->next)
-		c->next->previous = c;
-	l->conns = c;
-	if (++l->n_conns == l->options.max_connections)
-		evconnlistener_disable(listener);
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	c->deadline = evtimer_new(l->options.base, http_on_deadline, c);
-	c->ssl = SSL_new(l->options.context);
-	if (c->ssl)
-		/* Not CLOSE_ON_FREE: the descriptor outlives TLS while lingering. */
-		c->bev = bufferevent_openssl_socket_new(
-			l->options.base, fd, c->ssl, BUFFEREVENT_SSL_ACCEPTING, 0);
-	if (!c->deadline || !c->bev) {
-		http_conn_free(c);
-		return;
-	}
-	bufferevent_openssl_set_allow_dirty_shutdown(c->bev, 1);
-	bufferevent_setcb(c->bev, http_on_read, http_on_written, http_on_event, c);
-	http_set_state(c, HTTP_HANDSHAKE);
-	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
-}
-
-static void http_on_resume(evutil_socket_t fd, short what, void *userdata)
-{
-	struct http_listener *l = userdata;
-
-	(void)fd;
-	(void)what;
-	if (!l->stopping && l->n_conns < l->options.max_connections)
-		evconnlistener_enable(l->listener);
-}
-
-/* Out of descriptors or memory: without a pause this would spin. */
-static void http_on_accept_error(struct evconnlistener *listener, void *userdata)
-{
-	struct http_listener *l = userdata;
-	struct timeval pause = {.tv_sec = 1};
-
-	log_warning("cannot accept a connection: %s; pausing for a second", strerror(errno));
-	evconnlistener_disable(listener);
-	evtimer_add(l->resume, &pause);
-}
-
-int http_listen(const struct http_options *options, const struct sockaddr *address,
-	socklen_t n_address, struct http_listener **ret_listener)
-{
-	_cleanup_(http_listener_freep) struct http_listener *l = calloc(1, sizeof(*l));
-
-	if (!l)
-		return -ENOMEM;
-	l->options = *options;
-	l->resume = evtimer_new(options->base, http_on_resume, l);
-	errno = 0;
-	l->listener = evconnlistener_new_bind(options->base, http_on_accept, l,
-		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE, 1024, address,
-		(int)n_address);
-	if (!l->listener || !l->resume)
-		return errno ? -errno : -ENOMEM;
-	evconnlistener_set_error_cb(l->listener, http_on_accept_error);
-	*ret_listener = TAKE_PTR(l);
-	return 0;
-}
-
-int http_listener_address(
-	const struct http_listener *listener, struct sockaddr_storage *ret_address)
-{
-	socklen_t n = sizeof(*ret_address);
-
-	if (getsockname(evconnlistener_get_fd(listener->listener), (struct sockaddr *)ret_address,
-		    &n) < 0)
-		return -errno;
-	return 0;
-}
-
-void http_listener_stop(struct http_listener *l)
-{
-	struct http_conn *c, *next;
-
-	l->stopping = true;
-	evconnlistener_disable(l->listener);
-	for (c = l->conns; c; c = next) {
-		next = c->next;
-		if (c->state == HTTP_IDLE || c->state == HTTP_HANDSHAKE || c->state == HTTP_LINGER)
-			http_conn_free(c);
-	}
-}
-
-int http_listener_connections(const struct http_listener *listener)
-{
-	return listener->n_conns;
-}
-
-void http_listener_free(struct http_listener *l)
-{
-	if (!l)
-		return;
-	l->stopping = true;
-	while (l->conns)
-		http_conn_free(l->conns);
-	if (l->listener)
-		evconnlistener_free(l->listener);
-	if (l->resume)
-		event_free(l->resume);
-	free(l);
 }

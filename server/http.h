@@ -29,7 +29,8 @@ struct http_request {
 	const char *rest; /* of the path, behind a prefix route; otherwise "" */
 };
 
-/* Must call http_answer() or http_refuse() once, now or later. */
+/* Must call http_answer() or http_refuse() once, now or later; later than a request may take only
+ * after http_park(). */
 typedef void (*http_handler_fn)(
 	void *userdata, struct http_conn *conn, const struct http_request *request);
 
@@ -49,7 +50,8 @@ struct http_options {
 	enum tls_listener tls;
 	const struct http_route *routes; /* the last has path NULL */
 	void *userdata;			 /* of the handlers */
-	int max_connections, request_seconds, idle_seconds;
+	int max_connections;		 /* that are not parked */
+	int request_seconds, idle_seconds;
 };
 
 /* Listens at once. 0 or -errno. */
@@ -58,7 +60,7 @@ int http_listen(const struct http_options *options, const struct sockaddr *addre
 /* The real address, with the port that the kernel chose. */
 int http_listener_address(
 	const struct http_listener *listener, struct sockaddr_storage *ret_address);
-/* Accepts no more, closes idle connections; the others after their answer. */
+/* Accepts no more, closes idle and parked connections; the others after their answer. */
 void http_listener_stop(struct http_listener *listener);
 int http_listener_connections(const struct http_listener *listener);
 void http_listener_free(struct http_listener *listener);
@@ -72,6 +74,17 @@ struct http_answer {
 	size_t n_body;
 };
 void http_answer(struct http_conn *conn, const struct http_answer *answer);
+
+/* The connection is gone: it must not be answered any more. */
+typedef void (*http_gone_fn)(void *userdata);
+
+/*
+ * Puts a connection aside whose answer may take minutes: it counts no longer as active and has no
+ * deadline; the handler needs one. The request is not valid any more. If the peer closes, sends
+ * more, or the listener stops, gone is called instead of an answer. 0, or -ESHUTDOWN: stopping;
+ * then the request is still to be answered.
+ */
+int http_park(struct http_conn *conn, http_gone_fn gone, void *userdata);
 
 /*
  * Refuses with a reason for people: JSON {"error","message"} on the administrators' side, one line
