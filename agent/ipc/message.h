@@ -90,6 +90,8 @@ struct msg_net_enrolled {
 	int64_t certificate_from_s, certificate_until_s;
 	int64_t server_date_s;	     /* 0: none */
 	int64_t server_cert_until_s; /* bound for server_date_s */
+	uint32_t n_anchors;	     /* pinned CA certificates held */
+	uint32_t reserved;
 };
 
 struct msg_net_exchanged {

@@ -78,10 +78,15 @@ int checkin_run(const struct exchange *exchange, const struct msg_net_checkin *b
 		.deadline_us = exchange->deadline_us,
 		.cancel_fd = exchange->cancel_fd,
 	};
+	struct identity_source source = {
+		.dir_fd = fds->identity,
+		.candidate = body->candidate == 1,
+		.hardware = exchange->hardware,
+	};
 	struct http_response response;
 	int r;
 
-	r = identity_load(fds->identity, &identity, ret_failure);
+	r = identity_load(&source, &identity, ret_failure);
 	if (r != 0)
 		return r;
 	snprintf(url, sizeof(url), "%s" CHECKIN_PATH, body->server);

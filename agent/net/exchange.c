@@ -31,28 +31,47 @@ static int set_server(const char *text, struct exchange *exchange)
 	return url_parse(text, &exchange->server) < 0 || exchange->server.has_path ? -EBADMSG : 0;
 }
 
+static int set_est(const char *est, const char *server, struct exchange *exchange)
+{
+	int n;
+
+	if (!est[0]) {
+		exchange->est = exchange->server;
+		snprintf(exchange->est_base, sizeof(exchange->est_base), "%s%s", server, EST_PATH);
+		return 0;
+	}
+	if (url_parse(est, &exchange->est) < 0)
+		return -EBADMSG;
+	n = (int)strlen(est);
+	while (n && est[n - 1] == '/')
+		n--;
+	snprintf(exchange->est_base, sizeof(exchange->est_base), "%.*s", n, est);
+	return 0;
+}
+
 int exchange_of_enrol(const struct msg_net_enrol *body, struct exchange *ret_exchange)
 {
 	struct exchange exchange = {0};
-	int n;
 
 	if (body->n_ca_pins < 1 || body->n_ca_pins > LIMIT_TICKET_PINS || !body->user[0] ||
 		!body->secret[0] || strchr(body->user, ':') ||
 		set_times(body->floor_s, body->timeout_s, LIMIT_EXCHANGE_SECONDS, &exchange) < 0 ||
-		set_server(body->server, &exchange) < 0)
+		set_server(body->server, &exchange) < 0 ||
+		set_est(body->est, body->server, &exchange) < 0)
 		return -EBADMSG;
-	if (body->est[0]) {
-		if (url_parse(body->est, &exchange.est) < 0)
-			return -EBADMSG;
-		n = (int)strlen(body->est);
-		while (n && body->est[n - 1] == '/')
-			n--;
-		snprintf(exchange.est_base, sizeof(exchange.est_base), "%.*s", n, body->est);
-	} else {
-		exchange.est = exchange.server;
-		snprintf(exchange.est_base, sizeof(exchange.est_base), "%s%s", body->server,
-			EST_PATH);
-	}
+	*ret_exchange = exchange;
+	return 0;
+}
+
+int exchange_of_renew(const struct msg_net_renew *body, struct exchange *ret_exchange)
+{
+	struct exchange exchange = {0};
+
+	if (body->n_ca_pins < 1 || body->n_ca_pins > LIMIT_TICKET_PINS ||
+		set_times(body->floor_s, body->timeout_s, LIMIT_EXCHANGE_SECONDS, &exchange) < 0 ||
+		set_server(body->server, &exchange) < 0 ||
+		set_est(body->est, body->server, &exchange) < 0)
+		return -EBADMSG;
 	*ret_exchange = exchange;
 	return 0;
 }
@@ -63,6 +82,7 @@ int exchange_of_checkin(const struct msg_net_checkin *body, struct exchange *ret
 
 	if (body->report_bytes < 1 || body->report_bytes > LIMIT_REPORT_BYTES ||
 		body->response_max < 1 || body->response_max > LIMIT_RESPONSE_BYTES ||
+		body->candidate > 1 ||
 		set_times(body->floor_s, body->timeout_s, LIMIT_EXCHANGE_SECONDS, &exchange) < 0 ||
 		set_server(body->server, &exchange) < 0)
 		return -EBADMSG;

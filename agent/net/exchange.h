@@ -11,11 +11,12 @@
 
 struct exchange {
 	struct url server;
-	struct url est; /* enrolment only */
+	struct url est; /* enrolment and renewal only */
 	char est_base[LIMIT_URL_BYTES + 64];
 	int64_t time_s;	     /* at which certificates are checked: max(now, floor) */
 	int64_t deadline_us; /* CLOCK_BOOTTIME */
 	int cancel_fd;	     /* the channel; -1: none */
+	EVP_PKEY *hardware;  /* the device key, if it is in hardware; borrowed */
 };
 
 /*
@@ -24,6 +25,7 @@ struct exchange {
  */
 int exchange_of_enrol(const struct msg_net_enrol *body, struct exchange *ret_exchange);
 int exchange_of_checkin(const struct msg_net_checkin *body, struct exchange *ret_exchange);
+int exchange_of_renew(const struct msg_net_renew *body, struct exchange *ret_exchange);
 /* The deadline is that of a wait, at most LIMIT_WAIT_SECONDS. */
 int exchange_of_wait(const struct msg_net_wait *body, struct exchange *ret_exchange);
 

@@ -18,7 +18,9 @@
 
 #define KEY_FILE "key.pem"
 #define CERTIFICATE_FILE "certificate.pem"
+#define CANDIDATE_FILE "certificate-new.pem"
 #define ANCHORS_FILE "anchors.pem"
+#define URI_FILE IDENTITY_KEY_URI_FILE
 #define NEW ".new"
 
 #define KEY_CURVE "prime256v1"
@@ -71,6 +73,22 @@ int identity_generate(struct identity *ret_identity, struct failure *ret_failure
 	if (!identity.key || set_device_id(&identity) < 0)
 		return failure_set(ret_failure, NET_STAGE_IDENTITY,
 			"the device key could not be made; OpenSSL refuses P-256 or memory is short");
+	*ret_identity = identity;
+	identity = (struct identity){0};
+	return 0;
+}
+
+int identity_adopt(
+	struct identity *ret_identity, EVP_PKEY *key, const char *uri, struct failure *ret_failure)
+{
+	_cleanup_(identity_done) struct identity identity = {0};
+
+	if (EVP_PKEY_up_ref(key) == 1)
+		identity.key = key;
+	if (!identity.key || set_device_id(&identity) < 0)
+		return failure_set(ret_failure, NET_STAGE_IDENTITY,
+			"the public half of the device key cannot be read from the hardware");
+	snprintf(identity.key_uri, sizeof(identity.key_uri), "%s", uri);
 	*ret_identity = identity;
 	identity = (struct identity){0};
 	return 0;
@@ -195,26 +213,69 @@ static int try_key(int dir_fd, const char *name, X509 *certificate, struct ident
 	return r < 0 ? r : identity_set_certificate(identity, certificate);
 }
 
-/* Finds the files that belong to certificate.pem; *ret_pending: a crash left some called *.new. */
-static int load(int dir_fd, struct identity *identity, bool *ret_pending, const char **ret_what)
+int identity_read_uri(int dir_fd, char ret_uri[LIMIT_URL_BYTES + 1])
 {
-	_cleanup_(certificate_freep) X509 *certificate = NULL;
-	bool pending = false;
+	char uri[LIMIT_URL_BYTES + 1];
+	int r = fs_read_line(dir_fd, URI_FILE, uri, sizeof(uri));
+
+	if (r < 0)
+		return r;
+	if (!uri[0] || !text_is_valid(uri, strlen(uri)))
+		return -EBADMSG;
+	memcpy(ret_uri, uri, sizeof(uri));
+	return 0;
+}
+
+/* The key that was opened in hardware, if it is the certificate's. */
+static int take_hardware(
+	const struct identity_source *source, X509 *certificate, struct identity *identity)
+{
+	int r = identity_read_uri(source->dir_fd, identity->key_uri);
+
+	if (r < 0)
+		return r;
+	EVP_PKEY_free(TAKE_PTR(identity->key));
+	if (EVP_PKEY_up_ref(source->hardware) != 1)
+		return -ENOMEM;
+	identity->key = source->hardware;
+	return identity_set_certificate(identity, certificate);
+}
+
+/* The key of the certificate; *ret_pending: a crash left its file under the name *.new. */
+static int find_key(const struct identity_source *source, X509 *certificate,
+	struct identity *identity, bool *ret_pending)
+{
 	int r;
 
-	*ret_what = CERTIFICATE_FILE;
-	r = read_certificate(dir_fd, CERTIFICATE_FILE, &certificate);
+	*ret_pending = false;
+	/* A key in a file that fits was enrolled later than the URI, or the other way round. */
+	if (source->hardware && take_hardware(source, certificate, identity) == 0)
+		return 0;
+	identity->key_uri[0] = 0;
+	r = try_key(source->dir_fd, KEY_FILE, certificate, identity);
+	if (r != -EBADMSG && r != -ENOENT)
+		return r;
+	*ret_pending = try_key(source->dir_fd, KEY_FILE NEW, certificate, identity) == 0;
+	return *ret_pending ? 0 : -EBADMSG;
+}
+
+/* Finds the files that belong to the certificate; *ret_pending: a crash left some called *.new. */
+static int load(const struct identity_source *source, struct identity *identity, bool *ret_pending,
+	const char **ret_what)
+{
+	_cleanup_(certificate_freep) X509 *certificate = NULL;
+	int dir_fd = source->dir_fd;
+	bool pending;
+	int r;
+
+	*ret_what = source->candidate ? CANDIDATE_FILE : CERTIFICATE_FILE;
+	r = read_certificate(dir_fd, *ret_what, &certificate);
 	if (r < 0)
 		return r;
 	*ret_what = KEY_FILE;
-	r = try_key(dir_fd, KEY_FILE, certificate, identity);
-	if (r == -EBADMSG || r == -ENOENT) {
-		pending = try_key(dir_fd, KEY_FILE NEW, certificate, identity) == 0;
-		if (!pending)
-			return -EBADMSG;
-	} else if (r < 0) {
+	r = find_key(source, certificate, identity, &pending);
+	if (r < 0)
 		return r;
-	}
 	*ret_what = ANCHORS_FILE;
 	r = pending ? read_anchors(dir_fd, ANCHORS_FILE NEW, &identity->anchors) : -ENOENT;
 	if (r == -ENOENT)
@@ -226,12 +287,13 @@ static int load(int dir_fd, struct identity *identity, bool *ret_pending, const 
 	return r;
 }
 
-int identity_load(int dir_fd, struct identity *ret_identity, struct failure *ret_failure)
+int identity_load(const struct identity_source *source, struct identity *ret_identity,
+	struct failure *ret_failure)
 {
 	_cleanup_(identity_done) struct identity identity = {0};
 	const char *what;
 	bool pending;
-	int r = load(dir_fd, &identity, &pending, &what);
+	int r = load(source, &identity, &pending, &what);
 
 	if (r == -ENOENT && strcmp(what, CERTIFICATE_FILE) == 0)
 		return failure_set(ret_failure, NET_STAGE_IDENTITY,
@@ -261,27 +323,37 @@ static int write_new(int dir_fd, const char *name, BIO *bio)
 	return fs_replace(dir_fd, name, data, (size_t)n, &owner);
 }
 
+static int write_anchors(int dir_fd, const char *name, const struct anchors *anchors)
+{
+	_cleanup_buf_ struct buf text = {.max_bytes = LIMIT_PEM_BYTES};
+	struct fs_owner owner = {geteuid(), getegid(), 0600};
+
+	anchors_write(anchors, &text);
+	return text.error ? text.error : fs_replace(dir_fd, name, text.data, text.n_bytes, &owner);
+}
+
+static int write_certificate(int dir_fd, const char *name, X509 *certificate)
+{
+	_cleanup_(bio_freep) BIO *bio = BIO_new(BIO_s_mem());
+
+	if (!bio || !PEM_write_bio_X509(bio, certificate))
+		return -ENOMEM;
+	return write_new(dir_fd, name, bio);
+}
+
 static int write_all_new(int dir_fd, const struct identity *identity)
 {
 	/* Secure memory: the buffer is wiped when it is freed. */
 	_cleanup_(bio_freep) BIO *key = BIO_new(BIO_s_secmem());
-	_cleanup_(bio_freep) BIO *certificate = BIO_new(BIO_s_mem());
-	_cleanup_buf_ struct buf anchors = {.max_bytes = LIMIT_PEM_BYTES};
-	struct fs_owner owner = {geteuid(), getegid(), 0600};
 	int r;
 
-	if (!key || !certificate ||
-		!PEM_write_bio_PKCS8PrivateKey(key, identity->key, NULL, NULL, 0, NULL, NULL) ||
-		!PEM_write_bio_X509(certificate, identity->certificate))
+	if (!key || !PEM_write_bio_PKCS8PrivateKey(key, identity->key, NULL, NULL, 0, NULL, NULL))
 		return -ENOMEM;
-	anchors_write(&identity->anchors, &anchors);
-	if (anchors.error)
-		return anchors.error;
 	r = write_new(dir_fd, KEY_FILE NEW, key);
 	if (r == 0)
-		r = fs_replace(dir_fd, ANCHORS_FILE NEW, anchors.data, anchors.n_bytes, &owner);
+		r = write_anchors(dir_fd, ANCHORS_FILE NEW, &identity->anchors);
 	if (r == 0)
-		r = write_new(dir_fd, CERTIFICATE_FILE NEW, certificate);
+		r = write_certificate(dir_fd, CERTIFICATE_FILE NEW, identity->certificate);
 	return r;
 }
 
@@ -308,14 +380,56 @@ static int rename_rest(int dir_fd)
 static int settle(int dir_fd)
 {
 	_cleanup_(identity_done) struct identity old = {0};
+	struct identity_source source = {.dir_fd = dir_fd};
 	const char *what;
 	bool pending = false;
 	int r = 0;
 
-	if (load(dir_fd, &old, &pending, &what) == 0 && pending)
+	if (load(&source, &old, &pending, &what) == 0 && pending)
 		r = rename_rest(dir_fd);
 	if (r == 0)
 		remove_new(dir_fd);
+	return r;
+}
+
+/* An identity in a file, beside whatever is there. */
+static int store_file(int dir_fd, const struct identity *identity)
+{
+	int r = write_all_new(dir_fd, identity);
+
+	if (r == 0)
+		r = fs_remove(dir_fd, URI_FILE);
+	if (r == 0 && renameat(dir_fd, CERTIFICATE_FILE NEW, dir_fd, CERTIFICATE_FILE) < 0)
+		r = -errno;
+	if (r < 0) {
+		remove_new(dir_fd);
+		return r;
+	}
+	/* Committed: whatever fails from here on, loading finds the new identity. */
+	if (fsync(dir_fd) == 0)
+		rename_rest(dir_fd);
+	return 0;
+}
+
+/*
+ * An identity whose key is in hardware. That key may be the one of a certificate that is still
+ * there, so that the files cannot be told apart by the key: the old certificate goes first, the new
+ * one comes last. Nothing is lost: an identity that counts is not enrolled over.
+ */
+static int store_hardware(int dir_fd, const struct identity *identity)
+{
+	struct fs_owner owner = {geteuid(), getegid(), 0600};
+	int r = fs_remove(dir_fd, CERTIFICATE_FILE);
+
+	if (r == 0)
+		r = fs_remove(dir_fd, KEY_FILE);
+	if (r == 0)
+		r = write_anchors(dir_fd, ANCHORS_FILE, &identity->anchors);
+	if (r == 0)
+		r = fs_replace(
+			dir_fd, URI_FILE, identity->key_uri, strlen(identity->key_uri), &owner);
+	if (r == 0)
+		r = write_certificate(dir_fd, CERTIFICATE_FILE, identity->certificate);
 	return r;
 }
 
@@ -323,19 +437,30 @@ int identity_store(int dir_fd, const struct identity *identity, struct failure *
 {
 	int r = settle(dir_fd);
 
+	if (r == 0)
+		r = fs_remove(dir_fd, CANDIDATE_FILE);
 	if (r < 0)
 		return failure_errno(ret_failure, NET_STAGE_IDENTITY, r,
 			"the files of an interrupted enrolment cannot be put in order");
-	r = write_all_new(dir_fd, identity);
-	if (r == 0 && renameat(dir_fd, CERTIFICATE_FILE NEW, dir_fd, CERTIFICATE_FILE) < 0)
-		r = -errno;
-	if (r < 0) {
-		remove_new(dir_fd);
+	r = identity->key_uri[0] ? store_hardware(dir_fd, identity) : store_file(dir_fd, identity);
+	if (r < 0)
 		return failure_errno(ret_failure, NET_STAGE_IDENTITY, r,
 			"the new identity could not be stored and the old one stays; is the disk full?");
-	}
-	/* Committed: whatever fails from here on, loading finds the new identity. */
-	if (fsync(dir_fd) == 0)
-		rename_rest(dir_fd);
+	return 0;
+}
+
+int identity_store_renewed(const struct identity_source *source, const struct anchors *anchors,
+	X509 *certificate, struct failure *ret_failure)
+{
+	int r = source->hardware ? 0 : settle(source->dir_fd);
+
+	if (r == 0)
+		r = write_anchors(source->dir_fd, ANCHORS_FILE, anchors);
+	if (r == 0 && certificate)
+		r = write_certificate(source->dir_fd, CANDIDATE_FILE, certificate);
+	if (r < 0)
+		return failure_errno(ret_failure, NET_STAGE_IDENTITY, r,
+			"the renewed certificate could not be stored and the old one stays; is the "
+			"disk full?");
 	return 0;
 }

@@ -6,6 +6,11 @@
  * A new identity is written beside the old one as *.new and then renamed. The rename of
  * certificate.pem is the commit: before it the old identity is the valid one, after it the new one,
  * whose other files may still be called *.new. So every crash leaves one whole identity.
+ *
+ * A renewed certificate is for the same key and stands beside the old one as certificate-new.pem
+ * until the enforcer, which saw it work, renames it; the old one is valid as long as it is there.
+ *
+ * A key in hardware has no key.pem but a file key.uri, which names it; see hardware_key.h.
  */
 #ifndef MDM_NET_IDENTITY_H
 #define MDM_NET_IDENTITY_H
@@ -15,10 +20,12 @@
 #include "agent/net/certificates.h"
 #include "agent/net/failure.h"
 
+#define IDENTITY_KEY_URI_FILE "key.uri"
 #define DEVICE_ID_BYTES 16 /* of the SHA-256 over the SubjectPublicKeyInfo */
 
 struct identity {
-	EVP_PKEY *key; /* P-256 */
+	EVP_PKEY *key;			   /* P-256 */
+	char key_uri[LIMIT_URL_BYTES + 1]; /* where it is, if not in key.pem; "": there */
 	X509 *certificate;
 	struct anchors anchors;
 	char device_id[2 * DEVICE_ID_BYTES + 1];
@@ -30,6 +37,10 @@ void identity_done(struct identity *identity);
 /* Makes a new key and its device id. 0 or NET_E_FAILED. */
 int identity_generate(struct identity *ret_identity, struct failure *ret_failure);
 
+/* Takes a key that was opened in hardware in place of a new one. 0 or NET_E_FAILED. */
+int identity_adopt(
+	struct identity *ret_identity, EVP_PKEY *key, const char *uri, struct failure *ret_failure);
+
 /* PKCS #10 in DER with the subject CN=DEVICE-ID; ret_der is the caller's (OPENSSL_free()). */
 int identity_request(const struct identity *identity, unsigned char **ret_der, size_t *ret_n_bytes,
 	struct failure *ret_failure);
@@ -37,10 +48,29 @@ int identity_request(const struct identity *identity, unsigned char **ret_der, s
 /* Takes the certificate over if it is for the key and has dates; otherwise -EBADMSG. */
 int identity_set_certificate(struct identity *identity, X509 *certificate);
 
+/* What is loaded from where. */
+struct identity_source {
+	int dir_fd;
+	bool candidate;	    /* the renewed certificate in place of the one in use */
+	EVP_PKEY *hardware; /* what key.uri names, opened before the sandbox was closed; or NULL */
+};
+
 /* Loads a whole identity. 0 or NET_E_FAILED; nothing is written. */
-int identity_load(int dir_fd, struct identity *ret_identity, struct failure *ret_failure);
+int identity_load(const struct identity_source *source, struct identity *ret_identity,
+	struct failure *ret_failure);
 
 /* Replaces the identity on disk. 0, or NET_E_FAILED with the old one untouched. */
 int identity_store(int dir_fd, const struct identity *identity, struct failure *ret_failure);
+
+/*
+ * Stores what a renewal brought: the anchors, which replace the old ones, then the certificate as
+ * the candidate. NULL for certificate: the anchors only. Any crash leaves the old certificate with
+ * the old or the new anchors. 0 or NET_E_FAILED.
+ */
+int identity_store_renewed(const struct identity_source *source, const struct anchors *anchors,
+	X509 *certificate, struct failure *ret_failure);
+
+/* The text of key.uri, without its line end. 0; -ENOENT: the key is in a file; -errno. */
+int identity_read_uri(int dir_fd, char ret_uri[LIMIT_URL_BYTES + 1]);
 
 #endif

@@ -15,6 +15,8 @@
 #include "agent/ipc/channel.h"
 #include "agent/net/checkin.h"
 #include "agent/net/enrol.h"
+#include "agent/net/hardware_key.h"
+#include "agent/net/renew.h"
 #include "agent/net/wait.h"
 #include "agent/sandbox/sandbox.h"
 #include "agent/util/log.h"
@@ -113,6 +115,8 @@ static int check_request(struct net *net)
 		return r;
 	if (request->type == MESSAGE_NET_ENROL)
 		r = exchange_of_enrol(&request->body.as_1, &net->exchange);
+	else if (request->type == MESSAGE_NET_RENEW)
+		r = exchange_of_renew(&request->body.as_7, &net->exchange);
 	else if (request->type == MESSAGE_NET_WAIT)
 		r = exchange_of_wait(&request->body.as_9, &net->exchange);
 	else if (request->type == MESSAGE_NET_CHECKIN && is_file(request->fds[1]) &&
@@ -125,17 +129,39 @@ static int check_request(struct net *net)
 static int seal(struct net *net, struct sandbox_error *ret_error)
 {
 	const struct exchange *exchange = &net->exchange;
-	bool enrol = net->request.type == MESSAGE_NET_ENROL;
-	const struct url *to = enrol ? &exchange->est : &exchange->server;
+	bool est = net->request.type == MESSAGE_NET_ENROL || net->request.type == MESSAGE_NET_RENEW;
+	const struct url *to = est ? &exchange->est : &exchange->server;
 	struct sandbox_grant grant = {
 		.directory_fd = net->request.fds[0],
 		/* A check-in that is taken over must not be able to plant another CA. */
-		.directory_writable = enrol,
+		.directory_writable = est,
 		.ports = {to->port, DNS_PORT},
 		.n_ports = to->literal ? 1 : 2,
 	};
 
 	return sandbox_seal(&sandbox_role_net, &grant, &net->facts, ret_error);
+}
+
+/*
+ * A key in hardware is opened before the sandbox is closed: the provider is code that has to be
+ * mapped, from paths that are out of reach afterwards. 0 or NET_E_FAILED.
+ */
+static int open_hardware(struct net *net, struct failure *ret_failure)
+{
+	char uri[LIMIT_URL_BYTES + 1] = "";
+	int r = 0;
+
+	if (net->request.type == MESSAGE_NET_ENROL)
+		memcpy(uri, net->request.body.as_1.key_uri, sizeof(uri));
+	else
+		r = identity_read_uri(net->request.fds[0], uri);
+	if (r == -ENOENT || (r == 0 && !uri[0]))
+		return 0;
+	if (r < 0)
+		return failure_errno(ret_failure, NET_STAGE_IDENTITY, r,
+			"cannot read " IDENTITY_KEY_URI_FILE " of the device's identity");
+	r = http_setup(ret_failure);
+	return r == 0 ? hardware_key_open(uri, &net->exchange.hardware, ret_failure) : r;
 }
 
 static int serve_enrol(const struct net *net, struct failure *ret_failure)
@@ -148,6 +174,18 @@ static int serve_enrol(const struct net *net, struct failure *ret_failure)
 	if (r != 0)
 		return r;
 	return channel_send(net->channel_fd, ROLE_NET, MESSAGE_NET_ENROLLED, &body, NULL, 0);
+}
+
+static int serve_renew(const struct net *net, struct failure *ret_failure)
+{
+	struct msg_net_renewed body;
+	int r;
+
+	r = renew_run(
+		&net->exchange, &net->request.body.as_7, net->request.fds[0], &body, ret_failure);
+	if (r != 0)
+		return r;
+	return channel_send(net->channel_fd, ROLE_NET, MESSAGE_NET_RENEWED, &body, NULL, 0);
 }
 
 static int serve_checkin(const struct net *net, struct failure *ret_failure)
@@ -179,6 +217,8 @@ static int serve_request(const struct net *net, struct failure *ret_failure)
 	switch (net->request.type) {
 	case MESSAGE_NET_ENROL:
 		return serve_enrol(net, ret_failure);
+	case MESSAGE_NET_RENEW:
+		return serve_renew(net, ret_failure);
 	case MESSAGE_NET_WAIT:
 		return serve_wait(net, ret_failure);
 	default: /* check_request() let nothing else pass */
@@ -206,6 +246,7 @@ int net_run(const struct net_options *options)
 {
 	struct net net = {.channel_fd = options->channel_fd};
 	struct sandbox_error error;
+	struct failure failure;
 	int r;
 
 	if (sandbox_enter(&sandbox_role_net, options->user, &net.facts, &error) < 0) {
@@ -223,6 +264,8 @@ int net_run(const struct net_options *options)
 	}
 	alarm((net.request.type == MESSAGE_NET_WAIT ? LIMIT_WAIT_SECONDS : LIMIT_EXCHANGE_SECONDS) +
 		ALARM_MARGIN_S);
+	if (open_hardware(&net, &failure) != 0)
+		return send_failure(&net, &failure) == 0 ? 0 : 1;
 	if (seal(&net, &error) < 0) {
 		send_sandbox_failure(&net, &error);
 		return 1;
@@ -230,6 +273,7 @@ int net_run(const struct net_options *options)
 	r = send_facts(&net);
 	if (r == 0)
 		r = serve(&net);
+	EVP_PKEY_free(net.exchange.hardware);
 	message_done(&net.request);
 	return r == 0 ? 0 : 1;
 }

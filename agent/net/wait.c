@@ -46,11 +46,12 @@ int wait_run(const struct exchange *exchange, const struct msg_net_wait *body, i
 		.cancel_fd = exchange->cancel_fd,
 		.keepalive_s = WAIT_KEEPALIVE_S,
 	};
+	struct identity_source source = {.dir_fd = identity_fd, .hardware = exchange->hardware};
 	struct http_response response;
 	unsigned int status;
 	int r;
 
-	r = identity_load(identity_fd, &identity, ret_failure);
+	r = identity_load(&source, &identity, ret_failure);
 	if (r != 0)
 		return r;
 	snprintf(url, sizeof(url), "%s" WAIT_PATH "%" PRId64, body->server, body->mark);

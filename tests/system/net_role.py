@@ -356,10 +356,15 @@ def case_channel_rubbish(lab):
     fd = os.open(lab.identity(), os.O_RDONLY | os.O_DIRECTORY)
     null = os.open("/dev/null", os.O_RDWR)
     checkin = struct.pack(CHECKIN, b"https://localhost:9", 0, 5, 7, 100, 0)
-    good = [b"https://localhost:9", b"", TICKET.encode(), SECRET.encode(), lab.ca.pin(), 1, 0, 5, 0]
+    good = [b"https://localhost:9", b"", TICKET.encode(), SECRET.encode(), b"", b"", b"",
+            lab.ca.pin(), 1, 0, 5, 0]
+    renew_good = [b"https://localhost:9", b"", lab.ca.pin(), 1, 5, 0]
 
     def enrol(index, value):
         return struct.pack(ENROL, *(good[:index] + [value] + good[index + 1:]))
+
+    def renew(index, value):
+        return struct.pack(RENEW, *(renew_good[:index] + [value] + renew_good[index + 1:]))
     for kind, body, fds in [
             (99, b"", []), (NET_FACTS, b"\0" * 284, []), (NET_CHECKIN, checkin, [fd]),
             (NET_CHECKIN, checkin[:-1], [fd, null, null]),
@@ -369,9 +374,14 @@ def case_channel_rubbish(lab):
             (NET_ENROL, enrol(0, b"https://localhost/path"), [fd]),
             (NET_ENROL, enrol(1, b"https://localhost/?q"), [fd]),
             (NET_ENROL, enrol(2, b"a:b"), [fd]), (NET_ENROL, enrol(3, b""), [fd]),
-            (NET_ENROL, enrol(5, 0), [fd]), (NET_ENROL, enrol(5, 3), [fd]),
-            (NET_ENROL, enrol(6, -1), [fd]), (NET_ENROL, enrol(7, 0), [fd]),
-            (NET_ENROL, enrol(0, b"x" * 257), [fd]), (NET_ENROL, enrol(8, 0), [null])]:
+            (NET_ENROL, enrol(8, 0), [fd]), (NET_ENROL, enrol(8, 3), [fd]),
+            (NET_ENROL, enrol(9, -1), [fd]), (NET_ENROL, enrol(10, 0), [fd]),
+            (NET_ENROL, enrol(0, b"x" * 257), [fd]), (NET_ENROL, enrol(11, 0), [null]),
+            (NET_ENROL, enrol(4, b"x" * 257), [fd]), (NET_ENROL, enrol(5, b"x" * 65), [fd]),
+            (NET_RENEW, renew(0, b"http://localhost:9"), [fd]), (NET_RENEW, renew(3, 0), [fd]),
+            (NET_RENEW, renew(3, 3), [fd]), (NET_RENEW, renew(4, 0), [fd]),
+            (NET_RENEW, renew(5, -1), [fd]), (NET_RENEW, renew(1, b"https://localhost/?q"), [fd]),
+            (NET_RENEW, renew(5, 0), [null]), (NET_RENEW, renew(5, 0), [])]:
         role = Role(lab.program, *lab.options)
         role.send(kind, body, fds)
         assert role.finish() is None and role.code == 1, (kind, body[:40])

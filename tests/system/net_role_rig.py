@@ -21,21 +21,27 @@ import time
 import unittest
 
 NET_ENROL, NET_CHECKIN, NET_FACTS, NET_ENROLLED, NET_EXCHANGED, NET_FAILED = range(1, 7)
+NET_RENEW, NET_RENEWED, NET_WAIT, NET_WOKEN = range(7, 11)
 STAGES = ["sandbox", "identity", "resolve", "connect", "tls", "http", "est", "response"]
-ENROL = "@257s257s64s64s64sIqII"
+ENROL = "@257s257s64s64s257s65s16s64sIqII"
+RENEW = "@257s257s64sIIq"
 CHECKIN = "@257sqIIII"
 FORMATS = {
     NET_FACTS: "@IIIIII257s0I",
-    NET_ENROLLED: "@33sqqqq",
-    NET_EXCHANGED: "@IIqqq257sqqqqQQ",
+    NET_ENROLLED: "@33sqqqqII",
+    NET_EXCHANGED: "@IIqqqq257sqqqqQQ",
     NET_FAILED: "@IIq257s0q",
+    NET_RENEWED: "@qqqqII",
+    NET_WOKEN: "@IIqQQ",
 }
 FIELDS = {
     NET_FACTS: "landlock_abi seccomp rlimits no_new_privs uid gid note",
-    NET_ENROLLED: "device_id from_s until_s date_s cert_until_s",
-    NET_EXCHANGED: "status n_response retry_after next_checkin ack resend date_s cert_until_s "
+    NET_ENROLLED: "device_id from_s until_s date_s cert_until_s n_anchors reserved",
+    NET_EXCHANGED: "status n_response retry_after next_checkin ack mark resend date_s cert_until_s "
                    "from_s until_s up down",
     NET_FAILED: "stage status retry_after message",
+    NET_RENEWED: "from_s until_s date_s cert_until_s n_anchors reserved",
+    NET_WOKEN: "news reserved retry_after up down",
 }
 TICKET, SECRET = "0123456789abcdef0123456789abcdef", "c2VjcmV0LXNlY3JldC1zZWNyZXQ"
 DAY = 86400
@@ -291,21 +297,33 @@ class Lab:
     def enrol(self, url, directory, est="", pins=None, floor=0, timeout=20, **kwargs):
         pins = pins or [self.ca.pin()]
         body = struct.pack(ENROL, url.encode(), est.encode(), TICKET.encode(), SECRET.encode(),
-                           b"".join(pins), kwargs.get("n_pins", len(pins)), floor, timeout, 0)
+                           kwargs.get("key_uri", "").encode(), b"", b"", b"".join(pins),
+                           kwargs.get("n_pins", len(pins)), floor, timeout, 0)
         role = Role(self.program, *self.options)
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         role.send(NET_ENROL, body, [fd])
         os.close(fd)
         return role
 
-    def checkin(self, url, directory, report=b'{"v":1}', floor=0, timeout=20, limit=1 << 20):
+    def renew(self, url, directory, est="", pins=None, floor=0, timeout=20, **kwargs):
+        pins = pins or [self.ca.pin()]
+        body = struct.pack(RENEW, url.encode(), est.encode(), b"".join(pins),
+                           kwargs.get("n_pins", len(pins)), timeout, floor)
+        role = Role(self.program, *self.options)
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        role.send(NET_RENEW, body, [fd])
+        os.close(fd)
+        return role
+
+    def checkin(self, url, directory, report=b'{"v":1}', floor=0, timeout=20, limit=1 << 20,
+                candidate=0):
         role = Role(self.program, *self.options)
         role.response = os.memfd_create("response")
         report_fd = os.memfd_create("report")
         os.write(report_fd, report)
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         role.send(NET_CHECKIN, struct.pack(CHECKIN, url.encode(), floor, timeout, len(report),
-                                           limit, 0), [fd, report_fd, role.response])
+                                           limit, candidate), [fd, report_fd, role.response])
         os.close(fd)
         os.close(report_fd)
         return role

@@ -47,7 +47,8 @@ static bool loads_as(int dir_fd, const char *device_id)
 	_cleanup_(identity_done) struct identity identity = {0};
 	struct failure failure;
 
-	return identity_load(dir_fd, &identity, &failure) == 0 &&
+	return identity_load(&(struct identity_source){.dir_fd = dir_fd}, &identity, &failure) ==
+		       0 &&
 	       strcmp(identity.device_id, device_id) == 0 && identity.from_s == FROM &&
 	       identity.until_s == UNTIL && sk_X509_num(identity.anchors.pinned) == 1;
 }
@@ -113,7 +114,8 @@ static void test_store_and_load(void)
 
 	make(&old);
 	make(&new);
-	CHECK_INT(identity_load(dir_fd, &new, &failure), NET_E_FAILED);
+	CHECK_INT(identity_load(&(struct identity_source){.dir_fd = dir_fd}, &new, &failure),
+		NET_E_FAILED);
 	CHECK_INT(failure.stage, NET_STAGE_IDENTITY);
 	CHECK(strstr(failure.message, "no certificate") != NULL);
 	CHECK_INT(identity_store(dir_fd, &old, &failure), 0);
@@ -214,7 +216,8 @@ static bool refused(int dir_fd)
 	struct identity identity;
 	struct failure failure;
 
-	return identity_load(dir_fd, &identity, &failure) == NET_E_FAILED &&
+	return identity_load(&(struct identity_source){.dir_fd = dir_fd}, &identity, &failure) ==
+		       NET_E_FAILED &&
 	       failure.stage == NET_STAGE_IDENTITY && failure.message[0];
 }
 
