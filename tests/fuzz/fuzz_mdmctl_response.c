@@ -9,7 +9,8 @@
 #include <string.h>
 
 #include "agent/util/codec.h"
-#include "server/ctl/response.h"
+#include "server/ctl/audit.h"
+#include "server/ctl/response_command.h"
 #include "server/ctl/text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
@@ -54,6 +55,53 @@ static void check_device(const struct response_device *device)
 	must(r == -ENOENT || *fault.text);
 }
 
+static void check_command(const struct response_command *command)
+{
+	size_t n = command->history ? json_object_array_length(command->history) : 0;
+
+	must(!*command->id || hex_is_valid(command->id, 16));
+	must_be_plain(command->verb, sizeof(command->verb));
+	must_be_plain(command->state, sizeof(command->state));
+	must_be_plain(command->detail, sizeof(command->detail));
+	for (size_t i = 0; i < n; i++) {
+		struct response_step step;
+		struct fault fault = {0};
+
+		if (response_step(command, i, &step, &fault) == 0)
+			must_be_plain(step.detail, sizeof(step.detail));
+		else
+			must(*fault.text);
+	}
+}
+
+static void check_commands_and_audit(const char *text, size_t n_bytes)
+{
+	struct response_commands commands = {0};
+	struct audit_head head = {0};
+	struct audit_page page = {0};
+	struct fault fault = {0};
+
+	if (response_commands(text, n_bytes, &commands, &fault) == 0)
+		for (size_t i = 0; i < commands.n_rows; i++)
+			check_command(&commands.rows[i]);
+	response_commands_done(&commands);
+	if (response_command(text, n_bytes, &commands, &fault) == 0)
+		check_command(&commands.rows[0]);
+	response_commands_done(&commands);
+	if (audit_page_read(text, n_bytes, &page, &fault) == 0) {
+		for (size_t i = 0; i < page.n_rows; i++) {
+			int64_t before = head.n;
+
+			must_be_plain(page.rows[i].target, sizeof(page.rows[i].target));
+			if (audit_follow(&head, &page.rows[i], &fault) == 0)
+				must(head.n == before + 1);
+			else
+				must(head.n == before && *fault.text);
+		}
+	}
+	audit_page_done(&page);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
 	const char *text = (const char *)data;
@@ -87,6 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 			must_be_plain(events.rows[i].type, sizeof(events.rows[i].type));
 	}
 	response_events_done(&events);
+	check_commands_and_audit(text, n_bytes);
 	response_error(text, n_bytes, words, sizeof(words));
 	must_be_plain(words, sizeof(words));
 	return 0;
