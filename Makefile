@@ -58,7 +58,7 @@ COMPILE_FLAGS = -std=gnu11 -I. $(DEFINES) $(WARNINGS) $(HARDENING) $(PC_CFLAGS) 
 LINK_FLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(variant_ldflags_$(VARIANT))
 
 # --- layers: folder -> library; who may link whom is the same table that `make layers` checks.
-LAYERS := util json ipc trust sandbox policies platform enforcer net ctl server mdmctl
+LAYERS := util json ipc trust sandbox policies platform helper enforcer net ctl server mdmctl
 dir_util := agent/util
 dir_json := agent/json
 dir_ipc := agent/ipc
@@ -66,6 +66,7 @@ dir_trust := agent/trust
 dir_sandbox := agent/sandbox
 dir_policies := policies
 dir_platform := platform
+dir_helper := platform/helper
 dir_enforcer := agent/enforcer
 dir_net := agent/net
 dir_ctl := agent/ctl
@@ -79,6 +80,7 @@ needs_trust := trust json util
 needs_sandbox := sandbox util
 needs_policies := policies json util
 needs_platform := platform policies json util
+needs_helper := helper sandbox util
 needs_enforcer := enforcer platform policies trust json sandbox ipc util
 needs_net := net sandbox ipc util
 needs_ctl := ctl policies trust json ipc util
@@ -92,6 +94,7 @@ pc_trust := libcrypto json-c $(SYSTEMD_PC)
 pc_sandbox := libseccomp libcrypto $(SYSTEMD_PC)
 pc_policies := json-c libcrypto $(SYSTEMD_PC)
 pc_platform := json-c libcrypto $(SYSTEMD_PC)
+pc_helper := libcrypto $(SYSTEMD_PC)
 pc_enforcer := json-c libcrypto libseccomp $(SYSTEMD_PC)
 pc_net := libcurl libssl libcrypto libseccomp
 pc_ctl := json-c libcrypto
@@ -99,9 +102,10 @@ pc_server := libevent libevent_openssl sqlite3 libssl libcrypto
 pc_mdmctl := libcurl json-c libcrypto libqrencode
 
 # Programs: name, layer.
-PROGRAMS := mdm-agentd mdm-agent-net agentctl mdm-server mdmctl
+PROGRAMS := mdm-agentd mdm-agent-net mdm-agent-session agentctl mdm-server mdmctl
 layer_mdm-agentd := enforcer
 layer_mdm-agent-net := net
+layer_mdm-agent-session := helper
 layer_agentctl := ctl
 layer_mdm-server := server
 layer_mdmctl := mdmctl
@@ -234,6 +238,7 @@ deps:
 install: all
 	install -D -m 0755 $(O)/mdm-agentd $(DESTDIR)$(PREFIX)/sbin/mdm-agentd
 	install -D -m 0755 $(O)/mdm-agent-net $(DESTDIR)$(LIBEXECDIR)/mdm-agent-net
+	install -D -m 0755 $(O)/mdm-agent-session $(DESTDIR)$(LIBEXECDIR)/mdm-agent-session
 	install -D -m 0755 $(O)/agentctl $(DESTDIR)$(PREFIX)/bin/agentctl
 	install -D -m 0755 $(O)/mdm-server $(DESTDIR)$(PREFIX)/sbin/mdm-server
 	install -D -m 0755 $(O)/mdmctl $(DESTDIR)$(PREFIX)/bin/mdmctl
@@ -242,6 +247,7 @@ install: all
 # The state directory stays: it holds what an enrolled phone must not forget.
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/mdm-agentd $(DESTDIR)$(LIBEXECDIR)/mdm-agent-net \
+		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-session \
 		$(DESTDIR)$(PREFIX)/bin/agentctl $(DESTDIR)$(PREFIX)/sbin/mdm-server \
 		$(DESTDIR)$(PREFIX)/bin/mdmctl
 	-rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null || true
@@ -252,7 +258,7 @@ clean:
 help:
 	@printf '%s\n' \
 		'make deps            install what is missing to build, test and run (apt or apk)' \
-		'make [all]           build the five programs below build/release' \
+		'make [all]           build the six programs below build/release' \
 		'make demo            a server, an agent and a policy in five acts; last line "demo: ok"' \
 		'make check           all tests; last line "N passed, N failed"' \
 		'make check-san       the same under AddressSanitizer and UBSan' \

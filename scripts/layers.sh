@@ -17,6 +17,7 @@ agent/trust agent/json agent/util
 agent/sandbox agent/util
 policies agent/json agent/util
 platform policies agent/util
+platform/helper agent/sandbox agent/util
 agent/enforcer platform policies agent/trust agent/json agent/sandbox agent/ipc agent/util
 agent/net agent/sandbox agent/ipc agent/util
 agent/guard agent/sandbox agent/ipc agent/util
@@ -71,6 +72,7 @@ grep -ln '^#include "platform/' agent/*/*.[ch] | grep -v '^agent/enforcer/reconc
 cat <<'TABLE' | while read -r program never; do
 mdm-agentd libcurl libssl libsqlite3 libevent
 mdm-agent-net libjson-c libsystemd libelogind libsqlite3 libevent
+mdm-agent-session libcurl libssl libjson-c libsqlite3 libevent
 agentctl libcurl libssl libsystemd libelogind libsqlite3 libevent
 mdm-server libcurl libjson-c libsystemd libelogind
 mdmctl libsystemd libelogind libsqlite3 libevent

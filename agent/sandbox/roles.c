@@ -283,3 +283,24 @@ const struct sandbox_role sandbox_role_net = {
 	.calls = net_calls,
 	.n_calls = ARRAY_SIZE(net_calls),
 };
+
+/*
+ * mdm-agent-session becomes the user whom it tells something: it may do what that user may, and
+ * less of it. No paths and calls are listed, since it is not sealed: its second step would guard
+ * the user against a program with the user's own rights.
+ */
+static const struct sandbox_limit session_limits[] = {
+	{RLIMIT_CORE, 0, "a core file would hold the message"},
+	{RLIMIT_NOFILE, 16, "one connection"},
+	{RLIMIT_FSIZE, 4096, "it writes one line"},
+	{RLIMIT_CPU, 5, "it takes milliseconds"},
+	{RLIMIT_MEMLOCK, 0, "nothing is locked"},
+	{RLIMIT_AS, 128 * 1024 * 1024, "a hostile session must not fill the phone's memory",
+		.not_sanitized = true},
+};
+
+const struct sandbox_role sandbox_role_session = {
+	.name = "session",
+	.limits = session_limits,
+	.n_limits = ARRAY_SIZE(session_limits),
+};

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -13,19 +12,6 @@
 #include "agent/sandbox/filter.h"
 #include "agent/sandbox/landlock.h"
 #include "agent/sandbox/privilege.h"
-
-int sandbox_fail(struct sandbox_error *ret_error, int error, const char *what)
-{
-	snprintf(ret_error->message, sizeof(ret_error->message), "%s: %s", what, strerror(-error));
-	return error;
-}
-
-void sandbox_note(struct sandbox_facts *facts, const char *text)
-{
-	size_t n = strlen(facts->note);
-
-	snprintf(facts->note + n, sizeof(facts->note) - n, "%s%s", n ? "; " : "", text);
-}
 
 int sandbox_enter(const struct sandbox_role *role, const char *user,
 	struct sandbox_facts *ret_facts, struct sandbox_error *ret_error)

@@ -20,6 +20,7 @@
 
 #include "agent/util/clock.h"
 #include "agent/util/codec.h"
+#include "agent/util/fs.h"
 #include "agent/util/limits.h"
 
 /* Same number on every architecture; C libraries older than the kernel do not name it. */
@@ -46,7 +47,7 @@ struct child {
 struct child_start {
 	const struct child_spec *spec;
 	pid_t parent;
-	int null_fd, output_fd, error_fd;
+	int input_fd, output_fd, error_fd;
 };
 
 static void close_others(int first)
@@ -86,15 +87,15 @@ static void reset_signals(void)
 /* Moves the descriptors to 0, 1, 2 and the error pipe to 3. */
 static int place_descriptors(struct child_start *start)
 {
-	int error_fd, output_fd, null_fd;
+	int error_fd, output_fd, input_fd;
 
 	/* First out of the way of 0..3, whatever the caller has there. */
-	null_fd = fcntl(start->null_fd, F_DUPFD, 4);
+	input_fd = fcntl(start->input_fd, F_DUPFD, 4);
 	output_fd = fcntl(start->output_fd, F_DUPFD, 4);
 	error_fd = fcntl(start->error_fd, F_DUPFD, 4);
-	if (null_fd < 0 || output_fd < 0 || error_fd < 0)
+	if (input_fd < 0 || output_fd < 0 || error_fd < 0)
 		return -errno;
-	if (dup2(null_fd, 0) < 0 || dup2(output_fd, 1) < 0)
+	if (dup2(input_fd, 0) < 0 || dup2(output_fd, 1) < 0)
 		return -errno;
 	if (start->spec->merge_stderr && dup2(output_fd, 2) < 0)
 		return -errno;
@@ -321,20 +322,35 @@ static int child_watch(struct child *child, sd_event *event, uint32_t deadline_s
 		child_on_deadline, child);
 }
 
+/* The given bytes as a file at its start, or nothing. fd or -errno. */
+static int child_input(const struct child_spec *spec)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (!spec->input) {
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		return fd < 0 ? -errno : TAKE_FD(fd);
+	}
+	fd = fs_memfd("mdm-input", spec->input, spec->n_input);
+	if (fd < 0)
+		return fd;
+	return lseek(fd, 0, SEEK_SET) < 0 ? -errno : TAKE_FD(fd);
+}
+
 int child_start(sd_event *event, const struct child_spec *spec, child_done_fn done, void *userdata,
 	struct child **ret_child)
 {
-	_cleanup_close_ int null_fd = -1, read_fd = -1, write_fd = -1, error_fd = -1;
+	_cleanup_close_ int input_fd = -1, read_fd = -1, write_fd = -1, error_fd = -1;
 	struct child_start start = {.spec = spec};
 	struct child *child;
 	int pipe_fds[2], r;
 
 	if (!spec->argv || !spec->argv[0] || spec->argv[0][0] != '/' || spec->deadline_s < 1 ||
-		spec->deadline_s > CHILD_DEADLINE_MAX_S)
+		spec->deadline_s > CHILD_DEADLINE_MAX_S || spec->n_input > LIMIT_CHILD_INPUT_BYTES)
 		return -EINVAL;
-	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null_fd < 0)
-		return -errno;
+	input_fd = child_input(spec);
+	if (input_fd < 0)
+		return input_fd;
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
 		return -errno;
 	read_fd = pipe_fds[0];
@@ -348,7 +364,7 @@ int child_start(sd_event *event, const struct child_spec *spec, child_done_fn do
 	child->done = done;
 	child->userdata = userdata;
 	child->slot = ret_child;
-	start.null_fd = null_fd;
+	start.input_fd = input_fd;
 	start.output_fd = write_fd;
 	r = child_fork(&start, &error_fd, &child->pid);
 	if (r < 0) {

@@ -2,9 +2,9 @@
 /*
  * child.h - external programs: fixed argv, empty environment, no shell, a deadline, bounded output.
  *
- * Asynchronous on the caller's sd-event loop, which must have SIGCHLD blocked. The child gets
- * /dev/null as standard input, all other descriptors are closed, signals are unblocked, its own
- * session, and PR_SET_PDEATHSIG=SIGKILL.
+ * Asynchronous on the caller's sd-event loop, which must have SIGCHLD blocked. The child gets the
+ * bytes it is given, else /dev/null, as standard input, all other descriptors are closed, signals
+ * are unblocked, its own session, and PR_SET_PDEATHSIG=SIGKILL.
  */
 #ifndef MDM_UTIL_CHILD_H
 #define MDM_UTIL_CHILD_H
@@ -23,6 +23,8 @@ struct child_spec {
 	int root_fd;		 /* -1, or a directory to chroot(2) into before exec */
 	uint32_t deadline_s;	 /* 1..3600; then SIGKILL */
 	bool merge_stderr;	 /* into the captured output; otherwise it goes to ours */
+	const void *input;	 /* standard input, copied; NULL: empty */
+	size_t n_input;		 /* at most LIMIT_CHILD_INPUT_BYTES */
 };
 
 enum child_end {

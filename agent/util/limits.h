@@ -89,7 +89,15 @@
 #define LIMIT_LOCAL_ANSWER_BYTES (2 * 1024 * 1024)
 #define LIMIT_LOCAL_IDLE_SECONDS 10 /* until a silent client is dropped */
 
+/* People at the phone. */
+#define LIMIT_SESSIONS 64 /* that one lock waits for; a phone has one or two */
+
+/* The log lines that diagnostics may carry. */
+#define LIMIT_LOG_LINES 64
+#define LIMIT_LOG_LINE_BYTES 240
+
 /* External programs. */
+#define LIMIT_CHILD_INPUT_BYTES 4096 /* standard input; a notification is the longest */
 #define LIMIT_CHILD_OUTPUT_BYTES (64 * 1024)
 #define LIMIT_CHILD_SECONDS 20
 
