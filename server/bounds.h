@@ -42,4 +42,13 @@
 #define BOUND_HAVE_BYTES 8192
 #define BOUND_BATCH 64 /* check-ins in one transaction */
 
+
+/* Commands. 8 lines of the largest payload in base64url have 93560 bytes. */
+#define BOUND_COMMAND_BYTES (92 * 1024)
+#define BOUND_COMMANDS_PER_HOUR 1000
+#define BOUND_DETAIL_BYTES 512 /* what a phone says of how a command ended */
+
+/* The audit log: refused attempts in it per hour; more are answered 429 and change nothing. */
+#define BOUND_REFUSALS_PER_HOUR 1000
+
 #endif

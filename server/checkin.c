@@ -14,6 +14,9 @@
 #include "agent/util/clock.h"
 #include "agent/util/log.h"
 #include "server/server.h"
+#include "server/store_command.h"
+
+#define CLONE_LOG_S 3600 /* between two lines in the log about one device */
 
 struct checkin {
 	struct checkin *next;
@@ -25,6 +28,8 @@ struct checkin {
 	const char *message;
 	struct buf headers, documents;
 	size_t n_documents;
+	int64_t commands[LIMIT_RESPONSE_DOCUMENTS]; /* rows of those in the answer */
+	size_t n_commands;
 };
 
 static void checkin_free(struct checkin *c)
@@ -112,6 +117,63 @@ static int checkin_add_documents(struct server *server, struct checkin *c, const
 	return checkin_add_policies(server, c, assigned.groups);
 }
 
+/* --- commands ---------------------------------------------------------------------------- */
+
+static int checkin_add_command(int64_t row, struct span document, void *userdata)
+{
+	struct checkin *c = userdata;
+	int r = checkin_add_document(&(struct store_document){.body = document}, c);
+
+	if (r == 0)
+		c->commands[c->n_commands++] = row;
+	return r;
+}
+
+/* Behind all other documents; what has no place in this answer comes with the next. */
+static int checkin_add_commands(struct server *server, struct checkin *c, int64_t now_s)
+{
+	struct store_step step = {COMMAND_DELIVERED, "", "", now_s};
+	struct store_command addressee = {.created_s = now_s};
+	int r;
+
+	if (c->n_documents > LIMIT_RESPONSE_DOCUMENTS)
+		return 0;
+	memcpy(addressee.device, c->report.device, sizeof(addressee.device));
+	memcpy(addressee.enrolment, c->report.enrolment, sizeof(addressee.enrolment));
+	r = store_command_waiting(server->store, &addressee, checkin_add_command, c);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < c->n_commands; i++) {
+		r = store_command_move(server->store, c->commands[i], &step);
+		if (r < 0)
+			return r;
+		server->counts.commands_delivered++; /* STORE_E_STALE: for another time */
+	}
+	return 0;
+}
+
+/*
+ * What a phone says moves its own commands by the state machine. Everything else it may say is
+ * kept as an event, because people can read that, and changes nothing.
+ */
+static int checkin_hear(struct server *server, const char *device, struct span data, int64_t now_s)
+{
+	struct report_command said;
+	struct store_command command;
+	int r = STORE_E_NOT_FOUND;
+
+	if (report_command_parse(data, &said) == 0)
+		r = store_command_get(server->store, said.id, 0, &command);
+	if (r == 0 && (strcmp(command.device, device) != 0 || strcmp(command.verb, said.verb) != 0))
+		r = STORE_E_NOT_FOUND;
+	if (r == 0)
+		r = store_command_move(server->store, command.row,
+			&(struct store_step){said.state, said.reason, said.detail, now_s});
+	if (r > 0)
+		server->counts.command_nonsense++;
+	return r < 0 ? r : 0;
+}
+
 /* --- what the phone says ----------------------------------------------------------------- */
 
 static const char *checkin_held(const struct store_digests *held, const char *name)
@@ -163,6 +225,9 @@ static int checkin_store_events(
 		const struct report_event *event = &c->report.events[i];
 
 		r = store_event_add(server->store, c->report.device, event, now_s);
+		/* Not one that is told again because its answer was lost. */
+		if (r == 0 && event->data.at && event->seq > *last_event)
+			r = checkin_hear(server, c->report.device, event->data, now_s);
 		if (event->seq > *last_event)
 			*last_event = event->seq;
 	}
@@ -198,6 +263,27 @@ static int checkin_adopt(struct server *server, struct checkin *c, int64_t now_s
 	return store_device_enrol(server->store, &device, NULL, 0);
 }
 
+/*
+ * A number that does not grow: two phones have one identity, or a state directory was put back.
+ * The number is kept as it came, so that the next one of either shows it again.
+ */
+static bool checkin_is_clone(const struct report *report, const struct store_device *device)
+{
+	return report->number && report->number <= device->report &&
+	       strcmp(report->enrolment, device->enrolment) == 0;
+}
+
+static void checkin_note_clone(
+	struct server *server, const struct store_device *device, int64_t now_s)
+{
+	server->counts.clones++;
+	if (now_s - device->clone_s >= CLONE_LOG_S)
+		log_warning(
+			"device %s: the number of its reports did not grow; two phones have its "
+			"identity, or its state was put back",
+			device->id);
+}
+
 /* Inside the transaction. 0: decided (c->status); negative: the batch cannot go on. */
 static int checkin_process(struct server *server, struct checkin *c, int64_t now_s)
 {
@@ -208,6 +294,7 @@ static int checkin_process(struct server *server, struct checkin *c, int64_t now
 	};
 	struct store_digests held;
 	struct store_device device;
+	int64_t mark;
 	int r = store_device_get(server->store, c->report.device, &device);
 
 	if (r == STORE_E_NOT_FOUND && c->peer->kind == TLS_PEER_FOREIGN) {
@@ -217,12 +304,18 @@ static int checkin_process(struct server *server, struct checkin *c, int64_t now
 	}
 	if (r == STORE_E_NOT_FOUND)
 		return checkin_refuse(c, 403, "this device is not known here; enrol it again");
+	if (r == 0 && device.withdrawn_s)
+		return checkin_refuse(c, 403, "this device was withdrawn; enrol it anew");
 	if (r == 0)
 		r = store_digests(server->store, device.id, &held);
 	if (r)
 		return r;
 	if (checkin_too_many(&c->report, &held))
 		return checkin_refuse(c, 400, "the device has too many sections");
+	if (checkin_is_clone(&c->report, &device)) {
+		checkin_note_clone(server, &device, now_s);
+		seen.clone_s = now_s;
+	}
 	seen.last_event = device.last_event;
 	r = checkin_store_sections(server, c, &held, now_s);
 	if (r == 0)
@@ -231,6 +324,12 @@ static int checkin_process(struct server *server, struct checkin *c, int64_t now
 		r = store_device_seen(server->store, &seen);
 	if (r == 0)
 		r = checkin_add_documents(server, c, device.ticket);
+	if (r == 0)
+		r = checkin_add_commands(server, c, now_s);
+	if (r == 0)
+		r = store_mark(server->store, &mark);
+	if (r == 0)
+		buf_printf(&c->headers, "MDM-Mark: %" PRId64 "\r\n", mark);
 	if (r == 0 && (c->headers.error || c->documents.error))
 		r = -ENOMEM;
 	if (r == 0)
@@ -240,16 +339,35 @@ static int checkin_process(struct server *server, struct checkin *c, int64_t now
 
 /* --- the batch --------------------------------------------------------------------------- */
 
-/* Does an answer acknowledge something the phone will then forget? */
-static bool checkin_acknowledges(const struct checkin *c)
+static int checkin_is_waiting(int64_t row, struct span document, void *userdata)
 {
+	(void)row;
+	(void)document;
+	*(bool *)userdata = true;
+	return STORE_E_STOP;
+}
+
+/*
+ * Must this check-in be on the disk before its answer? If it acknowledges something the phone will
+ * then forget; or if a command goes out: a power cut must not make it one that was never delivered,
+ * of which nothing that the phone says later could be true.
+ */
+static bool checkin_must_last(struct server *server, const struct checkin *c, int64_t now_s)
+{
+	struct store_command addressee = {.created_s = now_s};
+	bool waiting = false;
+
 	/* A ticket is only used once and not sent for ever. */
 	if (c->report.n_events || (c->peer->kind == TLS_PEER_FOREIGN && c->report.ticket[0]))
 		return true;
 	for (size_t i = 0; i < c->report.n_sections; i++)
 		if (c->report.sections[i].body.at)
 			return true;
-	return false;
+	memcpy(addressee.device, c->report.device, sizeof(addressee.device));
+	memcpy(addressee.enrolment, c->report.enrolment, sizeof(addressee.enrolment));
+	/* Trouble of the database shows again in the transaction. */
+	return store_command_waiting(server->store, &addressee, checkin_is_waiting, &waiting) < 0 ||
+	       waiting;
 }
 
 static int checkin_transact(struct server *server, struct checkin *batch)
@@ -259,7 +377,7 @@ static int checkin_transact(struct server *server, struct checkin *batch)
 	int r;
 
 	for (struct checkin *c = batch; c; c = c->next)
-		if (checkin_acknowledges(c))
+		if (checkin_must_last(server, c, now_s))
 			durability = STORE_SURVIVES_POWER;
 	r = store_begin(server->store, durability);
 	if (r < 0)

@@ -8,6 +8,7 @@
 
 #include "agent/util/codec.h"
 #include "agent/util/digest.h"
+#include "agent/util/url.h"
 
 #define SERIAL_MAX ((INT64_C(1) << 53) - 1)
 
@@ -74,6 +75,38 @@ static int report_number(struct span object, const char *name, int64_t *ret_valu
 		return -EBADMSG;
 	*ret_value = 0;
 	return value.at ? json_integer(value, 0, SERIAL_MAX, ret_value) : 0;
+}
+
+/*
+ * An https URL, with a query (UnifiedPush has them) but without fragment. It is shown to people and
+ * written into requests, so no character of it means anything there.
+ */
+static bool report_is_endpoint(const char *text)
+{
+	char base[LIMIT_URL_BYTES + 1];
+	size_t n = strcspn(text, "?");
+	struct url url;
+
+	for (const char *c = text; *c; c++)
+		if (*c <= 0x20 || *c >= 0x7f || strchr("\"<>\\^`{|}#", *c))
+			return false;
+	memcpy(base, text, n);
+	base[n] = 0;
+	return url_parse(base, &url) == 0;
+}
+
+static int report_wake(struct span root, struct report *r, const char **ret_problem)
+{
+	struct span value;
+
+	if (report_number(root, "report", &r->number) < 0)
+		return report_fail(ret_problem, "\"report\" must be a number that counts reports");
+	r->push[0] = 0;
+	if (json_member(root, "push", &value) < 0 ||
+		(value.at && (json_string(value, r->push, sizeof(r->push)) < 0 ||
+				     (r->push[0] && !report_is_endpoint(r->push)))))
+		return report_fail(ret_problem, "\"push\" must be an https URL");
+	return 0;
 }
 
 static int report_policies(struct span policy, struct report *r, const char **ret_problem)
@@ -221,6 +254,52 @@ static int report_event_read(struct span value, struct report_event *ret_event)
 	if (json_member(value, "data", &member) < 0 || (member.at && !json_is_object(member)))
 		return -EBADMSG;
 	ret_event->json = value;
+	ret_event->data = strcmp(type, "command") == 0 ? member : (struct span){0};
+	return 0;
+}
+
+/* A member that may be missing or null, which is "". */
+static int report_optional(struct span object, const char *name, char *ret_text, size_t size_bytes)
+{
+	struct span value;
+
+	if (json_member(object, name, &value) < 0)
+		return -EBADMSG;
+	ret_text[0] = 0;
+	if (!value.at || (value.n == 4 && memcmp(value.at, "null", 4) == 0))
+		return 0;
+	if (json_string(value, ret_text, size_bytes) < 0 ||
+		(ret_text[0] && !text_is_valid(ret_text, strlen(ret_text))))
+		return -EBADMSG;
+	return 0;
+}
+
+/* queued, delivered and cancelled are the server's words. */
+static bool report_may_say(enum command_state state)
+{
+	return state != COMMAND_QUEUED && state != COMMAND_DELIVERED &&
+	       state != COMMAND_CANCELLED && state != COMMAND_STATE_MAX;
+}
+
+int report_command_parse(struct span data, struct report_command *ret_command)
+{
+	struct report_command c;
+	char state[LIMIT_NAME_BYTES + 1];
+
+	if (!data.at || !json_is_object(data))
+		return -EBADMSG;
+	if (report_optional(data, "id", c.id, sizeof(c.id)) < 0 || !hex_is_valid(c.id, 16) ||
+		report_optional(data, "verb", c.verb, sizeof(c.verb)) < 0 ||
+		!name_is_valid(c.verb) ||
+		report_optional(data, "state", state, sizeof(state)) < 0 ||
+		report_optional(data, "reason", c.reason, sizeof(c.reason)) < 0 ||
+		(c.reason[0] && !name_is_valid(c.reason)) ||
+		report_optional(data, "detail", c.detail, sizeof(c.detail)) < 0)
+		return -EBADMSG;
+	c.state = command_state_find(state);
+	if (!report_may_say(c.state))
+		return -EBADMSG;
+	*ret_command = c;
 	return 0;
 }
 
@@ -260,6 +339,8 @@ int report_parse(
 	r = report_identity(root, ret_report, ret_problem);
 	if (r == 0)
 		r = report_nonce(root, ret_report, ret_problem);
+	if (r == 0)
+		r = report_wake(root, ret_report, ret_problem);
 	if (r == 0)
 		r = report_have(root, ret_report, ret_problem);
 	if (r == 0)

@@ -8,6 +8,7 @@
 #ifndef MDM_SERVER_REPORT_H
 #define MDM_SERVER_REPORT_H
 
+#include "agent/util/command_state.h"
 #include "server/bounds.h"
 #include "server/json_scan.h"
 
@@ -23,6 +24,15 @@ struct report_section {
 struct report_event {
 	int64_t seq;
 	struct span json; /* the whole event, as sent */
+	struct span data; /* of one of type "command"; otherwise .at is NULL */
+};
+
+/* What a phone says of a command: the data of an event of type "command". */
+struct report_command {
+	char id[33], verb[LIMIT_NAME_BYTES + 1];
+	enum command_state state;
+	char reason[LIMIT_NAME_BYTES + 1]; /* "" if there is none */
+	char detail[BOUND_DETAIL_BYTES + 1];
 };
 
 struct report_stream {
@@ -55,6 +65,12 @@ struct report {
  */
 int report_parse(
 	const char *text, size_t n_bytes, struct report *ret_report, const char **ret_problem);
+
+/*
+ * id, verb, state, and reason and detail, which may be missing, null or empty; a state that is the
+ * phone's to say. 0 or -EBADMSG.
+ */
+int report_command_parse(struct span data, struct report_command *ret_command);
 
 /* What the phone says it holds of a stream; 0 if nothing. */
 int64_t report_have_policy(const struct report *report, const char *stream);

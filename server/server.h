@@ -11,6 +11,15 @@
 
 struct checkin;
 
+/* Since the start; for the log and for metrics. */
+struct server_counts {
+	uint64_t clones;	     /* reports whose number did not grow */
+	uint64_t command_nonsense;   /* events about commands that could not be true */
+	uint64_t commands_delivered; /* the repetitions included */
+	uint64_t hardware_refused;   /* zero-touch enrolments that the allow-list did not cover */
+	uint64_t audit_dropped;	     /* refused attempts beyond what the audit log takes per hour */
+};
+
 struct server {
 	struct event_base *base;
 	struct store *store;
@@ -22,6 +31,8 @@ struct server {
 	struct checkin *batch, **batch_tail; /* check-ins waiting for their transaction */
 	size_t n_batch;
 	struct event *batch_event;
+
+	struct server_counts counts;
 
 	int trouble;	   /* last failure of the store; 0: works */
 	int64_t trouble_s; /* when it was last logged */

@@ -26,6 +26,7 @@ enum {
 	STORE_E_EXISTS, /* the same id, or the same bytes under the same serial */
 	STORE_E_STALE,	/* a serial not above the stored one */
 	STORE_E_STOP,	/* a callback asked to stop */
+	STORE_E_FULL,	/* no more of this kind */
 };
 
 struct store;

@@ -185,7 +185,7 @@ int store_device_seen(struct store *store, const struct store_seen *seen)
 	if (report->have.n)
 		memcpy(have, report->have.at, report->have.n);
 	have[report->have.n] = 0;
-	s = store_bind(store, SQL_DEVICE_SEEN, "tiiittttitzt", report->enrolment, seen->now_s,
+	s = store_bind(store, SQL_DEVICE_SEEN, "tiiittttztzt", report->enrolment, seen->now_s,
 		seen->certificate_until_s, seen->last_event, report->agent, report->nonce,
 		report->has_state ? report->state : NULL, have, report->number, report->push,
 		seen->clone_s, report->device);

@@ -14,6 +14,9 @@
 	"id, ticket, enrolment, enrolled, last_seen, certificate_until, last_event, agent, nonce," \
 	" state, have, withdrawn, clone, report, push"
 
+#define STORE_COMMAND_COLUMNS                                                                      \
+	"row, id, device, enrolment, verb, state, reason, detail, created, expires, changed"
+
 static const char *const store_texts[SQL_MAX] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
 	[SQL_COMMIT] = "COMMIT",
@@ -35,9 +38,11 @@ static const char *const store_texts[SQL_MAX] = {
 	[SQL_DEVICE_WITHDRAW] = "UPDATE devices SET withdrawn=? WHERE id=? AND withdrawn IS NULL",
 	[SQL_DEVICE_LIST] =
 		"SELECT " STORE_DEVICE_COLUMNS " FROM devices WHERE id>? ORDER BY id LIMIT ?",
-	[SQL_DEVICE_SEEN] = "UPDATE devices SET enrolment=?, last_seen=?, certificate_until=?,"
-			    " last_event=?, agent=?, nonce=?, state=COALESCE(?, state), have=?,"
-			    " report=?, push=?, clone=COALESCE(?, clone) WHERE id=?",
+	[SQL_DEVICE_SEEN] =
+		"UPDATE devices SET enrolment=?1, last_seen=?2, certificate_until=?3,"
+		" last_event=?4, agent=?5, nonce=?6, state=COALESCE(?7, state), have=?8,"
+		" report=COALESCE(?9, CASE WHEN enrolment=?1 THEN report END), push=?10,"
+		" clone=COALESCE(?11, clone) WHERE id=?12",
 	[SQL_CERTIFICATE_PUT] = "INSERT INTO certificates(device, der) VALUES(?,?)"
 				" ON CONFLICT(device) DO UPDATE SET der=excluded.der",
 	[SQL_CERTIFICATE_GET] = "SELECT der FROM certificates WHERE device=?",
@@ -69,6 +74,37 @@ static const char *const store_texts[SQL_MAX] = {
 			      " WHERE type=0 AND address='' AND serial>? ORDER BY serial",
 	[SQL_ASSIGNED] = "SELECT address, serial, groups FROM documents"
 			 " WHERE type=2 AND address IN (?,?) ORDER BY serial DESC, address LIMIT 1",
+	[SQL_COMMAND_PUT] = "INSERT INTO commands(id, device, enrolment, verb, state, reason,"
+			    " detail, created, expires, changed, mark, document)"
+			    " VALUES(?1,?2,?3,?4,?5,'','',?6,?7,?6,?8,?9)",
+	[SQL_COMMAND_SAME] = "SELECT 1 FROM commands WHERE id=? AND device=? AND document=?",
+	[SQL_COMMAND_COUNT] =
+		"SELECT count(*) FROM commands INDEXED BY commands_waiting WHERE device=?"
+		" AND enrolment=? AND state IN ('queued','delivered') AND expires>?",
+	[SQL_COMMAND_GET] = "SELECT " STORE_COMMAND_COLUMNS " FROM commands WHERE id=?",
+	[SQL_COMMAND_DOCUMENT] = "SELECT document FROM commands WHERE id=?",
+	[SQL_COMMAND_LIST] =
+		"SELECT " STORE_COMMAND_COLUMNS " FROM commands WHERE row>? ORDER BY row LIMIT ?",
+	[SQL_COMMAND_LIST_DEVICE] =
+		"SELECT " STORE_COMMAND_COLUMNS " FROM commands INDEXED BY commands_of_device"
+		" WHERE device=? AND row>? ORDER BY row LIMIT ?",
+	[SQL_COMMAND_WAITING] =
+		"SELECT row, document FROM commands INDEXED BY commands_waiting WHERE device=?"
+		" AND enrolment=? AND state IN ('queued','delivered') AND expires>?"
+		" ORDER BY row",
+	[SQL_COMMAND_STATE] = "SELECT state FROM commands WHERE row=?",
+	[SQL_COMMAND_MOVE] =
+		"UPDATE commands SET state=?, reason=?, detail=?, changed=? WHERE row=?",
+	[SQL_COMMAND_QUEUED] = "SELECT row FROM commands INDEXED BY commands_waiting WHERE device=?"
+			       " AND state IN ('queued','delivered') AND state='queued' LIMIT 1",
+	[SQL_COMMAND_RATE] = "SELECT created FROM commands INDEXED BY commands_by_time"
+			     " ORDER BY created DESC LIMIT 1 OFFSET ?",
+	[SQL_HISTORY_ADD] =
+		"INSERT INTO command_history(command, n, time, state, reason, detail)"
+		" VALUES(?1, (SELECT COALESCE(max(n),0)+1 FROM command_history WHERE command=?1),"
+		" ?2, ?3, ?4, ?5)",
+	[SQL_HISTORY_LIST] = "SELECT time, state, reason, detail FROM command_history"
+			     " WHERE command=? ORDER BY n",
 	[SQL_MARK] = "SELECT value FROM counters WHERE name='mark'",
 	[SQL_MARK_NEXT] = "UPDATE counters SET value=value+1 WHERE name='mark' RETURNING value",
 	/* A mark from the future is one of before a backup was restored: everything may be new. */
