@@ -4,14 +4,20 @@
 
 #include <stdarg.h>
 
-/* The one process-wide setting of this project: standard error is process-wide as well. */
+/* The process-wide settings of this project: standard error is process-wide as well. */
 static const char *log_program = "mdm";
 static enum log_level log_highest = LOG_LEVEL_INFO;
+static log_sink_fn log_sink;
 
 void log_setup(const char *program, enum log_level highest)
 {
 	log_program = program;
 	log_highest = highest;
+}
+
+void log_redirect(log_sink_fn sink)
+{
+	log_sink = sink;
 }
 
 /*
@@ -45,6 +51,10 @@ void log_line(enum log_level level, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
+	if (log_sink) {
+		log_sink(level, line);
+		return;
+	}
 	log_clean(line);
 	/* One call, so that lines of several processes do not mix. */
 	fprintf(stderr, "%s: %s%s\n", log_program, prefix[level], line);

@@ -19,6 +19,10 @@ enum log_level {
 /* Sets the name printed in front and the highest level shown. program is borrowed for ever. */
 void log_setup(const char *program, enum log_level highest);
 
+/* Lines go there instead of to standard error, as they were written and not cleaned. */
+typedef void (*log_sink_fn)(enum log_level level, const char *line);
+void log_redirect(log_sink_fn sink);
+
 void log_line(enum log_level level, const char *format, ...) _printf_(2, 3);
 
 #define log_error(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
