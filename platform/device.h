@@ -33,6 +33,7 @@ typedef void (*device_event_fn)(enum device_event event, void *userdata);
 int device_new(struct platform *platform, device_event_fn event, void *userdata,
 	struct device **ret_device);
 void device_free(struct device *device);
+/* NULL: everything is unknown. */
 const struct device_facts *device_facts(const struct device *device);
 
 /*

@@ -34,6 +34,7 @@ void policy_free(struct policy *policy)
 	for (size_t i = 0; i < policy->n_profiles; i++)
 		profile_done(&policy->profiles[i]);
 	free(policy->profiles);
+	when_free(policy->long_poll);
 	free(policy->unsupported);
 	free(policy);
 }
@@ -177,22 +178,23 @@ static void visit_unknown_condition(void *userdata, const char *kind)
 		parser->r = r;
 }
 
-static int parse_when(struct policy_parser *parser, struct profile *profile,
-	struct json_object *object, const char *path)
+/* A member that is a condition. 0, also where there is none; what is unknown in it is reported. */
+static int parse_when(struct policy_parser *parser, struct json_object *object, const char *path,
+	const char *name, struct when **ret_when)
 {
 	char when_path[DOC_PATH_BYTES];
 	struct json_object *when;
-	int r = json_get_object(object, path, "when", &when, parser->error);
+	int r = json_get_object(object, path, name, &when, parser->error);
 
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
 		return r;
-	doc_path(when_path, "%s.when", path);
-	r = when_parse(when, when_path, &profile->when, parser->error);
+	doc_path(when_path, "%s.%s", path, name);
+	r = when_parse(when, when_path, ret_when, parser->error);
 	if (r < 0)
 		return r;
-	when_each_unknown(profile->when, visit_unknown_condition, parser);
+	when_each_unknown(*ret_when, visit_unknown_condition, parser);
 	return parser->r;
 }
 
@@ -209,7 +211,7 @@ static int parse_profile(struct policy_parser *parser, struct profile *profile,
 		return json_fail(parser->error, path, "must be an object");
 	r = read_name(parser, object, path, "id", profile->id);
 	if (r == 0)
-		r = parse_when(parser, profile, object, path);
+		r = parse_when(parser, object, path, "when", &profile->when);
 	if (r == 0)
 		r = json_required(
 			json_get_object(object, path, "settings", &settings, parser->error), path,
@@ -263,9 +265,44 @@ static int parse_profiles(struct policy_parser *parser, struct json_object *payl
 	return 0;
 }
 
+/* Members that are there replace the defaults in *checkin. 0 or negative. */
+static int parse_intervals(
+	struct policy_parser *parser, struct json_object *object, struct policy_checkin *checkin)
+{
+	int r = json_get_int(object, "checkin", "interval", POLICY_INTERVAL_MIN_S,
+		POLICY_INTERVAL_MAX_S, &checkin->interval_s, parser->error);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	checkin->jitter_s = checkin->interval_s / 10;
+	r = json_get_int(object, "checkin", "jitter", 0, checkin->interval_s / 2,
+		&checkin->jitter_s, parser->error);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	checkin->metered_interval_s = checkin->interval_s * POLICY_METERED_FACTOR;
+	if (checkin->metered_interval_s > POLICY_INTERVAL_MAX_S)
+		checkin->metered_interval_s = POLICY_INTERVAL_MAX_S;
+	r = json_get_int(object, "checkin", "metered_interval", checkin->interval_s,
+		POLICY_INTERVAL_MAX_S, &checkin->metered_interval_s, parser->error);
+	return r == -ENOENT ? 0 : r;
+}
+
+static int parse_permissions(
+	struct policy_parser *parser, struct json_object *object, struct policy_checkin *checkin)
+{
+	int r = json_get_bool(object, "checkin", "push", &checkin->push, parser->error);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	checkin->forbids_push = r == 0 && !checkin->push;
+	r = json_get_bool(object, "checkin", "wake_device", &checkin->wake_device, parser->error);
+	return r == -ENOENT ? 0 : r;
+}
+
 static int parse_checkin(struct policy_parser *parser, struct json_object *payload)
 {
-	static const char *const members[] = {"interval", "jitter", NULL};
+	static const char *const members[] = {
+		"interval", "jitter", "metered_interval", "long_poll", "push", "wake_device", NULL};
 	struct policy_checkin checkin = POLICY_CHECKIN_DEFAULT;
 	struct json_object *object;
 	int r = json_get_object(payload, "", "checkin", &object, parser->error);
@@ -273,16 +310,13 @@ static int parse_checkin(struct policy_parser *parser, struct json_object *paylo
 	parser->policy->checkin = checkin;
 	if (r == -ENOENT)
 		return 0;
+	if (r == 0)
+		r = parse_intervals(parser, object, &checkin);
+	if (r == 0)
+		r = parse_permissions(parser, object, &checkin);
+	if (r == 0)
+		r = parse_when(parser, object, "checkin", "long_poll", &parser->policy->long_poll);
 	if (r < 0)
-		return r;
-	r = json_get_int(object, "checkin", "interval", POLICY_INTERVAL_MIN_S,
-		POLICY_INTERVAL_MAX_S, &checkin.interval_s, parser->error);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	checkin.jitter_s = checkin.interval_s / 10;
-	r = json_get_int(object, "checkin", "jitter", 0, checkin.interval_s / 2, &checkin.jitter_s,
-		parser->error);
-	if (r < 0 && r != -ENOENT)
 		return r;
 	parser->policy->checkin = checkin;
 	parser->policy->has_checkin = true;

@@ -17,6 +17,7 @@
 #define POLICY_INTERVAL_MIN_S 300
 #define POLICY_INTERVAL_MAX_S LIMIT_INTERVAL_MAX_S
 #define POLICY_INTERVAL_DEFAULT_S 3600
+#define POLICY_METERED_FACTOR 4 /* default of metered_interval, in intervals */
 
 struct policy_checkin {
 	int64_t interval_s;	    /* 300..604800, default 3600 */
@@ -30,7 +31,7 @@ struct policy_checkin {
 	(struct policy_checkin)                                                                    \
 	{                                                                                          \
 		POLICY_INTERVAL_DEFAULT_S, POLICY_INTERVAL_DEFAULT_S / 10,                         \
-			4 * POLICY_INTERVAL_DEFAULT_S, false, false                                \
+			POLICY_METERED_FACTOR *POLICY_INTERVAL_DEFAULT_S, false, false, false      \
 	}
 
 struct profile {

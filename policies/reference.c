@@ -52,8 +52,21 @@ static void write_members(struct buf *out)
 		"| `checkin.interval` | %d to %d s | time between check-ins; default %d. Of several "
 		"streams the shortest counts |\n"
 		"| `checkin.jitter` | 0 to half the interval | random spread in seconds; default a "
-		"tenth of the interval |\n",
-		POLICY_INTERVAL_MIN_S, POLICY_INTERVAL_MAX_S, POLICY_INTERVAL_DEFAULT_S);
+		"tenth of the interval. It goes with the shortest interval |\n"
+		"| `checkin.metered_interval` | the interval to %d s | time between check-ins on a "
+		"metered or roaming link; default %d times the interval. Of several streams the "
+		"shortest counts |\n",
+		POLICY_INTERVAL_MIN_S, POLICY_INTERVAL_MAX_S, POLICY_INTERVAL_DEFAULT_S,
+		POLICY_INTERVAL_MAX_S, POLICY_METERED_FACTOR);
+	buf_puts(out,
+		"| `checkin.long_poll` | condition | while it is true, the phone waits at the "
+		"server for news instead of only asking in intervals; default never. Of several "
+		"streams one that is true is enough |\n"
+		"| `checkin.push` | true or false | the phone may be woken through a push service "
+		"of its user's; default false. One stream must say true and none false |\n"
+		"| `checkin.wake_device` | true or false | a sleeping phone is woken up for its "
+		"check-in, which costs battery; default false. Of several streams one true is "
+		"enough |\n");
 	buf_printf(out,
 		"| `profiles` | at most %d | see below |\n"
 		"| `comment` | text of at most %d bytes | optional, not used by the phone |\n"

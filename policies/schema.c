@@ -4,7 +4,8 @@
  * conditions; see schema.h.
  *
  * Pure: no system calls, files or clocks. Used by the tools. What a schema cannot say (distinct
- * profile ids, jitter against interval, limits in bytes and on nesting) only policy_parse() checks.
+ * profile ids, jitter and metered_interval against interval, limits in bytes and on nesting) only
+ * policy_parse() checks.
  */
 #include "policies/schema.h"
 
@@ -176,11 +177,19 @@ static void write_common(struct jsonw *w)
 
 static void write_own(struct jsonw *w)
 {
+	static const char *const permissions[] = {"push", "wake_device"};
+
 	open_typed(w, "checkin", "object");
 	write_reference(w, "propertyNames", "#/$defs/name");
 	jsonw_object(w, "properties");
 	write_integer(w, "interval", POLICY_INTERVAL_MIN_S, POLICY_INTERVAL_MAX_S);
 	write_integer(w, "jitter", 0, POLICY_INTERVAL_MAX_S / 2);
+	write_integer(w, "metered_interval", POLICY_INTERVAL_MIN_S, POLICY_INTERVAL_MAX_S);
+	write_reference(w, "long_poll", "#/$defs/condition");
+	for (size_t i = 0; i < ARRAY_SIZE(permissions); i++) {
+		open_typed(w, permissions[i], "boolean");
+		jsonw_object_end(w);
+	}
 	jsonw_object_end(w);
 	jsonw_object_end(w);
 	open_typed(w, "profiles", "array");
@@ -201,7 +210,7 @@ void schema_write(struct buf *out)
 	jsonw_string(&w, "title", "Policy of mdm-agent");
 	jsonw_string(&w, "$comment",
 		"Not said here, but checked: profile ids are distinct, jitter is at most half the "
-		"interval, texts are measured in bytes, integers have no point and no exponent.");
+		"interval, metered_interval at least the interval, texts are measured in bytes, integers have no point and no exponent.");
 	jsonw_string(&w, "type", "object");
 	write_required(&w, required);
 	write_reference(&w, "propertyNames", "#/$defs/name");

@@ -17,6 +17,8 @@
 const struct when_leaf_row *const when_leaves[] = {
 	&when_leaf_time,
 	&when_leaf_noncompliant,
+	&when_leaf_charging,
+	&when_leaf_network,
 };
 const size_t when_n_leaves = ARRAY_SIZE(when_leaves);
 

@@ -5,7 +5,7 @@
  * A profile whose condition is unknown does not apply, and that is reported.
  *
  * A kind of leaf is a row of an explicit table in when.c (name, parse, evaluate, next change);
- * place, network and charging join as rows.
+ * place joins as a row.
  */
 #ifndef MDM_POLICIES_WHEN_H
 #define MDM_POLICIES_WHEN_H
@@ -30,6 +30,8 @@ struct when_facts {
 	/* Seconds (CLOCK_BOOTTIME, added up over boots) an area has been non-compliant; -1: it is
 	 * not. */
 	int64_t noncompliant_s[AREA_MAX];
+	/* The phone as a device; what nobody on it tells is UNKNOWN, which is not zero. */
+	enum truth charging, online, metered, roaming;
 };
 
 struct when;

@@ -28,7 +28,8 @@ struct when_leaf_row {
 	void (*schema)(struct jsonw *w, const char *key); /* JSON Schema of arguments */
 };
 
-extern const struct when_leaf_row when_leaf_time, when_leaf_noncompliant;
+extern const struct when_leaf_row when_leaf_time, when_leaf_noncompliant, when_leaf_charging,
+	when_leaf_network;
 
 extern const struct when_leaf_row *const when_leaves[];
 extern const size_t when_n_leaves;

@@ -43,7 +43,14 @@ void reconcile_facts(const struct reconcile *r, struct when_facts *ret_facts)
 {
 	const struct highwater *h = &r->documents->state->facts.highwater;
 	int64_t now_us = clock_boottime_us();
-	struct when_facts facts = {.realtime_s = clock_realtime_s()};
+	const struct device_facts *device = device_facts(r->device);
+	struct when_facts facts = {
+		.realtime_s = clock_realtime_s(),
+		.charging = device->charging,
+		.online = device->online,
+		.metered = device->metered,
+		.roaming = device->roaming,
+	};
 	time_t now = (time_t)facts.realtime_s;
 	struct tm local = {0};
 

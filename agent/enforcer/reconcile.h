@@ -11,6 +11,7 @@
 
 #include "agent/enforcer/documents.h"
 #include "agent/enforcer/escalation.h"
+#include "platform/device.h"
 #include "platform/platform.h"
 
 #define RECONCILE_BACKENDS_MAX 16
@@ -46,6 +47,7 @@ struct reconcile {
 	sd_event *event;
 	struct platform *platform;
 	struct documents *documents; /* also leads to journal and state */
+	const struct device *device; /* borrowed; NULL: nothing is known of it */
 
 	enum reconcile_state current;
 	bool again;	     /* asked for during a round */

@@ -2,10 +2,12 @@
 /* fuzz-layer: policies */
 /*
  * fuzz_policy.c - policy payloads. What is taken can be merged under any facts; taking it twice
- * changes nothing; the merged values satisfy every profile that applies; explain is JSON.
+ * changes nothing; the merged values satisfy every profile that applies; explain is JSON; its
+ * check-in rules are within their bounds.
  */
 #include <stdlib.h>
 
+#include "policies/checkin_merge.h"
 #include "policies/effective.h"
 #include "tests/lib/policy_gen.h"
 
@@ -53,6 +55,23 @@ static void check_explain(struct policy *const *policies, size_t n, const struct
 	expect(json_object_is_type(json, json_type_object));
 }
 
+static void check_checkin(struct policy *const *policies, const struct when_facts *facts)
+{
+	struct checkin_rules once, twice;
+
+	checkin_merge(policies, 1, facts, &once);
+	checkin_merge(policies, 2, facts, &twice);
+	expect(once.interval_s >= POLICY_INTERVAL_MIN_S &&
+		once.interval_s <= POLICY_INTERVAL_MAX_S);
+	expect(once.jitter_s >= 0 && once.jitter_s <= once.interval_s / 2);
+	expect(once.metered_interval_s >= once.interval_s &&
+		once.metered_interval_s <= POLICY_INTERVAL_MAX_S);
+	expect(once.long_poll < TRUTH_MAX && once.long_poll_next_s > 0);
+	expect(once.interval_s == twice.interval_s && once.jitter_s == twice.jitter_s &&
+		once.metered_interval_s == twice.metered_interval_s && once.push == twice.push &&
+		once.wake_device == twice.wake_device && once.long_poll == twice.long_poll);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
 	_cleanup_json_ struct json_object *payload = NULL;
@@ -80,6 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 		expect(once.next_change_s == twice.next_change_s);
 		check_satisfied(policy, &facts, &once);
 		check_explain(policies, 2, &facts, &twice);
+		check_checkin(policies, &facts);
 		effective_done(&once);
 		effective_done(&twice);
 	}

@@ -66,7 +66,7 @@ def with_when(when):
 
 
 def nested(n):
-    when = {"charging": True}
+    when = {"daylight": True}
     for _ in range(n):
         when = {"not": when}
     return when
@@ -80,7 +80,11 @@ VALID = {
     "unknown member": policy(places={"office": 1}),
     "checkin": policy(checkin={"interval": 300, "jitter": 150}),
     "checkin empty": policy(checkin={}),
-    "checkin unknown": policy(checkin={"long_poll": True}),
+    "checkin unknown": policy(checkin={"colour": True}),
+    "checkin whole": policy(checkin={"interval": 600, "metered_interval": 604800, "push": True,
+                                     "wake_device": False, "long_poll": WINDOW}),
+    "long poll": policy(checkin={"long_poll": {"all": [{"charging": {"is": True}},
+                                                       {"network": {"metered": False}}]}}),
     "not_before": policy(not_before=0),
     "settings empty": with_settings({}),
     "area empty": with_settings({"screen_lock": {}}),
@@ -96,7 +100,10 @@ VALID = {
     "days": with_when({"time": {"days": ["sun", "mon"]}}),
     "noncompliant": with_when({"noncompliant": {"area": "encryption", "for": 31536000}}),
     "noncompliant elsewhere": with_when({"noncompliant": {"area": "apps", "for": 0}}),
-    "condition unknown": with_when({"charging": [True]}),
+    "condition unknown": with_when({"daylight": [True]}),
+    "charging": with_when({"charging": {"is": False}}),
+    "network": with_when({"network": {"online": True, "metered": False, "roaming": False}}),
+    "network one": with_when({"network": {"roaming": True}}),
     "tree": with_when({"all": [WINDOW, {"any": [{"not": WINDOW}, {"place": {}}]}]}),
 }
 
@@ -120,6 +127,13 @@ INVALID = {
     "interval long": policy(checkin={"interval": 604801}),
     "jitter negative": policy(checkin={"jitter": -1}),
     "checkin array": policy(checkin=[]),
+    "metered_interval short": policy(checkin={"metered_interval": 299}),
+    "metered_interval long": policy(checkin={"metered_interval": 604801}),
+    "metered_interval text": policy(checkin={"metered_interval": "3600"}),
+    "long_poll boolean": policy(checkin={"long_poll": True}),
+    "long_poll empty": policy(checkin={"long_poll": {}}),
+    "push number": policy(checkin={"push": 1}),
+    "wake_device null": policy(checkin={"wake_device": None}),
     "id absent": policy(profiles=[{"settings": {}}]),
     "id empty": policy(profiles=[{"id": "", "settings": {}}]),
     "id dot": policy(profiles=[{"id": ".a", "settings": {}}]),
@@ -163,6 +177,13 @@ INVALID = {
     "noncompliant negative": with_when({"noncompliant": {"area": "encryption", "for": -1}}),
     "noncompliant year": with_when({"noncompliant": {"area": "encryption", "for": 31536001}}),
     "noncompliant member": with_when({"noncompliant": {"area": "apps", "for": 1, "x": 1}}),
+    "charging empty": with_when({"charging": {}}),
+    "charging boolean": with_when({"charging": True}),
+    "charging number": with_when({"charging": {"is": 1}}),
+    "charging member": with_when({"charging": {"is": True, "level": 50}}),
+    "network empty": with_when({"network": {}}),
+    "network null": with_when({"network": {"metered": None}}),
+    "network member": with_when({"network": {"online": True, "ssid": "x"}}),
     "deep": with_when({"not": {"not": {"all": [WINDOW, {"not": 1}]}}}),
 }
 
@@ -170,6 +191,7 @@ INVALID = {
 ONLY_PARSER = {
     "same id": policy(profiles=[{"id": "a", "settings": {}}, {"id": "a", "settings": {}}]),
     "jitter": policy(checkin={"interval": 300, "jitter": 151}),
+    "metered_interval": policy(checkin={"interval": 301, "metered_interval": 300}),
     "integer with point": with_settings({"screen_lock": {"idle_delay": 60.0}}),
     "text in bytes": policy(comment="\u00fc" * 200),
     "nesting": with_when(nested(9)),

@@ -51,6 +51,10 @@ static inline struct when_facts gen_facts(struct gen *gen)
 		.realtime_s = gen_between(gen, 0, INT64_C(4102444800)),
 		.utc_offset_s = (int32_t)gen_between(gen, -12 * 4, 14 * 4) * 900,
 		.clock_known = gen_below(gen, 8) != 0,
+		.charging = (enum truth)gen_below(gen, TRUTH_MAX),
+		.online = (enum truth)gen_below(gen, TRUTH_MAX),
+		.metered = (enum truth)gen_below(gen, TRUTH_MAX),
+		.roaming = (enum truth)gen_below(gen, TRUTH_MAX),
 	};
 
 	for (size_t i = 0; i < AREA_MAX; i++)
@@ -96,10 +100,22 @@ static inline void gen_time(struct gen *gen, struct jsonw *w)
 	jsonw_object_end(w);
 }
 
+static inline void gen_network(struct gen *gen, struct jsonw *w)
+{
+	static const char *const members[] = {"online", "metered", "roaming"};
+	uint64_t mask = 1 + gen_below(gen, 7);
+
+	jsonw_object(w, "network");
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+		if (mask & 1u << i)
+			jsonw_bool(w, members[i], gen_below(gen, 2));
+	jsonw_object_end(w);
+}
+
 /* One condition as an object under key. */
 static inline void gen_when(struct gen *gen, unsigned int depth, struct jsonw *w, const char *key)
 {
-	uint64_t kind = gen_below(gen, depth == 0 ? 4 : 7);
+	uint64_t kind = gen_below(gen, depth == 0 ? 6 : 9);
 
 	jsonw_object(w, key);
 	if (kind < 2) {
@@ -114,9 +130,15 @@ static inline void gen_when(struct gen *gen, unsigned int depth, struct jsonw *w
 		jsonw_string(w, "inside", "office");
 		jsonw_object_end(w);
 	} else if (kind == 4) {
+		jsonw_object(w, "charging");
+		jsonw_bool(w, "is", gen_below(gen, 2));
+		jsonw_object_end(w);
+	} else if (kind == 5) {
+		gen_network(gen, w);
+	} else if (kind == 6) {
 		gen_when(gen, depth - 1, w, "not");
 	} else {
-		jsonw_array(w, kind == 5 ? "all" : "any");
+		jsonw_array(w, kind == 7 ? "all" : "any");
 		for (uint64_t n = 1 + gen_below(gen, 3); n > 0; n--)
 			gen_when(gen, depth - 1, w, NULL);
 		jsonw_array_end(w);

@@ -59,14 +59,24 @@ static void test_checkin_defaults(void)
 	static const struct {
 		const char *checkin;
 		bool has;
-		int64_t interval_s, jitter_s;
+		int64_t interval_s, jitter_s, metered_s;
+		bool push, forbids_push, wake_device, long_poll;
 	} cases[] = {
-		{NULL, false, 3600, 360},
-		{"{}", true, 3600, 360},
-		{"{\"interval\":604800}", true, 604800, 60480},
-		{"{\"jitter\":0}", true, 3600, 0},
-		{"{\"jitter\":1800}", true, 3600, 1800},
-		{"{\"interval\":301,\"jitter\":150}", true, 301, 150},
+		{NULL, false, 3600, 360, 14400, false, false, false, false},
+		{"{}", true, 3600, 360, 14400, false, false, false, false},
+		{"{\"interval\":604800}", true, 604800, 60480, 604800, false, false, false, false},
+		{"{\"jitter\":0}", true, 3600, 0, 14400, false, false, false, false},
+		{"{\"jitter\":1800}", true, 3600, 1800, 14400, false, false, false, false},
+		{"{\"interval\":301,\"jitter\":150}", true, 301, 150, 1204, false, false, false,
+			false},
+		{"{\"interval\":300,\"metered_interval\":300}", true, 300, 30, 300, false, false,
+			false, false},
+		{"{\"metered_interval\":604800,\"push\":true}", true, 3600, 360, 604800, true,
+			false, false, false},
+		{"{\"push\":false,\"wake_device\":true}", true, 3600, 360, 14400, false, true, true,
+			false},
+		{"{\"long_poll\":{\"charging\":{\"is\":true}}}", true, 3600, 360, 14400, false,
+			false, false, true},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -77,6 +87,11 @@ static void test_checkin_defaults(void)
 		CHECK_INT(policy->has_checkin, cases[i].has);
 		CHECK_INT(policy->checkin.interval_s, cases[i].interval_s);
 		CHECK_INT(policy->checkin.jitter_s, cases[i].jitter_s);
+		CHECK_INT(policy->checkin.metered_interval_s, cases[i].metered_s);
+		CHECK_INT(policy->checkin.push, cases[i].push);
+		CHECK_INT(policy->checkin.forbids_push, cases[i].forbids_push);
+		CHECK_INT(policy->checkin.wake_device, cases[i].wake_device);
+		CHECK_INT(policy->long_poll != NULL, cases[i].long_poll);
 		CHECK_INT(policy->n_profiles, 0);
 	}
 }
@@ -166,6 +181,21 @@ static void test_refused_payloads(void)
 		{"{" TARGET "\"serial\":1,\"profiles\":[],\"checkin\":{\"interval\":300,"
 		 "\"jitter\":151}}",
 			"checkin.jitter", "must be an integer from 0 to 150"},
+		{"{" TARGET "\"serial\":1,\"profiles\":[],\"checkin\":{\"interval\":301,"
+		 "\"metered_interval\":300}}",
+			"checkin.metered_interval", "must be an integer from 301 to 604800"},
+		{"{" TARGET "\"serial\":1,\"profiles\":[],\"checkin\":{\"metered_interval\":"
+		 "604801}}",
+			"checkin.metered_interval", "must be an integer from 3600 to 604800"},
+		{"{" TARGET "\"serial\":1,\"profiles\":[],\"checkin\":{\"push\":1}}",
+			"checkin.push", "true or false"},
+		{"{" TARGET "\"serial\":1,\"profiles\":[],\"checkin\":{\"wake_device\":{}}}",
+			"checkin.wake_device", "true or false"},
+		{"{" TARGET "\"serial\":1,\"profiles\":[],\"checkin\":{\"long_poll\":true}}",
+			"checkin.long_poll", "must be an object"},
+		{"{" TARGET "\"serial\":1,\"profiles\":[],\"checkin\":{\"long_poll\":"
+		 "{\"not\":{\"charging\":{}}}}}",
+			"checkin.long_poll.not.charging.is", "missing"},
 		{"{" TARGET "\"serial\":1,\"profiles\":[],\"checkin\":{\"a b\":1}}", "checkin",
 			"valid names"},
 		{"{" TARGET "\"serial\":1,\"profiles\":[],\"comment\":[]}", "comment", "text"},
@@ -196,7 +226,7 @@ static void test_refusal_leaves_output(void)
 /* A newer document on an older agent: the known part counts, the rest is named once. */
 static void test_unsupported(void)
 {
-	static const char *const expected[] = {"member:checkin.long_poll", "when:place", "apps",
+	static const char *const expected[] = {"member:checkin.colour", "when:place", "apps",
 		"member:profiles.priority", "screen_lock.colour", "when:noncompliant.apps",
 		"member:places"};
 	_cleanup_(policy_freep) struct policy *policy = NULL;
@@ -204,7 +234,7 @@ static void test_unsupported(void)
 
 	policy = gen_parse(
 		"{\"target\":{\"stream\":\"s\"},\"serial\":7,\"places\":[],"
-		"\"checkin\":{\"long_poll\":true},\"profiles\":["
+		"\"checkin\":{\"colour\":true},\"profiles\":["
 		"{\"id\":\"a\",\"when\":{\"not\":{\"place\":5}},\"settings\":{\"apps\":[1]},"
 		"\"priority\":1},"
 		"{\"id\":\"b\",\"when\":{\"any\":[{\"place\":{}},{\"noncompliant\":{\"area\":"
