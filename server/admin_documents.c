@@ -158,6 +158,7 @@ static int admin_store_document(struct server *server, const struct store_docume
 void admin_document_put(void *userdata, struct http_conn *conn, const struct http_request *request)
 {
 	struct server *server = userdata;
+	struct store_document document;
 	struct admin_address a;
 	const char *problem = admin_read_put(request, &a);
 	int r;
@@ -168,13 +169,14 @@ void admin_document_put(void *userdata, struct http_conn *conn, const struct htt
 		http_refuse(conn, 400, "bad_request", problem);
 		return;
 	}
-	r = admin_store_document(server, &(struct store_document){
-						 .type = a.type,
-						 .address = a.address,
-						 .serial = a.serial,
-						 .groups = a.groups,
-						 .body = {request->body, request->n_body},
-					 });
+	document = (struct store_document){
+		.type = a.type,
+		.address = a.address,
+		.serial = a.serial,
+		.groups = a.groups,
+		.body = {request->body, request->n_body},
+	};
+	r = admin_store_document(server, &document);
 	if (r < 0) {
 		server_store_failed(server, conn, r, "store a document");
 		return;
@@ -185,9 +187,11 @@ void admin_document_put(void *userdata, struct http_conn *conn, const struct htt
 			"this serial or a higher one is stored already; sign with a higher serial");
 		return;
 	}
-	if (r == 0)
+	if (r == 0) {
 		log_info("administrator %s stored %s%s%s serial %" PRId64, request->peer->name,
 			store_type_name(a.type), *a.address ? " " : "", a.address, a.serial);
+		wait_wake_document(server, &document);
+	}
 	http_answer(conn, &(struct http_answer){
 				  .status = r == 0 ? 201 : 200,
 				  .content_type = "application/json",

@@ -20,6 +20,8 @@
 /* Connections. A phone needs one for less than a second an hour. */
 #define BOUND_CONNECTIONS 4096
 #define BOUND_ADMIN_CONNECTIONS 64
+#define BOUND_WAITING 4096 /* phones at /v1/wait, beside the connections above */
+#define BOUND_WAKES_PER_SECOND 500 /* half of what a core can answer when they all come back */
 #define BOUND_REQUEST_SECONDS                                                                      \
 	60 /* from the first byte (or the handshake's) to the last of the answer */
 #define BOUND_IDLE_SECONDS 15  /* between two requests */
@@ -31,6 +33,9 @@
 #define BOUND_CONFIG_SETTINGS 64 /* rows of the table; it has half of that */
 #define BOUND_CONFIG_ITEMS 16	 /* values of one setting that may be repeated */
 #define BOUND_CONFIG_PROBLEMS 50 /* reported at once */
+
+/* Buckets of each rate limit: who is limited at one time. 16 bytes each. */
+#define BOUND_RATE_BUCKETS (64 * 1024)
 
 /* EST. RFC 7617 has no limit of its own. */
 #define BOUND_AUTHORIZATION_BYTES 512

@@ -56,9 +56,11 @@ struct config {
 	/* One member for each row of config_settings; texts are owned, NULL if not set. */
 	char *state, *client_ca;
 	struct config_address listen, admin_listen, metrics_listen;
-	int64_t certificate_days, max_connections, request_seconds, idle_seconds;
+	int64_t certificate_days, expired_grace_days, max_connections, max_waiting,
+		wakes_per_second, request_seconds, idle_seconds;
 	int64_t log_format, log_level, log_requests; /* the enums above; enum log_level */
-	int64_t device_rate, device_burst, address_rate, address_burst, handshakes_per_address;
+	int64_t device_rate, device_burst, address_rate, address_burst;
+	int64_t strangers_per_address, connections_per_device;
 	int64_t enrol_address_failures, enrol_ticket_failures;
 	int64_t keep_events_days, events_per_device, section_bytes, keep_tickets_days;
 

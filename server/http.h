@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "agent/util/buf.h"
+#include "server/guard.h"
 #include "server/http_parse.h"
 #include "server/tls.h"
 
@@ -23,6 +24,7 @@ struct http_listener;
 struct http_request {
 	const struct http_head *head;
 	const struct tls_peer *peer;
+	const struct sockaddr_storage *address;
 	const char
 		*body; /* NUL-terminated; valid until the answer, like all of this but the struct */
 	size_t n_body;
@@ -37,21 +39,45 @@ typedef void (*http_handler_fn)(
 struct http_route {
 	enum http_method method;
 	const char *path;
-	bool is_prefix;	   /* path ends with '/', one more component follows */
-	bool needs_device; /* 403 without a device's certificate, before the body is read */
+	bool is_prefix;	    /* path ends with '/', one more component follows */
+	bool needs_device;  /* 403 without a device's certificate, before the body is read */
+	bool operator_only; /* 403 for administrators who may only look */
+	bool takes_expired; /* from a device whose certificate has ended */
 	size_t max_body;
 	http_handler_fn handle;
 };
 
+/*
+ * Puts a request on record before it is answered with that status: every one that is not a GET, and
+ * every 403, but for those whose handler did it (http_answer.recorded). body is NULL if it was not
+ * read. 0, or the status of the refusal that is answered instead.
+ */
+typedef int (*http_record_fn)(void *userdata, const struct http_request *request, int status);
+
+/* A request that is being answered, for log and statistics. */
+struct http_seen {
+	const struct sockaddr_storage *address;
+	const struct tls_peer *peer;
+	const char *method, *path;	/* "" if there was no well-formed one; without the query */
+	const struct http_route *route; /* NULL: none */
+	int status;
+	uint64_t n_in, n_out; /* bytes of the bodies */
+	int64_t duration_us;  /* since its first byte */
+};
+
 struct http_options {
 	struct event_base *base;
-	SSL_CTX *context; /* borrowed */
+	SSL_CTX *context; /* a reference of its own is held; NULL: plain HTTP */
 	const struct pki *pki;
 	enum tls_listener tls;
 	const struct http_route *routes; /* the last has path NULL */
-	void *userdata;			 /* of the handlers */
+	http_record_fn record;		 /* or NULL */
+	void *userdata;			 /* of the handlers and of record */
 	int max_connections;		 /* that are not parked */
 	int request_seconds, idle_seconds;
+	struct guard *guard;  /* NULL: no limits by address and phone */
+	bool limits_requests; /* not connections alone */
+	void (*observe)(void *userdata, const struct http_seen *seen); /* may be NULL */
 };
 
 /* Listens at once. 0 or -errno. */
@@ -63,6 +89,12 @@ int http_listener_address(
 /* Accepts no more, closes idle and parked connections; the others after their answer. */
 void http_listener_stop(struct http_listener *listener);
 int http_listener_connections(const struct http_listener *listener);
+/* From here on; connections that are there keep their TLS context. */
+struct http_change {
+	SSL_CTX *context;
+	int max_connections, request_seconds, idle_seconds;
+};
+void http_listener_change(struct http_listener *listener, const struct http_change *change);
 void http_listener_free(struct http_listener *listener);
 DEFINE_CLEANUP(struct http_listener *, http_listener_free)
 
@@ -72,19 +104,24 @@ struct http_answer {
 	const char *headers;	  /* complete lines with CRLF, or NULL */
 	const char *body;
 	size_t n_body;
+	bool recorded; /* the handler has put the request on record */
 };
 void http_answer(struct http_conn *conn, const struct http_answer *answer);
 
-/* The connection is gone: it must not be answered any more. */
-typedef void (*http_gone_fn)(void *userdata);
+/* What becomes of a connection that is put aside. */
+struct http_parking {
+	int seconds;
+	void (*expired)(void *userdata); /* they are over: has to answer */
+	void (*gone)(void *userdata);	 /* the connection is over: must not answer any more */
+	void *userdata;
+};
 
 /*
- * Puts a connection aside whose answer may take minutes: it counts no longer as active and has no
- * deadline; the handler needs one. The request is not valid any more. If the peer closes, sends
- * more, or the listener stops, gone is called instead of an answer. 0, or -ESHUTDOWN: stopping;
- * then the request is still to be answered.
+ * Puts a connection aside whose answer may take minutes: it counts no longer as active. The request
+ * is not valid any more. If the peer closes, sends more, or the listener stops, gone is called
+ * instead of an answer. 0, or -ESHUTDOWN: stopping; then the request is still to be answered.
  */
-int http_park(struct http_conn *conn, http_gone_fn gone, void *userdata);
+int http_park(struct http_conn *conn, const struct http_parking *parking);
 
 /*
  * Refuses with a reason for people: JSON {"error","message"} on the administrators' side, one line

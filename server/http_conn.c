@@ -6,6 +6,8 @@
 #include <event2/buffer.h>
 #include <openssl/err.h>
 
+#include "agent/util/clock.h"
+
 void http_update_accepting(struct http_listener *l)
 {
 	if (!l->listener || l->stopping)
@@ -41,6 +43,7 @@ void http_set_state(struct http_conn *c, enum http_state state)
 		break;
 	case HTTP_HEAD: /* the one deadline of a request: body and answer do not extend it */
 		http_set_deadline(c, o->request_seconds);
+		c->began_us = clock_boottime_us();
 		break;
 	case HTTP_LINGER:
 		http_set_deadline(c, BOUND_LINGER_SECONDS);
@@ -49,9 +52,9 @@ void http_set_state(struct http_conn *c, enum http_state state)
 		bufferevent_disable(c->bev, EV_READ);
 		evtimer_del(c->deadline); /* the handler owns it; it always answers */
 		break;
-	case HTTP_PARKED: /* the handler has a deadline of its own; the peer's end must be seen */
+	case HTTP_PARKED: /* the peer's end must be seen */
 		bufferevent_enable(c->bev, EV_READ);
-		evtimer_del(c->deadline);
+		http_set_deadline(c, c->parking.seconds);
 		break;
 	case HTTP_ANSWER:
 		http_set_deadline(c, o->request_seconds);
@@ -89,7 +92,7 @@ void http_conn_free(struct http_conn *c)
 
 	if (c->state == HTTP_PARKED) {
 		l->n_parked--;
-		c->gone(c->gone_userdata);
+		c->parking.gone(c->parking.userdata);
 	}
 	http_drop_tls(c);
 	if (c->deadline)
@@ -97,6 +100,10 @@ void http_conn_free(struct http_conn *c)
 	if (c->drain)
 		event_free(c->drain);
 	closep(&c->fd);
+	if (l->options.guard) {
+		rate_tally_remove(&l->options.guard->strangers, &c->stranger);
+		rate_tally_remove(&l->options.guard->connections, &c->connection);
+	}
 	if (c->previous)
 		c->previous->next = c->next;
 	else
@@ -144,27 +151,44 @@ void http_linger(struct http_conn *c)
 	http_set_state(c, HTTP_LINGER);
 }
 
+bool http_conn_identify(struct http_conn *c)
+{
+	const struct http_options *o = &c->listener->options;
+
+	if (tls_peer_identify(o->pki, o->tls, c->ssl, &c->peer) < 0)
+		return false;
+	if (!o->guard || c->peer.kind == TLS_PEER_NONE || c->peer.kind == TLS_PEER_MISFIT)
+		return true;
+	rate_tally_remove(&o->guard->strangers, &c->stranger);
+	return !*c->peer.device || guard_admits_device(o->guard, c->peer.device, &c->connection);
+}
+
 void http_end(struct http_conn *c)
 {
-	(void)SSL_shutdown(c->ssl); /* close_notify; the socket does not block */
+	if (c->ssl)
+		(void)SSL_shutdown(c->ssl); /* close_notify; the socket does not block */
 	http_linger(c);
 }
 
 void http_on_deadline(evutil_socket_t fd, short what, void *userdata)
 {
+	struct http_conn *c = userdata;
+
 	(void)fd;
 	(void)what;
-	http_conn_free(userdata);
+	if (c->state == HTTP_PARKED)
+		c->parking.expired(c->parking.userdata);
+	else
+		http_conn_free(c);
 }
 
-int http_park(struct http_conn *c, http_gone_fn gone, void *userdata)
+int http_park(struct http_conn *c, const struct http_parking *parking)
 {
 	if (c->listener->stopping)
 		return -ESHUTDOWN;
 	c->close_after = c->close_after || c->head.close;
 	http_forget(c);
-	c->gone = gone;
-	c->gone_userdata = userdata;
+	c->parking = *parking;
 	http_set_state(c, HTTP_PARKED);
 	return 0;
 }

@@ -52,10 +52,13 @@ struct http_conn {
 	struct http_head head;
 	const struct http_route *route;
 	const char *rest;
+	struct sockaddr_storage address;
+	struct rate_place stranger, connection; /* where the guard counts it */
+	int64_t began_us;			/* the request */
 	unsigned int n_requests;
 	bool close_after;
-	http_gone_fn gone; /* of a parked one */
-	void *gone_userdata;
+	bool recorded; /* the request is on record, or nobody wants to have it there */
+	struct http_parking parking; /* of a parked one */
 };
 
 /* --- http_conn.c: life ------------------------------------------------------------------- */
@@ -68,6 +71,8 @@ void http_forget(struct http_conn *conn);
 void http_conn_free(struct http_conn *conn);
 /* Ends it so that the peer can still read what was said to it; end says goodbye in TLS, too. */
 void http_linger(struct http_conn *conn);
+/* The peer has shown who it is, or that it is nobody. false: refused. */
+bool http_conn_identify(struct http_conn *conn);
 void http_end(struct http_conn *conn);
 void http_on_deadline(evutil_socket_t fd, short what, void *userdata);
 /* Accepts or pauses, as the number of connections that are not parked wants it. */

@@ -21,6 +21,7 @@ struct run {
 	struct server server;
 	SSL_CTX *device_context, *admin_context;
 	struct http_listener *devices, *admins;
+	int max_connections;
 	struct event *on_term, *on_int, *on_end;
 	int64_t ending_s; /* boot time at which everything ends; 0: not asked to */
 };
@@ -92,28 +93,37 @@ static int run_watch_signals(struct run *run)
 
 /* --- the beginning ----------------------------------------------------------------------- */
 
-/* As many descriptors as we may have; and not more connections than those. */
-static int run_max_connections(int64_t wanted)
+/*
+ * As many descriptors as we may have, and not more connections than those. If they do not suffice,
+ * check-ins come before waiting: a phone that cannot wait still comes by itself.
+ */
+static void run_bound_connections(struct run *run, const struct config *config)
 {
+	const rlim_t spare = BOUND_ADMIN_CONNECTIONS + MAIN_SPARE_FILES;
+	int64_t connections = config->max_connections, waiting = config->max_waiting, files;
+	rlim_t wanted = (rlim_t)connections + (rlim_t)waiting + spare;
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return (int)wanted;
-	if (limit.rlim_cur < limit.rlim_max &&
-		limit.rlim_cur < (rlim_t)wanted + BOUND_ADMIN_CONNECTIONS + MAIN_SPARE_FILES) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-		(void)getrlimit(RLIMIT_NOFILE, &limit);
-	}
-	if (limit.rlim_cur < (rlim_t)wanted + BOUND_ADMIN_CONNECTIONS + MAIN_SPARE_FILES) {
-		rlim_t spare = BOUND_ADMIN_CONNECTIONS + MAIN_SPARE_FILES;
-
-		wanted = limit.rlim_cur > 2 * spare ? (int64_t)(limit.rlim_cur - spare)
-						    : (int64_t)(limit.rlim_cur / 2);
-		log_warning("only %d connections at once: the limit of open files is %lu",
-			(int)wanted, (unsigned long)limit.rlim_cur);
-	}
-	return (int)wanted;
+	run->max_connections = (int)connections;
+	run->server.max_waiting = waiting;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur >= wanted)
+		return;
+	files = (int64_t)(limit.rlim_cur > 2 * spare ? limit.rlim_cur - spare : limit.rlim_cur / 2);
+	if (connections > files - files / 4)
+		connections = files - files / 4;
+	if (waiting > files - connections)
+		waiting = files - connections;
+	run->max_connections = (int)connections;
+	run->server.max_waiting = waiting;
+	log_warning("only %d connections and %d waiting phones at once: the limit of open files is "
+		    "%lu; %lu are needed (LimitNOFILE= in a systemd unit, rc_ulimit with OpenRC)",
+		(int)connections, (int)waiting, (unsigned long)limit.rlim_cur,
+		(unsigned long)wanted);
 }
 
 static int run_listen(struct run *run, const struct config *config)
@@ -125,7 +135,7 @@ static int run_listen(struct run *run, const struct config *config)
 		.tls = TLS_DEVICES,
 		.routes = server_device_routes,
 		.userdata = &run->server,
-		.max_connections = run_max_connections(config->max_connections),
+		.max_connections = run->max_connections,
 		.request_seconds = (int)config->request_seconds,
 		.idle_seconds = (int)config->idle_seconds,
 	};
@@ -182,6 +192,7 @@ static int run_open(struct run *run, const struct config *config)
 		log_error("%s", problem.message);
 		return r;
 	}
+	run->server.pki.expired_grace_s = config->expired_grace_days * 86400;
 	r = tls_context(&run->server.pki, TLS_DEVICES, &run->device_context, why);
 	if (r == 0)
 		r = tls_context(&run->server.pki, TLS_ADMIN, &run->admin_context, why);
@@ -208,12 +219,16 @@ static int run_prepare(struct run *run)
 
 static int run_server(const struct config *config)
 {
-	struct run run = {.server.certificate_days = config->certificate_days};
+	struct run run = {
+		.server.certificate_days = config->certificate_days,
+		.server.wakes_per_second = config->wakes_per_second,
+	};
 	int r;
 
 	umask(077);
 	if (geteuid() == 0)
 		log_warning("running as root, which is not needed; use a user of its own");
+	run_bound_connections(&run, config);
 	run.server.base = event_base_new();
 	r = run.server.base ? 0 : -ENOMEM;
 	if (r < 0)

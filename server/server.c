@@ -14,13 +14,25 @@ const struct http_route server_device_routes[] = {
 	{.method = HTTP_POST,
 		.path = "/v1/checkin",
 		.needs_device = true,
+		.takes_expired = true,
 		.max_body = LIMIT_REPORT_BYTES,
 		.handle = checkin_receive},
-	{.method = HTTP_GET, .path = "/.well-known/est/cacerts", .handle = enrol_cacerts},
+	{.method = HTTP_GET, .path = "/v1/wait", .needs_device = true, .handle = wait_receive},
+	/* Anybody may have these; a phone that renews shows its certificate here, too. */
+	{.method = HTTP_GET,
+		.path = "/.well-known/est/cacerts",
+		.takes_expired = true,
+		.handle = enrol_cacerts},
 	{.method = HTTP_POST,
 		.path = "/.well-known/est/simpleenroll",
 		.max_body = LIMIT_SERVER_CSR_BYTES,
 		.handle = enrol_simple},
+	{.method = HTTP_POST,
+		.path = "/.well-known/est/simplereenroll",
+		.needs_device = true,
+		.takes_expired = true,
+		.max_body = LIMIT_SERVER_CSR_BYTES,
+		.handle = renew_simple},
 	{0},
 };
 
@@ -55,12 +67,24 @@ void server_store_failed(struct server *server, struct http_conn *conn, int r, c
 
 int server_init(struct server *server)
 {
-	X509 *const certs[] = {server->pki.root, server->pki.device_ca};
+	X509 *certs[LIMIT_EST_CERTIFICATES] = {server->pki.root, server->pki.device_ca};
+	struct waits_options waiting = {
+		.base = server->base,
+		.max = server->max_waiting,
+		.per_second = server->wakes_per_second,
+	};
 	_cleanup_buf_ struct buf cacerts = BUF_INIT;
-	int r = est_certs_only(certs, ARRAY_SIZE(certs), &cacerts);
+	size_t n = 2;
+	int r;
 
+	/* pki_load() has seen that they fit. */
+	for (int i = 0; i < sk_X509_num(server->pki.other_cas); i++)
+		certs[n++] = sk_X509_value(server->pki.other_cas, i);
+	r = est_certs_only(certs, n, &cacerts);
 	if (r == 0)
 		r = buf_take(&cacerts, &server->cacerts, &server->n_cacerts);
+	if (r == 0)
+		r = waits_new(&waiting, &server->waits);
 	if (r < 0)
 		return r;
 	server->batch_tail = &server->batch;
@@ -72,6 +96,7 @@ void server_done(struct server *server)
 {
 	if (server->batch_event)
 		event_free(server->batch_event);
+	waits_free(server->waits);
 	free(server->cacerts);
 	store_close(server->store);
 	pki_done(&server->pki);

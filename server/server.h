@@ -8,6 +8,7 @@
 
 #include "server/http.h"
 #include "server/store.h"
+#include "server/wait.h"
 
 struct checkin;
 
@@ -27,6 +28,8 @@ struct server {
 	int64_t certificate_days;
 	char *cacerts; /* the answer of EST cacerts; it never changes */
 	size_t n_cacerts;
+	struct waits *waits; /* phones at /v1/wait */
+	int64_t max_waiting, wakes_per_second;
 
 	struct checkin *batch, **batch_tail; /* check-ins waiting for their transaction */
 	size_t n_batch;
@@ -52,6 +55,11 @@ void server_note_store(struct server *server, int r, const char *what);
 /* enrol.c */
 void enrol_cacerts(void *userdata, struct http_conn *conn, const struct http_request *request);
 void enrol_simple(void *userdata, struct http_conn *conn, const struct http_request *request);
+bool enrol_is_pkcs10(const char *content_type);
+/* Answers with the certificate. */
+void enrol_answer(struct http_conn *conn, const struct buf *der);
+/* renew.c */
+void renew_simple(void *userdata, struct http_conn *conn, const struct http_request *request);
 /* checkin.c */
 void checkin_receive(void *userdata, struct http_conn *conn, const struct http_request *request);
 void checkin_on_batch(evutil_socket_t fd, short what, void *userdata);
