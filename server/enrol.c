@@ -132,7 +132,7 @@ static int enrol_transact(
 	return r;
 }
 
-static void enrol_answer(struct http_conn *conn, const struct buf *der)
+void enrol_answer(struct http_conn *conn, const struct buf *der)
 {
 	const unsigned char *at = (const unsigned char *)der->data;
 	_cleanup_(X509_freep) X509 *x509 = d2i_X509(NULL, &at, (long)der->n_bytes);
@@ -197,7 +197,7 @@ static void enrol_decide(struct server *server, struct http_conn *conn, struct e
 }
 
 /* "application/pkcs10", with or without parameters, in any case. */
-static bool enrol_is_pkcs10(const char *content_type)
+bool enrol_is_pkcs10(const char *content_type)
 {
 	static const char wanted[] = "application/pkcs10";
 	size_t n = strcspn(content_type, "; \t");

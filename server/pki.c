@@ -11,6 +11,7 @@
 
 #include "agent/util/codec.h"
 #include "agent/util/digest.h"
+#include "agent/util/limits.h"
 
 #define PKI_ADVICE                                                                                 \
 	"run \"mdmctl init\" on the administrator's machine and copy its server directory here"
@@ -118,6 +119,81 @@ static bool pki_is_root(X509 *x509)
 	return X509_self_signed(x509, 1) == 1;
 }
 
+bool pki_is_own_device_ca(const struct pki *pki, X509 *x509)
+{
+	if (X509_cmp(x509, pki->device_ca) == 0)
+		return true;
+	for (int i = 0; i < sk_X509_num(pki->other_cas); i++) {
+		X509 *other = sk_X509_value(pki->other_cas, i);
+
+		if (!pki_is_root(other) && X509_cmp(other, x509) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Adds the certificates of a file that need not be there. */
+static int pki_read_others(
+	struct pki *pki, const char *directory, const char *name, struct pki_problem *ret_problem)
+{
+	STACK_OF(X509) *certs = NULL;
+	char path[4096];
+	X509 *x509;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	if (access(path, F_OK) < 0 && errno == ENOENT)
+		return 0;
+	r = pki_read_certs(directory, name, &certs, ret_problem);
+	if (r < 0)
+		return r;
+	if (!pki->other_cas)
+		pki->other_cas = sk_X509_new_null();
+	while ((x509 = sk_X509_shift(certs)))
+		if (!pki->other_cas || !sk_X509_push(pki->other_cas, x509)) {
+			X509_free(x509);
+			r = pki_fail(ret_problem, "out of memory");
+		}
+	sk_X509_pop_free(certs, X509_free);
+	return r;
+}
+
+/* Whether a root that we know signed it. */
+static bool pki_is_of_known_root(const struct pki *pki, X509 *x509)
+{
+	if (X509_verify(x509, X509_get0_pubkey(pki->root)) == 1)
+		return true;
+	for (int i = 0; i < sk_X509_num(pki->other_cas); i++) {
+		X509 *other = sk_X509_value(pki->other_cas, i);
+
+		if (pki_is_root(other) && X509_verify(x509, X509_get0_pubkey(other)) == 1)
+			return true;
+	}
+	ERR_clear_error();
+	return false;
+}
+
+static int pki_check_others(struct pki *pki, struct pki_problem *ret_problem)
+{
+	/* With root.pem and device-ca.pem they are the answer of cacerts. */
+	if (sk_X509_num(pki->other_cas) + 2 > LIMIT_EST_CERTIFICATES)
+		return pki_fail(ret_problem,
+			PKI_PREVIOUS_FILE " and " PKI_NEXT_FILE " hold more than %d certificates, "
+					  "which phones would not take; leave the oldest out",
+			LIMIT_EST_CERTIFICATES - 2);
+	for (int i = 0; i < sk_X509_num(pki->other_cas); i++) {
+		X509 *other = sk_X509_value(pki->other_cas, i);
+
+		if (X509_check_ca(other) != 1 || !pki_is_of_known_root(pki, other))
+			return pki_fail(ret_problem,
+				"certificate %d of " PKI_PREVIOUS_FILE " and " PKI_NEXT_FILE
+				" is no root CA, and no CA that one of the roots signed; put the "
+				"earlier root.pem and device-ca.pem there, nothing else",
+				i + 1);
+	}
+	return 0;
+}
+
 static int pki_split_chain(struct pki *pki, STACK_OF(X509) * certs, struct pki_problem *ret_problem)
 {
 	X509 *x509;
@@ -205,7 +281,13 @@ int pki_load(const char *directory, const char *client_ca, int64_t now_s, struct
 	if (r == 0 && client_ca)
 		r = pki_read_certs(NULL, client_ca, &pki.client_cas, ret_problem);
 	if (r == 0)
+		r = pki_read_others(&pki, directory, PKI_PREVIOUS_FILE, ret_problem);
+	if (r == 0)
+		r = pki_read_others(&pki, directory, PKI_NEXT_FILE, ret_problem);
+	if (r == 0)
 		r = pki_check(&pki, now_s, ret_problem);
+	if (r == 0)
+		r = pki_check_others(&pki, ret_problem);
 	sk_X509_pop_free(chain, X509_free);
 	if (r < 0) {
 		pki_done(&pki);
@@ -224,6 +306,7 @@ void pki_done(struct pki *pki)
 	X509_free(pki->root);
 	sk_X509_pop_free(pki->server_chain, X509_free);
 	sk_X509_pop_free(pki->client_cas, X509_free);
+	sk_X509_pop_free(pki->other_cas, X509_free);
 	*pki = (struct pki){0};
 }
 

@@ -10,11 +10,20 @@
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/util/mem.h"
 
 #define DEVICE_ID_LENGTH 32
+
+/*
+ * CA certificates of another generation, PEM, each file optional: those that were in root.pem and
+ * device-ca.pem before a change of the CA, and those that will be. Served in cacerts; certificates
+ * that their device CAs issued are accepted.
+ */
+#define PKI_PREVIOUS_FILE "previous.pem"
+#define PKI_NEXT_FILE "next.pem"
 
 struct pki {
 	EVP_PKEY *server_key;
@@ -23,6 +32,8 @@ struct pki {
 	EVP_PKEY *device_ca_key;
 	X509 *device_ca, *root;
 	STACK_OF(X509) * client_cas; /* other CAs whose device certificates count; may be empty */
+	STACK_OF(X509) * other_cas;  /* of previous.pem and next.pem; may be NULL */
+	int64_t expired_grace_s;     /* certificates of our own device CAs may be expired so long */
 };
 
 struct pki_problem {
@@ -36,6 +47,9 @@ struct pki_problem {
 int pki_load(const char *directory, const char *client_ca, int64_t now_s, struct pki *ret_pki,
 	struct pki_problem *ret_problem);
 void pki_done(struct pki *pki);
+
+/* Whether it is one of our own device CAs, present or of another generation. */
+bool pki_is_own_device_ca(const struct pki *pki, X509 *x509);
 
 /* First 16 bytes of SHA-256 over the SubjectPublicKeyInfo, in hexadecimal. 0 or -EIO. */
 int pki_device_id(X509_PUBKEY *key, char ret_id[DEVICE_ID_LENGTH + 1]);
