@@ -4,8 +4,10 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
+#include <inttypes.h>
 #include <openssl/err.h>
 
+#include "agent/util/clock.h"
 #include "agent/util/log.h"
 #include "server/http_conn.h"
 #include "server/http_write.h"
@@ -14,10 +16,71 @@ static void http_next(struct http_conn *c);
 
 /* --- answers ----------------------------------------------------------------------------- */
 
+static void http_describe(struct http_conn *c, struct http_request *ret_request)
+{
+	*ret_request = (struct http_request){
+		.head = &c->head,
+		.peer = &c->peer,
+		.address = &c->address,
+		.rest = c->rest,
+	};
+	if (c->state != HTTP_BUSY)
+		return; /* refused for its head: the body was not read */
+	ret_request->body = c->in.data ? c->in.data : "";
+	ret_request->n_body = (size_t)c->head.length;
+}
+
+/* 0, or the status to refuse with instead of answering. */
+static int http_record(struct http_conn *c, const struct http_answer *answer)
+{
+	const struct http_options *o = &c->listener->options;
+	struct http_request request;
+
+	if (!o->record || answer->recorded || c->recorded || !c->head.path ||
+		(c->head.method == HTTP_GET && answer->status != 403))
+		return 0;
+	c->recorded = true;
+	http_describe(c, &request);
+	return o->record(o->userdata, &request, answer->status);
+}
+
+static void http_observe(struct http_conn *c, const struct http_answer *answer)
+{
+	const struct http_options *o = &c->listener->options;
+	const struct http_route *route = c->route && c->route->path ? c->route : NULL;
+	struct http_seen seen = {
+		.address = &c->address,
+		.peer = &c->peer,
+		.method = route		 ? http_method_name(route->method)
+			  : c->head.path ? http_method_name(c->head.method)
+					 : "",
+		/* What was parked has forgotten its head. */
+		.path = c->head.path ? c->head.path
+			: route	     ? route->path
+				     : "",
+		.route = route,
+		.status = answer->status,
+		.n_in = c->head.length,
+		.n_out = answer->n_body,
+		.duration_us = clock_boottime_us() - c->began_us,
+	};
+
+	if (o->observe)
+		o->observe(o->userdata, &seen);
+}
+
 void http_answer(struct http_conn *c, const struct http_answer *answer)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT;
+	int status = http_record(c, answer);
 
+	if (status) {
+		http_refuse(c, status, "not_recorded",
+			"nothing was done, because it cannot be put on record now; try again later");
+		return;
+	}
+	c->recorded = false;
+	http_observe(c, answer);
 	c->close_after = c->close_after || c->head.close || c->listener->stopping ||
 			 ++c->n_requests >= BOUND_KEPT_REQUESTS;
 	http_write_answer(answer, c->close_after, &out);
@@ -48,7 +111,9 @@ static void http_refusal(
 
 void http_refuse(struct http_conn *c, int status, const char *code, const char *message)
 {
-	http_refusal(c, status, status == 503 ? "Retry-After: 60\r\n" : NULL, code, message);
+	bool later = status == 503 || status == 429;
+
+	http_refusal(c, status, later ? "Retry-After: 60\r\n" : NULL, code, message);
 }
 
 void http_refuse_with(struct http_conn *c, int status, const char *headers, const char *message)
@@ -102,6 +167,31 @@ static void http_not_found(struct http_conn *c)
 	http_refuse_with(c, 405, header, "this method does not work here");
 }
 
+static void http_forbid(struct http_conn *c, const char *message)
+{
+	c->close_after = true;
+	bufferevent_disable(c->bev, EV_READ);
+	http_refuse(c, 403, "forbidden", message);
+}
+
+/* May this peer ask now, whatever it asks for? */
+static bool http_admit_rate(struct http_conn *c)
+{
+	const struct http_options *o = &c->listener->options;
+	struct guard_asker asker = {.address = &c->address, .device = c->peer.device};
+	char header[48];
+	int64_t wait_s;
+
+	if (!o->guard || !o->limits_requests ||
+		guard_admits_request(o->guard, &asker, clock_boottime_us(), &wait_s))
+		return true;
+	snprintf(header, sizeof(header), "Retry-After: %" PRId64 "\r\n", wait_s);
+	c->close_after = true;
+	bufferevent_disable(c->bev, EV_READ);
+	http_refuse_with(c, 429, header, "too many requests; try again later");
+	return false;
+}
+
 /* After the head: is there such a thing, may this peer ask for it, is the body small enough? */
 static bool http_admit(struct http_conn *c)
 {
@@ -113,9 +203,7 @@ static bool http_admit(struct http_conn *c)
 	c->route = r;
 	if (c->peer.kind == TLS_PEER_MISFIT ||
 		(r->path && r->needs_device && c->peer.kind == TLS_PEER_NONE)) {
-		c->close_after = true;
-		bufferevent_disable(c->bev, EV_READ);
-		http_refuse(c, 403, "forbidden",
+		http_forbid(c,
 			c->listener->options.tls == TLS_ADMIN
 				? "this certificate is not an administrator's; use the one that "
 				  "\"mdmctl init\" made"
@@ -126,7 +214,17 @@ static bool http_admit(struct http_conn *c)
 		http_not_found(c);
 		return false;
 	}
-	if (r->method != HTTP_GET && !c->head.has_length) {
+	if (c->peer.expired && !r->takes_expired) {
+		http_reject(c, 403,
+			"this device's certificate has expired: renew it by simplereenroll first");
+		return false;
+	}
+	if (r->operator_only && c->peer.viewer) {
+		http_forbid(c, "your certificate may look at everything and change nothing; an "
+			       "operator's is needed here (OU=mdm-admin)");
+		return false;
+	}
+	if (r->method != HTTP_GET && r->method != HTTP_DELETE && !c->head.has_length) {
 		http_reject(c, 411, "a Content-Length is needed");
 		return false;
 	}
@@ -139,15 +237,10 @@ static bool http_admit(struct http_conn *c)
 
 static void http_dispatch(struct http_conn *c)
 {
-	struct http_request request = {
-		.head = &c->head,
-		.peer = &c->peer,
-		.body = c->in.data ? c->in.data : "",
-		.n_body = (size_t)c->head.length,
-		.rest = c->rest,
-	};
+	struct http_request request;
 
 	http_set_state(c, HTTP_BUSY);
+	http_describe(c, &request);
 	c->route->handle(c->listener->options.userdata, c, &request);
 }
 
@@ -182,7 +275,7 @@ static void http_read_head(struct http_conn *c)
 		http_reject(c, status, http_status_message(status));
 		return;
 	}
-	if (!http_admit(c))
+	if (!http_admit_rate(c) || !http_admit(c))
 		return;
 	http_set_state(c, HTTP_BODY);
 	if (c->head.expects_continue && c->in.n_bytes == 0 && c->head.length)
@@ -273,17 +366,18 @@ void http_on_event(struct bufferevent *bev, short what, void *userdata)
 	char why[128] = "the peer closed the connection";
 
 	if (what & BEV_EVENT_CONNECTED) {
-		if (tls_peer_identify(c->listener->options.pki, c->listener->options.tls, c->ssl,
-			    &c->peer) < 0)
-			http_conn_free(c);
-		else
+		if (http_conn_identify(c))
 			http_next(c);
+		else
+			http_conn_free(c);
 		return;
 	}
 	code = bufferevent_get_openssl_error(bev);
 	if (code)
 		ERR_error_string_n(code, why, sizeof(why));
 	if (c->state == HTTP_HANDSHAKE) {
+		if (c->listener->options.guard)
+			c->listener->options.guard->refused[GUARD_HANDSHAKE]++;
 		log_debug("handshake failed: %s", why);
 		http_linger(c); /* libssl has written its alert */
 	} else {

@@ -7,21 +7,28 @@
 #include "agent/util/log.h"
 #include "server/http_conn.h"
 
-static void http_on_accept(struct evconnlistener *listener, evutil_socket_t fd,
-	struct sockaddr *address, int n_address, void *userdata)
+/* TLS, or nothing but the socket. */
+static struct bufferevent *http_make_stream(struct http_conn *c)
 {
-	struct http_listener *l = userdata;
-	struct http_conn *c = calloc(1, sizeof(*c));
+	const struct http_options *o = &c->listener->options;
+	struct bufferevent *bev;
+
+	if (!o->context)
+		return bufferevent_socket_new(o->base, c->fd, 0);
+	c->ssl = SSL_new(o->context);
+	if (!c->ssl)
+		return NULL;
+	/* Not CLOSE_ON_FREE: the descriptor outlives TLS while lingering. */
+	bev = bufferevent_openssl_socket_new(o->base, c->fd, c->ssl, BUFFEREVENT_SSL_ACCEPTING, 0);
+	if (bev)
+		bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
+	return bev;
+}
+
+static void http_begin(struct http_listener *l, struct http_conn *c)
+{
 	int one = 1;
 
-	(void)listener;
-	(void)address;
-	(void)n_address;
-	if (!c) {
-		close(fd);
-		return;
-	}
-	c->fd = fd;
 	c->listener = l;
 	c->next = l->conns;
 	if (c->next)
@@ -29,21 +36,40 @@ static void http_on_accept(struct evconnlistener *listener, evutil_socket_t fd,
 	l->conns = c;
 	l->n_conns++;
 	http_update_accepting(l);
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	c->deadline = evtimer_new(l->options.base, http_on_deadline, c);
-	c->ssl = SSL_new(l->options.context);
-	if (c->ssl)
-		/* Not CLOSE_ON_FREE: the descriptor outlives TLS while lingering. */
-		c->bev = bufferevent_openssl_socket_new(
-			l->options.base, fd, c->ssl, BUFFEREVENT_SSL_ACCEPTING, 0);
+	c->bev = http_make_stream(c);
 	if (!c->deadline || !c->bev) {
 		http_conn_free(c);
 		return;
 	}
-	bufferevent_openssl_set_allow_dirty_shutdown(c->bev, 1);
 	bufferevent_setcb(c->bev, http_on_read, http_on_written, http_on_event, c);
-	http_set_state(c, HTTP_HANDSHAKE);
+	http_set_state(c, l->options.context ? HTTP_HANDSHAKE : HTTP_IDLE);
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+}
+
+static void http_on_accept(struct evconnlistener *listener, evutil_socket_t fd,
+	struct sockaddr *address, int n_address, void *userdata)
+{
+	struct http_listener *l = userdata;
+	struct http_conn *c = calloc(1, sizeof(*c));
+
+	(void)listener;
+	if (!c) {
+		close(fd);
+		return;
+	}
+	c->fd = fd;
+	memcpy(&c->address, address,
+		(size_t)n_address < sizeof(c->address) ? (size_t)n_address : sizeof(c->address));
+	/* Before TLS, and without a word: an answer would cost more than the question. */
+	if (l->options.guard &&
+		!guard_admits_stranger(l->options.guard, &c->address, &c->stranger)) {
+		close(fd);
+		free(c);
+		return;
+	}
+	http_begin(l, c);
 }
 
 static void http_on_resume(evutil_socket_t fd, short what, void *userdata)
@@ -74,6 +100,8 @@ int http_listen(const struct http_options *options, const struct sockaddr *addre
 	if (!l)
 		return -ENOMEM;
 	l->options = *options;
+	if (l->options.context)
+		SSL_CTX_up_ref(l->options.context);
 	l->resume = evtimer_new(options->base, http_on_resume, l);
 	errno = 0;
 	l->listener = evconnlistener_new_bind(options->base, http_on_accept, l,
@@ -116,6 +144,17 @@ int http_listener_connections(const struct http_listener *listener)
 	return listener->n_conns;
 }
 
+void http_listener_change(struct http_listener *l, const struct http_change *change)
+{
+	SSL_CTX_up_ref(change->context);
+	SSL_CTX_free(l->options.context);
+	l->options.context = change->context;
+	l->options.max_connections = change->max_connections;
+	l->options.request_seconds = change->request_seconds;
+	l->options.idle_seconds = change->idle_seconds;
+	http_update_accepting(l);
+}
+
 void http_listener_free(struct http_listener *l)
 {
 	if (!l)
@@ -127,5 +166,6 @@ void http_listener_free(struct http_listener *l)
 		evconnlistener_free(l->listener);
 	if (l->resume)
 		event_free(l->resume);
+	SSL_CTX_free(l->options.context);
 	free(l);
 }

@@ -26,6 +26,7 @@ static const char *http_reason(int status)
 		{414, "URI Too Long"},
 		{415, "Unsupported Media Type"},
 		{417, "Expectation Failed"},
+		{429, "Too Many Requests"},
 		{431, "Request Header Fields Too Large"},
 		{501, "Not Implemented"},
 		{503, "Service Unavailable"},
