@@ -13,8 +13,4 @@
 VERB_TABLE(X)
 #undef X
 
-/* After a restart in the middle; the other verbs are interrupted then. */
-void command_reboot_resume(struct enforcer *e, const struct command *command, bool same_boot,
-	struct command_result *ret_result);
-
 #endif

@@ -23,7 +23,7 @@ void documents_forget(struct documents *d)
 	keyset_free(d->keyset);
 	for (size_t i = 0; i < d->n_policies; i++)
 		policy_free(d->policies[i].policy);
-	documents_init(d, d->state, d->journal);
+	*d = (struct documents){.state = d->state, .journal = d->journal, .commands = d->commands};
 }
 
 void documents_done(struct documents *d)
@@ -229,7 +229,10 @@ static void documents_journal_accepted(struct documents *d, const struct documen
 	jsonw_string(&w, "type", document_type_name(document->type));
 	if (document->stream[0])
 		jsonw_string(&w, "stream", document->stream);
-	jsonw_int(&w, "serial", document->serial);
+	if (document->type == DOCUMENT_COMMAND)
+		jsonw_string(&w, "id", document->command_id);
+	else
+		jsonw_int(&w, "serial", document->serial);
 	jsonw_array(&w, "signers");
 	for (size_t i = 0; i < document->n_signers; i++)
 		jsonw_string(&w, NULL, document->signers[i]);
@@ -283,8 +286,7 @@ int documents_accept(struct documents *d, const char *text, size_t n_bytes,
 		break;
 	case DOCUMENT_COMMAND:
 	case DOCUMENT_TYPE_MAX:
-		return documents_refuse_meaning(
-			why, document, "", "this version of the agent knows no commands");
+		return -EINVAL;
 	}
 	if (r != 0)
 		return r;
@@ -295,6 +297,22 @@ int documents_accept(struct documents *d, const char *text, size_t n_bytes,
 		documents_journal_accepted(d, document);
 	change->n_accepted++;
 	return 0;
+}
+
+/* Hands a verified command over. As documents_accept(); what could not be recorded comes again. */
+static int documents_hand_over(struct documents *d, const struct document *document,
+	struct document_refusal *why, struct documents_change *change)
+{
+	int r;
+
+	if (!d->commands.take)
+		return documents_refuse_meaning(why, document, "", "nobody here executes commands");
+	r = d->commands.take(d->commands.userdata, document, why);
+	if (r == 0) {
+		documents_journal_accepted(d, document);
+		change->n_accepted++;
+	}
+	return r == 1 || r == -ENOMEM ? r : 0;
 }
 
 /* Whether one more refusal may go into the journal in this hour. */
@@ -353,6 +371,13 @@ static bool documents_refused(struct documents *d, const char *text, size_t n_by
 	return true;
 }
 
+/* The courier brings a command until it has heard of its end, which may be after its time. */
+static bool documents_is_known(const struct documents *d, const struct document_refusal *why)
+{
+	return why->command_id[0] && d->commands.known &&
+	       d->commands.known(d->commands.userdata, why->command_id);
+}
+
 static int documents_take_one(struct documents *d, const char *text, size_t n_bytes,
 	int64_t clock_s, struct documents_change *change)
 {
@@ -369,14 +394,20 @@ static int documents_take_one(struct documents *d, const char *text, size_t n_by
 	if (r == 0) {
 		if (document->already_held && documents_is_loaded(d, document))
 			return 0;
-		r = documents_accept(d, text, n_bytes, document, &why, change);
+		if (document->type == DOCUMENT_COMMAND)
+			r = documents_hand_over(d, document, &why, change);
+		else
+			r = documents_accept(d, text, n_bytes, document, &why, change);
 	}
-	if (r == 1) {
-		change->new_refusal |= documents_refused(d, text, n_bytes, &why, clock_s);
-		change->n_refused++;
-		return 0;
+	if (r != 1 || documents_is_known(d, &why))
+		return r < 0 ? r : 0;
+	change->n_refused++;
+	if (documents_refused(d, text, n_bytes, &why, clock_s)) {
+		change->new_refusal = true;
+		if (why.command_id[0] && d->commands.refused)
+			d->commands.refused(d->commands.userdata, &why);
 	}
-	return r;
+	return 0;
 }
 
 int documents_take(struct documents *d, const char *body, size_t n_bytes, int64_t clock_s,

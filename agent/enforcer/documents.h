@@ -26,9 +26,24 @@ struct refusal {
 	struct document_refusal why;
 };
 
+/* Whoever executes commands; how is not the documents' business. */
+struct documents_commands {
+	/* A verified command for this phone and enrolment. 0 accepted; DOCUMENTS_COMMAND_KNOWN;
+	 * 1 refused with *ret_refusal; -errno: not now, it may come again. */
+	int (*take)(void *userdata, const struct document *document,
+		struct document_refusal *ret_refusal);
+	/* Whether an id was accepted before, so that its repetition is no news. */
+	bool (*known)(void *userdata, const char *id);
+	/* A refusal that is new and in the journal; why->command_id is set. */
+	void (*refused)(void *userdata, const struct document_refusal *why);
+	void *userdata;
+};
+#define DOCUMENTS_COMMAND_KNOWN 2
+
 struct documents {
-	struct state *state;	 /* borrowed */
-	struct journal *journal; /* borrowed; may be NULL */
+	struct state *state;		    /* borrowed */
+	struct journal *journal;	    /* borrowed; may be NULL */
+	struct documents_commands commands; /* take NULL: commands are refused */
 	struct keyset *keyset;
 	bool has_assignment;
 	struct assignment assignment;
@@ -63,7 +78,8 @@ int documents_load(struct documents *d);
 
 /*
  * Takes the body of a check-in answer: documents separated by empty lines. Each is verified on its
- * own, accepted or refused; refusals are journalled once and remembered. clock_s: local time.
+ * own, accepted or refused; refusals are journalled once and remembered. Commands are handed to
+ * d->commands and count like the others. clock_s: local time.
  * 0 or -ENOMEM.
  */
 int documents_take(struct documents *d, const char *body, size_t n_bytes, int64_t clock_s,

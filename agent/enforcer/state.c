@@ -27,17 +27,17 @@ static const char *const state_enrolment_names[] = {
 	"net",
 	"reports",
 	"facts.broken",
+	"commands.broken",
 };
 
-static int state_write(struct state *state, const char *path, const void *data, size_t n_bytes)
+int state_write(struct state *state, const char *path, const void *data, size_t n_bytes)
 {
 	struct fs_owner owner = {.uid = geteuid(), .gid = getegid(), .mode = 0600};
 
 	return fs_replace(state->dir_fd, path, data, n_bytes, &owner);
 }
 
-/* Damaged files are kept for whoever wants to know why. */
-static void state_keep_broken(struct state *state, const char *name, const char *kept)
+void state_keep_broken(struct state *state, const char *name, const char *kept)
 {
 	/* On a read-only file system it stays where it is, and is damaged at the next start again.
 	 */
@@ -371,6 +371,7 @@ int state_forget_enrolment(struct state *state)
 	facts.highwater.tls_s = facts.highwater.signed_s;
 	facts.acked_seq = state->facts.acked_seq;
 	facts.report_seq = state->facts.report_seq;
+	memcpy(facts.zero_touch, state->facts.zero_touch, sizeof(facts.zero_touch));
 	state->facts = facts;
 	/* What cannot be removed must not keep the rest. */
 	for (size_t i = 0; i < ARRAY_SIZE(state_enrolment_names); i++) {

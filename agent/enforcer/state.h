@@ -24,6 +24,9 @@ struct state_facts {
 	char enrolment_id[33];
 	char ticket_id[33];
 	uint8_t pinned_keyset[SHA256_BYTES]; /* newest keyset accepted; at first the ticket's */
+	/* Digest of the zero-touch file that this phone enrolled with last. It survives unenrolment:
+	 * who leaves is not taken back by the same file. */
+	uint8_t zero_touch[SHA256_BYTES];
 	int64_t enrolled_s;
 	struct highwater highwater;
 	uint64_t acked_seq;		  /* journal records the server has */
@@ -58,6 +61,11 @@ void state_done(struct state *state);
 /* 0 or -errno; -EBUSY: enrolled, but what state_forget_enrolment() could not remove is still there.
  */
 int state_save_facts(struct state *state);
+
+/* Replaces a small file of another part of the enforcer ("commands") atomically. 0 or -errno. */
+int state_write(struct state *state, const char *path, const void *data, size_t n_bytes);
+/* Puts a damaged file aside as kept, for whoever wants to know why. */
+void state_keep_broken(struct state *state, const char *name, const char *kept);
 
 /* Documents: "documents/keyset", "documents/assignment", "documents/policy.STREAM"; any other name
  * is -EINVAL.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* state_text.c - the text of "facts" and "serials"; see state_text.h. Enforcer; pure. */
+/* state_text.c - the frame of state files, "facts" and "serials"; see state_text.h. Enforcer; pure.
+ */
 #include "agent/enforcer/state_text.h"
 
 #include <errno.h>
@@ -11,14 +12,14 @@
 
 #define STATE_FACTS_LINE "mdm-agent-facts 1"
 #define STATE_SERIALS_LINE "mdm-agent-serials 1"
-/* Longest line: a serial; also what a newer agent may write. */
+/* Longest line: an argument of a command; also what a newer agent may write. */
 #define STATE_LINE_BYTES 1024
 /* The limit of documents (docs/protocol.md). */
 #define STATE_SERIAL_MAX ((INT64_C(1) << 53) - 1)
 
 /* --- the frame: version line, lines, digest line ------------------------------------------- */
 
-static int state_text_close(struct buf *out)
+int state_text_close(struct buf *out)
 {
 	uint8_t digest[SHA256_BYTES];
 	char digits[2 * SHA256_BYTES + 1];
@@ -49,11 +50,7 @@ static bool state_text_line(
 	return true;
 }
 
-/*
- * Checks version line and digest; calls take for each line between. 0, -EBADMSG, -EIO, or what
- * take returned.
- */
-static int state_text_parse(const char *text, size_t n_bytes, const char *version,
+int state_text_parse(const char *text, size_t n_bytes, const char *version,
 	int (*take)(char *line, void *userdata), void *userdata)
 {
 	char line[STATE_LINE_BYTES], digits[2 * SHA256_BYTES + 1];
@@ -109,6 +106,7 @@ static const struct fact_row {
 	{"enrolment", FACT_ID, offsetof(struct state_facts, enrolment_id)},
 	{"ticket", FACT_ID, offsetof(struct state_facts, ticket_id)},
 	{"pinned_keyset", FACT_SHA256, offsetof(struct state_facts, pinned_keyset)},
+	{"zero_touch", FACT_SHA256, offsetof(struct state_facts, zero_touch)},
 	{"enrolled_at", FACT_INT, offsetof(struct state_facts, enrolled_s)},
 	{"signed_floor", FACT_INT, offsetof(struct state_facts, highwater.signed_s)},
 	{"tls_floor", FACT_INT, offsetof(struct state_facts, highwater.tls_s)},

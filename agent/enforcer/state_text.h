@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * state_text.h - the text of the files "facts" and "serials": lines, closed by a SHA-256 line over
- * all that stands before it. Pure. Internal to state.c.
+ * state_text.h - the text of state files: a version line, lines, and a SHA-256 line over all that
+ * stands before it. Of them, "facts" and "serials" are read and written here, for state.c. Pure.
  */
 #ifndef MDM_ENFORCER_STATE_TEXT_H
 #define MDM_ENFORCER_STATE_TEXT_H
 
 #include "agent/enforcer/state.h"
 #include "agent/util/buf.h"
+
+/* Appends the SHA-256 line. 0 or what stopped it: -ENOMEM, -EFBIG, -EIO. */
+int state_text_close(struct buf *out);
+/*
+ * Checks version line and digest; calls take for each line between (without its end, the caller's
+ * to change). 0, -EBADMSG, -EIO, or the negative value that take returned.
+ */
+int state_text_parse(const char *text, size_t n_bytes, const char *version,
+	int (*take)(char *line, void *userdata), void *userdata);
 
 /* What a phone that was never enrolled knows. */
 void state_facts_init(struct state_facts *facts);
