@@ -11,6 +11,7 @@
 #include <systemd/sd-event.h>
 
 #include "agent/enforcer/documents.h"
+#include "agent/enforcer/effects.h"
 #include "agent/enforcer/exchange.h"
 #include "agent/enforcer/journal.h"
 #include "agent/enforcer/pacing.h"
@@ -18,6 +19,7 @@
 #include "agent/enforcer/report.h"
 #include "agent/enforcer/state.h"
 #include "agent/trust/ticket.h"
+#include "agent/util/log.h"
 
 #define ENFORCER_REPORTS "reports" /* in the state directory; goes with the enrolment */
 #define ENFORCER_LAST_REPORT ENFORCER_REPORTS "/last"
@@ -28,6 +30,8 @@ struct enforcer_options {
 	const char *sysroot;	 /* "/" but for tests */
 	const char *net_program;
 	const char *net_user;
+	const char *session_program;
+	const char *runtime_dir; /* where users' buses are: /run/user */
 	const char *admin_group; /* may act through agentctl, besides root */
 	bool verbose;
 };
@@ -82,7 +86,9 @@ struct enforcer {
 	enum clock_verdict clock_verdict;	  /* last one noted */
 	int64_t server_date_s, server_date_at_us; /* last authenticated date of this boot */
 
-	struct ticket ticket; /* of the enrolment under way; wiped afterwards */
+	struct ticket ticket;	/* of the enrolment under way; wiped afterwards */
+	struct effects effects; /* of the running command */
+	struct log_ring log;	/* what was said last, for diagnostics */
 	struct local *local;
 	struct problem_text problems[PROBLEM_MAX];
 };

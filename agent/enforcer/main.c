@@ -20,6 +20,8 @@ enum option_id {
 	OPTION_NET_PROGRAM,
 	OPTION_NET_USER,
 	OPTION_ADMIN_GROUP,
+	OPTION_SESSION_PROGRAM,
+	OPTION_RUNTIME_DIR,
 };
 
 static const struct option long_options[] = {
@@ -29,6 +31,8 @@ static const struct option long_options[] = {
 	{"net-program", required_argument, NULL, OPTION_NET_PROGRAM},
 	{"net-user", required_argument, NULL, OPTION_NET_USER},
 	{"admin-group", required_argument, NULL, OPTION_ADMIN_GROUP},
+	{"session-program", required_argument, NULL, OPTION_SESSION_PROGRAM},
+	{"runtime-dir", required_argument, NULL, OPTION_RUNTIME_DIR},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
@@ -46,10 +50,12 @@ static void print_help(void)
 	       "  --net-program PATH  the network role (%s/mdm-agent-net)\n"
 	       "  --net-user NAME     user that the network role becomes (mdm-agent)\n"
 	       "  --admin-group NAME  group that may act through agentctl (mdm-admin)\n"
+	       "  --session-program PATH  what shows a notification (%s/mdm-agent-session)\n"
+	       "  --runtime-dir DIR   where the buses of users are (/run/user)\n"
 	       "  -v, --verbose       more lines in the log\n"
 	       "  -h, --help          this text\n"
 	       "  -V, --version       the version\n",
-		MDM_STATE_DIR, MDM_RUN_DIR, MDM_LIBEXEC_DIR);
+		MDM_STATE_DIR, MDM_RUN_DIR, MDM_LIBEXEC_DIR, MDM_LIBEXEC_DIR);
 }
 
 /*
@@ -80,6 +86,8 @@ int main(int argc, char **argv)
 		.net_program = MDM_LIBEXEC_DIR "/mdm-agent-net",
 		.net_user = "mdm-agent",
 		.admin_group = "mdm-admin",
+		.session_program = MDM_LIBEXEC_DIR "/mdm-agent-session",
+		.runtime_dir = "/run/user",
 	};
 	int c;
 
@@ -103,6 +111,12 @@ int main(int argc, char **argv)
 			break;
 		case OPTION_ADMIN_GROUP:
 			options.admin_group = optarg;
+			break;
+		case OPTION_SESSION_PROGRAM:
+			options.session_program = optarg;
+			break;
+		case OPTION_RUNTIME_DIR:
+			options.runtime_dir = optarg;
 			break;
 		case 'v':
 			options.verbose = true;

@@ -4,9 +4,12 @@
 
 #include <stdarg.h>
 
+#include "agent/util/clock.h"
+
 /* The process-wide settings of this project: standard error is process-wide as well. */
 static const char *log_program = "mdm";
 static enum log_level log_highest = LOG_LEVEL_INFO;
+static struct log_ring *log_ring;
 static log_sink_fn log_sink;
 
 void log_setup(const char *program, enum log_level highest)
@@ -35,6 +38,20 @@ static void log_clean(char *line)
 	}
 }
 
+void log_keep(struct log_ring *ring)
+{
+	log_ring = ring;
+}
+
+static void log_remember(struct log_ring *ring, const char *prefix, const char *line)
+{
+	size_t at = ring->n_ever++ % LIMIT_LOG_LINES;
+
+	snprintf(ring->lines[at], sizeof(ring->lines[at]), "%s%.*s", prefix,
+		LIMIT_LOG_LINE_BYTES - 16, line);
+	ring->times_s[at] = clock_realtime_s();
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
 	static const char *const prefix[LOG_LEVEL_MAX] = {
@@ -56,6 +73,8 @@ void log_line(enum log_level level, const char *format, ...)
 		return;
 	}
 	log_clean(line);
+	if (log_ring)
+		log_remember(log_ring, prefix[level], line);
 	/* One call, so that lines of several processes do not mix. */
 	fprintf(stderr, "%s: %s%s\n", log_program, prefix[level], line);
 }

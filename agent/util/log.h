@@ -6,6 +6,10 @@
 #ifndef MDM_UTIL_LOG_H
 #define MDM_UTIL_LOG_H
 
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/util/limits.h"
 #include "agent/util/mem.h"
 
 enum log_level {
@@ -24,6 +28,16 @@ typedef void (*log_sink_fn)(enum log_level level, const char *line);
 void log_redirect(log_sink_fn sink);
 
 void log_line(enum log_level level, const char *format, ...) _printf_(2, 3);
+
+/* The newest lines, for a program that is asked what it said. */
+struct log_ring {
+	char lines[LIMIT_LOG_LINES][LIMIT_LOG_LINE_BYTES]; /* cut; without the program's name */
+	int64_t times_s[LIMIT_LOG_LINES];
+	size_t n_ever; /* the newest is at (n_ever - 1) % LIMIT_LOG_LINES */
+};
+
+/* From now on lines are also kept there; borrowed until log_keep(NULL). */
+void log_keep(struct log_ring *ring);
 
 #define log_error(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * effects.h - what the handlers of the verbs that do something to the phone or its users share:
+ * one operation at a time, its answer as the result of a command. Only here does the enforcer see
+ * platform/session.h. Enforcer only.
+ */
+#ifndef MDM_ENFORCER_EFFECTS_H
+#define MDM_ENFORCER_EFFECTS_H
+
+#include <systemd/sd-event.h>
+
+#include "agent/enforcer/commands.h"
+#include "platform/session.h"
+
+/* Longer than what the operations take at most by themselves: a handler always ends first. */
+#define EFFECTS_DEADLINE_S 60
+#define EFFECTS_REBOOT_WAIT_S 300 /* from the order until it is clear that nothing comes of it */
+#define EFFECTS_REBOOT_DEADLINE_S (3600 + EFFECTS_REBOOT_WAIT_S + EFFECTS_DEADLINE_S)
+#define EFFECTS_DIAGNOSTICS_WAIT_S 3600 /* for the server to acknowledge a bundle */
+#define EFFECTS_DIAGNOSTICS_DEADLINE_S (EFFECTS_DIAGNOSTICS_WAIT_S + EFFECTS_DEADLINE_S)
+
+struct effects {
+	const struct session_ops *ops; /* NULL: the phone's own; tests have others */
+	struct session_call *call;     /* of the running command */
+	struct session_call *notice;   /* the warning before a reboot, which nobody waits for */
+	sd_event_source *timer;
+	bool diagnostics_wait; /* a command ends when the server has the bundle */
+};
+
+/* Whatever is under way is dropped without an answer: before a handler begins, and at the end of
+ * the enrolment or the process. */
+void effects_stop(struct enforcer *e);
+
+const struct session_ops *effects_ops(const struct enforcer *e);
+void effects_fill(struct enforcer *e, struct session_start *ret_start, session_done_fn done);
+/* The name of the organisation, for people. */
+const char *effects_organisation(const struct enforcer *e);
+/* In so many seconds, at the earliest in the next turn of the loop. 0 or -errno. */
+int effects_after(struct enforcer *e, int64_t seconds, sd_event_time_handler_t handler);
+
+/* How a command ends that did nothing but run an operation. */
+enum command_state effects_state(enum session_result result);
+void effects_finish(
+	struct enforcer *e, enum command_state state, const char *reason, const char *detail);
+/* An operation that could not be begun. */
+void effects_failed(struct enforcer *e, int error);
+
+/* After a restart in the middle; see struct command_handler. */
+void command_reboot_resume(struct enforcer *e, const struct command *command, bool same_boot,
+	struct command_result *ret_result);
+void command_diagnostics_resume(struct enforcer *e, const struct command *command, bool same_boot,
+	struct command_result *ret_result);
+
+#endif
