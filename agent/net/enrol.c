@@ -33,12 +33,14 @@ static int request_certificate(const struct exchange *exchange, const struct msg
 		.host_literal = exchange->est.literal,
 		.time_s = exchange->time_s,
 	};
+	struct identity_numbers numbers = {.serial = body->serial, .imei = body->imei};
 	struct est_call call = {
 		.exchange = exchange,
 		.tls = &tls,
 		.status_text = est_status_text,
 		.user = body->user,
 		.secret = body->secret,
+		.numbers = &numbers,
 	};
 	int r;
 

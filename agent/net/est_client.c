@@ -96,7 +96,7 @@ int est_call_certificate(struct est_call *call, const char *operation,
 	int r;
 
 	snprintf(url, sizeof(url), "%s/%s", call->exchange->est_base, operation);
-	r = identity_request(identity, &der, &n_der, ret_failure);
+	r = identity_request(identity, call->numbers, &der, &n_der, ret_failure);
 	if (r != 0)
 		return r;
 	/* Mail's line ends: servers of others may read MIME and nothing else. */

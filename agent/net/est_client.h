@@ -14,6 +14,7 @@ struct est_call {
 	struct tls *tls;
 	const char *(*status_text)(unsigned int status); /* as est_status_text() */
 	const char *user, *secret;			 /* HTTP Basic; NULL: none */
+	const struct identity_numbers *numbers;		 /* in the request; NULL: none */
 	int64_t date_s; /* found: the server's date of the last answer; 0: none */
 };
 

@@ -94,8 +94,20 @@ int identity_adopt(
 	return 0;
 }
 
-int identity_request(const struct identity *identity, unsigned char **ret_der, size_t *ret_n_bytes,
-	struct failure *ret_failure)
+/* UTF8String: PrintableString has no room for every character of a serial number. */
+static bool request_add_number(X509_REQ *request, const char *prefix, const char *number)
+{
+	char text[LIMIT_HARDWARE_BYTES + 8];
+
+	if (!number || !*number)
+		return true;
+	snprintf(text, sizeof(text), "%s%s", prefix, number);
+	return X509_NAME_add_entry_by_NID(X509_REQ_get_subject_name(request), NID_serialNumber,
+		       V_ASN1_UTF8STRING, (const unsigned char *)text, -1, -1, 0) == 1;
+}
+
+int identity_request(const struct identity *identity, const struct identity_numbers *numbers,
+	unsigned char **ret_der, size_t *ret_n_bytes, struct failure *ret_failure)
 {
 	_cleanup_(request_freep) X509_REQ *request = X509_REQ_new();
 	unsigned char *der = NULL;
@@ -104,6 +116,8 @@ int identity_request(const struct identity *identity, unsigned char **ret_der, s
 	if (request && X509_REQ_set_version(request, X509_REQ_VERSION_1) &&
 		X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(request), "CN", MBSTRING_ASC,
 			(const unsigned char *)identity->device_id, -1, -1, 0) &&
+		(!numbers || (request_add_number(request, "", numbers->serial) &&
+				     request_add_number(request, "imei:", numbers->imei))) &&
 		X509_REQ_set_pubkey(request, identity->key) &&
 		X509_REQ_sign(request, identity->key, EVP_sha256()))
 		n = i2d_X509_REQ(request, &der);

@@ -41,9 +41,17 @@ int identity_generate(struct identity *ret_identity, struct failure *ret_failure
 int identity_adopt(
 	struct identity *ret_identity, EVP_PKEY *key, const char *uri, struct failure *ret_failure);
 
-/* PKCS #10 in DER with the subject CN=DEVICE-ID; ret_der is the caller's (OPENSSL_free()). */
-int identity_request(const struct identity *identity, unsigned char **ret_der, size_t *ret_n_bytes,
-	struct failure *ret_failure);
+/* Numbers of the hardware that zero-touch enrolment tells; "" or NULL: none. */
+struct identity_numbers {
+	const char *serial, *imei;
+};
+
+/*
+ * PKCS #10 in DER with the subject CN=DEVICE-ID, and serialNumber=SERIAL and serialNumber=imei:IMEI
+ * of numbers (NULL: none); ret_der is the caller's (OPENSSL_free()).
+ */
+int identity_request(const struct identity *identity, const struct identity_numbers *numbers,
+	unsigned char **ret_der, size_t *ret_n_bytes, struct failure *ret_failure);
 
 /* Takes the certificate over if it is for the key and has dates; otherwise -EBADMSG. */
 int identity_set_certificate(struct identity *identity, X509 *certificate);

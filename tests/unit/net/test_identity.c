@@ -92,7 +92,7 @@ static void test_request(void)
 	size_t n;
 
 	CHECK_INT(identity_generate(&identity, &failure), 0);
-	CHECK_INT(identity_request(&identity, &der, &n, &failure), 0);
+	CHECK_INT(identity_request(&identity, NULL, &der, &n, &failure), 0);
 	p = der;
 	request = d2i_X509_REQ(NULL, &p, (long)n);
 	CHECK(request != NULL && p == der + n);
