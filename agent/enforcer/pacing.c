@@ -16,6 +16,8 @@ enum {
 	PACING_RETURN_SPREAD_S = 300,
 	/* Coming back for the rest of a long answer. */
 	PACING_MORE_SPREAD_S = 30,
+	/* A wake that had to wait for its token. */
+	PACING_WAKE_SPREAD_S = 30,
 	/* As many failures in a row are an outage that others had too. */
 	PACING_LONG_OUTAGE = 4,
 };
@@ -70,6 +72,9 @@ void pacing_init(struct pacing *p, const char *device_id)
 		.interval_s = PACING_DEFAULT_INTERVAL_S,
 		.jitter_s = PACING_DEFAULT_JITTER_S,
 		.device_offset = offset,
+		/* Full at the start of the clock. */
+		.wake_bucket = {-PACING_WAKE_TOKENS * PACING_WAKE_TOKEN_S * USEC_PER_SEC},
+		.edge_bucket = {-PACING_EDGE_TOKENS * PACING_EDGE_TOKEN_S * USEC_PER_SEC},
 	};
 	pacing_set_state(p, PACING_IDLE, 0);
 }
@@ -79,7 +84,8 @@ static void pacing_clear(struct pacing *p)
 	p->hint_s = 0;
 	p->not_before_us = 0;
 	p->failures = 0;
-	p->pending_request = p->pending_user = false;
+	p->pending_request = p->pending_user = p->pending_wake = false;
+	p->is_slot = p->wake_owed = false;
 }
 
 void pacing_start(struct pacing *p, int64_t now_us, uint64_t random, bool soon)
@@ -129,8 +135,15 @@ void pacing_configure(
 	if (p->state != PACING_WAITING || p->hint_s > 0)
 		return;
 	next_us = pacing_next_us(p, now_us, random);
-	if (next_us < p->next_us)
-		pacing_set_state(p, PACING_WAITING, next_us);
+	if (next_us > p->next_us) {
+		int64_t limit_us = p->ended_us + (interval_s + jitter_s) * USEC_PER_SEC;
+
+		if (!p->is_slot)
+			return;
+		next_us = later(p->next_us, next_us < limit_us ? next_us : limit_us);
+	}
+	p->is_slot = true;
+	pacing_set_state(p, PACING_WAITING, next_us);
 }
 
 int64_t pacing_due_us(const struct pacing *p, int64_t now_us)
@@ -150,13 +163,14 @@ int64_t pacing_due_us(const struct pacing *p, int64_t now_us)
 void pacing_begin(struct pacing *p, int64_t now_us)
 {
 	p->started_us = now_us;
-	p->pending_request = p->pending_user = false;
+	p->pending_request = p->pending_user = p->pending_wake = false;
+	p->is_slot = p->wake_owed = false;
 	pacing_set_state(p, PACING_RUNNING, 0);
 }
 
 void pacing_succeed(struct pacing *p, int64_t now_us, uint64_t random, int64_t hint_s, bool more)
 {
-	bool request = p->pending_request, user = p->pending_user;
+	bool request = p->pending_request, user = p->pending_user, wake = p->pending_wake;
 	bool outage = p->failures >= PACING_LONG_OUTAGE;
 	int64_t next_us;
 
@@ -168,6 +182,7 @@ void pacing_succeed(struct pacing *p, int64_t now_us, uint64_t random, int64_t h
 	if (hint_s >= 0)
 		p->hint_s = clamp(hint_s, LIMIT_INTERVAL_MIN_S, LIMIT_INTERVAL_MAX_S);
 	next_us = pacing_next_us(p, now_us, random);
+	p->is_slot = p->hint_s == 0;
 	/* A server that asks for less than the policy has a reason to; the rest waits then. After
 	 * an outage everybody has a rest to fetch. */
 	if (more && p->hint_s <= p->interval_s) {
@@ -175,11 +190,14 @@ void pacing_succeed(struct pacing *p, int64_t now_us, uint64_t random, int64_t h
 		int64_t more_us =
 			now_us + PACING_MIN_S * USEC_PER_SEC + pacing_draw_us(random, spread_s);
 
+		p->is_slot &= next_us <= more_us;
 		next_us = more_us < next_us ? more_us : next_us;
 	}
 	pacing_set_state(p, PACING_WAITING, next_us);
 	if (request || user)
 		pacing_request(p, now_us, random, user);
+	if (wake)
+		pacing_wake(p, now_us, random);
 }
 
 static int64_t pacing_cap_s(const struct pacing *p)
@@ -205,7 +223,7 @@ void pacing_fail(struct pacing *p, int64_t now_us, uint64_t random, int64_t retr
 		return;
 	p->ended_us = now_us;
 	p->hint_s = 0;
-	p->pending_request = p->pending_user = false;
+	p->pending_request = p->pending_user = p->pending_wake = false;
 	if (p->failures < UINT32_MAX)
 		p->failures++;
 	p->not_before_us = 0;
@@ -218,25 +236,42 @@ void pacing_fail(struct pacing *p, int64_t now_us, uint64_t random, int64_t retr
 		p, PACING_BACKOFF, now_us + wait_s * USEC_PER_SEC + pacing_draw_us(random, span_s));
 }
 
-/* When what the phone wants to tell may go out; see pacing.h. */
-static int64_t pacing_early_us(const struct pacing *p, int64_t now_us, uint64_t random)
+/* The next exchange at at_us, if that is sooner than it was. */
+static bool pacing_advance(struct pacing *p, int64_t at_us)
+{
+	if (at_us >= p->next_us)
+		return false;
+	p->is_slot = false;
+	pacing_set_state(p, p->state, at_us);
+	return true;
+}
+
+/* What the phone itself wants to tell; see pacing.h. False: it is told soon enough anyway. */
+static bool pacing_early(struct pacing *p, int64_t now_us, uint64_t random, int64_t spread_s)
 {
 	int64_t distance_s = pacing_doubled_s(p, PACING_MIN_S, p->failures);
 	int64_t at_us = later(now_us, p->ended_us + PACING_MIN_S * USEC_PER_SEC);
-	int64_t spread_s = PACING_REQUEST_SPREAD_S;
 
-	if (p->failures > 0)
-		spread_s =
-			clamp(p->interval_s / 12, PACING_REQUEST_SPREAD_S, PACING_RETURN_SPREAD_S);
+	/* Before the first exchange everything is new, on every phone. */
+	if (p->ended_us == 0)
+		return false;
 	if (p->last_request_us > 0)
 		at_us = later(at_us, p->last_request_us + distance_s * USEC_PER_SEC);
-	return later(at_us, p->not_before_us) + pacing_draw_us(random, spread_s);
+	at_us = later(at_us, p->not_before_us) + pacing_draw_us(random, spread_s);
+	if (!pacing_advance(p, at_us))
+		return false;
+	p->last_request_us = at_us;
+	return true;
+}
+
+/* As wide as after something that others had, too. */
+static int64_t pacing_wide_s(const struct pacing *p)
+{
+	return clamp(p->interval_s / 12, PACING_REQUEST_SPREAD_S, PACING_RETURN_SPREAD_S);
 }
 
 void pacing_request(struct pacing *p, int64_t now_us, uint64_t random, bool user)
 {
-	int64_t at_us;
-
 	switch (p->state) {
 	case PACING_IDLE:
 	case PACING_STATE_MAX:
@@ -250,16 +285,72 @@ void pacing_request(struct pacing *p, int64_t now_us, uint64_t random, bool user
 	case PACING_BACKOFF:
 		break;
 	}
-	if (user) {
-		if (p->next_us > now_us)
-			pacing_set_state(p, p->state, now_us);
+	if (user)
+		(void)pacing_advance(p, now_us);
+	else
+		(void)pacing_early(p, now_us, random,
+			p->failures > 0 ? pacing_wide_s(p) : PACING_REQUEST_SPREAD_S);
+}
+
+/* --- tokens ------------------------------------------------------------------------------ */
+
+/* When the next token is there; what is beyond a full bucket is lost. */
+static int64_t bucket_ready_us(
+	const struct pacing_bucket *bucket, int64_t size, int64_t token_s, int64_t now_us)
+{
+	return later(bucket->empty_us, now_us - size * token_s * USEC_PER_SEC) +
+	       token_s * USEC_PER_SEC;
+}
+
+void pacing_edge(struct pacing *p, int64_t now_us, uint64_t random, bool network)
+{
+	int64_t ready_us =
+		bucket_ready_us(&p->edge_bucket, PACING_EDGE_TOKENS, PACING_EDGE_TOKEN_S, now_us);
+
+	/* During an exchange there is nothing to add: it goes out over what came up, or fails. */
+	if ((p->state != PACING_WAITING && p->state != PACING_BACKOFF) || ready_us > now_us)
 		return;
+	/* Waking up soon after a network came up, or the other way round, is one reason. */
+	if (pacing_early(p, now_us, random, network ? pacing_wide_s(p) : PACING_REQUEST_SPREAD_S))
+		p->edge_bucket.empty_us = ready_us;
+}
+
+unsigned int pacing_wake_tokens(const struct pacing *p, int64_t now_us)
+{
+	int64_t ready_us =
+		bucket_ready_us(&p->wake_bucket, PACING_WAKE_TOKENS, PACING_WAKE_TOKEN_S, now_us);
+
+	return ready_us > now_us
+		       ? 0
+		       : (unsigned int)((now_us - ready_us) / (PACING_WAKE_TOKEN_S * USEC_PER_SEC) +
+					1);
+}
+
+void pacing_wake(struct pacing *p, int64_t now_us, uint64_t random)
+{
+	int64_t ready_us, at_us;
+
+	switch (p->state) {
+	case PACING_IDLE:
+	case PACING_STATE_MAX:
+	case PACING_BACKOFF:
+		/* The next attempt fetches what is new. */
+		return;
+	case PACING_RUNNING:
+		p->pending_wake = true;
+		return;
+	case PACING_WAITING:
+		break;
 	}
-	if (p->ended_us == 0)
+	if (p->wake_owed || p->next_us <= now_us)
 		return;
-	at_us = pacing_early_us(p, now_us, random);
-	if (at_us >= p->next_us)
+	ready_us =
+		bucket_ready_us(&p->wake_bucket, PACING_WAKE_TOKENS, PACING_WAKE_TOKEN_S, now_us);
+	/* Phones that were drained together have their next token together. */
+	at_us = ready_us <= now_us ? now_us
+				   : ready_us + pacing_draw_us(random, PACING_WAKE_SPREAD_S);
+	if (!pacing_advance(p, at_us))
 		return;
-	p->last_request_us = at_us;
-	pacing_set_state(p, p->state, at_us);
+	p->wake_owed = true;
+	p->wake_bucket.empty_us = ready_us;
 }

@@ -31,6 +31,21 @@
  * others too: ten thousand phones behind one network are 33 exchanges a second then. Before the
  * first exchange of a boot such a request changes nothing: everything is new then, on every phone.
  *
+ * What happens to the phone (it resumed, a network came up) asks in the same way, but pays with
+ * tokens of its own: four at once and one more each quarter of an hour, so that a phone that wakes
+ * up every ten seconds, or a network that comes and goes, costs four check-ins an hour in the long
+ * run. A network that came up spreads as after an outage; waking up does not, a phone is awake for
+ * a moment only.
+ *
+ * Being woken by the server costs tokens, too: ten at once and one more every six minutes, so that
+ * a server that wakes without end costs at most ten check-ins and ten more an hour. A wake that
+ * finds no token is owed and served by the next one; one that comes during an exchange is served
+ * after it; back-off and Retry-After go before.
+ *
+ * Expensive links: whoever configures passes the longer interval. Going there moves the slot to a
+ * later one, but never further from the last exchange than the new interval and its jitter, so that
+ * a link that changes often starves nothing.
+ *
  * An hourly phone wakes up once an hour for this.
  */
 #ifndef MDM_ENFORCER_PACING_H
@@ -55,6 +70,16 @@ const char *pacing_state_name(enum pacing_state state);
 #define PACING_BACKOFF_BASE_S 60
 #define PACING_BACKOFF_CAP_S (4 * 3600)
 
+#define PACING_WAKE_TOKENS 10
+#define PACING_WAKE_TOKEN_S 360
+#define PACING_EDGE_TOKENS 4
+#define PACING_EDGE_TOKEN_S 900
+
+/* A token bucket as one moment: when it was empty, had it only been filled since. */
+struct pacing_bucket {
+	int64_t empty_us;
+};
+
 struct pacing {
 	enum pacing_state state;
 	int64_t interval_s, jitter_s;
@@ -69,6 +94,10 @@ struct pacing {
 	uint32_t failures;	 /* in a row */
 	bool pending_request;	 /* asked while running */
 	bool pending_user;	 /* the same by a person */
+	bool pending_wake;	 /* the same by the server */
+	bool is_slot;		 /* next_us is the phone's slot, not something it asked for */
+	bool wake_owed;		 /* next_us serves a wake whose token is paid */
+	struct pacing_bucket wake_bucket, edge_bucket;
 };
 
 /* device_id: hexadecimal; may be "" before enrolment. Interval 3600 s, jitter 360 s, IDLE. */
@@ -77,7 +106,8 @@ void pacing_init(struct pacing *p, const char *device_id);
 void pacing_start(struct pacing *p, int64_t now_us, uint64_t random, bool soon);
 void pacing_stop(struct pacing *p);
 /* The policy's interval; if it differs and the state is WAITING, the next check-in moves to the new
- * slot unless it comes before that anyway or the server asked for its time. Values are clamped. */
+ * slot; one that was asked for or is the first stays where it is, one at the server's wish too.
+ * Values are clamped. */
 void pacing_configure(
 	struct pacing *p, int64_t interval_s, int64_t jitter_s, int64_t now_us, uint64_t random);
 /* Microseconds until the exchange is due; 0: now; -1: never. */
@@ -90,5 +120,11 @@ void pacing_succeed(struct pacing *p, int64_t now_us, uint64_t random, int64_t h
 void pacing_fail(struct pacing *p, int64_t now_us, uint64_t random, int64_t retry_after_s);
 /* Something changed on the phone; user: a person asked (agentctl sync), not rate-limited. */
 void pacing_request(struct pacing *p, int64_t now_us, uint64_t random, bool user);
+/* The phone resumed (network false), or a network came up. */
+void pacing_edge(struct pacing *p, int64_t now_us, uint64_t random, bool network);
+/* The server said that there is something new. */
+void pacing_wake(struct pacing *p, int64_t now_us, uint64_t random);
+/* Wakes that would be served at once. */
+unsigned int pacing_wake_tokens(const struct pacing *p, int64_t now_us);
 
 #endif

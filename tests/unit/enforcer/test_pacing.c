@@ -161,13 +161,34 @@ static void test_configure_reschedules(void)
 	next_us = p.next_us;
 	pacing_configure(&p, 3600, 0, 1500 * S, UINT64_MAX);
 	CHECK_INT(p.next_us, next_us);
-	/* Shorter: earlier. Longer: not later than promised. */
+	/* Shorter: earlier. Longer: later, to the slot there. */
 	pacing_configure(&p, 600, 0, 1500 * S, 0);
 	CHECK_INT(p.next_us, 1600 * S);
-	pacing_configure(&p, 604800, 0, 1500 * S, 0);
+	pacing_configure(&p, 14400, 0, 1500 * S, 0);
+	CHECK_INT(p.next_us, (14400 + 1000) * S);
+	pacing_configure(&p, 600, 0, 1500 * S, 0);
 	CHECK_INT(p.next_us, 1600 * S);
-	/* The server's word about its load stands. */
+	/* But never further from the last exchange than the interval and its jitter. */
+	make_waiting(&p, 1500 * S);
+	pacing_configure(&p, 14400, 0, 1500 * S, 0);
+	CHECK_INT(p.next_us, 15400 * S);
+	pacing_configure(&p, 3600, 0, 15399 * S, 0);
+	CHECK_INT(p.next_us, 15459 * S);
+	pacing_configure(&p, 14400, 100, 15450 * S, 0);
+	CHECK_INT(p.next_us, (1500 + 14400 + 100) * S);
+	/* What the phone asked for is not put off. */
+	make_waiting(&p, 1000 * S);
+	pacing_request(&p, 2000 * S, 0, false);
+	pacing_configure(&p, 604800, 0, 2000 * S, 0);
+	CHECK_INT(p.next_us, 2000 * S);
+	/* Nor is the first check-in of all. */
+	pacing_init(&p, "00");
+	pacing_start(&p, 20 * S, 1000 * S, false);
+	pacing_configure(&p, 604800, 0, 30 * S, 0);
+	CHECK_INT(p.next_us, 1020 * S);
+	make_waiting(&p, 1000 * S);
 	pacing_begin(&p, 1600 * S);
+	/* The server's word about its load stands. */
 	pacing_succeed(&p, 1600 * S, 0, 7200, false);
 	pacing_configure(&p, 300, 0, 1700 * S, 0);
 	CHECK_INT(p.next_us, (1600 + 7200) * S);
@@ -358,6 +379,124 @@ static void test_return_of_the_network(void)
 	CHECK_INT(p.failures, 0);
 }
 
+/* Resuming and networks: four at once, then one each quarter of an hour; never within a minute. */
+static void test_edges(void)
+{
+	struct pacing p;
+	int64_t now_s = 5000;
+
+	for (int network = 0; network < 2; network++) {
+		/* The kind decides how far it spreads. */
+		make_waiting(&p, 1000 * S);
+		pacing_edge(&p, 2000 * S, (uint64_t)(5 * S) - 1, network);
+		CHECK_INT(p.next_us, 2005 * S - 1);
+		make_waiting(&p, 1000 * S);
+		pacing_edge(&p, 2000 * S, (uint64_t)(299 * S), network);
+		CHECK_INT(p.next_us, network ? 2299 * S : 2004 * S);
+	}
+	make_waiting(&p, now_s * S);
+	for (int i = 0; i < 4; i++) {
+		pacing_edge(&p, now_s * S, 0, false);
+		now_s += 60;
+		CHECK_INT(p.next_us, now_s * S);
+		pacing_begin(&p, now_s * S);
+		pacing_succeed(&p, now_s * S, 0, -1, false);
+	}
+	pacing_edge(&p, (now_s + 60) * S, 0, false);
+	CHECK(p.next_us > (now_s + 120) * S);
+	/* The first was paid at 5000 s. */
+	pacing_edge(&p, (5000 + 900) * S - 1, 0, false);
+	CHECK(p.is_slot);
+	pacing_edge(&p, (5000 + 900) * S, 0, false);
+	CHECK_INT(p.next_us, (5000 + 900) * S);
+}
+
+static void test_edges_that_change_nothing(void)
+{
+	struct pacing p;
+
+	pacing_init(&p, "00");
+	pacing_edge(&p, 20 * S, 0, true);
+	CHECK_INT(p.state, PACING_IDLE);
+	/* Before the first exchange every phone resumes and finds its network. */
+	pacing_start(&p, 20 * S, 1000 * S, false);
+	pacing_edge(&p, 25 * S, 0, false);
+	CHECK_INT(p.next_us, 1020 * S);
+	make_waiting(&p, 1000 * S);
+	pacing_begin(&p, 2000 * S);
+	pacing_edge(&p, 2001 * S, 0, true);
+	pacing_succeed(&p, 2002 * S, 0, -1, false);
+	CHECK_INT(p.next_us, 4600 * S);
+	/* Retry-After stands; the back-off beyond it does not. */
+	make_backoff(&p, 1000 * S, 1, 900);
+	p.next_us = 4000 * S;
+	pacing_edge(&p, 1100 * S, 0, true);
+	CHECK_INT(p.next_us, 1900 * S);
+}
+
+static void test_wake(void)
+{
+	struct pacing p;
+
+	pacing_init(&p, "00");
+	pacing_wake(&p, 10 * S, 0);
+	CHECK_INT(p.state, PACING_IDLE);
+	/* At once, whatever came just before. */
+	make_waiting(&p, 5000 * S);
+	CHECK_INT(pacing_wake_tokens(&p, 5000 * S), PACING_WAKE_TOKENS);
+	for (int i = 0; i < PACING_WAKE_TOKENS; i++) {
+		pacing_wake(&p, 5000 * S, 0);
+		CHECK_INT(pacing_due_us(&p, 5000 * S), 0);
+		/* Twice is once. */
+		pacing_wake(&p, 5000 * S, 0);
+		CHECK_INT(pacing_wake_tokens(&p, 5000 * S), PACING_WAKE_TOKENS - 1 - i);
+		pacing_begin(&p, 5000 * S);
+		pacing_succeed(&p, 5000 * S, 0, -1, false);
+	}
+	/* Owed until a token is there, and paid once. */
+	for (int i = 0; i < 100; i++)
+		pacing_wake(&p, (5001 + i) * S, (uint64_t)(30 * S) - 1);
+	CHECK_INT(p.next_us, (5000 + PACING_WAKE_TOKEN_S + 30) * S - 1);
+	pacing_begin(&p, p.next_us);
+	pacing_succeed(&p, p.started_us, 0, -1, false);
+	CHECK_INT(p.next_us, 8200 * S);
+	pacing_wake(&p, p.ended_us, 0);
+	CHECK_INT(p.next_us, (5000 + 2 * PACING_WAKE_TOKEN_S) * S);
+}
+
+static void test_wake_meets_others(void)
+{
+	struct pacing p;
+
+	/* During an exchange: right after it. */
+	make_waiting(&p, 5000 * S);
+	pacing_begin(&p, 6000 * S);
+	pacing_wake(&p, 6001 * S, 0);
+	pacing_wake(&p, 6002 * S, 0);
+	pacing_succeed(&p, 6003 * S, 0, -1, false);
+	CHECK_INT(pacing_due_us(&p, 6003 * S), 0);
+	CHECK_INT(pacing_wake_tokens(&p, 6003 * S), PACING_WAKE_TOKENS - 1);
+	/* One that failed: its back-off fetches the rest. */
+	pacing_begin(&p, 6003 * S);
+	pacing_wake(&p, 6004 * S, 0);
+	pacing_fail(&p, 6005 * S, 0, -1);
+	CHECK_INT(p.next_us, 6065 * S);
+	make_backoff(&p, 5000 * S, 3, 900);
+	pacing_wake(&p, 5001 * S, 0);
+	CHECK(p.next_us >= 5900 * S);
+	CHECK_INT(pacing_wake_tokens(&p, 5001 * S), PACING_WAKE_TOKENS);
+	/* A check-in that is due, or comes before the token, costs none. */
+	make_waiting(&p, 5000 * S);
+	pacing_wake(&p, p.next_us, 0);
+	CHECK_INT(pacing_wake_tokens(&p, p.next_us), PACING_WAKE_TOKENS);
+	/* It does not wait for the policy's longer interval. */
+	make_waiting(&p, 5000 * S);
+	p.wake_bucket.empty_us = 5000 * S;
+	pacing_wake(&p, 5000 * S, 0);
+	pacing_configure(&p, 604800, 0, 5000 * S, 0);
+	CHECK_INT(p.next_us, (5000 + PACING_WAKE_TOKEN_S) * S);
+}
+
 static const struct check_test tests[] = {
 	{"names", test_names},
 	{"device_offset", test_device_offset},
@@ -374,5 +513,9 @@ static const struct check_test tests[] = {
 	{"requests_while_running", test_requests_while_running},
 	{"flapping_does_not_defeat_backoff", test_flapping_does_not_defeat_backoff},
 	{"return_of_the_network", test_return_of_the_network},
+	{"edges", test_edges},
+	{"edges_that_change_nothing", test_edges_that_change_nothing},
+	{"wake", test_wake},
+	{"wake_meets_others", test_wake_meets_others},
 };
 CHECK_MAIN(tests)
