@@ -170,12 +170,10 @@ static void test_configure_reschedules(void)
 	CHECK_INT(p.next_us, 1600 * S);
 	/* But never further from the last exchange than the interval and its jitter. */
 	make_waiting(&p, 1500 * S);
-	pacing_configure(&p, 14400, 0, 1500 * S, 0);
-	CHECK_INT(p.next_us, 15400 * S);
-	pacing_configure(&p, 3600, 0, 15399 * S, 0);
-	CHECK_INT(p.next_us, 15459 * S);
-	pacing_configure(&p, 14400, 100, 15450 * S, 0);
-	CHECK_INT(p.next_us, (1500 + 14400 + 100) * S);
+	pacing_configure(&p, 3600, 1800, 1500 * S, (uint64_t)(1800 * S) - 1);
+	CHECK_INT(p.next_us, (4600 + 1800) * S - 1);
+	pacing_configure(&p, 5000, 0, 6000 * S, 0);
+	CHECK_INT(p.next_us, (1500 + 5000) * S);
 	/* What the phone asked for is not put off. */
 	make_waiting(&p, 1000 * S);
 	pacing_request(&p, 2000 * S, 0, false);
