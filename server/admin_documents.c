@@ -10,7 +10,7 @@
 #include "agent/util/clock.h"
 #include "agent/util/codec.h"
 #include "agent/util/log.h"
-#include "server/server.h"
+#include "server/admin.h"
 
 #define SERIAL_MAX ((INT64_C(1) << 53) - 1)
 
@@ -67,7 +67,7 @@ static const char *admin_read_address(const struct http_request *request,
 			ret_address->type = (enum store_type)i;
 			return admin_read_target(ret_address);
 		}
-	return "type must be keyset, policy or assignment";
+	return "type must be keyset, policy, assignment or, to put one, command";
 }
 
 /* "A,B", at most LIMIT_ASSIGNMENT_GROUPS valid names, each once; "" is no group. */
@@ -116,8 +116,8 @@ static const char *admin_read_put(const struct http_request *request, struct adm
 	return NULL;
 }
 
-/* 1 to LIMIT_DOCUMENT_LINES lines of three base64url fields; the last LF may be missing. */
-static bool admin_is_document(const char *text, size_t n_bytes)
+/* The last LF may be missing. */
+bool admin_is_document(const char *text, size_t n_bytes)
 {
 	size_t n_lines = 0, n_dots = 0, n_field = 0;
 
@@ -142,17 +142,29 @@ static bool admin_is_document(const char *text, size_t n_bytes)
 	return n_lines >= 1 && n_lines <= LIMIT_DOCUMENT_LINES && (n_field == 0 || n_dots == 2);
 }
 
-static int admin_store_document(struct server *server, const struct store_document *document)
+static int admin_store_document(struct server *server, const struct http_request *request,
+	const struct store_document *document)
 {
 	int r = store_begin(server->store, STORE_SURVIVES_POWER);
 
 	if (r < 0)
 		return r;
 	r = store_document_put(server->store, document, clock_realtime_s());
-	if (r == 0)
-		return store_commit(server->store);
-	store_rollback(server->store);
-	return r;
+	return admin_end(server, request, r, 201);
+}
+
+/* Commands have another address than documents with a serial, and another home. */
+static bool admin_is_command(const struct http_request *request)
+{
+	static const char *const any[] = {"type", "stream", "device", "ticket", "serial", "groups",
+		"id", "verb", "expires", NULL};
+	struct http_query query;
+	const char *type;
+
+	if (http_query_parse(request->head->query, any, &query) < 0)
+		return false;
+	type = http_query_get(&query, "type");
+	return type && strcmp(type, "command") == 0;
 }
 
 void admin_document_put(void *userdata, struct http_conn *conn, const struct http_request *request)
@@ -160,9 +172,14 @@ void admin_document_put(void *userdata, struct http_conn *conn, const struct htt
 	struct server *server = userdata;
 	struct store_document document;
 	struct admin_address a;
-	const char *problem = admin_read_put(request, &a);
+	const char *problem;
 	int r;
 
+	if (admin_is_command(request)) {
+		admin_command_put(server, conn, request);
+		return;
+	}
+	problem = admin_read_put(request, &a);
 	if (!problem && !admin_is_document(request->body, request->n_body))
 		problem = "the body is not a signed document; make one with \"mdmctl policy sign\"";
 	if (problem) {
@@ -176,7 +193,7 @@ void admin_document_put(void *userdata, struct http_conn *conn, const struct htt
 		.groups = a.groups,
 		.body = {request->body, request->n_body},
 	};
-	r = admin_store_document(server, &document);
+	r = admin_store_document(server, request, &document);
 	if (r < 0) {
 		server_store_failed(server, conn, r, "store a document");
 		return;
@@ -197,6 +214,7 @@ void admin_document_put(void *userdata, struct http_conn *conn, const struct htt
 				  .content_type = "application/json",
 				  .body = "{}",
 				  .n_body = 2,
+				  .recorded = r == 0,
 			  });
 }
 

@@ -15,6 +15,7 @@ const char *http_method_name(enum http_method method)
 		[HTTP_GET] = "GET",
 		[HTTP_POST] = "POST",
 		[HTTP_PUT] = "PUT",
+		[HTTP_DELETE] = "DELETE",
 	};
 
 	return names[method];

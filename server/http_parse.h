@@ -16,6 +16,7 @@ enum http_method {
 	HTTP_GET,
 	HTTP_POST,
 	HTTP_PUT,
+	HTTP_DELETE,
 	HTTP_METHOD_MAX,
 };
 const char *http_method_name(enum http_method method);

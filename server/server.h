@@ -37,6 +37,9 @@ struct server {
 
 	struct server_counts counts;
 
+	int64_t commands_per_hour;
+	int64_t refusals, refusals_since_s; /* of administrators, within an hour */
+
 	int trouble;	   /* last failure of the store; 0: works */
 	int64_t trouble_s; /* when it was last logged */
 };
@@ -63,7 +66,7 @@ void renew_simple(void *userdata, struct http_conn *conn, const struct http_requ
 /* checkin.c */
 void checkin_receive(void *userdata, struct http_conn *conn, const struct http_request *request);
 void checkin_on_batch(evutil_socket_t fd, short what, void *userdata);
-/* admin.c: one handler for each row of its table of routes */
+/* admin.c: one handler for each row of its table of routes; see admin.h */
 extern const struct http_route server_admin_routes[];
 /* admin_documents.c */
 void admin_document_put(void *userdata, struct http_conn *conn, const struct http_request *request);

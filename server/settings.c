@@ -63,6 +63,9 @@ const struct setting config_settings[] = {
 		.reloadable = true,
 		.help = "phones woken when something is new for a group or for all; those of one "
 			"phone's command come on top"},
+	{"commands-per-hour", "N", NUMBER(1, 1000000, BOUND_COMMANDS_PER_HOUR),
+		AT(commands_per_hour), .reloadable = true,
+		.help = "commands that administrators may give within an hour, all phones together"},
 	{"request-timeout", "SECONDS", NUMBER(1, 600, BOUND_REQUEST_SECONDS), AT(request_seconds),
 		.reloadable = true, .help = "for a handshake, and for one request"},
 	{"idle-timeout", "SECONDS", NUMBER(1, 600, BOUND_IDLE_SECONDS), AT(idle_seconds),

@@ -37,6 +37,9 @@ struct store;
 
 /* Opens or makes DIR/mdm.db. ret_problem: what is wrong and what to do, for people. */
 int store_open(const char *directory, struct store **ret_store, char ret_problem[512]);
+/* For reading only, beside a server that may be running; a database of an older version is refused.
+ */
+int store_open_reading(const char *directory, struct store **ret_store, char ret_problem[512]);
 void store_close(struct store *store);
 DEFINE_CLEANUP(struct store *, store_close)
 
@@ -61,6 +64,7 @@ struct store_ticket {
 	char groups[STORE_GROUPS_BYTES];  /* "A,B" */
 	int64_t used_s;			  /* 0: not used yet */
 	char device[STORE_ID_LENGTH + 1]; /* that used it, or "" */
+	bool zero_touch; /* of an image: never used up; its hardware list says whom it enrols */
 };
 /* STORE_E_EXISTS if there is one of that id, however it looks. */
 int store_ticket_add(struct store *store, const struct store_ticket *ticket);

@@ -10,8 +10,8 @@
 int store_ticket_add(struct store *store, const struct store_ticket *ticket)
 {
 	struct span secret = {(const char *)ticket->secret_sha256, SHA256_BYTES};
-	int r = store_run(store_bind(store, SQL_TICKET_ADD, "tbiit", ticket->id, secret,
-		ticket->created_s, ticket->expires_s, ticket->groups));
+	int r = store_run(store_bind(store, SQL_TICKET_ADD, "tbiiti", ticket->id, secret,
+		ticket->created_s, ticket->expires_s, ticket->groups, (int64_t)ticket->zero_touch));
 
 	if (r < 0)
 		return r;
@@ -28,6 +28,7 @@ static int store_ticket_read(sqlite3_stmt *s, struct store_ticket *ret_ticket)
 		.created_s = sqlite3_column_int64(s, 2),
 		.expires_s = sqlite3_column_int64(s, 3),
 		.used_s = sqlite3_column_int64(s, 5),
+		.zero_touch = sqlite3_column_int64(s, 7),
 	};
 	memcpy(ret_ticket->secret_sha256, secret.at, SHA256_BYTES);
 	store_text(s, 0, ret_ticket->id, sizeof(ret_ticket->id));

@@ -21,13 +21,13 @@ static const char *const store_texts[SQL_MAX] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
 	[SQL_COMMIT] = "COMMIT",
 	[SQL_ROLLBACK] = "ROLLBACK",
-	[SQL_TICKET_ADD] = "INSERT INTO tickets(id, secret_sha256, created, expires, groups)"
-			   " VALUES(?,?,?,?,?) ON CONFLICT(id) DO NOTHING",
-	[SQL_TICKET_GET] = "SELECT id, secret_sha256, created, expires, groups, used, device"
-			   " FROM tickets WHERE id=?",
+	[SQL_TICKET_ADD] = "INSERT INTO tickets(id, secret_sha256, created, expires, groups,"
+			   " zero_touch) VALUES(?,?,?,?,?,?) ON CONFLICT(id) DO NOTHING",
+	[SQL_TICKET_GET] = "SELECT id, secret_sha256, created, expires, groups, used, device,"
+			   " zero_touch FROM tickets WHERE id=?",
 	[SQL_TICKET_USE] = "UPDATE tickets SET used=?, device=? WHERE id=? AND used IS NULL",
-	[SQL_TICKET_LIST] = "SELECT id, secret_sha256, created, expires, groups, used, device"
-			    " FROM tickets WHERE id>? ORDER BY id LIMIT ?",
+	[SQL_TICKET_LIST] = "SELECT id, secret_sha256, created, expires, groups, used, device,"
+			    " zero_touch FROM tickets WHERE id>? ORDER BY id LIMIT ?",
 	[SQL_DEVICE_GET] = "SELECT " STORE_DEVICE_COLUMNS " FROM devices WHERE id=?",
 	[SQL_DEVICE_ENROL] =
 		"INSERT INTO devices(id, ticket, enrolled, certificate_until)"
@@ -105,6 +105,20 @@ static const char *const store_texts[SQL_MAX] = {
 		" ?2, ?3, ?4, ?5)",
 	[SQL_HISTORY_LIST] = "SELECT time, state, reason, detail FROM command_history"
 			     " WHERE command=? ORDER BY n",
+	[SQL_AUDIT_LAST] = "SELECT n, chain, json FROM audit ORDER BY n DESC LIMIT 1",
+	[SQL_AUDIT_ADD] = "INSERT INTO audit(n, json, chain) VALUES(?,?,?)",
+	[SQL_AUDIT_LIST] = "SELECT n, chain, json FROM audit WHERE n>? ORDER BY n LIMIT ?",
+	[SQL_HARDWARE_ADD] = "INSERT INTO hardware(ticket, kind, value) VALUES(?,?,?)"
+			     " ON CONFLICT(ticket, kind, value) DO NOTHING",
+	[SQL_HARDWARE_FIND] = "SELECT row, ticket, kind, value, device, used FROM hardware"
+			      " WHERE ticket=? AND kind=? AND value=?",
+	[SQL_HARDWARE_GET] =
+		"SELECT row, ticket, kind, value, device, used FROM hardware WHERE row=?",
+	[SQL_HARDWARE_USE] = "UPDATE hardware SET device=?, used=? WHERE row=? AND used IS NULL",
+	[SQL_HARDWARE_FREE] = "UPDATE hardware SET device=NULL, used=NULL WHERE row=?",
+	[SQL_HARDWARE_REMOVE] = "DELETE FROM hardware WHERE row=?",
+	[SQL_HARDWARE_LIST] = "SELECT row, ticket, kind, value, device, used FROM hardware"
+			      " WHERE row>? ORDER BY row LIMIT ?",
 	[SQL_MARK] = "SELECT value FROM counters WHERE name='mark'",
 	[SQL_MARK_NEXT] = "UPDATE counters SET value=value+1 WHERE name='mark' RETURNING value",
 	/* A mark from the future is one of before a backup was restored: everything may be new. */
@@ -183,10 +197,13 @@ sqlite3_stmt *store_bind(struct store *store, enum store_sql sql, const char *ty
 				statement, column, va_arg(args, const char *), -1, SQLITE_STATIC);
 		} else {
 			struct span value = va_arg(args, struct span);
+			/* An empty one must not become NULL. */
+			const char *at = value.n ? value.at : "";
 
-			/* An empty blob must not become NULL. */
-			code = sqlite3_bind_blob64(
-				statement, column, value.n ? value.at : "", value.n, SQLITE_STATIC);
+			code = *types == 's' ? sqlite3_bind_text64(statement, column, at, value.n,
+						       SQLITE_STATIC, SQLITE_UTF8)
+					     : sqlite3_bind_blob64(statement, column, at, value.n,
+						       SQLITE_STATIC);
 		}
 	}
 	va_end(args);
@@ -303,7 +320,7 @@ static int store_pragma(struct store *store, const char *sql, int64_t *ret_value
 	return store_errno(code);
 }
 
-static int store_prepare(struct store *store, const char *path, char ret_problem[512])
+static int store_prepare(struct store *store, const char *path, bool reading, char ret_problem[512])
 {
 	int64_t version = 0;
 	int r;
@@ -312,11 +329,11 @@ static int store_prepare(struct store *store, const char *path, char ret_problem
 	sqlite3_busy_timeout(store->db, STORE_BUSY_MS);
 	store->full_sync = true; /* SQLite's default */
 	r = store_pragma(store, "PRAGMA user_version", &version);
-	if (r == 0)
+	if (r == 0 && !reading)
 		r = store_pragma(store, "PRAGMA journal_mode=WAL", NULL);
 	if (r == 0)
 		r = store_pragma(store, "PRAGMA foreign_keys=ON", NULL);
-	if (r == 0 && version < store_schema_version)
+	if (r == 0 && version < store_schema_version && !reading)
 		r = store_upgrade(store, version);
 	if (r < 0) {
 		snprintf(ret_problem, 512, "cannot use the database %.200s: %.150s; %s", path,
@@ -346,7 +363,8 @@ static int store_prepare(struct store *store, const char *path, char ret_problem
 	return 0;
 }
 
-int store_open(const char *directory, struct store **ret_store, char ret_problem[512])
+static int store_open_as(
+	const char *directory, bool reading, struct store **ret_store, char ret_problem[512])
 {
 	_cleanup_(store_closep) struct store *store = calloc(1, sizeof(*store));
 	char path[4096];
@@ -357,7 +375,9 @@ int store_open(const char *directory, struct store **ret_store, char ret_problem
 		return store ? -ENAMETOOLONG : -ENOMEM;
 	}
 	code = sqlite3_open_v2(path, &store->db,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+		(reading ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) |
+			SQLITE_OPEN_NOMUTEX,
+		NULL);
 	if (code != SQLITE_OK) {
 		snprintf(ret_problem, 512,
 			"cannot open the database %.200s: %.150s; "
@@ -365,11 +385,21 @@ int store_open(const char *directory, struct store **ret_store, char ret_problem
 			path, store->db ? sqlite3_errmsg(store->db) : "out of memory");
 		return store_errno(code);
 	}
-	r = store_prepare(store, path, ret_problem);
+	r = store_prepare(store, path, reading, ret_problem);
 	if (r < 0)
 		return r;
 	*ret_store = TAKE_PTR(store);
 	return 0;
+}
+
+int store_open(const char *directory, struct store **ret_store, char ret_problem[512])
+{
+	return store_open_as(directory, false, ret_store, ret_problem);
+}
+
+int store_open_reading(const char *directory, struct store **ret_store, char ret_problem[512])
+{
+	return store_open_as(directory, true, ret_store, ret_problem);
 }
 
 void store_close(struct store *store)

@@ -53,6 +53,16 @@ enum store_sql {
 	SQL_COMMAND_RATE,
 	SQL_HISTORY_ADD,
 	SQL_HISTORY_LIST,
+	SQL_AUDIT_LAST,
+	SQL_AUDIT_ADD,
+	SQL_AUDIT_LIST,
+	SQL_HARDWARE_ADD,
+	SQL_HARDWARE_FIND,
+	SQL_HARDWARE_GET,
+	SQL_HARDWARE_USE,
+	SQL_HARDWARE_FREE,
+	SQL_HARDWARE_REMOVE,
+	SQL_HARDWARE_LIST,
 	SQL_MARK,
 	SQL_MARK_NEXT,
 	SQL_CHANGED_SINCE,
@@ -69,7 +79,7 @@ struct store {
 
 /*
  * A statement with its values: 't' text (NULL gives NULL), 'i' int64_t, 'z' the same, 0 gives NULL,
- * 'b' a struct span as blob.
+ * 'b' a struct span as blob, 's' as text.
  * Nothing is copied: the values must live until store_done().
  */
 sqlite3_stmt *store_bind(struct store *store, enum store_sql sql, const char *types, ...);

@@ -18,7 +18,11 @@ enum tls_listener {
 	TLS_ADMIN,   /* a certificate is demanded */
 };
 
-/* 0 or -EIO with the reason in libcrypto's words. */
+/*
+ * A device certificate of our own that has expired since less than pki->expired_grace_s passes the
+ * handshake, with everything else about it verified; what it may ask for the routes say. pki is
+ * borrowed by the context. 0 or -EIO with the reason in libcrypto's words.
+ */
 int tls_context(const struct pki *pki, enum tls_listener listener, SSL_CTX **ret_context,
 	char ret_why[256]);
 DEFINE_CLEANUP(SSL_CTX *, SSL_CTX_free)
@@ -31,11 +35,16 @@ enum tls_peer_kind {
 	TLS_PEER_MISFIT, /* verified, but not meant for this listener */
 };
 
+#define TLS_SERIAL_LENGTH 40 /* 20 bytes at most (RFC 5280, 4.1.2.2) */
+
 struct tls_peer {
 	enum tls_peer_kind kind;
 	char device[DEVICE_ID_LENGTH + 1]; /* of devices: derived from the key, whatever the name */
 	char name[65];			   /* of administrators: common name, printable ASCII */
-	int64_t until_s;		   /* end of the certificate */
+	char serial[TLS_SERIAL_LENGTH + 1]; /* and serial number of the certificate, hexadecimal */
+	bool viewer;			    /* an administrator who may only look */
+	int64_t until_s;		    /* end of the certificate */
+	bool expired; /* TLS_PEER_DEVICE only: it has ended, but not for longer than is let pass */
 };
 
 /* After a handshake: TLS has verified the chain, this says what it means. 0 or -EIO. */
