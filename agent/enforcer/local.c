@@ -167,7 +167,7 @@ static void local_enrol(struct local_client *c, const struct msg_ctl_enrol *requ
 		local_answer(c, CTL_E_INPUT, "this ticket has expired; ask for a new one", NULL);
 		return;
 	}
-	r = checkin_enrol(e, &ticket);
+	r = checkin_enrol(e, &ticket, NULL);
 	explicit_bzero(&ticket, sizeof(ticket));
 	if (r == 0) {
 		c->waits_for = MESSAGE_CTL_ENROL;

@@ -22,6 +22,7 @@ enum option_id {
 	OPTION_ADMIN_GROUP,
 	OPTION_SESSION_PROGRAM,
 	OPTION_RUNTIME_DIR,
+	OPTION_ZERO_TOUCH,
 };
 
 static const struct option long_options[] = {
@@ -33,6 +34,7 @@ static const struct option long_options[] = {
 	{"admin-group", required_argument, NULL, OPTION_ADMIN_GROUP},
 	{"session-program", required_argument, NULL, OPTION_SESSION_PROGRAM},
 	{"runtime-dir", required_argument, NULL, OPTION_RUNTIME_DIR},
+	{"zero-touch", required_argument, NULL, OPTION_ZERO_TOUCH},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
@@ -52,10 +54,12 @@ static void print_help(void)
 	       "  --admin-group NAME  group that may act through agentctl (mdm-admin)\n"
 	       "  --session-program PATH  what shows a notification (%s/mdm-agent-session)\n"
 	       "  --runtime-dir DIR   where the buses of users are (/run/user)\n"
+	       "  --zero-touch FILE   ticket of an image, to enrol by itself\n"
+	       "                      (%s/mdm-agent/zero-touch.conf)\n"
 	       "  -v, --verbose       more lines in the log\n"
 	       "  -h, --help          this text\n"
 	       "  -V, --version       the version\n",
-		MDM_STATE_DIR, MDM_RUN_DIR, MDM_LIBEXEC_DIR, MDM_LIBEXEC_DIR);
+		MDM_STATE_DIR, MDM_RUN_DIR, MDM_LIBEXEC_DIR, MDM_LIBEXEC_DIR, MDM_SYSCONF_DIR);
 }
 
 /*
@@ -88,6 +92,7 @@ int main(int argc, char **argv)
 		.admin_group = "mdm-admin",
 		.session_program = MDM_LIBEXEC_DIR "/mdm-agent-session",
 		.runtime_dir = "/run/user",
+		.zero_touch = MDM_SYSCONF_DIR "/mdm-agent/zero-touch.conf",
 	};
 	int c;
 
@@ -117,6 +122,9 @@ int main(int argc, char **argv)
 			break;
 		case OPTION_RUNTIME_DIR:
 			options.runtime_dir = optarg;
+			break;
+		case OPTION_ZERO_TOUCH:
+			options.zero_touch = optarg;
 			break;
 		case 'v':
 			options.verbose = true;
