@@ -41,6 +41,12 @@ static int ticket_make(struct ctl *ctl, const struct args *args, int64_t expires
 	snprintf(ticket->est, sizeof(ticket->est), "%s", est ? est : "");
 	ticket->expires_s = expires_s;
 	memcpy(ticket->keyset_sha256, ctl->org.keyset_sha256, SHA256_BYTES);
+	/* While one CA follows another the keyset names both. */
+	if (ctl->org.keyset->n_ca_pins) {
+		memcpy(ticket->ca_pins, ctl->org.keyset->ca_pins, sizeof(ticket->ca_pins));
+		ticket->n_ca_pins = ctl->org.keyset->n_ca_pins;
+		return 0;
+	}
 	r = org_read(&ctl->org, ORG_ROOT, &pem, &n_bytes, fault);
 	if (!r)
 		r = ca_read(pem, n_bytes, ORG_ROOT, &root, fault);
@@ -51,7 +57,7 @@ static int ticket_make(struct ctl *ctl, const struct args *args, int64_t expires
 }
 
 /* The server learns the digest of the secret, never the secret. */
-static int ticket_register(struct api *api, const struct ticket *ticket,
+static int ticket_register(struct api *api, const struct args *args, const struct ticket *ticket,
 	const struct envelope_assignment *assignment, struct fault *fault)
 {
 	_cleanup_answer_ struct api_answer answer = {0};
@@ -76,6 +82,8 @@ static int ticket_register(struct api *api, const struct ticket *ticket,
 	for (size_t i = 0; i < assignment->n_groups; i++)
 		jsonw_string(&w, NULL, assignment->groups[i]);
 	jsonw_array_end(&w);
+	if (args_has(args, "zero-touch"))
+		jsonw_bool(&w, "zero_touch", true);
 	jsonw_object_end(&w);
 	if (body.error)
 		return fault_errno(fault, body.error, "ticket");
@@ -105,19 +113,45 @@ static int ticket_print_qr(
 	return 0;
 }
 
+static void ticket_print_advice(
+	struct ctl *ctl, const struct args *args, const struct ticket *ticket)
+{
+	const char *output = args_get(args, "output");
+	char until[24], relative[32];
+
+	clock_format(ticket->expires_s, until);
+	span_format_relative(ticket->expires_s, ctl->now_s, relative);
+	if (args_has(args, "zero-touch"))
+		fprintf(ctl->out,
+			"Until %s (%s) each phone whose serial number or IMEI is on the list may\n"
+			"enrol by itself: put %s into the image as\n"
+			"/etc/mdm-agent/zero-touch.conf (root, mode 0600), then\n"
+			"mdmctl hardware add %s FILE\n",
+			until, relative, output ? output : "the text above", ticket->id);
+	else
+		fprintf(ctl->out,
+			"%sThis ticket is a secret: whoever sees it can enrol one phone until\n"
+			"%s (%s). On the phone: agentctl enroll %s\n",
+			output ? "" : "\n", until, relative, output ? "FILE" : "- (and paste it)");
+}
+
 static int ticket_print(struct ctl *ctl, const struct args *args, const struct ticket *ticket,
 	int64_t serial, struct fault *fault)
 {
 	_cleanup_buf_ struct buf uri = BUF_INIT, text = BUF_INIT, json = BUF_INIT;
 	struct jsonw w = JSONW_INIT(&json);
-	char until[24], relative[32];
-	int r;
+	const char *output = args_get(args, "output");
+	int r = 0;
 
 	ticket_write_uri(ticket, &uri);
 	ticket_write_text(ticket, &text);
 	if (uri.error || text.error)
 		return fault_errno(fault, ENOMEM, "ticket");
-	if (ctl->json) {
+	if (output)
+		r = ctl_write_secret(output, text.data, text.n_bytes, fault);
+	if (r) {
+		/* Nothing to say but that. */
+	} else if (ctl->json) {
 		jsonw_object(&w, NULL);
 		jsonw_string(&w, "id", ticket->id);
 		jsonw_string(&w, "uri", uri.data);
@@ -128,14 +162,10 @@ static int ticket_print(struct ctl *ctl, const struct args *args, const struct t
 		jsonw_object_end(&w);
 		r = ctl_print_json(ctl, &json, fault);
 	} else {
-		clock_format(ticket->expires_s, until);
-		span_format_relative(ticket->expires_s, ctl->now_s, relative);
-		fprintf(ctl->out, "%s\n%s\n", text.data, uri.data);
+		if (!output)
+			fprintf(ctl->out, "%s\n%s\n", text.data, uri.data);
 		r = args_has(args, "qr") ? ticket_print_qr(ctl, args, uri.data, fault) : 0;
-		fprintf(ctl->out,
-			"\nThis ticket is a secret: whoever sees it can enrol one phone until\n"
-			"%s (%s). On the phone: agentctl enroll - (and paste it)\n",
-			until, relative);
+		ticket_print_advice(ctl, args, ticket);
 		if (!r)
 			r = ctl_flush(ctl, fault);
 	}
@@ -152,7 +182,9 @@ int cmd_ticket_new(struct ctl *ctl, const struct args *args, struct fault *fault
 	struct assign_order order = {.ticket = "", .key_name = args_get(args, "key")};
 	struct ticket ticket = {0};
 	int64_t valid_s, serial = 0;
-	int r = ctl_span_option(args, "expires", "24h", &valid_s, fault);
+	/* An image lives longer than the way from one desk to the next. */
+	int r = ctl_span_option(
+		args, "expires", args_has(args, "zero-touch") ? "365d" : "24h", &valid_s, fault);
 
 	if (!r)
 		r = assign_read_args(args, &order.assignment, fault);
@@ -165,7 +197,7 @@ int cmd_ticket_new(struct ctl *ctl, const struct args *args, struct fault *fault
 	if (!r)
 		r = api_push_keysets(api, ctl, fault);
 	if (!r)
-		r = ticket_register(api, &ticket, &order.assignment, fault);
+		r = ticket_register(api, args, &ticket, &order.assignment, fault);
 	if (!r && order.assignment.n_groups) {
 		order.assignment.for_ticket = true;
 		order.target = ticket.id;

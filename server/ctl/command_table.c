@@ -27,7 +27,10 @@ static const struct option_row init_options[] = {
 };
 static const struct option_row ticket_options[] = {
 	{"group", "G", "the phone joins this group", .repeats = true},
-	{"expires", "SPAN", "15m, 24h, 30d (default 24h)"},
+	{"expires", "SPAN", "15m, 24h, 30d (default 24h, with --zero-touch 365d)"},
+	{"zero-touch", NULL, "for an image: phones on the hardware list enrol by themselves"},
+	{"output", "FILE", "write the ticket there, mode 0600, instead of printing it",
+		.letter = 'o'},
 	{"ownership", "WHOSE", "company (default) or personal"},
 	{"user", "TEXT", "who uses the phone"},
 	{"est", "URL", "another certificate authority (EST) for the phone"},
