@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/enforcer/diagnostics.h"
+#include "agent/enforcer/renewal.h"
 #include "agent/util/codec.h"
 #include "agent/util/fs.h"
 #include "agent/util/jsonw.h"
@@ -68,9 +70,10 @@ static void status_enrolment(struct enforcer *e, struct jsonw *w)
 	jsonw_string(w, "enrolment", facts->enrolment_id);
 	status_documents(e, w);
 	jsonw_object(w, "certificate");
-	write_time(w, "from", e->certificate_from_s);
-	write_time(w, "until", e->certificate_until_s);
+	write_time(w, "from", facts->certificate_from_s);
+	write_time(w, "until", facts->certificate_until_s);
 	jsonw_object_end(w);
+	renewal_write(e, w, "renewal");
 }
 
 static void status_checkin(struct enforcer *e, struct jsonw *w)
@@ -84,10 +87,24 @@ static void status_checkin(struct enforcer *e, struct jsonw *w)
 		jsonw_int(w, "next_in_s", due / USEC_PER_SEC);
 	else
 		jsonw_null(w, "next_in_s");
+	jsonw_int(w, "interval_s", e->pacing.interval_s);
 	jsonw_int(w, "failures", e->pacing.failures);
 	jsonw_string(w, "last_error", e->last_error[0] ? e->last_error : NULL);
 	jsonw_int(w, "bytes_up", (int64_t)e->last_bytes_up);
 	jsonw_int(w, "bytes_down", (int64_t)e->last_bytes_down);
+	jsonw_object_end(w);
+}
+
+static void status_device(struct enforcer *e, struct jsonw *w)
+{
+	const struct device_facts *facts = reactions_facts(e);
+
+	jsonw_object(w, "device_facts");
+	jsonw_string(w, "charging", truth_name(facts->charging));
+	jsonw_string(w, "online", truth_name(facts->online));
+	jsonw_string(w, "metered", truth_name(facts->metered));
+	jsonw_string(w, "roaming", truth_name(facts->roaming));
+	jsonw_string(w, "detail", facts->detail);
 	jsonw_object_end(w);
 }
 
@@ -160,6 +177,7 @@ void answer_status(struct enforcer *e, struct buf *out)
 	jsonw_string(&w, "version", MDM_VERSION);
 	status_enrolment(e, &w);
 	status_checkin(e, &w);
+	status_device(e, &w);
 	status_compliance(e, &w);
 	status_refusals(e, &w);
 	status_platform(e, &w);
@@ -323,6 +341,21 @@ void answer_journal_verify(struct enforcer *e, struct buf *out)
 	jsonw_object_end(&w);
 }
 
+/* The bundle of the last order, from when it was made until the enrolment ends. */
+static void privacy_diagnostics(struct enforcer *e, struct jsonw *w)
+{
+	_cleanup_free_ char *text = NULL;
+	int64_t sent_s = 0;
+	size_t n = 0;
+	int r = diagnostics_last(e, &text, &n, &sent_s);
+
+	write_time(w, "last_diagnostics_time", sent_s);
+	if (r == 0)
+		jsonw_raw(w, "last_diagnostics", text, n);
+	else
+		jsonw_null(w, "last_diagnostics");
+}
+
 void answer_privacy(struct enforcer *e, struct buf *out)
 {
 	_cleanup_free_ char *last = NULL;
@@ -344,5 +377,6 @@ void answer_privacy(struct enforcer *e, struct buf *out)
 		jsonw_raw(&w, "last_report", last, n);
 	else
 		jsonw_null(&w, "last_report");
+	privacy_diagnostics(e, &w);
 	jsonw_object_end(&w);
 }

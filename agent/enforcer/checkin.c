@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include "agent/enforcer/checkin_private.h"
+#include "agent/enforcer/diagnostics.h"
 #include "agent/enforcer/local.h"
+#include "agent/enforcer/renewal.h"
 #include "agent/util/account.h"
 #include "agent/util/codec.h"
 #include "agent/util/digest.h"
@@ -68,12 +70,12 @@ void checkin_schedule(struct enforcer *e)
 	int64_t now = clock_boottime_us(), due = pacing_due_us(&e->pacing, now);
 
 	e->checkin_timer = sd_event_source_unref(e->checkin_timer);
-	if (due < 0 || e->exchange || e->checkin_pending)
+	if (due < 0 || e->exchange || e->checkin_pending || !reactions_may_start(e))
 		return;
 	/* The kernel may be a quarter of the wait late (up to a minute): wake-ups share. */
-	if (sd_event_add_time(e->event, &e->checkin_timer, CLOCK_BOOTTIME, (uint64_t)(now + due),
-		    (uint64_t)(due / 4 > 60 * USEC_PER_SEC ? 60 * USEC_PER_SEC : due / 4 + 1),
-		    checkin_on_timer, e) < 0)
+	if (reactions_add_timer(e, now + due,
+		    due / 4 > 60 * USEC_PER_SEC ? 60 * USEC_PER_SEC : due / 4 + 1, checkin_on_timer,
+		    &e->checkin_timer) < 0)
 		log_error("the next check-in could not be scheduled: out of memory; "
 			  "`agentctl sync` or a restart of the agent tries again");
 }
@@ -134,28 +136,6 @@ enum ctl_code checkin_failure_code(const struct msg_net_failed *failed)
 	return CTL_E_INTERNAL;
 }
 
-/* The phone's own certificate: without one the server does not know it any more. */
-void checkin_note_certificate(struct enforcer *e, int64_t from_s, int64_t until_s)
-{
-	int64_t left = until_s - highwater_tls_now(&e->state.facts.highwater, clock_realtime_s());
-	char date[24];
-
-	e->certificate_from_s = from_s;
-	e->certificate_until_s = until_s;
-	clock_format(until_s, date);
-	if (left <= 0)
-		enforcer_problem(e, PROBLEM_CERTIFICATE,
-			"The policy stays in force; unenrol and enrol again with a new ticket.",
-			"the phone's certificate expired on %s: the server does not talk to it",
-			date);
-	else if (left < (until_s - from_s) / 3)
-		enforcer_problem(e, PROBLEM_CERTIFICATE,
-			"Before that day, unenrol and enrol again with a new ticket.",
-			"the phone's certificate expires on %s", date);
-	else
-		enforcer_problem(e, PROBLEM_CERTIFICATE, NULL, NULL);
-}
-
 static void checkin_failed(struct enforcer *e, const struct msg_net_failed *failed)
 {
 	bool first = e->pacing.failures == 0;
@@ -207,8 +187,9 @@ static void checkin_answered(struct enforcer *e, const struct exchange_result *r
 	enforcer_problem(e, PROBLEM_CHECKIN, NULL, NULL);
 	e->last_bytes_up = x->bytes_up;
 	e->last_bytes_down = x->bytes_down;
-	checkin_note_certificate(e, x->certificate_from_s, x->certificate_until_s);
-	report_acknowledge(&e->report, x->resend);
+	renewal_note_certificate(e, x->certificate_from_s, x->certificate_until_s);
+	if (report_acknowledge(&e->report, x->resend))
+		diagnostics_acknowledged(e);
 	if (x->ack_seq > 0 && (uint64_t)x->ack_seq > facts->acked_seq &&
 		(uint64_t)x->ack_seq <= e->report.sent_seq) {
 		facts->acked_seq = (uint64_t)x->ack_seq;
@@ -217,6 +198,9 @@ static void checkin_answered(struct enforcer *e, const struct exchange_result *r
 	}
 	checkin_note_time(e, x->server_date_s, x->server_cert_until_s);
 
+	/* Last words are not the beginning of a conversation. */
+	if (checkin_is_leaving(e))
+		return;
 	r = documents_take(
 		&e->documents, result->body, result->n_body, clock_realtime_s(), &change);
 	if (r < 0)
@@ -272,8 +256,14 @@ static void checkin_done(const struct exchange_result *result, void *userdata)
 		checkin_answered(e, result);
 	else
 		checkin_failed(e, &result->failed);
+	renewal_checkin_ended(e, e->checkin_candidate,
+		result->end == EXCHANGE_ANSWERED ? NULL : &result->failed);
 	checkin_schedule(e);
 	local_synced(e->local, result->end == EXCHANGE_ANSWERED);
+	renewal_update(e);
+	commands_exchanged(e, result->end == EXCHANGE_ANSWERED);
+	if (!e->exchange)
+		reactions_release(e, REACTIONS_EXCHANGE);
 }
 
 /* --- starting ---------------------------------------------------------------------------- */
@@ -293,32 +283,32 @@ static void checkin_could_not_start(struct enforcer *e, int error)
 	checkin_failed(e, &failed);
 	checkin_schedule(e);
 	local_synced(e->local, false);
+	commands_exchanged(e, false);
 }
 
-static void checkin_start(struct enforcer *e)
+/* 0 or -errno. */
+static int checkin_exchange(struct enforcer *e, uint32_t timeout_s)
 {
 	_cleanup_buf_ struct buf report = BUF_INIT;
 	_cleanup_close_ int identity_fd = -1;
 	struct exchange_start start;
 	struct msg_net_checkin order = {
-		.timeout_s = LIMIT_EXCHANGE_SECONDS,
+		.timeout_s = timeout_s,
 		.response_max = LIMIT_RESPONSE_BYTES,
 	};
 	int r;
 
-	if (e->exchange || !e->state.facts.enrolled)
-		return;
 	e->checkin_timer = sd_event_source_unref(e->checkin_timer);
 	pacing_begin(&e->pacing, clock_boottime_us());
 	r = identity_fd = checkin_identity_dir(e);
 	if (r >= 0)
 		r = report_write(e, &report);
-	if (r < 0) {
-		checkin_could_not_start(e, r);
-		return;
-	}
+	if (r < 0)
+		return r;
 	snprintf(order.server, sizeof(order.server), "%s", e->state.facts.server);
 	order.floor_s = highwater_tls_now(&e->state.facts.highwater, 0);
+	e->checkin_candidate = renewal_wants_candidate(e);
+	order.candidate = e->checkin_candidate;
 	order.report_bytes = (uint32_t)report.n_bytes;
 	start = (struct exchange_start){
 		.event = e->event,
@@ -329,16 +319,33 @@ static void checkin_start(struct enforcer *e)
 		.slot = &e->exchange,
 	};
 	r = exchange_checkin(&start, &order, report.data, report.n_bytes);
-	if (r < 0) {
-		checkin_could_not_start(e, r);
-		return;
-	}
+	if (r < 0)
+		return r;
+	reactions_hold(e, REACTIONS_EXCHANGE);
 	enforcer_keep_report(e, report.data, report.n_bytes);
+	return 0;
+}
+
+static void checkin_start(struct enforcer *e)
+{
+	int r;
+
+	if (e->exchange || !e->state.facts.enrolled)
+		return;
+	r = checkin_exchange(e, LIMIT_EXCHANGE_SECONDS);
+	if (r < 0)
+		checkin_could_not_start(e, r);
+}
+
+int checkin_last_words(struct enforcer *e, uint32_t timeout_s)
+{
+	return checkin_exchange(e, timeout_s);
 }
 
 bool checkin_is_leaving(const struct enforcer *e)
 {
-	return e->reconcile.revert_wanted || e->reconcile.current == RECONCILE_REVERTING;
+	return e->reconcile.revert_wanted || e->reconcile.current == RECONCILE_REVERTING ||
+	       commands_is_leaving(e);
 }
 
 void checkin_begin(struct enforcer *e)
@@ -356,11 +363,13 @@ void checkin_after_round(struct enforcer *e, bool compliance_changed)
 
 	if (e->checkin_pending) {
 		e->checkin_pending = false;
-		checkin_start(e);
+		/* Put off to the resume if the phone is about to sleep: it stays due. */
+		if (reactions_is_awake(e))
+			checkin_start(e);
 		return;
 	}
 
-	if (!e->state.facts.enrolled)
+	if (!e->state.facts.enrolled || checkin_is_leaving(e))
 		return;
 	if (at_once || compliance_changed)
 		pacing_request(&e->pacing, clock_boottime_us(), checkin_random(), at_once);

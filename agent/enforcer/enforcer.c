@@ -16,7 +16,10 @@
 #include <systemd/sd-daemon.h>
 
 #include "agent/enforcer/checkin.h"
+#include "agent/enforcer/clone.h"
 #include "agent/enforcer/local.h"
+#include "agent/enforcer/renewal.h"
+#include "agent/enforcer/zerotouch.h"
 #include "agent/util/account.h"
 #include "agent/util/fs.h"
 #include "agent/util/jsonw.h"
@@ -112,25 +115,27 @@ void enforcer_check_clock(struct enforcer *e)
 	enforcer_journal(e, JOURNAL_CLOCK, &payload);
 }
 
+void enforcer_checkin_rules(struct enforcer *e, struct checkin_rules *ret_rules)
+{
+	struct policy *policies[LIMIT_ASSIGNMENT_GROUPS];
+	size_t n = documents_policies(&e->documents, policies);
+	struct when_facts facts;
+
+	reconcile_facts(&e->reconcile, &facts);
+	checkin_merge(policies, n, &facts, ret_rules);
+}
+
 void enforcer_configure_pacing(struct enforcer *e)
 {
-	struct policy_checkin checkin = {.interval_s = 3600, .jitter_s = 360};
-	bool first = true;
+	struct checkin_rules rules;
 	uint64_t random = 0;
 
-	/* The shortest interval that any of the policies in force asks for. */
-	for (size_t i = 0; i < e->documents.n_policies; i++) {
-		const struct policy *policy = e->documents.policies[i].policy;
-
-		if (policy->has_checkin &&
-			(first || policy->checkin.interval_s < checkin.interval_s)) {
-			checkin = policy->checkin;
-			first = false;
-		}
-	}
+	enforcer_checkin_rules(e, &rules);
+	e->wake_device = rules.wake_device;
 	(void)random_bytes(&random, sizeof(random));
-	pacing_configure(
-		&e->pacing, checkin.interval_s, checkin.jitter_s, clock_boottime_us(), random);
+	pacing_configure(&e->pacing,
+		reactions_is_expensive(e) ? rules.metered_interval_s : rules.interval_s,
+		rules.jitter_s, clock_boottime_us(), random);
 }
 
 void enforcer_keep_report(struct enforcer *e, const char *report, size_t n_bytes)
@@ -166,6 +171,22 @@ static void enforcer_on_round(struct reconcile *r, bool changed, void *userdata)
 				r->has_compliance ? r->compliance.overall : COMPLIANCE_UNKNOWN));
 	checkin_after_round(e, changed);
 	local_settled(e->local);
+}
+
+static int enforcer_take_command(
+	void *userdata, const struct document *document, struct document_refusal *ret_refusal)
+{
+	return commands_take(userdata, document, ret_refusal);
+}
+
+static bool enforcer_knows_command(void *userdata, const char *id)
+{
+	return commands_knows(userdata, id);
+}
+
+static void enforcer_refused_command(void *userdata, const struct document_refusal *why)
+{
+	commands_refused(userdata, why);
 }
 
 static void enforcer_on_reverted(struct reconcile *r, bool failed, void *userdata)
@@ -300,6 +321,12 @@ static int enforcer_start(struct enforcer *e)
 	int r;
 
 	documents_init(&e->documents, &e->state, e->journal);
+	e->documents.commands = (struct documents_commands){
+		.take = enforcer_take_command,
+		.known = enforcer_knows_command,
+		.refused = enforcer_refused_command,
+		.userdata = e,
+	};
 	r = documents_load(&e->documents);
 	if (r < 0)
 		return r;
@@ -325,14 +352,25 @@ static int enforcer_start(struct enforcer *e)
 					 : "start as root, or name another one with --socket");
 		return r;
 	}
+	r = renewal_new(e, &e->renewal);
+	if (r < 0)
+		return r;
+	clone_check(e);
 	pacing_init(&e->pacing, e->state.facts.device_id);
+	r = reactions_new(e, device_new, &e->reactions);
+	if (r < 0)
+		return r;
 	enforcer_configure_pacing(e);
 	if (e->state.facts.enrolled) {
 		(void)random_bytes(&random, sizeof(random));
 		pacing_start(&e->pacing, clock_boottime_us(), random, false);
 	}
+	/* Last: what a restart interrupted may go on, or end, from here. */
+	r = commands_new(e, &e->commands);
+	if (r < 0)
+		return r;
 	checkin_schedule(e);
-	return 0;
+	return zerotouch_new(e, &e->zerotouch);
 }
 
 static int enforcer_setup_loop(struct enforcer *e)
@@ -363,15 +401,20 @@ static void enforcer_stop(struct enforcer *e)
 	_cleanup_buf_ struct buf payload = BUF_INIT;
 
 	local_free(e->local);
+	zerotouch_free(e->zerotouch);
+	effects_stop(e);
 	exchange_free(e->exchange);
+	renewal_free(e->renewal);
 	if (e->state.facts.enrolled) {
 		reconcile_export_timers(&e->reconcile);
 		enforcer_save(e);
 	}
 	buf_puts(&payload, "{}");
 	enforcer_journal(e, JOURNAL_STOPPED, &payload);
+	reactions_free(e->reactions);
 	reconcile_done(&e->reconcile);
 	documents_done(&e->documents);
+	commands_free(e->commands);
 	sd_event_source_unref(e->checkin_timer);
 	journal_free(e->journal);
 	state_done(&e->state);
@@ -395,15 +438,22 @@ static void enforcer_warn(struct enforcer *e)
 			e->options.net_user, e->options.net_user);
 }
 
+static void enforcer_freep(struct enforcer **e)
+{
+	log_keep(NULL);
+	free(*e);
+}
+
 int enforcer_run(const struct enforcer_options *options)
 {
-	_cleanup_free_ struct enforcer *e = calloc(1, sizeof(*e));
+	_cleanup_(enforcer_freep) struct enforcer *e = calloc(1, sizeof(*e));
 	int r;
 
 	if (!e) {
 		log_error("out of memory");
 		return 1;
 	}
+	log_keep(&e->log);
 	e->options = *options;
 	e->exchange_options = (struct exchange_options){
 		.program = options->net_program,

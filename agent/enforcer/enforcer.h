@@ -10,15 +10,18 @@
 
 #include <systemd/sd-event.h>
 
+#include "agent/enforcer/commands.h"
 #include "agent/enforcer/documents.h"
 #include "agent/enforcer/effects.h"
 #include "agent/enforcer/exchange.h"
 #include "agent/enforcer/journal.h"
 #include "agent/enforcer/pacing.h"
+#include "agent/enforcer/reactions.h"
 #include "agent/enforcer/reconcile.h"
 #include "agent/enforcer/report.h"
 #include "agent/enforcer/state.h"
 #include "agent/trust/ticket.h"
+#include "policies/checkin_merge.h"
 #include "agent/util/log.h"
 
 #define ENFORCER_REPORTS "reports" /* in the state directory; goes with the enrolment */
@@ -32,6 +35,7 @@ struct enforcer_options {
 	const char *net_user;
 	const char *session_program;
 	const char *runtime_dir; /* where users' buses are: /run/user */
+	const char *zero_touch;	 /* file of an image with a ticket, below the sysroot */
 	const char *admin_group; /* may act through agentctl, besides root */
 	bool verbose;
 };
@@ -46,8 +50,13 @@ enum problem {
 	PROBLEM_CLOCK,
 	PROBLEM_CERTIFICATE, /* of the phone: expired or about to */
 	PROBLEM_KEYSET,	     /* expired or about to */
+	PROBLEM_CLONE,	     /* this state directory was made on another device */
 	PROBLEM_CHECKIN,     /* the last exchange failed */
 	PROBLEM_SANDBOX,     /* the kernel lacks something */
+	PROBLEM_WAKE_DEVICE, /* a sleeping phone cannot be woken up as the policy wants */
+	PROBLEM_ZERO_TOUCH,  /* the image wants an enrolment that does not come about */
+	PROBLEM_COMMANDS,    /* cannot be recorded, so none is carried out */
+	PROBLEM_COMMANDS_DAMAGED,
 	PROBLEM_MAX,
 };
 
@@ -56,7 +65,9 @@ struct problem_text {
 	char advice[LIMIT_TEXT_BYTES + 1];
 };
 
-struct local; /* agent/enforcer/local.h */
+struct local;	/* agent/enforcer/local.h */
+struct renewal; /* agent/enforcer/renewal.h */
+struct zerotouch; /* agent/enforcer/zerotouch.h */
 
 struct enforcer {
 	struct enforcer_options options;
@@ -71,9 +82,12 @@ struct enforcer {
 	struct report report;
 
 	struct pacing pacing;
+	struct reactions *reactions; /* NULL: nothing is known of the device */
+	bool wake_device;	     /* the policies in force want a sleeping phone woken up */
 	struct exchange_options exchange_options;
 	struct exchange *exchange; /* NULL: none under way */
 	sd_event_source *checkin_timer;
+	bool checkin_candidate;	  /* the one under way is with the renewed certificate */
 	bool checkin_pending;	  /* waits for the round that looks at the phone first */
 	bool checkin_after_round; /* documents came: report what they led to */
 	int64_t last_success_s;	  /* wall clock of the last good check-in; 0: none in this run */
@@ -82,13 +96,16 @@ struct enforcer {
 	uint64_t last_bytes_up, last_bytes_down; /* HTTP of the last good exchange */
 	struct msg_net_facts net_facts;
 	bool has_net_facts;
-	int64_t certificate_from_s, certificate_until_s;
+	struct renewal *renewal;
+	bool clone; /* this state directory was made on another device */
 	enum clock_verdict clock_verdict;	  /* last one noted */
 	int64_t server_date_s, server_date_at_us; /* last authenticated date of this boot */
 
+	struct zerotouch *zerotouch; /* NULL: nothing to do by itself */
 	struct ticket ticket;	/* of the enrolment under way; wiped afterwards */
 	struct effects effects; /* of the running command */
 	struct log_ring log;	/* what was said last, for diagnostics */
+	struct commands *commands;
 	struct local *local;
 	struct problem_text problems[PROBLEM_MAX];
 };
@@ -108,7 +125,10 @@ void enforcer_journal(struct enforcer *e, enum journal_type type, struct buf *pa
 void enforcer_check_clock(struct enforcer *e);
 enum clock_verdict enforcer_clock_verdict(const struct enforcer *e);
 
-/* Tells pacing the interval of the policies in force. */
+/* The rules of the policies in force, their conditions judged now. */
+void enforcer_checkin_rules(struct enforcer *e, struct checkin_rules *ret_rules);
+
+/* Tells pacing the interval of the policies in force on the link in use. */
 void enforcer_configure_pacing(struct enforcer *e);
 
 /* Keeps a sent report verbatim for `agentctl privacy`. */

@@ -8,7 +8,10 @@
 
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/checkin_private.h"
+#include "agent/enforcer/clone.h"
 #include "agent/enforcer/local.h"
+#include "agent/enforcer/renewal.h"
+#include "agent/enforcer/zerotouch.h"
 #include "agent/util/codec.h"
 #include "agent/util/fs.h"
 #include "agent/util/jsonw.h"
@@ -26,11 +29,21 @@ static int checkin_adopt(struct enforcer *e, const struct exchange_result *resul
 		return -EPROTO;
 	facts->enrolled = true;
 	snprintf(facts->server, sizeof(facts->server), "%s", e->ticket.server);
+	snprintf(facts->est, sizeof(facts->est), "%s", e->ticket.est);
+	memset(facts->ca_pins, 0, sizeof(facts->ca_pins));
+	memcpy(facts->ca_pins, e->ticket.ca_pins, e->ticket.n_ca_pins * SHA256_BYTES);
+	memset(facts->anchors_pins, 0, sizeof(facts->anchors_pins));
+	facts->n_anchors = result->enrolled.n_anchors;
+	facts->certificate_from_s = result->enrolled.certificate_from_s;
+	facts->certificate_until_s = result->enrolled.certificate_until_s;
+	facts->candidate_from_s = facts->candidate_until_s = facts->renewal_failing_s = 0;
 	snprintf(facts->ticket_id, sizeof(facts->ticket_id), "%s", e->ticket.id);
 	snprintf(facts->device_id, sizeof(facts->device_id), "%s", result->enrolled.device_id);
 	hex_encode(random, sizeof(random), facts->enrolment_id);
+	clone_enrolled(e);
 	memcpy(facts->pinned_keyset, e->ticket.keyset_sha256, SHA256_BYTES);
 	facts->enrolled_s = clock_realtime_s();
+	(void)zerotouch_is_enrolling(e, facts->zero_touch);
 	/* What happened before does not concern the organisation. */
 	facts->acked_seq = e->journal ? journal_last_seq(e->journal) : 0;
 	r = state_save_facts(&e->state);
@@ -45,12 +58,16 @@ static void checkin_enrolled(const struct exchange_result *result, void *userdat
 	_cleanup_buf_ struct buf payload = BUF_INIT;
 	struct jsonw w = JSONW_INIT(&payload);
 	char message[LIMIT_TEXT_BYTES + 1];
+	uint8_t digest[SHA256_BYTES];
 	int r;
 
+	reactions_release(e, REACTIONS_EXCHANGE);
 	checkin_note_facts(e, result);
 	if (result->end != EXCHANGE_ENROLLED) {
 		log_warning("enrolment failed: %s", result->failed.message);
 		explicit_bzero(&e->ticket, sizeof(e->ticket));
+		zerotouch_ended(
+			e, checkin_failure_code(&result->failed), result->failed.message);
 		local_enrolled(
 			e->local, checkin_failure_code(&result->failed), result->failed.message);
 		return;
@@ -63,16 +80,19 @@ static void checkin_enrolled(const struct exchange_result *result, void *userdat
 			"the enrolment could not be stored in %s: %s; the ticket is used up, ask "
 			"for a new one",
 			e->options.state_dir, strerror(-r));
+		zerotouch_ended(e, CTL_E_INTERNAL, message);
 		local_enrolled(e->local, CTL_E_INTERNAL, message);
 		return;
 	}
-	checkin_note_certificate(
-		e, result->enrolled.certificate_from_s, result->enrolled.certificate_until_s);
+	renewal_reset(e);
+	renewal_note_problem(e);
 	jsonw_object(&w, NULL);
 	jsonw_string(&w, "server", e->state.facts.server);
 	jsonw_string(&w, "device", e->state.facts.device_id);
+	jsonw_bool(&w, "zero_touch", zerotouch_is_enrolling(e, digest));
 	jsonw_object_end(&w);
 	enforcer_journal(e, JOURNAL_ENROLLED, &payload);
+	zerotouch_ended(e, CTL_OK, "");
 	log_info("enrolled at %s as %s", e->state.facts.server, e->state.facts.device_id);
 	checkin_note_time(e, result->enrolled.server_date_s, result->enrolled.server_cert_until_s);
 	pacing_init(&e->pacing, e->state.facts.device_id);
@@ -82,7 +102,8 @@ static void checkin_enrolled(const struct exchange_result *result, void *userdat
 	checkin_begin(e);
 }
 
-int checkin_enrol(struct enforcer *e, const struct ticket *ticket)
+int checkin_enrol(struct enforcer *e, const struct ticket *ticket,
+	const struct enrolment_hardware *hardware)
 {
 	_cleanup_close_ int identity_fd = -1;
 	struct msg_net_enrol order = {.timeout_s = LIMIT_EXCHANGE_SECONDS};
@@ -112,6 +133,10 @@ int checkin_enrol(struct enforcer *e, const struct ticket *ticket)
 		return -ENAMETOOLONG;
 	snprintf(order.user, sizeof(order.user), "%s", ticket->id);
 	snprintf(order.secret, sizeof(order.secret), "%s", ticket->secret);
+	if (hardware) {
+		snprintf(order.serial, sizeof(order.serial), "%s", hardware->serial);
+		snprintf(order.imei, sizeof(order.imei), "%s", hardware->imei);
+	}
 	memcpy(order.ca_pins, ticket->ca_pins, sizeof(order.ca_pins));
 	order.n_ca_pins = (uint32_t)ticket->n_ca_pins;
 	order.floor_s = highwater_tls_now(&e->state.facts.highwater, 0);
@@ -119,6 +144,8 @@ int checkin_enrol(struct enforcer *e, const struct ticket *ticket)
 	explicit_bzero(&order, sizeof(order));
 	if (r < 0)
 		explicit_bzero(&e->ticket, sizeof(e->ticket));
+	else
+		reactions_hold(e, REACTIONS_EXCHANGE);
 	return r;
 }
 
@@ -128,25 +155,43 @@ int checkin_unenrol(struct enforcer *e)
 {
 	if (!e->state.facts.enrolled)
 		return -ENOENT;
+	/* Ordered already: whoever asks for it here waits for the end of that. */
+	if (!commands_is_leaving(e))
+		checkin_revert(e);
+	return 0;
+}
+
+void checkin_revert(struct enforcer *e)
+{
 	exchange_free(e->exchange);
+	reactions_release(e, REACTIONS_EXCHANGE);
 	e->checkin_pending = e->checkin_after_round = false;
 	pacing_stop(&e->pacing);
 	e->checkin_timer = sd_event_source_unref(e->checkin_timer);
 	reconcile_revert(&e->reconcile);
-	return 0;
 }
 
 void checkin_reverted(struct enforcer *e, bool failed)
 {
 	_cleanup_buf_ struct buf payload = BUF_INIT;
 	struct jsonw w = JSONW_INIT(&payload);
-	int r;
 
 	jsonw_object(&w, NULL);
 	jsonw_string(&w, "server", e->state.facts.server);
 	jsonw_bool(&w, "everything_restored", !failed);
 	jsonw_object_end(&w);
 	enforcer_journal(e, JOURNAL_UNENROLLED, &payload);
+	if (!commands_reverted(e, failed))
+		checkin_left(e, failed);
+}
+
+void checkin_left(struct enforcer *e, bool failed)
+{
+	int r;
+
+	pacing_stop(&e->pacing);
+	e->checkin_timer = sd_event_source_unref(e->checkin_timer);
+	effects_stop(e);
 	documents_forget(&e->documents);
 	memset(&e->report, 0, sizeof(e->report));
 	e->last_success_s = 0;
@@ -155,5 +200,10 @@ void checkin_reverted(struct enforcer *e, bool failed)
 		if (i != PROBLEM_STATE && i != PROBLEM_JOURNAL)
 			enforcer_problem(e, (enum problem)i, NULL, NULL);
 	r = state_forget_enrolment(&e->state);
+	renewal_reset(e);
+	clone_check(e);
+	/* In this order: as long as the enrolment stands, so does the order to end it. */
+	if (r == 0)
+		commands_forget(e);
 	local_unenrolled(e->local, failed, r);
 }
