@@ -22,9 +22,6 @@ void checkin_note_time(struct enforcer *e, int64_t date_s, int64_t until_s);
 /* How agentctl calls a failure of the net role. */
 enum ctl_code checkin_failure_code(const struct msg_net_failed *failed);
 
-/* The dates of the phone's own certificate, as the last exchange showed them. */
-void checkin_note_certificate(struct enforcer *e, int64_t from_s, int64_t until_s);
-
 /* What the sandbox of the role could and could not do. */
 void checkin_note_facts(struct enforcer *e, const struct exchange_result *result);
 

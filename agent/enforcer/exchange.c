@@ -158,6 +158,10 @@ static int exchange_on_message(struct exchange *x, const struct message *m)
 		x->result.end = EXCHANGE_ANSWERED;
 		memcpy(&x->result.exchanged, &m->body, sizeof(x->result.exchanged));
 		break;
+	case MESSAGE_NET_RENEWED:
+		x->result.end = EXCHANGE_RENEWED;
+		memcpy(&x->result.renewed, &m->body, sizeof(x->result.renewed));
+		break;
 	case MESSAGE_NET_WOKEN:
 		x->result.end = EXCHANGE_WOKEN;
 		memcpy(&x->result.woken, &m->body, sizeof(x->result.woken));
@@ -298,6 +302,12 @@ int exchange_enrol(const struct exchange_start *start, const struct msg_net_enro
 {
 	return exchange_simple(
 		start, order->timeout_s, MESSAGE_NET_ENROL, order, MESSAGE_NET_ENROLLED);
+}
+
+int exchange_renew(const struct exchange_start *start, const struct msg_net_renew *order)
+{
+	return exchange_simple(
+		start, order->timeout_s, MESSAGE_NET_RENEW, order, MESSAGE_NET_RENEWED);
 }
 
 int exchange_wait(const struct exchange_start *start, const struct msg_net_wait *order)

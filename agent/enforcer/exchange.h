@@ -18,10 +18,11 @@ struct exchange_options {
 	bool verbose;
 };
 
-/* How it ended. Exactly one of enrolled, exchanged, woken, failed is meaningful. */
+/* How it ended. Exactly one of enrolled, exchanged, renewed, woken, failed is meaningful. */
 enum exchange_end {
 	EXCHANGE_ENROLLED,
 	EXCHANGE_ANSWERED, /* HTTP answer below 400 */
+	EXCHANGE_RENEWED,
 	EXCHANGE_WOKEN,	   /* the wait ended by the server's answer */
 	EXCHANGE_FAILED,
 	EXCHANGE_END_MAX,
@@ -33,6 +34,7 @@ struct exchange_result {
 	struct msg_net_facts facts;
 	struct msg_net_enrolled enrolled;
 	struct msg_net_exchanged exchanged;
+	struct msg_net_renewed renewed;
 	struct msg_net_woken woken;
 	struct msg_net_failed failed; /* message is always filled for FAILED */
 	const char *body; /* ANSWERED: the answer, NUL-terminated; valid during the callback */
@@ -55,6 +57,7 @@ struct exchange_start {
  * exchange_free() comes first. The report is copied. 0 or -errno; then done is not called.
  */
 int exchange_enrol(const struct exchange_start *start, const struct msg_net_enrol *order);
+int exchange_renew(const struct exchange_start *start, const struct msg_net_renew *order);
 int exchange_checkin(const struct exchange_start *start, const struct msg_net_checkin *order,
 	const char *report, size_t n_report);
 int exchange_wait(const struct exchange_start *start, const struct msg_net_wait *order);

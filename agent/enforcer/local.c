@@ -17,6 +17,7 @@
 
 #include "agent/enforcer/answers.h"
 #include "agent/enforcer/checkin.h"
+#include "agent/enforcer/renewal.h"
 #include "agent/util/fs.h"
 
 #define LOCAL_PEER_GROUPS_MAX 256
@@ -219,6 +220,7 @@ static void local_act(struct local_client *c, const struct message *m)
 		return;
 	}
 	pacing_request(&e->pacing, clock_boottime_us(), 0, true);
+	renewal_hurry(e);
 	checkin_begin(e);
 }
 

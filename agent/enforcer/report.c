@@ -9,11 +9,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/enforcer/diagnostics.h"
+#include "agent/enforcer/commands.h"
 #include "agent/enforcer/enforcer.h"
+#include "agent/enforcer/renewal.h"
 #include "agent/util/codec.h"
 #include "agent/util/jsonw.h"
-
-#define NONCE_BYTES 16
 
 const struct report_item report_items[] = {
 	{"device and enrolment id, ticket id until an assignment is held",
@@ -28,8 +29,15 @@ const struct report_item report_items[] = {
 	{"agent: version, which mechanisms exist on this phone, what the kernel's sandbox offers, "
 	 "whether the clock is plausible",
 		"to find phones on which something cannot be enforced"},
-	{"events: what the agent accepted, refused, changed and repaired",
+	{"nonce: a random number, made anew every hour",
+		"so that an order to erase the phone can only be one that was signed just now"},
+	{"events: what the agent accepted, refused, changed and repaired, and how each command of the "
+	 "organisation ended",
 		"the same lines that `agentctl journal show` prints"},
+	{"diagnostics, only when the organisation orders them: status, versions, the newest lines of "
+	 "journal and log; without names of people, secrets, files below home directories and "
+	 "addresses",
+		"to find out why this phone does not do what it should; shown below word for word"},
 };
 const size_t report_n_items = ARRAY_SIZE(report_items);
 
@@ -39,6 +47,7 @@ const char *report_section_name(enum report_section section)
 		[REPORT_COMPLIANCE] = "compliance",
 		[REPORT_INVENTORY] = "inventory",
 		[REPORT_AGENT] = "agent",
+		[REPORT_DIAGNOSTICS] = "diagnostics",
 	};
 
 	return section < REPORT_SECTION_MAX ? names[section] : NULL;
@@ -79,6 +88,10 @@ static void report_write_agent(struct enforcer *e, struct jsonw *w)
 	jsonw_object(w, NULL);
 	jsonw_string(w, "version", MDM_VERSION);
 	jsonw_string(w, "clock", clock_verdict_name(enforcer_clock_verdict(e)));
+	if (e->clone)
+		jsonw_bool(w, "clone", true);
+	if (e->renewal)
+		renewal_write_report(e, w, "certificate");
 	jsonw_array(w, "backends");
 	for (size_t i = 0; i < e->reconcile.n_backends; i++) {
 		const struct reconcile_backend *rb = &e->reconcile.backends[i];
@@ -134,7 +147,18 @@ static int report_replace(struct report *report, enum report_section section, st
 {
 	buf_reset(body);
 	buf_puts(body, REPORT_TOO_LARGE);
+	if (section == REPORT_DIAGNOSTICS)
+		report->diagnostics_whole = false;
 	return body->error ? body->error : report_digest(report, section, body);
+}
+
+static void report_write_diagnostics(struct enforcer *e, struct jsonw *w)
+{
+	int r = diagnostics_section(e, w->out);
+
+	if (r < 0 && !w->out->error)
+		w->out->error = r;
+	e->report.diagnostics_whole = w->out->n_bytes > 0;
 }
 
 static int report_write_bodies(struct enforcer *e, struct report_bodies *bodies)
@@ -143,6 +167,7 @@ static int report_write_bodies(struct enforcer *e, struct report_bodies *bodies)
 		[REPORT_COMPLIANCE] = report_write_compliance,
 		[REPORT_INVENTORY] = report_write_inventory,
 		[REPORT_AGENT] = report_write_agent,
+		[REPORT_DIAGNOSTICS] = report_write_diagnostics,
 	};
 
 	for (size_t i = 0; i < REPORT_SECTION_MAX; i++) {
@@ -152,6 +177,9 @@ static int report_write_bodies(struct enforcer *e, struct report_bodies *bodies)
 
 		body->max_bytes = LIMIT_REPORT_BYTES;
 		writers[i](e, &w);
+		e->report.sent[i][0] = 0;
+		if (!body->n_bytes && !body->error)
+			continue; /* there is no such section now */
 		if (body->error == -EFBIG)
 			r = report_replace(&e->report, (enum report_section)i, body);
 		else
@@ -246,6 +274,7 @@ static void report_write_all(
 	struct report_events events = {.e = e, .w = &w};
 
 	e->report.more_events = false;
+	e->report.complete = true;
 	e->report.sent_seq = facts->acked_seq;
 	jsonw_object(&w, NULL);
 	jsonw_int(&w, "v", 1);
@@ -255,10 +284,15 @@ static void report_write_all(
 		jsonw_string(&w, "ticket", facts->ticket_id);
 	jsonw_string(&w, "agent", MDM_VERSION);
 	jsonw_string(&w, "nonce", nonce);
+	if (e->report.number)
+		jsonw_int(&w, "report", e->report.number);
 	report_write_have(e, &w);
 	jsonw_object(&w, "sections");
 	for (size_t i = 0; i < REPORT_SECTION_MAX; i++)
-		report_write_section(&e->report, bodies, i, &w);
+		if (bodies->body[i].n_bytes) {
+			report_write_section(&e->report, bodies, i, &w);
+			e->report.complete &= !report_is_acked(&e->report, i);
+		}
 	jsonw_object_end(&w);
 	jsonw_array(&w, "events");
 	if (e->journal && !out->error)
@@ -267,27 +301,42 @@ static void report_write_all(
 	jsonw_object_end(&w);
 }
 
+/*
+ * The number is on the disk before the report goes out, so that none is used twice. One that cannot
+ * be stored might come again after a restart, and this phone look like two.
+ */
+static void report_count(struct enforcer *e)
+{
+	int64_t before = e->state.facts.report_seq;
+
+	e->report.number = 0;
+	if (before == INT64_MAX)
+		return;
+	e->state.facts.report_seq = before + 1;
+	if (state_save_facts(&e->state) == 0)
+		e->report.number = before + 1;
+	else
+		e->state.facts.report_seq = before;
+}
+
 int report_write(struct enforcer *e, struct buf *out)
 {
 	_cleanup_(report_bodies_done) struct report_bodies bodies = {0};
-	uint8_t nonce[NONCE_BYTES];
-	char nonce_text[BASE64URL_LENGTH(NONCE_BYTES) + 1];
-	int r = random_bytes(nonce, sizeof(nonce));
+	const char *nonce = commands_nonce(e);
+	int r = *nonce ? report_write_bodies(e, &bodies) : -EIO;
 
-	if (r == 0)
-		r = report_write_bodies(e, &bodies);
 	if (r < 0)
 		return r;
-	base64url_encode(nonce, sizeof(nonce), nonce_text);
+	report_count(e);
 	out->max_bytes = LIMIT_REPORT_BYTES;
-	report_write_all(e, &bodies, nonce_text, out);
+	report_write_all(e, &bodies, nonce, out);
 	/* The rest is still worth telling; a phone that says nothing looks lost. */
 	while (out->error == -EFBIG) {
 		r = report_shorten(&e->report, &bodies);
 		if (r < 0)
 			return r;
 		buf_reset(out);
-		report_write_all(e, &bodies, nonce_text, out);
+		report_write_all(e, &bodies, nonce, out);
 	}
 	return out->error;
 }
@@ -307,11 +356,12 @@ static bool report_in_list(const char *list, const char *name)
 	return false;
 }
 
-void report_acknowledge(struct report *report, const char *resend)
+bool report_acknowledge(struct report *report, const char *resend)
 {
 	for (size_t i = 0; i < REPORT_SECTION_MAX; i++)
 		if (report_in_list(resend, report_section_name((enum report_section)i)))
 			report->acked[i][0] = 0;
 		else
 			memcpy(report->acked[i], report->sent[i], sizeof(report->acked[i]));
+	return report->diagnostics_whole && report->acked[REPORT_DIAGNOSTICS][0] != 0;
 }

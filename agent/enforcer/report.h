@@ -17,6 +17,7 @@ enum report_section {
 	REPORT_COMPLIANCE,
 	REPORT_INVENTORY,
 	REPORT_AGENT,
+	REPORT_DIAGNOSTICS, /* only while there is a bundle that the server does not have */
 	REPORT_SECTION_MAX,
 };
 const char *report_section_name(enum report_section section);
@@ -26,15 +27,21 @@ const char *report_section_name(enum report_section section);
 struct report {
 	char acked[REPORT_SECTION_MAX][REPORT_DIGEST_LENGTH + 1]; /* what the server has */
 	char sent[REPORT_SECTION_MAX][REPORT_DIGEST_LENGTH + 1];  /* in the exchange under way */
+	int64_t number;						  /* of this report; 0: it has none */
 	uint64_t sent_seq;					  /* highest event in it */
 	bool more_events;					  /* did not all fit */
-	int64_t last_s; /* wall clock of the last one sent; kept as state file "report" */
+	bool complete; /* every section is in it with its body */
+	bool diagnostics_whole; /* the bundle is in it, not what stands for it */
+	int64_t last_s;		/* wall clock of the last one sent; kept as state file "report" */
 };
 
 /* Writes the report of now. 0; -EFBIG; -ENOMEM. */
 int report_write(struct enforcer *e, struct buf *out);
-/* The server answered 2xx: what was sent is acknowledged; resend: names it wants again. */
-void report_acknowledge(struct report *report, const char *resend);
+/*
+ * The server answered 2xx: what was sent is acknowledged; resend: names it wants again. True if it
+ * has the whole bundle of diagnostics now.
+ */
+bool report_acknowledge(struct report *report, const char *resend);
 
 /* Why each thing is collected, for `agentctl privacy`. */
 struct report_item {

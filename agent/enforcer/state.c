@@ -136,6 +136,7 @@ int state_open(const char *path, struct state *ret_state)
 		return state.dir_fd;
 	(void)state_sweep(&state, ".");
 	(void)state_sweep(&state, STATE_DOCUMENTS);
+	(void)state_sweep(&state, "net");
 	facts = state_load_facts(&state);
 	if (facts < 0 && facts != -EBADMSG)
 		return facts;

@@ -20,6 +20,8 @@
 struct state_facts {
 	bool enrolled;
 	char server[LIMIT_URL_BYTES + 1];
+	char est[LIMIT_URL_BYTES + 1];			  /* of the ticket; "": the server's own */
+	uint8_t ca_pins[LIMIT_TICKET_PINS][SHA256_BYTES]; /* of the ticket; zeros: none */
 	char device_id[33];
 	char enrolment_id[33];
 	char ticket_id[33];
@@ -28,6 +30,12 @@ struct state_facts {
 	 * who leaves is not taken back by the same file. */
 	uint8_t zero_touch[SHA256_BYTES];
 	int64_t enrolled_s;
+	int64_t certificate_from_s, certificate_until_s; /* of the certificate in use; 0: unknown */
+	int64_t candidate_from_s, candidate_until_s;	 /* of a renewed one, not proven; 0: none */
+	int64_t renewal_failing_s;		   /* since when renewal fails; 0: it does not */
+	int64_t n_anchors;			   /* CA certificates held; 0: unknown */
+	uint8_t anchors_pins[SHA256_BYTES];	   /* digest of the pins that they follow */
+	uint8_t fingerprint[SHA256_BYTES];	   /* of this device; platform/hardware.h */
 	struct highwater highwater;
 	uint64_t acked_seq;		  /* journal records the server has */
 	int64_t report_seq;		  /* counts reports */
