@@ -34,6 +34,16 @@
 #define BOUND_CONFIG_ITEMS 16	 /* values of one setting that may be repeated */
 #define BOUND_CONFIG_PROBLEMS 50 /* reported at once */
 
+/* The log and the upkeep. Lines of requests beyond these are counted, not written. */
+#define BOUND_LOG_LINES 100 /* a second, in the long run */
+#define BOUND_LOG_BURST 1000
+#define BOUND_UPKEEP_SECONDS 3600   /* between two rounds */
+#define BOUND_UPKEEP_PAUSE_US 20000 /* between two steps of a round */
+
+/* Plain HTTP for whoever watches us. */
+#define BOUND_MONITOR_CONNECTIONS 16
+#define BOUND_MONITOR_SECONDS 10
+
 /* Buckets of each rate limit: who is limited at one time. 16 bytes each. */
 #define BOUND_RATE_BUCKETS (64 * 1024)
 

@@ -1,23 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * main.c - mdm-server: courier and certificate authority for phones that run mdm-agent. One
- * process, one thread, one loop; any user. It holds no key that signs documents.
+ * process, one thread, one loop; any user. It holds no key that signs documents. What the command
+ * line asks for is chosen here; run.c has the server.
  */
 #include <errno.h>
-#include <signal.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 
 #include "agent/util/clock.h"
 #include "agent/util/log.h"
 #include "server/config.h"
-#include "server/server.h"
+#include "server/run.h"
 
-#define MAIN_GRACE_S 5	    /* for answers under way when asked to end */
-#define MAIN_SPARE_FILES 64 /* descriptors that are not a phone's connection */
-#define MAIN_EXIT_CONFIG 2  /* no use in starting again before somebody changes something */
-
-/* --- what was asked ---------------------------------------------------------------------- */
+#define MAIN_EXIT_CONFIG 2 /* no use in starting again before somebody changes something */
 
 static int main_print(const struct buf *out)
 {
@@ -60,29 +54,6 @@ static int main_check(const struct config *config)
 	return 0;
 }
 
-static int main_copy(const struct config *config, const struct config_command *command)
-{
-	bool backup = command->action == CONFIG_BACKUP;
-	const char *file = backup ? command->output : command->from;
-	struct backup_result result;
-	int r;
-
-	if (!config->state || !file) {
-		log_error("%s", backup ? "backup needs --state DIR and --output FILE"
-				       : "restore needs --state NEWDIR and --from FILE");
-		return MAIN_EXIT_CONFIG;
-	}
-	umask(077);
-	r = backup ? backup_make(config->state, file, &result)
-		   : backup_restore(config->state, file, &result);
-	if (r < 0) {
-		log_error("%s", result.message);
-		return 1;
-	}
-	printf("mdm-server: %s\n", result.message);
-	return 0;
-}
-
 static int main_act(int argc, char **argv, const struct config_command *command)
 {
 	_cleanup_buf_ struct buf problems = BUF_INIT, warnings = BUF_INIT;
@@ -101,10 +72,8 @@ static int main_act(int argc, char **argv, const struct config_command *command)
 		return run_server(argc, argv, &config); /* takes the settings over */
 	if (command->action == CONFIG_SHOW)
 		r = main_show(&config, command);
-	else if (command->action == CONFIG_CHECK)
-		r = main_check(&config);
 	else
-		r = main_copy(&config, command);
+		r = main_check(&config);
 	config_done(&config);
 	return r;
 }

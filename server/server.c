@@ -65,26 +65,33 @@ void server_store_failed(struct server *server, struct http_conn *conn, int r, c
 		"the server cannot use its database now, nothing was changed; try again later");
 }
 
-int server_init(struct server *server)
+int server_make_cacerts(const struct pki *pki, char **ret_cacerts, size_t *ret_n_cacerts)
 {
-	X509 *certs[LIMIT_EST_CERTIFICATES] = {server->pki.root, server->pki.device_ca};
-	struct waits_options waiting = {
-		.base = server->base,
-		.max = server->max_waiting,
-		.per_second = server->wakes_per_second,
-	};
+	X509 *certs[LIMIT_EST_CERTIFICATES] = {pki->root, pki->device_ca};
 	_cleanup_buf_ struct buf cacerts = BUF_INIT;
 	size_t n = 2;
 	int r;
 
 	/* pki_load() has seen that they fit. */
-	for (int i = 0; i < sk_X509_num(server->pki.other_cas); i++)
-		certs[n++] = sk_X509_value(server->pki.other_cas, i);
+	for (int i = 0; i < sk_X509_num(pki->other_cas); i++)
+		certs[n++] = sk_X509_value(pki->other_cas, i);
 	r = est_certs_only(certs, n, &cacerts);
-	if (r == 0)
-		r = buf_take(&cacerts, &server->cacerts, &server->n_cacerts);
+	return r < 0 ? r : buf_take(&cacerts, ret_cacerts, ret_n_cacerts);
+}
+
+int server_init(struct server *server)
+{
+	struct waits_options waiting = {
+		.base = server->base,
+		.max = server->max_waiting,
+		.per_second = server->wakes_per_second,
+	};
+	int r = server_make_cacerts(&server->pki, &server->cacerts, &server->n_cacerts);
+
 	if (r == 0)
 		r = waits_new(&waiting, &server->waits);
+	if (r == 0)
+		r = upkeep_new(server, &server->upkeep);
 	if (r < 0)
 		return r;
 	server->batch_tail = &server->batch;
@@ -97,6 +104,8 @@ void server_done(struct server *server)
 	if (server->batch_event)
 		event_free(server->batch_event);
 	waits_free(server->waits);
+	upkeep_free(server->upkeep);
+	guard_done(&server->guard);
 	free(server->cacerts);
 	store_close(server->store);
 	pki_done(&server->pki);

@@ -7,7 +7,9 @@
 #define MDM_SERVER_SERVER_H
 
 #include "server/http.h"
+#include "server/monitor.h"
 #include "server/store.h"
+#include "server/upkeep.h"
 #include "server/wait.h"
 
 struct checkin;
@@ -23,6 +25,12 @@ struct server_counts {
 
 struct server {
 	struct event_base *base;
+	const struct config *config; /* of the run; a reload changes it in place */
+	struct http_listener *devices, *admins;
+	struct guard guard;
+	struct monitor monitor;
+	struct metrics metrics;
+	struct upkeep *upkeep;
 	struct store *store;
 	struct pki pki;
 	int64_t certificate_days;
@@ -44,6 +52,8 @@ struct server {
 	int64_t trouble_s; /* when it was last logged */
 };
 
+/* The answer of EST cacerts: certificates of pki. 0 or -errno. */
+int server_make_cacerts(const struct pki *pki, char **ret_cacerts, size_t *ret_n_cacerts);
 /* Makes the answer of cacerts and the event of the batch. 0 or -errno. */
 int server_init(struct server *server);
 void server_done(struct server *server);
