@@ -46,6 +46,7 @@ static void rig_init(struct rig *rig)
 	memcpy(e->state.facts.device_id, DEVICE, sizeof(DEVICE));
 	memcpy(e->state.facts.enrolment_id, ENROLMENT, sizeof(ENROLMENT));
 	memcpy(e->state.facts.ticket_id, TICKET, sizeof(TICKET));
+	signer_must(commands_new(e, &e->commands) == 0);
 }
 
 static void rig_done(struct rig *rig)
@@ -57,6 +58,7 @@ static void rig_done(struct rig *rig)
 	rig->e.documents.keyset = NULL;
 	rig->e.documents.n_policies = 0;
 	documents_done(&rig->e.documents);
+	commands_free(rig->e.commands);
 	journal_free(rig->e.journal);
 	state_done(&rig->e.state);
 	close(rig->e.sysroot_fd);

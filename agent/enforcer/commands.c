@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * commands.c - from a verified command to its end, at most once; see commands.h. Runs as root in
+ * the enforcer. What a verb does is its handler's; here is when it may, and what is remembered.
+ *
+ * The order is what keeps a power cut from doing anything twice: accepted is on the disk before the
+ * command is looked at again, running before its handler is called. What was running when the agent
+ * stopped is never run again.
+ */
+#include "agent/enforcer/commands.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "agent/enforcer/checkin.h"
+#include "agent/enforcer/checkin_private.h"
+#include "agent/enforcer/commands_private.h"
+#include "agent/util/codec.h"
+#include "agent/util/digest.h"
+#include "agent/util/fs.h"
+#include "agent/util/jsonw.h"
+#include "agent/util/log.h"
+
+#define COMMANDS_FILE "commands"
+
+static void commands_schedule(struct enforcer *e);
+
+/* --- the record -------------------------------------------------------------------------- */
+
+static int commands_save(struct enforcer *e)
+{
+	_cleanup_buf_ struct buf text = {.max_bytes = LIMIT_STATE_BYTES};
+	int r = ledger_write(&e->commands->ledger, &text);
+
+	if (r == 0)
+		r = state_write(&e->state, COMMANDS_FILE, text.data, text.n_bytes);
+	if (r < 0)
+		enforcer_problem(e, PROBLEM_COMMANDS,
+			"Free space or make it writable; until then no command is carried out.",
+			"commands cannot be recorded in %s: %s", e->options.state_dir,
+			strerror(-r));
+	else
+		enforcer_problem(e, PROBLEM_COMMANDS, NULL, NULL);
+	return r;
+}
+
+static void commands_journal(struct enforcer *e, const struct ledger_entry *entry)
+{
+	_cleanup_buf_ struct buf payload = BUF_INIT;
+	struct jsonw w = JSONW_INIT(&payload);
+
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, "id", entry->id);
+	jsonw_string(&w, "verb", entry->verb);
+	jsonw_string(&w, "state", command_state_name(entry->state));
+	jsonw_string(&w, "reason", entry->reason);
+	jsonw_string(&w, "detail", entry->detail);
+	jsonw_object_end(&w);
+	enforcer_journal(e, JOURNAL_COMMAND, &payload);
+}
+
+/*
+ * Whoever signed it waits for its end. Rate-limited, but for the first exchange of a boot, which
+ * might be the better part of an hour away: an end is told once, and few phones have one to tell.
+ */
+static void commands_tell(struct enforcer *e)
+{
+	pacing_request(&e->pacing, clock_boottime_us(), checkin_random(),
+		e->pacing.ended_us == 0 && e->pacing.failures == 0);
+	checkin_schedule(e);
+}
+
+/*
+ * The one place where a state changes: durable, then journalled, then told. What has ended has
+ * ended even if that cannot be recorded: it is journalled, and after a restart it counts as
+ * interrupted. Nothing else goes on without a record. 0; -EINVAL: no such arrow; -errno.
+ */
+static int commands_set_state(
+	struct enforcer *e, struct ledger_entry *entry, const struct command_result *result)
+{
+	enum command_state before = entry->state;
+	bool final = command_state_is_final(result->state);
+	uint8_t boot[BOOT_ID_BYTES] = {0};
+	int r;
+
+	if (!command_state_may_follow(before, result->state))
+		return -EINVAL;
+	ledger_set(entry, result->state, result->reason ? result->reason : "",
+		result->detail ? result->detail : "");
+	entry->changed_s = clock_realtime_s();
+	if (result->state == COMMAND_RUNNING) {
+		(void)clock_boot_id(boot);
+		hex_encode(boot, sizeof(boot), entry->boot);
+	}
+	r = commands_save(e);
+	if (r < 0 && !final) {
+		ledger_set(entry, before, "", "");
+		entry->boot[0] = 0;
+		return r;
+	}
+	commands_journal(e, entry);
+	log_info("command %s (%s): %s%s%s", entry->id, entry->verb,
+		command_state_name(entry->state), entry->detail[0] ? ": " : "", entry->detail);
+	if (final)
+		commands_tell(e);
+	return 0;
+}
+
+static void commands_end(struct enforcer *e, struct ledger_entry *entry, enum command_state state,
+	const char *reason, const char *detail)
+{
+	const struct command_result result = {state, reason, detail};
+
+	/* Only arrows of the machine are asked for here, and an end is an end. */
+	(void)commands_set_state(e, entry, &result);
+}
+
+/* --- running ----------------------------------------------------------------------------- */
+
+static int64_t commands_now(const struct enforcer *e)
+{
+	return highwater_document_now(&e->state.facts.highwater, clock_realtime_s());
+}
+
+/* A handler that took too long. It gets as long again for its last word, so that this is not taken
+ * for that of the next command. */
+static int commands_on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct enforcer *e = userdata;
+	struct commands *c = e->commands;
+	struct ledger_entry *entry = ledger_find(&c->ledger, c->running);
+
+	(void)source;
+	c->deadline = sd_event_source_unref(c->deadline);
+	if (entry && !c->overdue) {
+		const struct command_handler *handler = &command_handlers[verb_find(entry->verb)];
+
+		c->overdue = true;
+		if (sd_event_add_time(e->event, &c->deadline, CLOCK_BOOTTIME,
+			    usec + (uint64_t)(handler->deadline_s * USEC_PER_SEC), USEC_PER_SEC,
+			    commands_on_deadline, e) < 0)
+			c->running[0] = 0;
+		commands_end(e, entry, COMMAND_FAILED, "timeout",
+			"it had not ended after as long as it may take");
+	} else {
+		c->running[0] = 0;
+	}
+	commands_schedule(e);
+	return 0;
+}
+
+/* False: it could not be recorded that it runs, so it does not. */
+static bool commands_run(struct enforcer *e, struct ledger_entry *entry)
+{
+	const struct command_result running = {.state = COMMAND_RUNNING};
+	const struct command_handler *handler;
+	struct commands *c = e->commands;
+
+	if (!entry->command) {
+		commands_end(e, entry, COMMAND_INTERRUPTED, "unknown_verb",
+			"this version of the agent cannot carry it out any more");
+		return true;
+	}
+	handler = &command_handlers[entry->command->verb];
+	/* In the same record: a phone that began to leave goes on after a power cut. */
+	if (entry->command->verb == VERB_UNENROLL)
+		memcpy(c->ledger.leaving, e->state.facts.enrolment_id, sizeof(c->ledger.leaving));
+	if (handler->deadline_s > 0 &&
+		sd_event_add_time(e->event, &c->deadline, CLOCK_BOOTTIME,
+			(uint64_t)(clock_boottime_us() + handler->deadline_s * USEC_PER_SEC),
+			USEC_PER_SEC, commands_on_deadline, e) < 0)
+		return false;
+	if (commands_set_state(e, entry, &running) < 0) {
+		c->deadline = sd_event_source_unref(c->deadline);
+		c->ledger.leaving[0] = 0;
+		return false;
+	}
+	c->overdue = false;
+	memcpy(c->running, entry->id, sizeof(c->running));
+	handler->run(e, entry->command);
+	return true;
+}
+
+static int commands_on_defer(sd_event_source *source, void *userdata)
+{
+	struct enforcer *e = userdata;
+	struct commands *c = e->commands;
+
+	(void)source;
+	c->defer = sd_event_source_unref(c->defer);
+	for (size_t i = 0; i < c->ledger.n_entries && !c->running[0]; i++) {
+		struct ledger_entry *entry = &c->ledger.entries[i];
+
+		if (entry->state != COMMAND_ACCEPTED)
+			continue;
+		if (entry->expires_s < commands_now(e)) {
+			commands_end(e, entry, COMMAND_EXPIRED, "expired",
+				"its time was over before it could be started");
+			continue;
+		}
+		/* What cannot be recorded is tried again after the next exchange. */
+		if (commands_run(e, entry))
+			commands_schedule(e);
+		break;
+	}
+	return 0;
+}
+
+/* From the loop, so that an answer is taken completely first. */
+static void commands_schedule(struct enforcer *e)
+{
+	struct commands *c = e->commands;
+
+	if (c->running[0] || c->defer || c->unenroll != UNENROLL_NONE)
+		return;
+	for (size_t i = 0; i < c->ledger.n_entries; i++)
+		if (c->ledger.entries[i].state == COMMAND_ACCEPTED) {
+			(void)sd_event_add_defer(e->event, &c->defer, commands_on_defer, e);
+			return;
+		}
+}
+
+void commands_finish(struct enforcer *e, const struct command_result *result)
+{
+	struct commands *c = e->commands;
+	struct ledger_entry *entry = ledger_find(&c->ledger, c->running);
+	bool overdue = c->overdue;
+
+	c->deadline = sd_event_source_unref(c->deadline);
+	c->overdue = false;
+	c->running[0] = 0;
+	if (entry && !overdue && commands_set_state(e, entry, result) == -EINVAL)
+		commands_end(e, entry, COMMAND_FAILED, "internal", "it ended in no known way");
+	commands_schedule(e);
+}
+
+/* --- taking ------------------------------------------------------------------------------ */
+
+bool commands_knows(const struct enforcer *e, const char *id)
+{
+	return ledger_find(&e->commands->ledger, id);
+}
+
+static void commands_make_nonce(struct commands *c)
+{
+	uint8_t random[16];
+
+	/* Without randomness the old one is better than a guessable one; at first there is none. */
+	if (random_bytes(random, sizeof(random)) == 0)
+		command_nonce_make(&c->nonces, random, clock_boottime_us());
+}
+
+const char *commands_nonce(struct enforcer *e)
+{
+	struct commands *c = e->commands;
+
+	if (command_nonce_is_old(&c->nonces, clock_boottime_us()))
+		commands_make_nonce(c);
+	return c->nonces.current;
+}
+
+/* Durable, or as if it had not come. 0; -EBUSY: no room; -errno. */
+static int commands_record(struct enforcer *e, const struct command *command)
+{
+	struct ledger *ledger = &e->commands->ledger;
+	struct ledger_entry *entry;
+	int r;
+
+	/* The floor first: should the ledger be lost, nothing issued before can come again. */
+	if (highwater_signed(&e->state.facts.highwater, command->issued_s)) {
+		r = state_save_facts(&e->state);
+		if (r < 0) {
+			enforcer_problem(e, PROBLEM_STATE,
+				"Free space or make it writable. The policy in force stays in "
+				"force.",
+				"%s cannot be written: %s", e->options.state_dir, strerror(-r));
+			return r;
+		}
+	}
+	r = ledger_add(ledger, command, commands_now(e), &entry);
+	if (r < 0)
+		return r;
+	entry->accepted_s = entry->changed_s = clock_realtime_s();
+	r = commands_save(e);
+	if (r < 0) {
+		ledger_drop_newest(ledger);
+		return r;
+	}
+	commands_journal(e, entry);
+	return 0;
+}
+
+int commands_take(
+	struct enforcer *e, const struct document *document, struct document_refusal *ret_refusal)
+{
+	struct commands *c = e->commands;
+	struct document_refusal why = {.reason = DOCUMENT_E_MEANING};
+	struct json_error error = {0};
+	struct command command;
+	const struct command_judge judge = {
+		.keyset = e->documents.keyset,
+		.ledger = &c->ledger,
+		.nonces = &c->nonces,
+		.now_us = clock_boottime_us(),
+	};
+	int r;
+
+	if (document->command_id[0] && commands_knows(e, document->command_id)) {
+		commands_schedule(e);
+		return DOCUMENTS_COMMAND_KNOWN;
+	}
+	snprintf(why.type, sizeof(why.type), "%s", document_type_name(DOCUMENT_COMMAND));
+	memcpy(why.command_id, document->command_id, sizeof(why.command_id));
+	r = command_parse(document->json, &command, &error);
+	if (r == -EBADMSG) {
+		snprintf(why.detail, sizeof(why.detail), "%s%s%s", error.path,
+			*error.path ? ": " : "", error.message);
+		*ret_refusal = why;
+		return 1;
+	}
+	if (r < 0)
+		return r;
+	snprintf(why.command_verb, sizeof(why.command_verb), "%s", verbs[command.verb].name);
+	r = command_judge(&judge, document, &command, &verbs[command.verb], &why);
+	if (r == 0)
+		r = commands_record(e, &command);
+	if (r == -EBUSY) {
+		why.reason = DOCUMENT_E_BUSY;
+		snprintf(why.detail, sizeof(why.detail),
+			"%d commands are remembered, and none of them has expired", LIMIT_COMMANDS);
+		r = 1;
+	}
+	if (r == 1)
+		*ret_refusal = why;
+	if (r != 0)
+		return r;
+	if (command.nonce[0])
+		commands_make_nonce(c);
+	commands_schedule(e);
+	return 0;
+}
+
+void commands_refused(struct enforcer *e, const struct document_refusal *why)
+{
+	struct ledger_entry entry = {.state = COMMAND_REFUSED};
+
+	/* It comes again, and may be taken then. */
+	if (why->reason == DOCUMENT_E_NOT_YET)
+		return;
+	memcpy(entry.id, why->command_id, sizeof(entry.id));
+	memcpy(entry.verb, why->command_verb, sizeof(entry.verb));
+	ledger_set(&entry, why->reason == DOCUMENT_E_EXPIRED ? COMMAND_EXPIRED : COMMAND_REFUSED,
+		document_reason_name(why->reason), why->detail);
+	commands_journal(e, &entry);
+}
+
+void commands_exchanged(struct enforcer *e, bool answered)
+{
+	command_sync_exchanged(e, answered);
+	command_unenroll_exchanged(e, answered);
+	commands_schedule(e);
+}
+
+/* --- start and end ----------------------------------------------------------------------- */
+
+static int commands_load(struct enforcer *e, struct ledger *ledger)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t n;
+	int r = fs_read(e->state.dir_fd, COMMANDS_FILE, LIMIT_STATE_BYTES, &text, &n);
+
+	return r < 0 ? r : ledger_parse(text, n, ledger);
+}
+
+/*
+ * Without its ledger a phone cannot know what it carried out. It knows that all of that was issued
+ * before its signed floor, which every accepted command raises before it is recorded: so that is
+ * the floor of what is taken from now on. Commands signed afterwards work at once.
+ */
+static void commands_lost(struct enforcer *e, int error)
+{
+	struct ledger *ledger = &e->commands->ledger;
+
+	ledger->issued_floor_s = e->state.facts.highwater.signed_s;
+	if (error != -ENOENT) {
+		_cleanup_buf_ struct buf payload = BUF_INIT;
+
+		state_keep_broken(&e->state, COMMANDS_FILE, COMMANDS_FILE ".broken");
+		buf_puts(&payload, "{\"what\":\"commands\"}");
+		enforcer_journal(e, JOURNAL_RECOVERED, &payload);
+		enforcer_problem(e, PROBLEM_COMMANDS_DAMAGED,
+			"Commands that were under way are lost; sign those that matter again. The "
+			"damaged file is kept beside it.",
+			"the record of commands in %s was damaged; nothing signed before is "
+			"carried out",
+			e->options.state_dir);
+	}
+	if (e->state.facts.enrolled)
+		(void)commands_save(e);
+}
+
+/* What the end of the process left running. */
+static void commands_recover(struct enforcer *e, struct ledger_entry *entry)
+{
+	struct command_result result = {COMMAND_INTERRUPTED, "restarted",
+		"the agent or the phone stopped in the middle; it is not run again"};
+	uint8_t boot[BOOT_ID_BYTES];
+	char now[2 * BOOT_ID_BYTES + 1] = "";
+
+	if (clock_boot_id(boot) == 0)
+		hex_encode(boot, sizeof(boot), now);
+	if (entry->command && command_handlers[entry->command->verb].resume)
+		command_handlers[entry->command->verb].resume(
+			e, entry->command, strcmp(now, entry->boot) == 0, &result);
+	commands_end(e, entry, result.state, result.reason, result.detail);
+}
+
+int commands_new(struct enforcer *e, struct commands **ret_commands)
+{
+	struct commands *c = calloc(1, sizeof(*c));
+	bool leaving;
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	*ret_commands = c;
+	commands_make_nonce(c);
+	r = commands_load(e, &c->ledger);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		commands_lost(e, r);
+	/* A power cut came between the end of the enrolment and that of its commands. */
+	if (!e->state.facts.enrolled ||
+		(c->ledger.leaving[0] &&
+			strcmp(c->ledger.leaving, e->state.facts.enrolment_id) != 0))
+		commands_forget(e);
+	leaving = c->ledger.leaving[0];
+	for (size_t i = 0; i < c->ledger.n_entries; i++) {
+		struct ledger_entry *entry = &c->ledger.entries[i];
+
+		if (entry->state != COMMAND_RUNNING)
+			continue;
+		if (leaving && strcmp(entry->verb, verbs[VERB_UNENROLL].name) == 0)
+			memcpy(c->running, entry->id, sizeof(c->running));
+		else
+			commands_recover(e, entry);
+	}
+	if (leaving)
+		command_unenroll_resume(e);
+	commands_schedule(e);
+	return 0;
+}
+
+void commands_free(struct commands *c)
+{
+	if (!c)
+		return;
+	sd_event_source_unref(c->defer);
+	sd_event_source_unref(c->deadline);
+	sd_event_source_unref(c->unenroll_timer);
+	ledger_done(&c->ledger);
+	free(c);
+}
+
+void commands_interrupt(struct enforcer *e)
+{
+	struct ledger *ledger = &e->commands->ledger;
+
+	for (size_t i = 0; i < ledger->n_entries; i++)
+		if (!command_state_is_final(ledger->entries[i].state))
+			commands_end(e, &ledger->entries[i], COMMAND_INTERRUPTED, "unenrolled",
+				"the phone left the organisation before it had ended");
+}
+
+void commands_forget(struct enforcer *e)
+{
+	struct commands *c = e->commands;
+
+	c->defer = sd_event_source_unref(c->defer);
+	c->deadline = sd_event_source_unref(c->deadline);
+	c->unenroll_timer = sd_event_source_unref(c->unenroll_timer);
+	c->unenroll = UNENROLL_NONE;
+	c->syncing = false;
+	commands_interrupt(e);
+	c->running[0] = 0;
+	c->overdue = false;
+	if (c->ledger.n_entries == 0 && !c->ledger.leaving[0])
+		return;
+	ledger_forget(&c->ledger);
+	(void)commands_save(e);
+}

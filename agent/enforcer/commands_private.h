@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * commands_private.h - what commands.c, commands_show.c and the handlers of command_verbs.c and
+ * command_unenroll.c share. Enforcer only.
+ */
+#ifndef MDM_ENFORCER_COMMANDS_PRIVATE_H
+#define MDM_ENFORCER_COMMANDS_PRIVATE_H
+
+#include "agent/enforcer/command_judge.h"
+#include "agent/enforcer/commands.h"
+#include "agent/enforcer/enforcer.h"
+
+/* How far leaving the organisation by a command has come. */
+enum unenroll_stage {
+	UNENROLL_NONE,
+	UNENROLL_REPORTING,  /* the server is told that it runs */
+	UNENROLL_REVERTING,  /* the backends give back what was there */
+	UNENROLL_LAST_WORDS, /* the server is told how it ended */
+	UNENROLL_STAGE_MAX,
+};
+
+struct commands {
+	struct ledger ledger;
+	struct command_nonces nonces;
+	char running[COMMAND_ID_LENGTH + 1]; /* its handler was called in this process; "" */
+	bool overdue; /* its deadline passed; the handler has not said its last word yet */
+	sd_event_source *defer, *deadline;
+	bool syncing; /* the sync verb waits for a check-in with everything */
+
+	enum unenroll_stage unenroll;
+	uint64_t unenroll_seq; /* journal record that tells of the running command */
+	bool unenroll_failed;  /* not everything could be restored */
+	sd_event_source *unenroll_timer;
+};
+
+/* commands.c: what has not ended will not any more. */
+void commands_interrupt(struct enforcer *e);
+
+/* command_verbs.c: an exchange ended; sync may be waiting for it. */
+void command_sync_exchanged(struct enforcer *e, bool answered);
+
+/* command_unenroll.c: goes on leaving after a restart. */
+void command_unenroll_resume(struct enforcer *e);
+void command_unenroll_exchanged(struct enforcer *e, bool answered);
+
+#endif
