@@ -55,6 +55,8 @@
 #define BOUND_SECTIONS 16     /* of one device, all reports together */
 #define BOUND_HAVE_STREAMS 64 /* policies a phone says it holds, former groups included */
 #define BOUND_HAVE_BYTES 8192
+/* One event. A record of the journal has 4096 bytes of data at most; the rest is around it. */
+#define BOUND_EVENT_BYTES 8192
 #define BOUND_BATCH 64 /* check-ins in one transaction */
 
 

@@ -15,6 +15,7 @@
 #include "agent/util/log.h"
 #include "server/server.h"
 #include "server/store_command.h"
+#include "server/store_upkeep.h"
 
 #define CLONE_LOG_S 3600 /* between two lines in the log about one device */
 
@@ -194,6 +195,17 @@ static bool checkin_too_many(const struct report *report, const struct store_dig
 	return n > BOUND_SECTIONS;
 }
 
+/* With the bodies of this report, what do the sections of the device take? */
+static int checkin_section_bytes(
+	struct server *server, const struct report *report, int64_t *ret_bytes)
+{
+	int r = store_section_bytes(server->store, report->device, report, ret_bytes);
+
+	for (size_t i = 0; i < report->n_sections && r == 0; i++)
+		*ret_bytes += report->sections[i].body.at ? (int64_t)report->sections[i].body.n : 0;
+	return r;
+}
+
 static int checkin_store_sections(
 	struct server *server, struct checkin *c, const struct store_digests *held, int64_t now_s)
 {
@@ -231,6 +243,9 @@ static int checkin_store_events(
 		if (event->seq > *last_event)
 			*last_event = event->seq;
 	}
+	if (r == 0 && c->report.n_events)
+		r = store_event_quota(
+			server->store, c->report.device, server->config->events_per_device);
 	if (*last_event)
 		buf_printf(&c->headers, "MDM-Ack: %" PRId64 "\r\n", *last_event);
 	return r;
@@ -294,7 +309,7 @@ static int checkin_process(struct server *server, struct checkin *c, int64_t now
 	};
 	struct store_digests held;
 	struct store_device device;
-	int64_t mark;
+	int64_t mark, section_bytes;
 	int r = store_device_get(server->store, c->report.device, &device);
 
 	if (r == STORE_E_NOT_FOUND && c->peer->kind == TLS_PEER_FOREIGN) {
@@ -312,6 +327,11 @@ static int checkin_process(struct server *server, struct checkin *c, int64_t now
 		return r;
 	if (checkin_too_many(&c->report, &held))
 		return checkin_refuse(c, 400, "the device has too many sections");
+	r = checkin_section_bytes(server, &c->report, &section_bytes);
+	if (r)
+		return r;
+	if (section_bytes > server->config->section_bytes)
+		return checkin_refuse(c, 400, "the sections of the device are too large together");
 	if (checkin_is_clone(&c->report, &device)) {
 		checkin_note_clone(server, &device, now_s);
 		seen.clone_s = now_s;

@@ -253,6 +253,8 @@ static int report_event_read(struct span value, struct report_event *ret_event)
 		return -EBADMSG;
 	if (json_member(value, "data", &member) < 0 || (member.at && !json_is_object(member)))
 		return -EBADMSG;
+	if (value.n > BOUND_EVENT_BYTES)
+		return -EBADMSG;
 	ret_event->json = value;
 	ret_event->data = strcmp(type, "command") == 0 ? member : (struct span){0};
 	return 0;
@@ -320,7 +322,7 @@ static int report_events(struct span root, struct report *r, const char **ret_pr
 			return report_fail(ret_problem, "there are too many events");
 		if (report_event_read(value, &r->events[r->n_events]) < 0)
 			return report_fail(ret_problem,
-				"an event needs seq, time, boot, type and an object as data");
+				"an event needs seq, time, boot, type and an object as data, and at most 8192 bytes");
 		r->n_events++;
 	}
 	return 0;
