@@ -14,6 +14,7 @@
 #include "agent/util/log.h"
 #include "server/est.h"
 #include "server/server.h"
+#include "server/zero_touch.h"
 
 #define ENROL_HEADERS "Content-Transfer-Encoding: base64\r\n"
 #define ENROL_CHALLENGE "WWW-Authenticate: Basic realm=\"mdm ticket\", charset=\"UTF-8\"\r\n"
@@ -24,12 +25,16 @@ enum enrol_verdict {
 	ENROL_UNKNOWN,
 	ENROL_EXPIRED,
 	ENROL_USED, /* by another key */
+	ENROL_WITHDRAWN,
+	ENROL_UNLISTED, /* zero-touch: the allow-list has no such phone … */
+	ENROL_TAKEN,	/* … or it enrolled already */
 };
 
 struct enrol {
 	struct est_credentials credentials;
 	struct est_csr csr;
 	struct store_ticket ticket;
+	struct zero_touch claim; /* if it is one for zero-touch */
 	int64_t now_s;
 };
 
@@ -64,6 +69,36 @@ static int enrol_authenticate(struct server *server, struct enrol *e, bool *ret_
 	return 0;
 }
 
+/* The ticket of an image: its allow-list says who may use it, each entry once. */
+static int enrol_judge_zero_touch(
+	struct server *server, struct enrol *e, enum enrol_verdict *ret_verdict)
+{
+	static const enum enrol_verdict verdicts[] = {
+		[ZERO_TOUCH_NEW] = ENROL_NEW,
+		[ZERO_TOUCH_AGAIN] = ENROL_AGAIN,
+		[ZERO_TOUCH_UNLISTED] = ENROL_UNLISTED,
+		[ZERO_TOUCH_TAKEN] = ENROL_TAKEN,
+	};
+	enum zero_touch_verdict verdict;
+	int r = zero_touch_judge(server->store, e->ticket.id, e->csr.device, &e->claim, &verdict);
+
+	if (r == 0)
+		*ret_verdict = verdicts[verdict];
+	return r;
+}
+
+/* Who was withdrawn needs a new ticket, not the old answer once more. */
+static int enrol_judge_again(
+	struct server *server, struct enrol *e, enum enrol_verdict *ret_verdict)
+{
+	struct store_device device;
+	int r = store_device_get(server->store, e->csr.device, &device);
+
+	if (r == 0 && device.withdrawn_s)
+		*ret_verdict = ENROL_WITHDRAWN;
+	return r <= 0 ? r : -EBADMSG;
+}
+
 /* Inside a transaction. 0 with a verdict, or negative trouble of the store. */
 static int enrol_judge(struct server *server, struct enrol *e, enum enrol_verdict *ret_verdict)
 {
@@ -76,13 +111,17 @@ static int enrol_judge(struct server *server, struct enrol *e, enum enrol_verdic
 		*ret_verdict = ENROL_UNKNOWN;
 	else if (e->ticket.expires_s <= e->now_s)
 		*ret_verdict = ENROL_EXPIRED;
+	else if (e->ticket.zero_touch)
+		r = enrol_judge_zero_touch(server, e, ret_verdict);
 	else if (!e->ticket.used_s)
 		*ret_verdict = ENROL_NEW;
 	else if (strcmp(e->ticket.device, e->csr.device) == 0)
 		*ret_verdict = ENROL_AGAIN;
 	else
 		*ret_verdict = ENROL_USED;
-	return 0;
+	if (r == 0 && *ret_verdict == ENROL_AGAIN)
+		r = enrol_judge_again(server, e, ret_verdict);
+	return r;
 }
 
 /* Inside a transaction. */
@@ -96,7 +135,9 @@ static int enrol_record(struct server *server, struct enrol *e, struct buf *der)
 		return r;
 	memcpy(device.id, e->csr.device, sizeof(device.id));
 	memcpy(device.ticket, e->ticket.id, sizeof(device.ticket));
-	r = store_ticket_use(server->store, e->ticket.id, device.id, e->now_s);
+	r = e->ticket.zero_touch
+		    ? zero_touch_use(server->store, &e->claim, device.id, e->now_s)
+		    : store_ticket_use(server->store, e->ticket.id, device.id, e->now_s);
 	if (r)
 		return r < 0 ? r : -EIO;
 	return store_device_enrol(server->store, &device, der->data, der->n_bytes);
@@ -160,6 +201,20 @@ static void enrol_unknown(struct http_conn *conn, const struct enrol *e)
 		"the ticket is not known here or its secret is wrong; ask for a new one");
 }
 
+static void enrol_unlisted(struct server *server, struct http_conn *conn, const struct enrol *e)
+{
+	server->counts.hardware_refused++;
+	log_warning("enrolment refused: ticket %s is not for a phone with serial number \"%s\", "
+		    "IMEI \"%s\"",
+		e->ticket.id, e->claim.serial, e->claim.imei);
+	http_refuse(conn, 403, "unlisted",
+		*e->claim.serial || *e->claim.imei
+			? "this phone is not on the list of those that enrol by themselves; ask "
+			  "for a ticket"
+			: "this phone says neither a serial number nor an IMEI of its own; ask for "
+			  "a ticket");
+}
+
 static void enrol_decide(struct server *server, struct http_conn *conn, struct enrol *e)
 {
 	_cleanup_buf_ struct buf der = BUF_INIT;
@@ -192,6 +247,23 @@ static void enrol_decide(struct server *server, struct http_conn *conn, struct e
 			e->ticket.id, e->ticket.device, e->csr.device);
 		http_refuse(conn, 403, "used",
 			"the ticket has been used by another device; ask for a new one");
+		break;
+	case ENROL_WITHDRAWN:
+		log_warning("enrolment refused: device %s was withdrawn", e->csr.device);
+		http_refuse(
+			conn, 403, "withdrawn", "this device was withdrawn; it needs a new ticket");
+		break;
+	case ENROL_UNLISTED:
+		enrol_unlisted(server, conn, e);
+		break;
+	case ENROL_TAKEN:
+		server->counts.hardware_refused++;
+		log_warning("enrolment refused: a phone with serial number \"%s\", IMEI \"%s\" "
+			    "enrolled already with ticket %s, now comes %s",
+			e->claim.serial, e->claim.imei, e->ticket.id, e->csr.device);
+		http_refuse(conn, 403, "used",
+			"a phone with this serial number or IMEI was already used to enrol; an "
+			"administrator can free its entry");
 		break;
 	}
 }
@@ -226,6 +298,10 @@ static void enrol_read(struct server *server, struct http_conn *conn,
 			conn, 503, "failed", "the server could not read the request; try again");
 	else if (r > 0)
 		http_refuse(conn, 400, "request", est_problem_text((enum est_problem)r));
+	else if (e->ticket.zero_touch && zero_touch_read(e->csr.request, &e->claim) < 0)
+		http_refuse(conn, 400, "request",
+			"the subject of the request must have one serial number and one IMEI at "
+			"most, as text");
 	else
 		enrol_decide(server, conn, e);
 }
