@@ -12,6 +12,7 @@
 #include "agent/enforcer/checkin_private.h"
 #include "agent/enforcer/diagnostics.h"
 #include "agent/enforcer/local.h"
+#include "agent/enforcer/report_lean.h"
 #include "agent/enforcer/renewal.h"
 #include "agent/util/account.h"
 #include "agent/util/codec.h"
@@ -179,6 +180,7 @@ static void checkin_answered(struct enforcer *e, const struct exchange_result *r
 	const struct msg_net_exchanged *x = &result->exchanged;
 	struct documents_change change = {0};
 	struct state_facts *facts = &e->state.facts;
+	uint64_t acked_seq;
 	int r;
 
 	checkin_restored(e);
@@ -190,9 +192,11 @@ static void checkin_answered(struct enforcer *e, const struct exchange_result *r
 	renewal_note_certificate(e, x->certificate_from_s, x->certificate_until_s);
 	if (report_acknowledge(&e->report, x->resend))
 		diagnostics_acknowledged(e);
-	if (x->ack_seq > 0 && (uint64_t)x->ack_seq > facts->acked_seq &&
-		(uint64_t)x->ack_seq <= e->report.sent_seq) {
-		facts->acked_seq = (uint64_t)x->ack_seq;
+	if (!e->report.lean)
+		report_lean_end(e);
+	acked_seq = report_acknowledge_events(&e->report, x->ack_seq);
+	if (acked_seq > facts->acked_seq) {
+		facts->acked_seq = acked_seq;
 		if (e->journal)
 			journal_acknowledge(e->journal, facts->acked_seq);
 	}
@@ -302,7 +306,7 @@ static int checkin_exchange(struct enforcer *e, uint32_t timeout_s)
 	pacing_begin(&e->pacing, clock_boottime_us());
 	r = identity_fd = checkin_identity_dir(e);
 	if (r >= 0)
-		r = report_write(e, &report);
+		r = report_write(e, report_lean_begin(e), &report);
 	if (r < 0)
 		return r;
 	snprintf(order.server, sizeof(order.server), "%s", e->state.facts.server);

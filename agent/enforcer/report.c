@@ -154,8 +154,13 @@ static int report_replace(struct report *report, enum report_section section, st
 
 static void report_write_diagnostics(struct enforcer *e, struct jsonw *w)
 {
-	int r = diagnostics_section(e, w->out);
+	int r;
 
+	e->report.diagnostics_whole = false;
+	/* No digest either: the bundle is not there before it can be sent. */
+	if (e->report.lean)
+		return;
+	r = diagnostics_section(e, w->out);
 	if (r < 0 && !w->out->error)
 		w->out->error = r;
 	e->report.diagnostics_whole = w->out->n_bytes > 0;
@@ -196,13 +201,25 @@ static bool report_is_acked(const struct report *report, size_t section)
 	return strcmp(report->sent[section], report->acked[section]) == 0;
 }
 
+/* What an administrator can wait for, where the link costs money. */
+static const bool report_bulk[REPORT_SECTION_MAX] = {
+	[REPORT_INVENTORY] = true,
+	[REPORT_AGENT] = true,
+	[REPORT_DIAGNOSTICS] = true,
+};
+
+static bool report_has_body(const struct report *report, size_t section)
+{
+	return !report_is_acked(report, section) && !(report->lean && report_bulk[section]);
+}
+
 /* Replaces the largest body that would be sent. -EFBIG: nothing is left to replace. */
 static int report_shorten(struct report *report, struct report_bodies *bodies)
 {
 	size_t largest = REPORT_SECTION_MAX, n_largest = strlen(REPORT_TOO_LARGE);
 
 	for (size_t i = 0; i < REPORT_SECTION_MAX; i++)
-		if (!report_is_acked(report, i) && bodies->body[i].n_bytes > n_largest) {
+		if (report_has_body(report, i) && bodies->body[i].n_bytes > n_largest) {
 			largest = i;
 			n_largest = bodies->body[i].n_bytes;
 		}
@@ -216,7 +233,7 @@ static void report_write_section(const struct report *report, const struct repor
 {
 	jsonw_object(w, report_section_name((enum report_section)section));
 	jsonw_string(w, "digest", report->sent[section]);
-	if (!report_is_acked(report, section))
+	if (report_has_body(report, section))
 		jsonw_raw(w, "body", bodies->body[section].data, bodies->body[section].n_bytes);
 	jsonw_object_end(w);
 }
@@ -239,14 +256,25 @@ struct report_events {
 	struct enforcer *e;
 	struct jsonw *w;
 	size_t n;
+	bool waiting; /* one was left out: what follows is not contiguous */
 };
 
 static int report_write_event(const struct journal_record *record, void *userdata)
 {
 	struct report_events *events = userdata;
 	struct report *report = &events->e->report;
+	bool pressing = journal_type_is_security(record->type);
 	char boot[9];
 
+	if (report->lean && !pressing) {
+		events->waiting = true;
+		return 0;
+	}
+	if (pressing && record->seq <= report->ahead_seq) {
+		if (!events->waiting)
+			report->sent_seq = record->seq;
+		return 0;
+	}
 	/* Room for one more record and the rest of the report. */
 	if (events->n == LIMIT_REPORT_EVENTS ||
 		events->w->out->n_bytes + record->n_payload + 1024 > LIMIT_REPORT_BYTES) {
@@ -262,8 +290,23 @@ static int report_write_event(const struct journal_record *record, void *userdat
 	jsonw_string(events->w, "type", journal_type_name(record->type));
 	jsonw_raw(events->w, "data", record->payload, record->n_payload);
 	jsonw_object_end(events->w);
-	report->sent_seq = record->seq;
+	report->lean_seq = record->seq;
+	if (!events->waiting)
+		report->sent_seq = record->seq;
 	return 0;
+}
+
+uint64_t report_acknowledge_events(struct report *report, int64_t ack_seq)
+{
+	uint64_t ack = ack_seq > 0 ? (uint64_t)ack_seq : 0;
+
+	if (report->lean && ack >= report->lean_seq && report->lean_seq > report->ahead_seq)
+		report->ahead_seq = report->lean_seq;
+	/* A server that was put back to an older state has less than it said. */
+	if (ack > 0 && ack < report->ahead_seq)
+		report->ahead_seq = ack;
+	/* The server names the highest it has, which may lie beyond what waits here. */
+	return ack < report->sent_seq ? ack : report->sent_seq;
 }
 
 static void report_write_all(
@@ -276,6 +319,7 @@ static void report_write_all(
 	e->report.more_events = false;
 	e->report.complete = true;
 	e->report.sent_seq = facts->acked_seq;
+	e->report.lean_seq = 0;
 	jsonw_object(&w, NULL);
 	jsonw_int(&w, "v", 1);
 	jsonw_string(&w, "device", facts->device_id);
@@ -291,7 +335,7 @@ static void report_write_all(
 	for (size_t i = 0; i < REPORT_SECTION_MAX; i++)
 		if (bodies->body[i].n_bytes) {
 			report_write_section(&e->report, bodies, i, &w);
-			e->report.complete &= !report_is_acked(&e->report, i);
+			e->report.complete &= report_has_body(&e->report, i);
 		}
 	jsonw_object_end(&w);
 	jsonw_array(&w, "events");
@@ -319,11 +363,14 @@ static void report_count(struct enforcer *e)
 		e->state.facts.report_seq = before;
 }
 
-int report_write(struct enforcer *e, struct buf *out)
+int report_write(struct enforcer *e, bool lean, struct buf *out)
 {
 	_cleanup_(report_bodies_done) struct report_bodies bodies = {0};
 	const char *nonce = commands_nonce(e);
-	int r = *nonce ? report_write_bodies(e, &bodies) : -EIO;
+	int r;
+
+	e->report.lean = lean;
+	r = *nonce ? report_write_bodies(e, &bodies) : -EIO;
 
 	if (r < 0)
 		return r;

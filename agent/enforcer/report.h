@@ -30,13 +30,21 @@ struct report {
 	int64_t number;						  /* of this report; 0: it has none */
 	uint64_t sent_seq;					  /* highest event in it */
 	bool more_events;					  /* did not all fit */
+	bool lean;	   /* what can wait is not in it; see report_lean.h */
+	uint64_t lean_seq; /* highest event in it, beyond some that wait */
+	uint64_t ahead_seq; /* pressing events up to here are with the server already */
 	bool complete; /* every section is in it with its body */
 	bool diagnostics_whole; /* the bundle is in it, not what stands for it */
 	int64_t last_s;		/* wall clock of the last one sent; kept as state file "report" */
 };
 
-/* Writes the report of now. 0; -EFBIG; -ENOMEM. */
-int report_write(struct enforcer *e, struct buf *out);
+/*
+ * Writes the report of now. lean: without the bodies of inventory, agent and diagnostics, and with
+ * pressing events only (security and commands). 0; -EFBIG; -ENOMEM.
+ */
+int report_write(struct enforcer *e, bool lean, struct buf *out);
+/* MDM-Ack, 0 or less: none. The event up to which the journal may forget what the report told. */
+uint64_t report_acknowledge_events(struct report *report, int64_t ack_seq);
 /*
  * The server answered 2xx: what was sent is acknowledged; resend: names it wants again. True if it
  * has the whole bundle of diagnostics now.

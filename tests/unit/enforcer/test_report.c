@@ -73,7 +73,7 @@ static int rig_report(struct rig *rig)
 	json_putp(&rig->json);
 	rig->json = NULL;
 	buf_reset(&rig->text);
-	r = report_write(&rig->e, &rig->text);
+	r = report_write(&rig->e, false, &rig->text);
 	/* Not json_parse(): a large compliance has more members than what the agent reads. */
 	if (r == 0)
 		rig->json = json_tokener_parse(rig->text.data);
