@@ -13,7 +13,7 @@
 #include "agent/util/codec.h"
 #include "server/pki.h"
 
-#define FLEET_DEVICES 2000 /* at most */
+#define FLEET_DEVICES 5000 /* at most */
 #define FLEET_NONCE_BYTES 16
 #define FLEET_GROUP "bench" /* whose policy the server holds, serial above 0 */
 

@@ -44,7 +44,7 @@ static int http_record(struct http_conn *c, const struct http_answer *answer)
 	return o->record(o->userdata, &request, answer->status);
 }
 
-static void http_observe(struct http_conn *c, const struct http_answer *answer)
+void http_observe(struct http_conn *c, const struct http_answer *answer)
 {
 	const struct http_options *o = &c->listener->options;
 	const struct http_route *route = c->route && c->route->path ? c->route : NULL;
@@ -315,11 +315,6 @@ void http_on_read(struct bufferevent *bev, void *userdata)
 	struct http_conn *c = userdata;
 
 	(void)bev;
-	if (c->state == HTTP_PARKED) {
-		/* Nobody of ours speaks before it has the answer. */
-		http_conn_free(c);
-		return;
-	}
 	if (c->state != HTTP_IDLE && c->state != HTTP_HEAD && c->state != HTTP_BODY)
 		return;
 	http_take_input(c);

@@ -111,17 +111,21 @@ void http_answer(struct http_conn *conn, const struct http_answer *answer);
 /* What becomes of a connection that is put aside. */
 struct http_parking {
 	int seconds;
-	void (*expired)(void *userdata); /* they are over: has to answer */
-	void (*gone)(void *userdata);	 /* the connection is over: must not answer any more */
+	void (*expired)(void *userdata); /* they are over: has to end it */
+	void (*gone)(void *userdata);	 /* the connection is over: must not be touched any more */
 	void *userdata;
 };
 
 /*
- * Puts a connection aside whose answer may take minutes: it counts no longer as active. The request
- * is not valid any more. If the peer closes, sends more, or the listener stops, gone is called
- * instead of an answer. 0, or -ESHUTDOWN: stopping; then the request is still to be answered.
+ * Puts a connection aside that may get this answer in some minutes, or none: it counts no longer as
+ * active and costs about a kilobyte, because the answer is encrypted now and TLS is let go. The
+ * request is not valid any more. If the peer closes, sends anything, or the listener stops, gone is
+ * called. 0; -ESHUTDOWN: stopping, -ENOMEM: then the request is still to be answered.
  */
-int http_park(struct http_conn *conn, const struct http_parking *parking);
+int http_park(struct http_conn *conn, const struct http_answer *answer,
+	const struct http_parking *parking);
+/* Ends a parked connection: with its answer, or without a word. */
+void http_unpark(struct http_conn *conn, bool answer);
 
 /*
  * Refuses with a reason for people: JSON {"error","message"} on the administrators' side, one line

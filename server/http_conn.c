@@ -52,8 +52,7 @@ void http_set_state(struct http_conn *c, enum http_state state)
 		bufferevent_disable(c->bev, EV_READ);
 		evtimer_del(c->deadline); /* the handler owns it; it always answers */
 		break;
-	case HTTP_PARKED: /* the peer's end must be seen */
-		bufferevent_enable(c->bev, EV_READ);
+	case HTTP_PARKED:
 		http_set_deadline(c, c->parking.seconds);
 		break;
 	case HTTP_ANSWER:
@@ -64,8 +63,7 @@ void http_set_state(struct http_conn *c, enum http_state state)
 	}
 }
 
-/* Frees the TLS half; the descriptor stays. */
-static void http_drop_tls(struct http_conn *c)
+void http_drop_tls(struct http_conn *c)
 {
 	if (c->bev)
 		bufferevent_free(c->bev);
@@ -99,6 +97,7 @@ void http_conn_free(struct http_conn *c)
 		event_free(c->deadline);
 	if (c->drain)
 		event_free(c->drain);
+	buf_done(&c->sealed);
 	closep(&c->fd);
 	if (l->options.guard) {
 		rate_tally_remove(&l->options.guard->strangers, &c->stranger);
@@ -141,6 +140,9 @@ static void http_on_drain(evutil_socket_t fd, short what, void *userdata)
 void http_linger(struct http_conn *c)
 {
 	http_drop_tls(c);
+	if (c->drain)
+		event_free(c->drain);
+	c->drain = NULL;
 	if (shutdown(c->fd, SHUT_WR) == 0)
 		c->drain = event_new(
 			c->listener->options.base, c->fd, EV_READ | EV_PERSIST, http_on_drain, c);
@@ -180,15 +182,4 @@ void http_on_deadline(evutil_socket_t fd, short what, void *userdata)
 		c->parking.expired(c->parking.userdata);
 	else
 		http_conn_free(c);
-}
-
-int http_park(struct http_conn *c, const struct http_parking *parking)
-{
-	if (c->listener->stopping)
-		return -ESHUTDOWN;
-	c->close_after = c->close_after || c->head.close;
-	http_forget(c);
-	c->parking = *parking;
-	http_set_state(c, HTTP_PARKED);
-	return 0;
 }

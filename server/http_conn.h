@@ -21,7 +21,7 @@ enum http_state {
 	HTTP_HEAD,
 	HTTP_BODY,
 	HTTP_BUSY,
-	HTTP_PARKED, /* a handler has it for minutes; only the peer's end is listened for */
+	HTTP_PARKED, /* a handler has it for minutes; see http_park.c */
 	HTTP_ANSWER,
 	HTTP_LINGER,
 };
@@ -43,7 +43,7 @@ struct http_conn {
 	SSL *ssl;
 	struct bufferevent *bev;
 	struct event *deadline;
-	struct event *drain; /* while lingering */
+	struct event *drain; /* while parked or lingering */
 	struct tls_peer peer;
 	struct buf in;	 /* bytes of the head, then of the body */
 	size_t n_seen;	 /* of in: searched for the end of the head */
@@ -58,7 +58,8 @@ struct http_conn {
 	unsigned int n_requests;
 	bool close_after;
 	bool recorded; /* the request is on record, or nobody wants to have it there */
-	struct http_parking parking; /* of a parked one */
+	struct http_parking parking; /* of a parked one, and its answer, encrypted */
+	struct buf sealed;
 };
 
 /* --- http_conn.c: life ------------------------------------------------------------------- */
@@ -67,6 +68,8 @@ struct http_conn {
 void http_set_state(struct http_conn *conn, enum http_state state);
 /* The request is answered: its bytes may hold the secret of an enrolment. */
 void http_forget(struct http_conn *conn);
+/* Frees the TLS half; the descriptor stays. */
+void http_drop_tls(struct http_conn *conn);
 /* Ends it at once; a parked one's handler is told. */
 void http_conn_free(struct http_conn *conn);
 /* Ends it so that the peer can still read what was said to it; end says goodbye in TLS, too. */
@@ -80,6 +83,8 @@ void http_update_accepting(struct http_listener *listener);
 
 /* --- http.c: requests -------------------------------------------------------------------- */
 
+/* Tells whoever watches (log, metrics) of an answer. */
+void http_observe(struct http_conn *conn, const struct http_answer *answer);
 void http_on_read(struct bufferevent *bev, void *userdata);
 void http_on_written(struct bufferevent *bev, void *userdata);
 void http_on_event(struct bufferevent *bev, short what, void *userdata);

@@ -109,18 +109,17 @@ static void wait_gone(void *userdata)
 	wait_free(userdata);
 }
 
-/* 200: news. 204: the patience is over. */
-static void wait_answer(struct wait *w, int status)
+static void wait_end(struct wait *w, bool news)
 {
 	struct http_conn *conn = w->conn;
 
 	wait_free(w);
-	http_answer(conn, &(struct http_answer){.status = status});
+	http_unpark(conn, news);
 }
 
 static void wait_expired(void *userdata)
 {
-	wait_answer(userdata, 204);
+	wait_end(userdata, false);
 }
 
 /* --- the queue --------------------------------------------------------------------------- */
@@ -134,7 +133,7 @@ static void wait_on_tick(evutil_socket_t fd, short what, void *userdata)
 	(void)fd;
 	(void)what;
 	for (n = n < 1 ? 1 : n; n > 0 && waits->queue; n--)
-		wait_answer(waits->queue, 200);
+		wait_end(waits->queue, true);
 	/* One more round after the last one keeps the rate for what comes in between. */
 	waits->ticking = waits->queue != NULL || n == 0;
 	if (waits->ticking)
@@ -209,7 +208,7 @@ void wait_wake_device(struct server *server, const char *id)
 	struct wait *w = wait_find(server->waits, id);
 
 	if (w)
-		wait_answer(w, 200);
+		wait_end(w, true);
 }
 
 void wait_wake_ticket(struct server *server, const char *ticket)
@@ -264,12 +263,17 @@ static void wait_no_room(struct http_conn *conn)
 static void wait_begin(struct server *server, struct http_conn *conn,
 	const struct store_device *device, const char *groups)
 {
+	struct http_parking parking = {
+		.seconds = wait_draw(WAIT_SECONDS_MIN, WAIT_SECONDS_MAX),
+		.expired = wait_expired,
+		.gone = wait_gone,
+	};
 	struct waits *waits = server->waits;
 	struct wait *w = wait_find(waits, device->id), **bucket;
 	size_t n_groups = strlen(groups) + 1;
 
 	if (w)
-		wait_answer(w, 204);
+		wait_end(w, false);
 	if ((int64_t)waits->n >= waits->options.max) {
 		wait_no_room(conn);
 		return;
@@ -284,14 +288,10 @@ static void wait_begin(struct server *server, struct http_conn *conn,
 	memcpy(w->device, device->id, sizeof(w->device));
 	memcpy(w->ticket, device->ticket, sizeof(w->ticket));
 	memcpy(w->groups, groups, n_groups);
-	if (http_park(conn, &(struct http_parking){
-				    .seconds = wait_draw(WAIT_SECONDS_MIN, WAIT_SECONDS_MAX),
-				    .expired = wait_expired,
-				    .gone = wait_gone,
-				    .userdata = w,
-			    }) < 0) {
+	parking.userdata = w;
+	if (http_park(conn, &(struct http_answer){.status = 200}, &parking) < 0) {
 		free(w);
-		http_refuse(conn, 503, "stopping", "the server is about to end; try again later");
+		http_refuse(conn, 503, "busy", "nobody can wait here now; try again later");
 		return;
 	}
 	bucket = wait_bucket(waits, w->device);
