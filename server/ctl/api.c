@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 
+#include "server/ctl/expiry.h"
 #include "server/ctl/response.h"
 
 struct api {
@@ -14,6 +15,7 @@ struct api {
 	char *key; /* PEM, not encrypted: only in memory, overwritten at the end */
 	size_t n_key;
 	const char *url; /* borrowed from the organisation */
+	struct ctl *ctl; /* borrowed */
 	char trouble[CURL_ERROR_SIZE];
 };
 
@@ -68,6 +70,7 @@ static bool api_set_options(struct api *api)
 	       curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)API_CONNECT_SECONDS) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)API_TOTAL_SECONDS) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	       curl_easy_setopt(c, CURLOPT_CERTINFO, 1L) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_USERAGENT, "mdmctl/" MDM_VERSION) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_ERRORBUFFER, api->trouble) == CURLE_OK &&
 	       curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, api_on_body) == CURLE_OK;
@@ -92,6 +95,7 @@ int api_open(struct ctl *ctl, struct api **ret_api, struct fault *fault)
 		return r;
 	api->n_key = strlen(api->key);
 	api->url = ctl->org.admin;
+	api->ctl = ctl;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
 		api->curl = curl_easy_init();
 	if (!api->curl || !api_set_options(api))
@@ -188,6 +192,21 @@ static CURLcode api_perform(
 	return code;
 }
 
+/* The first certificate is the server's own; its end is what an administrator can still change. */
+static void api_look_at_certificate(struct api *api)
+{
+	static const char prefix[] = "Cert:";
+	struct curl_certinfo *info = NULL;
+
+	if (curl_easy_getinfo(api->curl, CURLINFO_CERTINFO, &info) != CURLE_OK || !info ||
+		info->num_of_certs < 1)
+		return;
+	for (struct curl_slist *line = info->certinfo[0]; line; line = line->next)
+		if (strncmp(line->data, prefix, sizeof(prefix) - 1) == 0)
+			expiry_warn_server(api->ctl, line->data + sizeof(prefix) - 1,
+				strlen(line->data + sizeof(prefix) - 1));
+}
+
 int api_call(struct api *api, const struct api_request *request, struct api_answer *ret_answer,
 	struct fault *fault)
 {
@@ -202,6 +221,7 @@ int api_call(struct api *api, const struct api_request *request, struct api_answ
 	code = api_perform(api, request, url.data, &body);
 	if (code != CURLE_OK)
 		return api_unreachable(api, code, fault);
+	api_look_at_certificate(api);
 	curl_easy_getinfo(api->curl, CURLINFO_RESPONSE_CODE, &answer.status);
 	r = buf_take(&body, &answer.body, &answer.n_body);
 	if (r < 0)

@@ -46,6 +46,9 @@ int api_call(struct api *api, const struct api_request *request, struct api_answ
 /* The server's keysets are completed from the organisation's, in order. */
 int api_push_keysets(struct api *api, struct ctl *ctl, struct fault *fault);
 
+/* Names on ctl->out the policies on the server that a phone with the newest keyset would refuse. */
+int api_tell_stale_policies(struct api *api, struct ctl *ctl, struct fault *fault);
+
 /*
  * Uploads a verified document; 409 is explained. target is the stream, device or ticket; groups
  * is "A,B" for assignments, else NULL.

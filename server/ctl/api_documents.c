@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api_documents.c - documents to and from the server; see api.h. Verifies what it fetches. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 
+#include "agent/util/codec.h"
 #include "agent/trust/command.h"
 #include "server/ctl/api.h"
 #include "server/ctl/serials.h"
@@ -125,16 +127,6 @@ int api_newest_serial(struct api *api, struct ctl *ctl, enum document_type type,
 	return 0;
 }
 
-/* One keyset of the organisation directory. */
-static int api_read_keyset(
-	struct ctl *ctl, int64_t version, char **ret_text, size_t *ret_n_bytes, struct fault *fault)
-{
-	char name[64];
-
-	snprintf(name, sizeof(name), "%s/%" PRId64 ".jose", ORG_KEYSETS, version);
-	return org_read(&ctl->org, name, ret_text, ret_n_bytes, fault);
-}
-
 /* Which of the organisation's keysets the server has. 0: none; FAULT_REFUSED: another. */
 static int api_keyset_held(
 	struct api *api, struct ctl *ctl, int64_t *ret_version, struct fault *fault)
@@ -151,7 +143,7 @@ static int api_keyset_held(
 		_cleanup_free_ char *text = NULL;
 		size_t n_bytes;
 
-		r = api_read_keyset(ctl, version, &text, &n_bytes, fault);
+		r = org_read_keyset(&ctl->org, version, &text, &n_bytes, fault);
 		if (r)
 			return r;
 		if (n_bytes == answer.n_body && memcmp(text, answer.body, n_bytes) == 0) {
@@ -161,7 +153,8 @@ static int api_keyset_held(
 	}
 	return fault_set(fault, FAULT_REFUSED,
 		"the server holds a keyset that is not of this organisation directory; "
-		"is it the right server ('mdmctl config show'), and is the directory up to date?");
+		"is it the right server ('mdmctl config show'), and is the directory up to date? "
+		"('mdmctl keyset import FILE' brings a keyset into it)");
 }
 
 int api_push_keysets(struct api *api, struct ctl *ctl, struct fault *fault)
@@ -179,11 +172,53 @@ int api_push_keysets(struct api *api, struct ctl *ctl, struct fault *fault)
 		held++;
 		snprintf(path, sizeof(path), "/v1/admin/documents?type=keyset&serial=%" PRId64,
 			held);
-		r = api_read_keyset(ctl, held, &text, &n_bytes, fault);
+		r = org_read_keyset(&ctl->org, held, &text, &n_bytes, fault);
 		if (!r)
 			r = api_put(api, path, text, n_bytes, fault);
 		if (r)
 			return r;
 	}
 	return 0;
+}
+
+static int api_tell_policy(
+	struct api *api, struct ctl *ctl, const char *stream, struct fault *fault)
+{
+	_cleanup_(document_freep) struct document *document = NULL;
+	_cleanup_answer_ struct api_answer answer = {0};
+	enum document_reason reason;
+	struct fault refusal = {0};
+	char query[LIMIT_NAME_BYTES + 32];
+	int r;
+
+	snprintf(query, sizeof(query), "type=policy&stream=%s", stream);
+	r = api_get_document(api, query, &answer, fault);
+	if (r || answer.status == 404)
+		return r;
+	if (signing_verify(&ctl->org, answer.body, answer.n_body, ctl->now_s, &document, &reason,
+		    &refusal) == 0)
+		return 0;
+	fprintf(ctl->out,
+		"The policy %s on the server is refused with this keyset (%s): sign and push it "
+		"again. Phones that have it keep it; phones that enrol now do not get it.\n",
+		stream, document_reason_name(reason));
+	return 0;
+}
+
+int api_tell_stale_policies(struct api *api, struct ctl *ctl, struct fault *fault)
+{
+	static const char prefix[] = "policy.";
+	int fd = openat(ctl->org.fd, ORG_SERIALS, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	_cleanup_(closedirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!dir) {
+		closep(&fd);
+		return 0;
+	}
+	while (!r && (entry = readdir(dir)))
+		if (strncmp(entry->d_name, prefix, sizeof(prefix) - 1) == 0 &&
+			name_is_valid(entry->d_name + sizeof(prefix) - 1))
+			r = api_tell_policy(api, ctl, entry->d_name + sizeof(prefix) - 1, fault);
+	return r;
 }

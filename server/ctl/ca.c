@@ -19,13 +19,19 @@
 static const struct {
 	int days;
 	const char *basic, *usage, *extended; /* as X509V3_EXT_conf_nid() reads them */
+	const char *unit;		      /* OU of the subject */
 } ca_kinds[CA_KIND_MAX] = {
 	[CA_ROOT] = {CA_DAYS, "critical,CA:TRUE,pathlen:1", "critical,keyCertSign,cRLSign", NULL},
 	[CA_DEVICE] = {CA_DAYS, "critical,CA:TRUE,pathlen:0", "critical,keyCertSign,cRLSign",
 		"clientAuth"},
 	[CA_SERVER] = {CA_LEAF_DAYS, "critical,CA:FALSE", "critical,digitalSignature",
 		"serverAuth"},
-	[CA_ADMIN] = {CA_LEAF_DAYS, "critical,CA:FALSE", "critical,digitalSignature", "clientAuth"},
+	[CA_ADMIN] = {CA_LEAF_DAYS, "critical,CA:FALSE", "critical,digitalSignature", "clientAuth",
+		CA_ADMIN_UNIT},
+	[CA_VIEWER] = {CA_LEAF_DAYS, "critical,CA:FALSE", "critical,digitalSignature", "clientAuth",
+		CA_VIEWER_UNIT},
+	[CA_CROSS] = {CA_DAYS, "critical,CA:TRUE,pathlen:0", "critical,keyCertSign,cRLSign",
+		"serverAuth"},
 };
 
 static int ca_trouble(struct fault *fault, const char *what)
@@ -127,7 +133,10 @@ int ca_issue(const struct ca_request *request, X509 **ret_x509, struct fault *fa
 	_cleanup_x509_ X509 *x509 = X509_new();
 	_cleanup_buf_ struct buf names = BUF_INIT;
 	EVP_PKEY *signer = request->issuer ? request->issuer_key : request->key;
-	int64_t until_s = request->now_s + (int64_t)ca_kinds[request->kind].days * 86400;
+	const char *unit = ca_kinds[request->kind].unit;
+	int64_t until_s = request->until_s
+				  ? request->until_s
+				  : request->now_s + (int64_t)ca_kinds[request->kind].days * 86400;
 	X509_NAME *subject;
 
 	if (ca_alternative_names(request, &names) < 0)
@@ -142,7 +151,7 @@ int ca_issue(const struct ca_request *request, X509 **ret_x509, struct fault *fa
 	if (ca_characters(request->org_name) <= CA_SUBJECT_MAX &&
 		!ca_add_name(subject, "O", request->org_name))
 		return ca_trouble(fault, "cannot write the organisation's name into a certificate");
-	if ((request->kind == CA_ADMIN && !ca_add_name(subject, "OU", CA_ADMIN_UNIT)) ||
+	if ((unit && !ca_add_name(subject, "OU", unit)) ||
 		!ca_add_name(subject, "CN", request->common_name) ||
 		X509_set_issuer_name(x509,
 			request->issuer ? X509_get_subject_name(request->issuer) : subject) != 1 ||
@@ -214,6 +223,33 @@ int ca_pin(X509 *x509, uint8_t ret_pin[SHA256_BYTES], struct fault *fault)
 
 	OPENSSL_free(der);
 	return r < 0 ? ca_trouble(fault, "cannot make the pin of a certificate") : 0;
+}
+
+bool ca_host(const X509 *x509, size_t n, char *ret_host, size_t size)
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(x509, NID_subject_alt_name, NULL, NULL);
+	bool found = false;
+
+	for (int i = 0; !found && i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+		const ASN1_STRING *value = name->type == GEN_DNS     ? name->d.dNSName
+					   : name->type == GEN_IPADD ? name->d.iPAddress
+								     : NULL;
+
+		if (!value || n-- != 0)
+			continue;
+		if (name->type == GEN_DNS)
+			found = snprintf(ret_host, size, "%.*s", ASN1_STRING_length(value),
+					(const char *)ASN1_STRING_get0_data(value)) > 0;
+		else
+			found = inet_ntop(ASN1_STRING_length(value) == 4 ? AF_INET : AF_INET6,
+					ASN1_STRING_get0_data(value), ret_host,
+					(socklen_t)size) != NULL;
+		if (!found)
+			break;
+	}
+	sk_GENERAL_NAME_pop_free(names, GENERAL_NAME_free);
+	return found;
 }
 
 int64_t ca_until(const X509 *x509)

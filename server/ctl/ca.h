@@ -5,7 +5,7 @@
  *   root CA (20 years, key encrypted on the administrator's machine)
  *   ├── device CA (20 years, path length 0, clientAuth only; its key lives on the server)
  *   ├── server certificate (2 years, serverAuth)
- *   └── administrator's certificate (2 years, clientAuth, OU=mdm-admin)
+ *   └── administrators' certificates (2 years, clientAuth, OU=mdm-admin or mdm-viewer)
  *
  * Whoever takes the server gets the device CA and can make devices, but no server that a phone
  * trusts and no administrator: those are issued by the root alone. Makes no files.
@@ -23,6 +23,7 @@
 #define CA_LEAF_DAYS (2 * 365)
 #define CA_MAX_HOSTS 16
 #define CA_ADMIN_UNIT "mdm-admin"
+#define CA_VIEWER_UNIT "mdm-viewer"
 
 static inline void X509_freepp(X509 **x509)
 {
@@ -34,7 +35,9 @@ enum ca_kind {
 	CA_ROOT,
 	CA_DEVICE,
 	CA_SERVER,
-	CA_ADMIN,
+	CA_ADMIN,  /* operator: may do everything the server allows */
+	CA_VIEWER, /* may look */
+	CA_CROSS,  /* the next root's key under this root; for servers only */
 	CA_KIND_MAX,
 };
 
@@ -46,8 +49,9 @@ struct ca_request {
 		*hosts; /* CA_SERVER: DNS names and addresses, checked with ca_host_check() */
 	size_t n_hosts;
 	int64_t now_s;
-	EVP_PKEY *key; /* of the subject */
-	X509 *issuer;  /* NULL for the root */
+	int64_t until_s; /* 0: as long as the kind is valid */
+	EVP_PKEY *key;	 /* of the subject */
+	X509 *issuer;	 /* NULL for the root */
 	EVP_PKEY *issuer_key;
 };
 
@@ -72,6 +76,9 @@ int ca_read(
 
 /* SHA-256 of the SubjectPublicKeyInfo (RFC 7469, section 2.4). */
 int ca_pin(X509 *x509, uint8_t ret_pin[SHA256_BYTES], struct fault *fault);
+
+/* The n-th host name or address that a certificate is for; false behind the last. */
+bool ca_host(const X509 *x509, size_t n, char *ret_host, size_t size);
 
 /* Unix time of the end of validity; 0 if it cannot be told. */
 int64_t ca_until(const X509 *x509);

@@ -72,7 +72,6 @@ static int init_read_args(
 	setup->server = args_get(args, "server");
 	setup->admin = args_get(args, "admin");
 	setup->alg = alg && strcmp(alg, "es256") == 0 ? KEY_ALG_ES256 : KEY_ALG_EDDSA;
-	setup->two_person = args_has(args, "two-person");
 	setup->now_s = ctl->now_s;
 	setup->admin_name = args_get(args, "admin-name");
 	if (!setup->admin_name)
@@ -90,23 +89,42 @@ static int init_read_args(
 	return r;
 }
 
+/* Who is to enter the passphrase of each key that setup makes, and the option of its file. */
+static const struct {
+	const char *option, *prompt;
+} init_keys[SETUP_KEYS] = {
+	{NULL, NULL}, /* the administrator's own, like everything else */
+	{"second-passphrase-file",
+		"New passphrase of the key \"second\" (best entered by another person)"},
+	{"recovery-passphrase-file",
+		"New passphrase of the key \"recovery\" (write it down, for the safe)"},
+};
+
+static int init_key_passphrase(struct ctl *ctl, const struct args *args, size_t n,
+	struct setup *setup, struct fault *fault)
+{
+	const char *option = init_keys[n].option, *file = option ? args_get(args, option) : NULL;
+	struct secret *secret = &setup->key_passphrases[n];
+	int r;
+
+	if (file) {
+		r = secret_from_file(file, secret, fault);
+		return r ? r : secret_check_new(secret, fault);
+	}
+	if (!option || ctl->passphrase_file)
+		return secret_copy(&setup->passphrase, secret, fault);
+	return secret_ask(init_keys[n].prompt, true, secret, fault);
+}
+
 static int init_passphrases(
 	struct ctl *ctl, const struct args *args, struct setup *setup, struct fault *fault)
 {
-	const char *second = args_get(args, "second-passphrase-file");
 	int r = ctl_new_passphrase(
 		ctl, "New passphrase of this organisation", &setup->passphrase, fault);
 
-	if (r)
-		return r;
-	if (second) {
-		r = secret_from_file(second, &setup->second_passphrase, fault);
-		return r ? r : secret_check_new(&setup->second_passphrase, fault);
-	}
-	if (ctl->passphrase_file)
-		return secret_copy(&setup->passphrase, &setup->second_passphrase, fault);
-	return secret_ask("New passphrase of the key \"second\" (best entered by another person)",
-		true, &setup->second_passphrase, fault);
+	for (size_t i = 0; i < SETUP_KEYS && !r; i++)
+		r = init_key_passphrase(ctl, args, i, setup, fault);
+	return r;
 }
 
 static int init_report(struct ctl *ctl, const struct setup *setup, struct fault *fault)
@@ -141,16 +159,17 @@ static int init_report(struct ctl *ctl, const struct setup *setup, struct fault 
 		"Next:\n"
 		"  1. Copy everything in %s to the server, readable\n"
 		"     by mdm-server only. It holds no signing key. Then start mdm-server.\n"
-		"  2. Give %s/keys/second.pem to another person:\n"
-		"     'mdmctl key give second DIR' makes a directory for that person's machine\n"
-		"     and removes the key from this one. Wiping a phone needs both keys%s.\n"
-		"  3. Keep a copy of %s where it is safe.\n"
+		"  2. 'mdmctl key give second DIR' makes a directory for another person's machine\n"
+		"     and removes the key from this one. Wiping a phone and changing the keys take\n"
+		"     two of the three keys.\n"
+		"  3. 'mdmctl key give recovery DIR' with DIR on a memory stick, which goes into a\n"
+		"     safe: it replaces whichever key is lost.\n"
+		"  4. Keep a copy of %s where it is safe.\n"
 		"     Without the keys in it no phone can be managed any more.\n"
-		"  4. 'mdmctl policy new policy.json', 'mdmctl policy sign policy.json --stream\n"
+		"  5. 'mdmctl policy new policy.json', 'mdmctl policy sign policy.json --stream\n"
 		"     staff -o policy.jws', 'mdmctl policy push policy.jws', and then\n"
 		"     'mdmctl ticket new --qr --group staff' for each phone.\n",
 		ctl->org.name, ctl->org.id, setup->org_path, server_path, server_path,
-		setup->org_path, setup->two_person ? ", as does a new keyset" : "",
 		setup->org_path);
 	return ctl_flush(ctl, fault);
 }
@@ -168,7 +187,8 @@ int cmd_init(struct ctl *ctl, const struct args *args, struct fault *fault)
 	if (!r)
 		r = setup_run(&setup, fault);
 	secret_done(&setup.passphrase);
-	secret_done(&setup.second_passphrase);
+	for (size_t i = 0; i < SETUP_KEYS; i++)
+		secret_done(&setup.key_passphrases[i]);
 	return r ? r : init_report(ctl, &setup, fault);
 }
 

@@ -6,43 +6,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <sys/stat.h>
+#include <openssl/x509v3.h>
 
 #include "agent/util/clock.h"
 #include "agent/util/fs.h"
 #include "server/ctl/ca.h"
 #include "server/ctl/commands.h"
+#include "server/ctl/handout.h"
+#include "server/ctl/keyring.h"
 #include "server/ctl/place.h"
 #include "server/ctl/signing.h"
-
-/* The passphrase that a key gets: from --new-passphrase-file, or asked twice. */
-static int key_new_passphrase(
-	const struct args *args, const char *prompt, struct secret *ret_secret, struct fault *fault)
-{
-	const char *path = args_get(args, "new-passphrase-file");
-	_cleanup_secret_ struct secret secret = {0};
-	int r;
-
-	if (!path)
-		return secret_ask(prompt, true, ret_secret, fault);
-	r = secret_from_file(path, &secret, fault);
-	if (!r)
-		r = secret_check_new(&secret, fault);
-	if (r)
-		return r;
-	*ret_secret = secret;
-	secret = (struct secret){0};
-	return 0;
-}
-
-static int key_encrypt_again(EVP_PKEY *pkey, const struct secret *passphrase, int dir_fd,
-	const char *path, struct fault *fault)
-{
-	_cleanup_free_ char *pem = NULL;
-	int r = keyfile_encrypt(pkey, passphrase, &pem, fault);
-
-	return r ? r : org_write(dir_fd, path, pem, strlen(pem), fault);
-}
 
 /* "root-ca", "administrator" or a signing key: path and words of its file. */
 static int key_file(struct ctl *ctl, const char *name, char *ret_path, char *ret_what, size_t size,
@@ -83,39 +56,11 @@ int cmd_key_passphrase(struct ctl *ctl, const struct args *args, struct fault *f
 	if (!r)
 		r = ctl_unlock(ctl, path, what, &pkey, fault);
 	if (!r)
-		r = key_new_passphrase(args, "New passphrase", &secret, fault);
+		r = handout_passphrase(args, "New passphrase", &secret, fault);
 	if (!r)
-		r = key_encrypt_again(pkey, &secret, ctl->org.fd, path, fault);
+		r = handout_key(ctl->org.fd, path, pkey, &secret, fault);
 	if (!r)
 		fprintf(ctl->err, "mdmctl: the %s has a new passphrase\n", what);
-	return r;
-}
-
-/* Copies what is public: the organisation's settings, its root, all keysets. */
-static int give_copy(struct ctl *ctl, int dir_fd, struct fault *fault)
-{
-	static const char *const directories[] = {ORG_KEYS, ORG_KEYSETS, ORG_SERIALS};
-	_cleanup_free_ char *root = NULL;
-	size_t n_root;
-	int r = org_read(&ctl->org, ORG_ROOT, &root, &n_root, fault);
-
-	if (!r)
-		r = org_write(dir_fd, ORG_ROOT, root, n_root, fault);
-	if (!r)
-		r = org_write_config(&ctl->org, dir_fd, fault);
-	for (size_t i = 0; i < ARRAY_SIZE(directories) && !r; i++)
-		if (mkdirat(dir_fd, directories[i], 0700) < 0)
-			r = fault_errno(fault, errno, "cannot make %s", directories[i]);
-	for (int64_t version = 1; version <= ctl->org.keyset->version && !r; version++) {
-		_cleanup_free_ char *text = NULL;
-		char name[64];
-		size_t n_bytes;
-
-		snprintf(name, sizeof(name), "%s/%" PRId64 ".jose", ORG_KEYSETS, version);
-		r = org_read(&ctl->org, name, &text, &n_bytes, fault);
-		if (!r)
-			r = org_write(dir_fd, name, text, n_bytes, fault);
-	}
 	return r;
 }
 
@@ -126,10 +71,10 @@ static int give_write(struct ctl *ctl, struct place *place, const struct signing
 	int r = place_open(place, fault);
 
 	if (!r)
-		r = give_copy(ctl, place->fd, fault);
+		r = handout_public(ctl, place->fd, fault);
 	signing_key_path(key->row->name, path, sizeof(path));
 	if (!r)
-		r = key_encrypt_again(key->key.pkey, passphrase, place->fd, path, fault);
+		r = handout_key(place->fd, path, key->key.pkey, passphrase, fault);
 	return r ? r : place_commit(place, fault);
 }
 
@@ -150,7 +95,7 @@ int cmd_key_give(struct ctl *ctl, const struct args *args, struct fault *fault)
 	if (!r)
 		r = signing_key_open(ctl, name, UINT32_MAX, &key, fault);
 	if (!r)
-		r = key_new_passphrase(args,
+		r = handout_passphrase(args,
 			"New passphrase, entered by the person who gets the key", &secret, fault);
 	if (r)
 		return r;
@@ -202,12 +147,26 @@ static int cert_renew_file(
 	if (r)
 		return r;
 	second = strstr(text + 1, "-----BEGIN CERTIFICATE-----");
-	buf_printf(&out, "%s%s", pem, second ? root_text : "");
+	/* What stands behind it, the root or a chain to an older one, stays. */
+	buf_printf(&out, "%s%s", pem, second ? second : "");
 	if (out.error)
 		return fault_errno(fault, out.error, "certificate");
 	*ret_until_s = ca_until(renewed);
+	/* Warnings and a change of CAs look at the copy of the server's. */
+	if (X509_check_purpose(renewed, X509_PURPOSE_SSL_SERVER, 0) == 1)
+		r = org_write(ctl->org.fd, ORG_SERVER_CERT, pem, strlen(pem), fault);
+	if (r)
+		return r;
 	return path ? ctl_write_file(path, out.data, out.n_bytes, fault)
 		    : org_write(ctl->org.fd, ORG_ADMIN, out.data, out.n_bytes, fault);
+}
+
+/* "mdmctl admin renew [FILE]" is the same, with the administrator's own as what is meant. */
+int cmd_admin_renew(struct ctl *ctl, const struct args *args, struct fault *fault)
+{
+	struct args own = {.operands = {"administrator"}, .n_operands = 1};
+
+	return cmd_cert_renew(ctl, args->n_operands ? args : &own, fault);
 }
 
 int cmd_cert_renew(struct ctl *ctl, const struct args *args, struct fault *fault)

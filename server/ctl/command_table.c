@@ -96,6 +96,42 @@ static const struct option_row events_options[] = {
 	{0},
 };
 
+static const struct option_row key_new_options[] = {
+	{"role", "ROLE", "keyset, policy, command or destroy", .repeats = true},
+	{"alg", "ALG", "eddsa (default) or es256"},
+	{"new-passphrase-file", "FILE", "first line is the passphrase of the new key"},
+	{0},
+};
+static const struct option_row key_rotate_options[] = {
+	{"alg", "ALG", "eddsa or es256 (default: as before)"},
+	{"new-passphrase-file", "FILE", "first line is the passphrase of the new key"},
+	{0},
+};
+static const struct option_row keyset_renew_options[] = {
+	{"expires", "SPAN", "from now on, 90d, 2y (default 2y)"},
+	{0},
+};
+static const struct option_row keyset_sign_options[] = {
+	{"key", "NAME", "signing key, or path of a key file (default: the first that is here)"},
+	{"output", "FILE", "write the document there, for the next signer", .letter = 'o'},
+	{0},
+};
+static const struct option_row keyset_cosign_options[] = {
+	{"key", "NAME", "signing key, or path of a key file (default: the first that is here)"},
+	{"output", "FILE", "write the document there (default: FILE itself)", .letter = 'o'},
+	{0},
+};
+static const struct option_row ca_switch_options[] = {
+	{"output", "DIR", "directory for the server's new files", .letter = 'o'},
+	{"host", "NAME", "one more name or address of the server", .repeats = true},
+	{0},
+};
+static const struct option_row admin_new_options[] = {
+	{"role", "ROLE", "operator or viewer"},
+	{"output", "DIR", "directory for the machine of the new administrator", .letter = 'o'},
+	{"new-passphrase-file", "FILE", "first line is the new administrator's passphrase"},
+	{0},
+};
 static const struct option_row key_options[] = {
 	{"new-passphrase-file", "FILE", "first line is the new passphrase"},
 	{0},
@@ -181,7 +217,21 @@ const struct command_row commands[] = {
 		"cannot rewrite what was checked.",
 		0, 0, NULL, cmd_audit_verify},
 	{"events", "", "print what the phones reported", NULL, 0, 0, events_options, cmd_events},
-	{"key list", "", "list the signing keys", NULL, 0, 0, NULL, cmd_key_list},
+	{"key list", "", "list the signing keys: roles, where they are, what is risky", NULL, 0, 0,
+		NULL, cmd_key_list},
+	{"key new", "NAME", "make a signing key, in the draft of the next keyset",
+		"Nothing is in force before the draft is signed ('mdmctl keyset sign') and pushed.",
+		1, 1, key_new_options, cmd_key_new},
+	{"key rotate", "NAME", "put a new key in the place of a signing key",
+		"The new one has the same name and roles. Until the next keyset is in force the old one\n"
+		"signs; afterwards its file is keys/NAME.old-VERSION.pem, which 'mdmctl key forget'\n"
+		"removes.",
+		1, 1, key_rotate_options, cmd_key_rotate},
+	{"key revoke", "NAME", "take a signing key out of the next keyset",
+		"For a key that was stolen or lost. What it signed and phones accepted stays in force.",
+		1, 1, NULL, cmd_key_revoke},
+	{"key forget", "NAME", "remove the files of a key that no keyset lists any more", NULL, 1,
+		1, NULL, cmd_key_forget},
 	{"key give", "NAME DIR", "move a signing key to another person",
 		"Makes DIR, an organisation directory for the machine of the key's new holder, with a\n"
 		"passphrase of its own, and removes the key from this one. Nothing else that is\n"
@@ -196,5 +246,44 @@ const struct command_row commands[] = {
 		1, 1, NULL, cmd_cert_renew},
 	{"keyset show", "", "show the keyset: keys, roles, how many signatures", NULL, 0, 0, NULL,
 		cmd_keyset_show},
+	{"keyset draft", "[show|discard]", "show the draft of the next keyset, or discard it", NULL,
+		0, 1, NULL, cmd_keyset_draft},
+	{"keyset renew", "", "let the next keyset be valid for longer", NULL, 0, 0,
+		keyset_renew_options, cmd_keyset_renew},
+	{"keyset threshold", "ROLE N", "let a role need N signatures in the next keyset", NULL, 2,
+		2, NULL, cmd_keyset_threshold},
+	{"keyset sign", "", "sign the draft with a key that is here",
+		"Shows what changes, tries it out on a phone made for this, and asks. A key that is\n"
+		"being replaced and its successor both sign.",
+		0, 0, keyset_sign_options, cmd_keyset_sign},
+	{"keyset cosign", "FILE", "sign a keyset that somebody else drafted",
+		"Shows what changes against the keyset that this directory holds, and asks. Once\n"
+		"enough keys have signed, it is kept here, too.",
+		1, 1, keyset_cosign_options, cmd_keyset_cosign},
+	{"keyset import", "FILE", "take a signed keyset into this directory",
+		"For machines that do not talk to the server. Checked as a phone would check it.",
+		1, 1, NULL, cmd_keyset_import},
+	{"keyset push", "[FILE]", "bring the signed draft, or FILE, in force and to the server",
+		"Checked as a phone would that holds the keyset before. Can be repeated.", 0, 1,
+		NULL, cmd_keyset_push},
+	{"keyset phones", "", "show which phones have which keyset", NULL, 0, 0, NULL,
+		cmd_keyset_phones},
+	{"ca list", "", "list the certificate authorities and which are pinned", NULL, 0, 0, NULL,
+		cmd_ca_list},
+	{"ca new", "", "make the next CAs and pin both in the draft of the next keyset", NULL, 0, 0,
+		key_options, cmd_ca_new},
+	{"ca switch", "", "let the next CAs be the organisation's; write the server's new files",
+		"Phones that know only the old CA still find the server, and their certificates are\n"
+		"still accepted.",
+		0, 0, ca_switch_options, cmd_ca_switch},
+	{"ca retire", "", "pin only the new CA in the draft of the next keyset", NULL, 0, 0, NULL,
+		cmd_ca_retire},
+	{"admin new", "NAME", "make a certificate for another administrator",
+		"Makes DIR, an organisation directory without signing keys. An operator may do whatever\n"
+		"the server lets administrators do; a viewer may look.",
+		1, 1, admin_new_options, cmd_admin_new},
+	{"admin renew", "[FILE]", "renew one's own certificate, or the one in FILE",
+		"FILE is a copy of another administrator's admin.pem; it is replaced.", 0, 1, NULL,
+		cmd_admin_renew},
 	{0},
 };

@@ -7,6 +7,9 @@
 #include <libgen.h>
 
 #include "agent/util/fs.h"
+#include "server/ctl/expiry.h"
+#include "server/ctl/keyring.h"
+#include "server/ctl/rollover.h"
 #include "server/ctl/span.h"
 
 #define CTL_ATTEMPTS 3
@@ -19,6 +22,26 @@ void ctl_done(struct ctl *ctl)
 	ctl->org_path = NULL;
 }
 
+/* What an interrupted change of CAs or keys left half-done is done before anything else. */
+static int ctl_finish(struct ctl *ctl, struct fault *fault)
+{
+	_cleanup_close_ int lock_fd = -1;
+	int r = 0;
+
+	if (rollover_is_unfinished(&ctl->org)) {
+		r = org_lock(ctl->org.fd, &lock_fd, fault);
+		if (!r)
+			r = rollover_finish(&ctl->org, fault);
+	}
+	if (!r)
+		r = org_keyset(&ctl->org, fault);
+	if (r || !keyring_is_unsettled(&ctl->org))
+		return r;
+	if (lock_fd < 0)
+		r = org_lock(ctl->org.fd, &lock_fd, fault);
+	return r ? r : keyring_settle(&ctl->org, fault);
+}
+
 int ctl_open(struct ctl *ctl, struct fault *fault)
 {
 	int r;
@@ -29,7 +52,9 @@ int ctl_open(struct ctl *ctl, struct fault *fault)
 		return fault_set(fault, FAULT_USAGE,
 			"HOME is not set; name the organisation directory with --org DIR");
 	r = org_open(ctl->org_path, &ctl->org, fault);
-	return r ? r : org_keyset(&ctl->org, fault);
+	if (!r)
+		r = ctl_finish(ctl, fault);
+	return r;
 }
 
 /* Tries one passphrase and keeps it if it opens the file. 0, FAULT_KEY with *ret_wrong. */
@@ -38,6 +63,9 @@ static int ctl_try(struct ctl *ctl, const char *pem, const char *name, struct se
 {
 	int r = keyfile_decrypt(pem, strlen(pem), secret, name, ret_pkey, ret_wrong, fault);
 
+	/* Whatever signs or talks comes through here. */
+	if (!r)
+		expiry_warn(ctl);
 	if (r || secret == &ctl->passphrase)
 		return r;
 	secret_done(&ctl->passphrase);
@@ -164,10 +192,11 @@ int ctl_read_file(const char *path, size_t max_bytes, char **ret_data, size_t *r
 	return r < 0 ? fault_errno(fault, r, "%s", path) : 0;
 }
 
-int ctl_write_file(const char *path, const void *data, size_t n_bytes, struct fault *fault)
+static int ctl_write_mode(
+	const char *path, const void *data, size_t n_bytes, mode_t mode, struct fault *fault)
 {
 	_cleanup_free_ char *for_directory = strdup(path), *for_name = strdup(path);
-	struct fs_owner owner = {.uid = geteuid(), .gid = getegid(), .mode = 0644};
+	struct fs_owner owner = {.uid = geteuid(), .gid = getegid(), .mode = mode};
 	_cleanup_close_ int dir_fd = -1;
 	int r;
 
@@ -178,6 +207,16 @@ int ctl_write_file(const char *path, const void *data, size_t n_bytes, struct fa
 		return fault_errno(fault, errno, "cannot open the directory of %s", path);
 	r = fs_replace(dir_fd, basename(for_name), data, n_bytes, &owner);
 	return r < 0 ? fault_errno(fault, r, "cannot write %s", path) : 0;
+}
+
+int ctl_write_file(const char *path, const void *data, size_t n_bytes, struct fault *fault)
+{
+	return ctl_write_mode(path, data, n_bytes, 0644, fault);
+}
+
+int ctl_write_secret(const char *path, const void *data, size_t n_bytes, struct fault *fault)
+{
+	return ctl_write_mode(path, data, n_bytes, 0600, fault);
 }
 
 int ctl_span_option(const struct args *args, const char *name, const char *default_span,

@@ -18,8 +18,9 @@ struct ctl {
 	const char *passphrase_file; /* NULL: ask */
 	bool json, colour, yes;
 	int64_t now_s;
-	struct org org;		  /* open after ctl_open() */
-	struct secret passphrase; /* the one that opened a key last */
+	struct org org;		    /* open after ctl_open() */
+	struct secret passphrase;   /* the one that opened a key last */
+	bool warned, warned_server; /* expiry.h */
 };
 
 struct command_row {
@@ -64,6 +65,8 @@ int ctl_read_file(const char *path, size_t max_bytes, char **ret_data, size_t *r
 	struct fault *fault);
 /* Replaces a file of the administrator's atomically, mode 0644: documents are not secret. */
 int ctl_write_file(const char *path, const void *data, size_t n_bytes, struct fault *fault);
+/* The same with mode 0600, for what nobody else may read. */
+int ctl_write_secret(const char *path, const void *data, size_t n_bytes, struct fault *fault);
 
 /* Option --NAME as a span of time, or the default. */
 int ctl_span_option(const struct args *args, const char *name, const char *default_span,

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "agent/util/codec.h"
@@ -208,6 +209,32 @@ static int64_t org_newest_keyset(const struct org *org)
 	return newest;
 }
 
+int org_read_keyset(const struct org *org, int64_t version, char **ret_text, size_t *ret_n_bytes,
+	struct fault *fault)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s/%" PRId64 ".jose", ORG_KEYSETS, version);
+	return org_read(org, name, ret_text, ret_n_bytes, fault);
+}
+
+void org_forget_keyset(struct org *org)
+{
+	free(TAKE_PTR(org->keyset_text));
+	keyset_free(TAKE_PTR(org->keyset));
+}
+
+/* An open of its own, so that the lock is of this call and not of the process. */
+int org_lock(int org_fd, int *ret_fd, struct fault *fault)
+{
+	_cleanup_close_ int fd = openat(org_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || flock(fd, LOCK_EX) < 0)
+		return fault_errno(fault, errno, "cannot lock the organisation directory");
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
 int org_keyset(struct org *org, struct fault *fault)
 {
 	_cleanup_free_ char *text = NULL;
@@ -227,7 +254,7 @@ int org_keyset(struct org *org, struct fault *fault)
 			"%s has no keyset (%s/1.jose); restore it from your copy", org->path,
 			ORG_KEYSETS);
 	snprintf(name, sizeof(name), "%s/%" PRId64 ".jose", ORG_KEYSETS, newest);
-	r = org_read(org, name, &text, &n_bytes, fault);
+	r = org_read_keyset(org, newest, &text, &n_bytes, fault);
 	if (r)
 		return r;
 	r = jws_split(text, n_bytes, &jws);

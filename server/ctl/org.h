@@ -6,10 +6,13 @@
  *   root.pem             root CA; root-key.pem (encrypted)
  *   device-ca.pem        a copy, for looking at
  *   admin.pem            the administrator's certificate; admin-key.pem (encrypted)
- *   keys/NAME.pem        signing keys (encrypted)
+ *   server.pem           a copy of the server's certificate, for its names and its end
+ *   keys/NAME.pem        signing keys (encrypted); keyring.h has the other names
  *   keysets/N.jose       every keyset, signed
+ *   draft.json           payload of the next keyset, draft.jose with the signatures so far
  *   serials/             the highest serial used, one small file per stream, device and ticket
  *   server/              what goes to the server (unless init was given another directory)
+ *   next/, previous/     CAs that come and that went; rollover.h
  *
  * Every file is 0600 and replaced atomically.
  */
@@ -25,12 +28,18 @@
 #define ORG_ROOT "root.pem"
 #define ORG_ROOT_KEY "root-key.pem"
 #define ORG_DEVICE_CA "device-ca.pem"
+#define ORG_DEVICE_KEY "device-ca-key.pem" /* of the next CA, and of the server's files */
 #define ORG_ADMIN "admin.pem"
 #define ORG_ADMIN_KEY "admin-key.pem"
 #define ORG_KEYS "keys"
 #define ORG_KEYSETS "keysets"
 #define ORG_SERIALS "serials"
 #define ORG_SERVER "server"
+#define ORG_SERVER_CERT "server.pem"
+#define ORG_DRAFT "draft.json"
+#define ORG_DRAFT_SIGNED "draft.jose"
+#define ORG_NEXT "next"
+#define ORG_PREVIOUS "previous"
 
 struct org {
 	int fd;	    /* the directory; -1: not open */
@@ -61,6 +70,15 @@ void org_done(struct org *org);
 
 /* Reads and checks the newest keyset once; org->keyset is set afterwards. */
 int org_keyset(struct org *org, struct fault *fault);
+
+/* keysets/N.jose of a version. */
+int org_read_keyset(const struct org *org, int64_t version, char **ret_text, size_t *ret_n_bytes,
+	struct fault *fault);
+/* Forgets the keyset that was read, so that org_keyset() reads a newer one. */
+void org_forget_keyset(struct org *org);
+
+/* The organisation directory for one mdmctl at a time, until the descriptor is closed. */
+int org_lock(int org_fd, int *ret_fd, struct fault *fault);
 
 /* Writes org.json below dir_fd. */
 int org_write_config(const struct org *org, int dir_fd, struct fault *fault);

@@ -3,9 +3,7 @@
 #include "server/ctl/serials.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <sys/file.h>
 
 #include "agent/util/codec.h"
 #include "agent/util/fs.h"
@@ -86,22 +84,11 @@ static int serial_take_locked(int org_fd, const char *address, int64_t at_least,
 	return r;
 }
 
-/* An open of its own, so that the lock is of this call and not of the process. */
-static int serial_lock(int org_fd, int *ret_fd, struct fault *fault)
-{
-	_cleanup_close_ int fd = openat(org_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0 || flock(fd, LOCK_EX) < 0)
-		return fault_errno(fault, errno, "cannot lock the organisation directory");
-	*ret_fd = TAKE_FD(fd);
-	return 0;
-}
-
 int serial_take(int org_fd, const char *address, int64_t at_least, int64_t wanted,
 	int64_t *ret_serial, struct fault *fault)
 {
 	_cleanup_close_ int lock_fd = -1;
-	int r = serial_lock(org_fd, &lock_fd, fault);
+	int r = org_lock(org_fd, &lock_fd, fault);
 
 	return r ? r : serial_take_locked(org_fd, address, at_least, wanted, ret_serial, fault);
 }
@@ -110,7 +97,7 @@ int serial_raise(int org_fd, const char *address, int64_t serial, struct fault *
 {
 	_cleanup_close_ int lock_fd = -1;
 	int64_t held;
-	int r = serial_lock(org_fd, &lock_fd, fault);
+	int r = org_lock(org_fd, &lock_fd, fault);
 
 	if (!r)
 		r = serial_remembered(org_fd, address, &held, fault);

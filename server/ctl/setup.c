@@ -20,7 +20,15 @@ static const struct {
 } setup_keys[SETUP_KEYS] = {
 	{"admin", 1u << TRUST_ROLE_KEYSET | 1u << TRUST_ROLE_POLICY | 1u << TRUST_ROLE_COMMAND |
 			  1u << TRUST_ROLE_DESTROY},
-	{"second", 1u << TRUST_ROLE_DESTROY},
+	{"second", 1u << TRUST_ROLE_KEYSET | 1u << TRUST_ROLE_COMMAND | 1u << TRUST_ROLE_DESTROY},
+	{"recovery", 1u << TRUST_ROLE_KEYSET | 1u << TRUST_ROLE_DESTROY},
+};
+
+static const uint32_t setup_thresholds[TRUST_ROLE_MAX] = {
+	[TRUST_ROLE_KEYSET] = 2,
+	[TRUST_ROLE_POLICY] = 1,
+	[TRUST_ROLE_COMMAND] = 1,
+	[TRUST_ROLE_DESTROY] = 2,
 };
 
 /* Everything that is made, before and while it is written. */
@@ -199,20 +207,14 @@ static int setup_write_keyset(struct setup_build *b, int fd, struct fault *fault
 		.org_name = b->setup->name,
 		.keys = keys,
 		.n_keys = SETUP_KEYS,
-		.threshold = {[TRUST_ROLE_KEYSET] = b->setup->two_person ? 2 : 1,
-			[TRUST_ROLE_POLICY] = 1,
-			[TRUST_ROLE_COMMAND] = 1,
-			[TRUST_ROLE_DESTROY] = 2},
 	};
 	int r;
 
-	for (size_t i = 0; i < SETUP_KEYS; i++) {
+	memcpy(keyset.threshold, setup_thresholds, sizeof(keyset.threshold));
+	for (size_t i = 0; i < SETUP_KEYS; i++)
 		keys[i] = (struct envelope_key){.name = setup_keys[i].name,
 			.key = &b->signing[i].key,
 			.roles = setup_keys[i].roles};
-		if (b->setup->two_person)
-			keys[i].roles |= 1u << TRUST_ROLE_KEYSET;
-	}
 	r = envelope_keyset(&envelope, &keyset, &payload, fault);
 	for (size_t i = 0; i < keyset.threshold[TRUST_ROLE_KEYSET] && !r; i++)
 		r = signing_line(DOCUMENT_KEYSET, payload.data, payload.n_bytes, &b->signing[i],
@@ -236,8 +238,8 @@ static int setup_write_org(struct setup_build *b, int fd, struct fault *fault)
 			return fault_errno(fault, errno, "cannot make %s", directories[i]);
 	for (size_t i = 0; i < SETUP_KEYS && !r; i++) {
 		signing_key_path(setup_keys[i].name, path, sizeof(path));
-		r = setup_write_key(fd, path, b->signing[i].key.pkey,
-			i ? &s->second_passphrase : &s->passphrase, fault);
+		r = setup_write_key(
+			fd, path, b->signing[i].key.pkey, &s->key_passphrases[i], fault);
 	}
 	if (!r)
 		r = setup_write_key(fd, ORG_ROOT_KEY, b->root_key, &s->passphrase, fault);
@@ -249,6 +251,8 @@ static int setup_write_org(struct setup_build *b, int fd, struct fault *fault)
 		r = setup_write_certificates(fd, ORG_DEVICE_CA, b->device_ca, NULL, fault);
 	if (!r)
 		r = setup_write_certificates(fd, ORG_ADMIN, b->admin, NULL, fault);
+	if (!r)
+		r = setup_write_certificates(fd, ORG_SERVER_CERT, b->server, NULL, fault);
 	if (!r)
 		r = setup_write_keyset(b, fd, fault);
 	if (!r)

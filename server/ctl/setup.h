@@ -10,7 +10,12 @@
 #include "server/ctl/org.h"
 #include "server/ctl/place.h"
 
-#define SETUP_KEYS 2 /* "admin" and "second" */
+/*
+ * "admin" signs everything; "second" is another person's: with the first it changes keys and
+ * destroys, alone it gives orders; "recovery" lies in a safe and stands in for either where two
+ * are needed. So one stolen key changes no keyset, and one lost key ends none.
+ */
+#define SETUP_KEYS 3
 #define SETUP_KEYSET_SECONDS (INT64_C(2) * 365 * 86400)
 
 struct setup {
@@ -22,9 +27,8 @@ struct setup {
 	const char *hosts[CA_MAX_HOSTS];
 	size_t n_hosts;
 	enum key_alg alg;	  /* of the signing keys */
-	bool two_person;	  /* a new keyset needs both keys */
-	struct secret passphrase; /* of everything but the second key */
-	struct secret second_passphrase;
+	struct secret passphrase; /* of everything but the signing keys */
+	struct secret key_passphrases[SETUP_KEYS];
 	int64_t now_s;
 };
 

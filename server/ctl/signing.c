@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "agent/util/codec.h"
+#include "server/ctl/expiry.h"
 
 void signing_key_done(struct signing_key *key)
 {
@@ -80,7 +81,11 @@ static int signing_key_from_path(
 		return fault->code = FAULT_KEY;
 	r = ctl->passphrase_file ? secret_from_file(ctl->passphrase_file, &secret, fault)
 				 : secret_ask("Passphrase of the key file", false, &secret, fault);
-	return r ? r : keyfile_decrypt(pem, n_bytes, &secret, path, ret_pkey, NULL, fault);
+	if (!r)
+		r = keyfile_decrypt(pem, n_bytes, &secret, path, ret_pkey, NULL, fault);
+	if (!r)
+		expiry_warn(ctl);
+	return r;
 }
 
 int signing_key_open(struct ctl *ctl, const char *name, uint32_t roles, struct signing_key *ret_key,

@@ -33,8 +33,8 @@ def init_makes_everything(base):
     a = Admin(base)
     files = tree(a.org)
     check(set(files) == {
-        "org.json", "root.pem", "root-key.pem", "device-ca.pem", "admin.pem", "admin-key.pem", "keys",
-        "keys/admin.pem", "keys/second.pem", "keysets", "keysets/1.jose", "serials", "server",
+        "org.json", "root.pem", "root-key.pem", "device-ca.pem", "admin.pem", "admin-key.pem",
+        "server.pem", "keys", "keys/admin.pem", "keys/second.pem", "keys/recovery.pem", "keysets", "keysets/1.jose", "serials", "server",
         "server/server-key.pem", "server/server-chain.pem", "server/device-ca-key.pem",
         "server/device-ca.pem", "server/root.pem"}, sorted(files))
     for name, (mode, data) in files.items():
@@ -53,7 +53,8 @@ def no_signing_key_reaches_the_server(base):
                                          "server-chain.pem", "server-key.pem"])
     check(not os.path.exists(os.path.join(a.org, "server")))
     public = {}
-    for name in ("keys/admin.pem", "keys/second.pem", "admin-key.pem", "root-key.pem"):
+    for name in ("keys/admin.pem", "keys/second.pem", "keys/recovery.pem", "admin-key.pem",
+                 "root-key.pem"):
         r = openssl("pkey", "-in", os.path.join(a.org, name), "-passin",
                     "file:" + a.passphrase_file, "-outform", "DER")
         check(r.returncode == 0, name, r.stderr)
@@ -93,7 +94,8 @@ def openssl_verifies_the_chain(base):
 def openssl_opens_the_keys(base):
     a = Admin(base)
     wrong = a.file("wrong", "not the passphrase\n", 0o600)
-    for name in ("root-key.pem", "admin-key.pem", "keys/admin.pem", "keys/second.pem"):
+    for name in ("root-key.pem", "admin-key.pem", "keys/admin.pem", "keys/second.pem",
+                 "keys/recovery.pem"):
         path = os.path.join(a.org, name)
         check(openssl("pkcs8", "-in", path, "-passin", "file:" + a.passphrase_file).returncode == 0,
               name)
@@ -145,8 +147,8 @@ def init_on_a_full_disk_leaves_nothing(base):
     a = Admin(base, make=False)
     disk = os.path.join(base, "disk")
     os.mkdir(disk)
-    # A whole organisation takes 20 inodes, with the top of the file system.
-    for size in ("nr_inodes=3", "nr_inodes=8", "nr_inodes=14", "nr_inodes=19", "size=4k", "size=40k"):
+    # A whole organisation takes 22 inodes, with the top of the file system.
+    for size in ("nr_inodes=3", "nr_inodes=8", "nr_inodes=14", "nr_inodes=21", "size=4k", "size=40k"):
         r = subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", disk],
                            stderr=subprocess.PIPE, text=True)
         if r.returncode:
@@ -162,11 +164,16 @@ def init_on_a_full_disk_leaves_nothing(base):
 
 
 @test
-def es256_and_two_person(base):
-    a = Admin(base, options=("--alg", "es256", "--two-person"))
+def three_keys(base):
+    """One stolen key cannot touch the keyset; one lost key does not end it."""
+    a = Admin(base, options=("--alg", "es256"))
     shown = a.json("keyset", "show")
     check(shown["thresholds"] == {"keyset": 2, "policy": 1, "command": 1, "destroy": 2}, shown)
-    check([k["alg"] for k in shown["keys"]] == ["ES256", "ES256"])
+    check([k["alg"] for k in shown["keys"]] == ["ES256"] * 3)
+    roles = {k["name"]: k["roles"] for k in shown["keys"]}
+    check(roles == {"admin": ["keyset", "policy", "command", "destroy"],
+                    "second": ["keyset", "command", "destroy"],
+                    "recovery": ["keyset", "destroy"]}, roles)
     with open(os.path.join(a.org, "keysets/1.jose")) as f:
         text = f.read()
     check(len(text.splitlines()) == 2)
@@ -174,6 +181,19 @@ def es256_and_two_person(base):
     check(digest == shown["sha256"])
     a.ok("policy", "sign", a.policy(), "--stream", "staff", "-o", "s.jose", "--offline")
     a.ok("policy", "check", "s.jose")
+
+
+@test
+def each_key_has_its_passphrase(base):
+    a = Admin(base, make=False)
+    second, recovery = a.file("two", "second's own\n", 0o600), a.file("three", "recovery's\n", 0o600)
+    a.ok("init", "--name", "A", "--server", "https://a", "--admin", "https://a",
+         "--second-passphrase-file", second, "--recovery-passphrase-file", recovery)
+    for name, file in (("admin", a.passphrase_file), ("second", second), ("recovery", recovery)):
+        path = os.path.join(a.org, "keys", name + ".pem")
+        for other in (a.passphrase_file, second, recovery):
+            r = openssl("pkcs8", "-in", path, "-passin", "file:" + other)
+            check((r.returncode == 0) == (other == file), name, other)
 
 
 # --- passphrases ---------------------------------------------------------------------------------
@@ -211,10 +231,15 @@ def asks_on_the_terminal(base):
     t.send("another passphrase\n")
     t.expect("The same again: ")
     t.send("another passphrase\n")
+    t.expect('"recovery".*: ')
+    t.send("one for the safe\n")
+    t.expect("The same again: ")
+    t.send("one for the safe\n")
     t.expect("Next:")
     status = t.end()
     check(status == 0, status, t.text)
-    check(PASSPHRASE not in t.text and "another passphrase" not in t.text)
+    check(PASSPHRASE not in t.text and "another passphrase" not in t.text and
+          "one for the safe" not in t.text)
     policy = a.policy()
     t = Terminal(a, "policy", "sign", policy, "--stream", "staff", "--offline", "-o", "s.jose")
     t.expect("Passphrase of the signing key admin: ")
@@ -285,8 +310,8 @@ def the_second_key_moves_to_another_person(base):
     a.ok("key", "give", "second", given, "--new-passphrase-file", new)
     check(sorted(tree(given)) == ["keys", "keys/second.pem", "keysets", "keysets/1.jose", "org.json",
                                   "root.pem", "serials"], sorted(tree(given)))
-    check(os.listdir(os.path.join(a.org, "keys")) == ["admin.pem"])
-    check([k["here"] for k in a.json("key", "list")["keys"]] == [True, False])
+    check(sorted(os.listdir(os.path.join(a.org, "keys"))) == ["admin.pem", "recovery.pem"])
+    check([k["here"] for k in a.json("key", "list")["keys"]] == [True, False, True])
     a.fails(5, "policy", "cosign", signed(a), "--key", "second", "--yes",
             says="second.pem")
     a.ok("--org", given, "--passphrase-file", new, "policy", "cosign", "s.jose", "--key", "second",
