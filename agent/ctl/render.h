@@ -20,6 +20,9 @@ void render_compliance(struct page *p, struct json_object *answer, int64_t now_s
 void render_journal(struct page *p, struct json_object *answer, int64_t now_s);
 void render_journal_verify(struct page *p, struct json_object *answer);
 void render_privacy(struct page *p, struct json_object *answer, int64_t now_s);
+void render_commands(struct page *p, struct json_object *answer, int64_t now_s);
+/* Lines of the status page: what runs, and what ended badly lately. */
+void render_commands_status(struct page *p, struct json_object *status, int64_t now_s);
 
 /* --- pieces that several pages use */
 

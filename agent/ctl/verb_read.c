@@ -55,6 +55,11 @@ enum ctl_exit verb_policy_show(struct ctl *ctl)
 	return read_run(ctl, MESSAGE_CTL_POLICY_SHOW, render_policy_show);
 }
 
+enum ctl_exit verb_command_list(struct ctl *ctl)
+{
+	return read_run(ctl, MESSAGE_CTL_COMMANDS, render_commands);
+}
+
 enum ctl_exit verb_privacy(struct ctl *ctl)
 {
 	return read_run(ctl, MESSAGE_CTL_PRIVACY, render_privacy);

@@ -43,6 +43,11 @@ static const struct verb verbs[] = {
 		verb_policy_check},
 	{"compliance", "", 0, 0, 0, "Does this phone meet its policy, setting by setting.",
 		"Exit code 0 if it does, 8 otherwise.", verb_compliance},
+	{"command list", "", 0, 0, 0,
+		"What the organisation ordered this phone to do, and what came of it.",
+		"Everybody may ask. The newest first; a command is shown until its time is over and "
+		"the place is needed. The whole history is in the journal.",
+		verb_command_list},
 	{"journal show", "", 0, 0,
 		OPTION_BIT(OPTION_LINES) | OPTION_BIT(OPTION_AFTER) | OPTION_BIT(OPTION_FOLLOW),
 		"What the agent did, accepted and refused.",

@@ -180,6 +180,7 @@ void answer_status(struct enforcer *e, struct buf *out)
 	status_device(e, &w);
 	status_compliance(e, &w);
 	status_refusals(e, &w);
+	commands_write_status(e, &w, "commands");
 	status_platform(e, &w);
 	jsonw_object(&w, "clock");
 	jsonw_string(&w, "verdict", clock_verdict_name(enforcer_clock_verdict(e)));
@@ -379,4 +380,11 @@ void answer_privacy(struct enforcer *e, struct buf *out)
 		jsonw_null(&w, "last_report");
 	privacy_diagnostics(e, &w);
 	jsonw_object_end(&w);
+}
+
+void answer_commands(struct enforcer *e, struct buf *out)
+{
+	struct jsonw w = JSONW_INIT(out);
+
+	commands_write(e, &w, NULL);
 }

@@ -15,5 +15,6 @@ void answer_compliance(struct enforcer *e, struct buf *out);
 void answer_journal(struct enforcer *e, int64_t after_seq, uint32_t count, struct buf *out);
 void answer_journal_verify(struct enforcer *e, struct buf *out);
 void answer_privacy(struct enforcer *e, struct buf *out);
+void answer_commands(struct enforcer *e, struct buf *out);
 
 #endif

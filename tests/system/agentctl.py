@@ -30,6 +30,7 @@ def test_pages(case):
     case.expect(0, "journal", "show", out="document refused")
     case.expect(0, "journal", "verify", out="The journal is whole")
     case.expect(0, "privacy", out="Never collected")
+    case.expect(0, "command", "list", out="reboot: done")
 
 
 def test_width_and_no_colour_in_pipes(case):

@@ -101,6 +101,8 @@ static const struct {
 	{"verify_whole", show_verify},
 	{"verify_damaged", show_verify},
 	{"privacy", render_privacy},
+	{"commands", render_commands},
+	{"commands_none", render_commands},
 };
 
 static void check_golden(size_t i, unsigned width)
