@@ -49,7 +49,8 @@ static void supply_look(int root_fd, const char *name, struct supplies *supplies
 		supplies->has_battery = true;
 		supplies->discharging |= strcmp(text, "Discharging") == 0;
 	} else if (strcmp(type, "UPS") != 0 &&
-		   supply_read(root_fd, name, "online", text, sizeof(text))) {
+		   supply_read(root_fd, name, "online", text, sizeof(text)) && text[0] >= '0' &&
+		   text[0] <= '9') {
 		supplies->has_external = true;
 		supplies->external |= strcmp(text, "0") != 0;
 	}
