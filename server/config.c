@@ -74,6 +74,10 @@ static const struct config_verb {
 	{{"run", NULL}, CONFIG_RUN},
 	{{"config", "check"}, CONFIG_CHECK},
 	{{"config", "show"}, CONFIG_SHOW},
+	{{"backup", NULL}, CONFIG_BACKUP},
+	{{"restore", NULL}, CONFIG_RESTORE},
+	{{"audit", "verify"}, CONFIG_AUDIT_VERIFY},
+	{{"audit", "export"}, CONFIG_AUDIT_EXPORT},
 };
 
 static int config_verb(
@@ -100,6 +104,7 @@ static const char **config_extra(struct config_command *command, const struct co
 	return config_is(item, "config")   ? &command->file
 	       : config_is(item, "output") ? &command->output
 	       : config_is(item, "from")   ? &command->from
+	       : config_is(item, "known")  ? &command->known
 					   : NULL;
 }
 
@@ -158,6 +163,10 @@ int config_command_parse(
 	if ((command.output && command.action == CONFIG_RUN) ||
 		(command.from && command.action == CONFIG_RUN)) {
 		snprintf(ret_problem, 256, "--output is for backup, --from for restore");
+		return -EINVAL;
+	}
+	if (command.known && command.action != CONFIG_AUDIT_VERIFY) {
+		snprintf(ret_problem, 256, "--known is for audit verify");
 		return -EINVAL;
 	}
 	*ret_command = command;

@@ -5,9 +5,12 @@
  * line asks for is chosen here; run.c has the server.
  */
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "agent/util/clock.h"
 #include "agent/util/log.h"
+#include "server/audit.h"
+#include "server/backup.h"
 #include "server/config.h"
 #include "server/run.h"
 
@@ -54,6 +57,40 @@ static int main_check(const struct config *config)
 	return 0;
 }
 
+static int main_audit(const struct config *config, const struct config_command *command)
+{
+	if (!config->state) {
+		log_error("--state DIR is needed: the directory with mdm.db");
+		return MAIN_EXIT_CONFIG;
+	}
+	return command->action == CONFIG_AUDIT_VERIFY
+		       ? audit_main_verify(config->state, command->known)
+		       : audit_main_export(config->state);
+}
+
+static int main_copy(const struct config *config, const struct config_command *command)
+{
+	bool backup = command->action == CONFIG_BACKUP;
+	const char *file = backup ? command->output : command->from;
+	struct backup_result result;
+	int r;
+
+	if (!config->state || !file) {
+		log_error("%s", backup ? "backup needs --state DIR and --output FILE"
+				       : "restore needs --state NEWDIR and --from FILE");
+		return MAIN_EXIT_CONFIG;
+	}
+	umask(077);
+	r = backup ? backup_make(config->state, file, &result)
+		   : backup_restore(config->state, file, &result);
+	if (r < 0) {
+		log_error("%s", result.message);
+		return 1;
+	}
+	printf("mdm-server: %s\n", result.message);
+	return 0;
+}
+
 static int main_act(int argc, char **argv, const struct config_command *command)
 {
 	_cleanup_buf_ struct buf problems = BUF_INIT, warnings = BUF_INIT;
@@ -70,10 +107,14 @@ static int main_act(int argc, char **argv, const struct config_command *command)
 	log_setup("mdm-server", (enum log_level)config.log_level);
 	if (command->action == CONFIG_RUN)
 		return run_server(argc, argv, &config); /* takes the settings over */
-	if (command->action == CONFIG_SHOW)
+	if (command->action == CONFIG_AUDIT_VERIFY || command->action == CONFIG_AUDIT_EXPORT)
+		r = main_audit(&config, command);
+	else if (command->action == CONFIG_SHOW)
 		r = main_show(&config, command);
-	else
+	else if (command->action == CONFIG_CHECK)
 		r = main_check(&config);
+	else
+		r = main_copy(&config, command);
 	config_done(&config);
 	return r;
 }
@@ -99,6 +140,8 @@ int main(int argc, char **argv)
 	case CONFIG_SHOW:
 	case CONFIG_BACKUP:
 	case CONFIG_RESTORE:
+	case CONFIG_AUDIT_VERIFY:
+	case CONFIG_AUDIT_EXPORT:
 		break;
 	}
 	return main_act(argc, argv, &command);
