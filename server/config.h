@@ -76,6 +76,8 @@ enum config_action {
 	CONFIG_SHOW,
 	CONFIG_BACKUP,
 	CONFIG_RESTORE,
+	CONFIG_AUDIT_VERIFY,
+	CONFIG_AUDIT_EXPORT,
 	CONFIG_HELP,
 	CONFIG_VERSION,
 };
@@ -85,6 +87,7 @@ struct config_command {
 	enum config_action action;
 	const char *file;	   /* --config; NULL: CONFIG_FILE, if it is there */
 	const char *output, *from; /* of backup and restore */
+	const char *known;	   /* of audit verify: "N:CHAIN" that was noted, or NULL */
 };
 
 /* 0, or -EINVAL with one sentence for people in ret_problem. Settings are not looked at. */
