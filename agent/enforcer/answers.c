@@ -7,6 +7,7 @@
 
 #include "agent/enforcer/diagnostics.h"
 #include "agent/enforcer/renewal.h"
+#include "agent/enforcer/wake.h"
 #include "agent/util/codec.h"
 #include "agent/util/fs.h"
 #include "agent/util/jsonw.h"
@@ -74,6 +75,7 @@ static void status_enrolment(struct enforcer *e, struct jsonw *w)
 	write_time(w, "until", facts->certificate_until_s);
 	jsonw_object_end(w);
 	renewal_write(e, w, "renewal");
+	wake_write(e, w, "wake");
 }
 
 static void status_checkin(struct enforcer *e, struct jsonw *w)

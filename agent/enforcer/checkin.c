@@ -12,6 +12,7 @@
 #include "agent/enforcer/checkin_private.h"
 #include "agent/enforcer/diagnostics.h"
 #include "agent/enforcer/local.h"
+#include "agent/enforcer/wake.h"
 #include "agent/enforcer/report_lean.h"
 #include "agent/enforcer/renewal.h"
 #include "agent/util/account.h"
@@ -66,7 +67,7 @@ static int checkin_on_timer(sd_event_source *source, uint64_t usec, void *userda
 	return 0;
 }
 
-void checkin_schedule(struct enforcer *e)
+static void checkin_arm(struct enforcer *e)
 {
 	int64_t now = clock_boottime_us(), due = pacing_due_us(&e->pacing, now);
 
@@ -79,6 +80,12 @@ void checkin_schedule(struct enforcer *e)
 		    &e->checkin_timer) < 0)
 		log_error("the next check-in could not be scheduled: out of memory; "
 			  "`agentctl sync` or a restart of the agent tries again");
+}
+
+void checkin_schedule(struct enforcer *e)
+{
+	checkin_arm(e);
+	wake_update(e);
 }
 
 /* --- what an answer means ---------------------------------------------------------------- */
@@ -223,6 +230,7 @@ static void checkin_answered(struct enforcer *e, const struct exchange_result *r
 	checkin_note_keyset(e);
 	pacing_succeed(&e->pacing, clock_boottime_us(), checkin_random(), x->next_checkin_s,
 		e->report.more_events);
+	wake_checked_in(e, x->mark);
 	reconcile_export_timers(&e->reconcile);
 	if (change.error == 0)
 		enforcer_save(e);
@@ -358,6 +366,7 @@ void checkin_begin(struct enforcer *e)
 		return;
 	e->checkin_timer = sd_event_source_unref(e->checkin_timer);
 	e->checkin_pending = true;
+	wake_update(e); /* nobody waits while the phone talks */
 	reconcile_request(&e->reconcile, false);
 }
 

@@ -18,6 +18,7 @@
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/clone.h"
 #include "agent/enforcer/local.h"
+#include "agent/enforcer/wake.h"
 #include "agent/enforcer/renewal.h"
 #include "agent/enforcer/zerotouch.h"
 #include "agent/util/account.h"
@@ -365,6 +366,9 @@ static int enforcer_start(struct enforcer *e)
 		(void)random_bytes(&random, sizeof(random));
 		pacing_start(&e->pacing, clock_boottime_us(), random, false);
 	}
+	r = wake_new(e, &e->wake);
+	if (r < 0)
+		return r;
 	/* Last: what a restart interrupted may go on, or end, from here. */
 	r = commands_new(e, &e->commands);
 	if (r < 0)
@@ -403,6 +407,7 @@ static void enforcer_stop(struct enforcer *e)
 	local_free(e->local);
 	zerotouch_free(e->zerotouch);
 	effects_stop(e);
+	wake_free(e->wake);
 	exchange_free(e->exchange);
 	renewal_free(e->renewal);
 	if (e->state.facts.enrolled) {

@@ -66,6 +66,7 @@ struct problem_text {
 };
 
 struct local;	/* agent/enforcer/local.h */
+struct wake;	/* agent/enforcer/wake.h */
 struct renewal; /* agent/enforcer/renewal.h */
 struct zerotouch; /* agent/enforcer/zerotouch.h */
 
@@ -106,6 +107,7 @@ struct enforcer {
 	struct effects effects; /* of the running command */
 	struct log_ring log;	/* what was said last, for diagnostics */
 	struct commands *commands;
+	struct wake *wake;
 	struct local *local;
 	struct problem_text problems[PROBLEM_MAX];
 };

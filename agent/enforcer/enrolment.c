@@ -10,6 +10,7 @@
 #include "agent/enforcer/checkin_private.h"
 #include "agent/enforcer/clone.h"
 #include "agent/enforcer/local.h"
+#include "agent/enforcer/wake.h"
 #include "agent/enforcer/renewal.h"
 #include "agent/enforcer/zerotouch.h"
 #include "agent/util/codec.h"
@@ -97,6 +98,7 @@ static void checkin_enrolled(const struct exchange_result *result, void *userdat
 	checkin_note_time(e, result->enrolled.server_date_s, result->enrolled.server_cert_until_s);
 	pacing_init(&e->pacing, e->state.facts.device_id);
 	enforcer_configure_pacing(e);
+	wake_forget(e);
 	pacing_start(&e->pacing, clock_boottime_us(), checkin_random(), true);
 	/* The answer to agentctl waits for the first check-in, which brings the keyset. */
 	checkin_begin(e);
@@ -169,6 +171,7 @@ void checkin_revert(struct enforcer *e)
 	pacing_stop(&e->pacing);
 	e->checkin_timer = sd_event_source_unref(e->checkin_timer);
 	reconcile_revert(&e->reconcile);
+	wake_update(e);
 }
 
 void checkin_reverted(struct enforcer *e, bool failed)
@@ -200,6 +203,7 @@ void checkin_left(struct enforcer *e, bool failed)
 		if (i != PROBLEM_STATE && i != PROBLEM_JOURNAL)
 			enforcer_problem(e, (enum problem)i, NULL, NULL);
 	r = state_forget_enrolment(&e->state);
+	wake_forget(e);
 	renewal_reset(e);
 	clone_check(e);
 	/* In this order: as long as the enrolment stands, so does the order to end it. */

@@ -13,6 +13,7 @@
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/checkin_private.h"
 #include "agent/enforcer/renewal_machine.h"
+#include "agent/enforcer/wake.h"
 #include "agent/util/jsonw.h"
 #include "agent/util/log.h"
 
@@ -268,6 +269,8 @@ static void renewal_start(struct enforcer *e)
 	}
 	if (r < 0)
 		renewal_failed(e, strerror(-r), -1);
+	else
+		wake_update(e);
 }
 
 static int renewal_on_timer(sd_event_source *source, uint64_t usec, void *userdata)

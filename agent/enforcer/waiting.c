@@ -143,7 +143,9 @@ void waiting_answered(
 		waiting_back_off(w, retry_after_s, now_us, random);
 	} else {
 		w->hollow = 0;
-		w->not_before_us = retry_after_s > 0 ? now_us + waiting_pause_us(retry_after_s) : 0;
+		w->not_before_us = now_us +
+				   (retry_after_s > 0 ? waiting_pause_us(retry_after_s) : 0) +
+				   (int64_t)(random % (uint64_t)(WAITING_SPREAD_S * USEC_PER_SEC));
 	}
 	waiting_rest(w, now_us);
 }

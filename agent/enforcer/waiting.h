@@ -3,10 +3,11 @@
  * waiting.h - when to wait at the server for news. A pure state machine beside pacing.h: time and
  * randomness are parameters, times are CLOCK_BOOTTIME microseconds. Enforcer only.
  *
- * A wait that ends without news is followed by the next one. News are a reason to check in, and
- * nothing waits before that check-in: the server would only say the same again. Afterwards its mark
- * must have grown; news with nothing behind them, and waits that end at once, are hollow answers
- * and treated like failures, so that a server cannot make the phone talk without end.
+ * A wait that ends without news is followed by the next one within seconds. News are a reason to
+ * check in, and nothing waits before that check-in: the server would only say the same again.
+ * Afterwards its mark must have grown; news with nothing behind them, and waits that end at once,
+ * are hollow answers and treated like failures, so that a server cannot make the phone talk without
+ * end.
  *
  * After a failure: 60 s and on top a draw from [0, min(59 min, 60 s * 2^n)): full jitter, never
  * more often than once a minute, never more seldom than once an hour; a longer Retry-After takes
@@ -36,6 +37,8 @@ const char *waiting_state_name(enum waiting_state state);
 #define WAITING_BACKOFF_CAP_S 3600
 /* An end without news before this is hollow: a server waits for minutes. */
 #define WAITING_SHORT_S 30
+/* After a wait without news: those whom a server dropped together do not come back together. */
+#define WAITING_SPREAD_S 10
 /* From one start to the next at least, whatever the reason. */
 #define WAITING_DISTANCE_S 2
 

@@ -30,6 +30,11 @@ void wake_free(struct wake *wake);
  * Never runs a long poll beside an exchange. Cheap; call it after everything. */
 void wake_update(struct enforcer *e);
 
+/* A check-in was answered well: MDM-Mark, -1 if there was none. */
+void wake_checked_in(struct enforcer *e, int64_t mark);
+/* Another enrolment, or none: what was known of the server is over. */
+void wake_forget(struct enforcer *e);
+
 /* For the report (endpoint of a push service; "" if there is none) and for the status page. */
 const char *wake_endpoint(const struct enforcer *e);
 void wake_write(const struct enforcer *e, struct jsonw *w, const char *key);

@@ -16,6 +16,7 @@ struct failure {
 	enum net_stage stage;
 	unsigned int http_status; /* 0: none */
 	int64_t retry_after_s;	  /* -1: none */
+	bool hung_up;		  /* after the request, the server ended the connection silently */
 	char message[LIMIT_TEXT_BYTES + 1];
 };
 

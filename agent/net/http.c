@@ -394,6 +394,17 @@ static int explain(const struct transfer *t, CURLcode code, struct failure *ret_
 	}
 }
 
+/* The request was sent, and then there was nothing but the end of the connection. */
+static bool hung_up(const struct transfer *t, CURLcode code)
+{
+	const struct tls *tls = t->request->tls;
+	long n_request = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &n_request);
+	return (code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR) && n_request > 0 &&
+	       t->headers.n_bytes == 0 && tls->alert == 0 && tls->verify_error == X509_V_OK;
+}
+
 static void fill_response(const struct transfer *t, struct http_response *ret_response)
 {
 	curl_off_t n_down = 0;
@@ -435,8 +446,11 @@ int http_exchange(const struct http_request *request, struct http_response *ret_
 	if (r < 0)
 		return failure_set(ret_failure, NET_STAGE_HTTP,
 			"libcurl failed to run the request; memory may be short");
-	if (code != CURLE_OK || t->headers.status < 200)
-		return explain(t, code == CURLE_OK ? CURLE_WEIRD_SERVER_REPLY : code, ret_failure);
+	if (code != CURLE_OK || t->headers.status < 200) {
+		r = explain(t, code == CURLE_OK ? CURLE_WEIRD_SERVER_REPLY : code, ret_failure);
+		ret_failure->hung_up = hung_up(t, code);
+		return r;
+	}
 	fill_response(t, ret_response);
 	return 0;
 }

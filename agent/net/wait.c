@@ -56,6 +56,12 @@ int wait_run(const struct exchange *exchange, const struct msg_net_wait *body, i
 		return r;
 	snprintf(url, sizeof(url), "%s" WAIT_PATH "%" PRId64, body->server, body->mark);
 	r = http_exchange(&request, &response, ret_failure);
+	if (r == NET_E_FAILED && ret_failure->hung_up) {
+		/* So ends the patience of a server that keeps nothing of TLS for those who wait; a
+		 * box on the way that forgets them looks the same and calls for the same. */
+		*ret_woken = (struct msg_net_woken){.retry_after_s = -1};
+		return 0;
+	}
 	if (r != 0)
 		return r;
 	status = response.headers.status;

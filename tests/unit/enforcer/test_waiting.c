@@ -87,7 +87,10 @@ static void test_patience_ends(void)
 	make_running(&w, now_us);
 	for (int i = 0; i < 100; i++) {
 		now_us += 800 * S;
-		waiting_answered(&w, false, -1, now_us, UINT64_MAX);
+		waiting_answered(&w, false, -1, now_us,
+			UINT64_C(7) * WAITING_SPREAD_S * S - 1 - (uint64_t)i);
+		CHECK_INT(waiting_due_us(&w, now_us), WAITING_SPREAD_S * S - 1 - i);
+		now_us += WAITING_SPREAD_S * S;
 		CHECK_INT(waiting_due_us(&w, now_us), 0);
 		waiting_begin(&w, now_us);
 	}
