@@ -7,6 +7,7 @@
  * same certificate; another key does not.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <openssl/crypto.h>
 #include <strings.h>
 
@@ -35,6 +36,7 @@ struct enrol {
 	struct est_csr csr;
 	struct store_ticket ticket;
 	struct zero_touch claim; /* if it is one for zero-touch */
+	struct guard_asker asker;
 	int64_t now_s;
 };
 
@@ -193,8 +195,9 @@ void enrol_answer(struct http_conn *conn, const struct buf *der)
 			  });
 }
 
-static void enrol_unknown(struct http_conn *conn, const struct enrol *e)
+static void enrol_unknown(struct server *server, struct http_conn *conn, const struct enrol *e)
 {
+	guard_count_failure(&server->guard, &e->asker, clock_boottime_us());
 	log_warning("enrolment refused: ticket %s is unknown or its secret is wrong",
 		e->credentials.id);
 	http_refuse_with(conn, 401, ENROL_CHALLENGE,
@@ -203,6 +206,10 @@ static void enrol_unknown(struct http_conn *conn, const struct enrol *e)
 
 static void enrol_unlisted(struct server *server, struct http_conn *conn, const struct enrol *e)
 {
+	/* By address alone: one phone that is not listed must not lock out those that are. */
+	struct guard_asker asker = {.address = e->asker.address, .ticket = ""};
+
+	guard_count_failure(&server->guard, &asker, clock_boottime_us());
 	server->counts.hardware_refused++;
 	log_warning("enrolment refused: ticket %s is not for a phone with serial number \"%s\", "
 		    "IMEI \"%s\"",
@@ -236,7 +243,7 @@ static void enrol_decide(struct server *server, struct http_conn *conn, struct e
 		enrol_answer(conn, &der);
 		break;
 	case ENROL_UNKNOWN:
-		enrol_unknown(conn, e);
+		enrol_unknown(server, conn, e);
 		break;
 	case ENROL_EXPIRED:
 		log_warning("enrolment refused: ticket %s has expired", e->ticket.id);
@@ -277,19 +284,37 @@ bool enrol_is_pkcs10(const char *content_type)
 	return n == strlen(wanted) && strncasecmp(content_type, wanted, n) == 0;
 }
 
+/* Not after too many wrong secrets: then even the right one has to wait. */
+static bool enrol_may_try(struct server *server, struct http_conn *conn, const struct enrol *e)
+{
+	char header[48];
+	int64_t wait_s;
+
+	if (guard_admits_enrolment(&server->guard, &e->asker, clock_boottime_us(), &wait_s))
+		return true;
+	snprintf(header, sizeof(header), "Retry-After: %" PRId64 "\r\n", wait_s);
+	http_refuse_with(conn, 429, header,
+		"too many wrong secrets came from this address or for this ticket; try again later");
+	return false;
+}
+
 static void enrol_read(struct server *server, struct http_conn *conn,
 	const struct http_request *request, struct enrol *e)
 {
 	bool right;
-	int r = enrol_authenticate(server, e, &right);
+	int r;
 
+	e->asker = (struct guard_asker){.address = request->address, .ticket = e->credentials.id};
+	if (!enrol_may_try(server, conn, e))
+		return;
+	r = enrol_authenticate(server, e, &right);
 	if (r < 0) {
 		server_store_failed(server, conn, r, "read a ticket");
 		return;
 	}
 	/* Who has no ticket does not get a request parsed. */
 	if (!right) {
-		enrol_unknown(conn, e);
+		enrol_unknown(server, conn, e);
 		return;
 	}
 	r = est_csr_parse(request->body, request->n_body, &e->csr);

@@ -147,5 +147,6 @@ void guard_count_failure(struct guard *guard, const struct guard_asker *asker, i
 
 	guard->refused[GUARD_CREDENTIALS]++;
 	(void)rate_take(guard->failures, &address, &by_address, now_us, &wait_us);
-	(void)rate_take(guard->failures, &ticket, &by_ticket, now_us, &wait_us);
+	if (*asker->ticket)
+		(void)rate_take(guard->failures, &ticket, &by_ticket, now_us, &wait_us);
 }

@@ -53,7 +53,7 @@ bool guard_admits_request(
  */
 bool guard_admits_enrolment(
 	struct guard *guard, const struct guard_asker *asker, int64_t now_us, int64_t *ret_wait_s);
-/* It was wrong. */
+/* It was wrong. Without a ticket (""), it counts against the address alone. */
 void guard_count_failure(struct guard *guard, const struct guard_asker *asker, int64_t now_us);
 
 #endif
