@@ -98,6 +98,11 @@ static int commands_set_state(
 		entry->boot[0] = 0;
 		return r;
 	}
+	/* Awake from the start of the work to its end. */
+	if (result->state == COMMAND_RUNNING)
+		reactions_hold(e, REACTIONS_COMMAND);
+	else if (before == COMMAND_RUNNING)
+		reactions_release(e, REACTIONS_COMMAND);
 	commands_journal(e, entry);
 	log_info("command %s (%s): %s%s%s", entry->id, entry->verb,
 		command_state_name(entry->state), entry->detail[0] ? ": " : "", entry->detail);
