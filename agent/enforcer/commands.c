@@ -21,13 +21,9 @@
 #include "agent/util/jsonw.h"
 #include "agent/util/log.h"
 
-#define COMMANDS_FILE "commands"
-
-static void commands_schedule(struct enforcer *e);
-
 /* --- the record -------------------------------------------------------------------------- */
 
-static int commands_save(struct enforcer *e)
+int commands_save(struct enforcer *e)
 {
 	_cleanup_buf_ struct buf text = {.max_bytes = LIMIT_STATE_BYTES};
 	int r = ledger_write(&e->commands->ledger, &text);
@@ -44,7 +40,7 @@ static int commands_save(struct enforcer *e)
 	return r;
 }
 
-static void commands_journal(struct enforcer *e, const struct ledger_entry *entry)
+void commands_journal(struct enforcer *e, const struct ledger_entry *entry)
 {
 	_cleanup_buf_ struct buf payload = BUF_INIT;
 	struct jsonw w = JSONW_INIT(&payload);
@@ -57,6 +53,15 @@ static void commands_journal(struct enforcer *e, const struct ledger_entry *entr
 	jsonw_string(&w, "detail", entry->detail);
 	jsonw_object_end(&w);
 	enforcer_journal(e, JOURNAL_COMMAND, &payload);
+}
+
+/*
+ * The number that the next record will get. It stands in the ledger, so that a state whose record a
+ * power cut prevented is told after the restart.
+ */
+static int64_t commands_next_seq(const struct enforcer *e)
+{
+	return e->journal ? (int64_t)journal_last_seq(e->journal) + 1 : 0;
 }
 
 /*
@@ -88,6 +93,7 @@ static int commands_set_state(
 	ledger_set(entry, result->state, result->reason ? result->reason : "",
 		result->detail ? result->detail : "");
 	entry->changed_s = clock_realtime_s();
+	entry->seq = commands_next_seq(e);
 	if (result->state == COMMAND_RUNNING) {
 		(void)clock_boot_id(boot);
 		hex_encode(boot, sizeof(boot), entry->boot);
@@ -111,7 +117,7 @@ static int commands_set_state(
 	return 0;
 }
 
-static void commands_end(struct enforcer *e, struct ledger_entry *entry, enum command_state state,
+void commands_end(struct enforcer *e, struct ledger_entry *entry, enum command_state state,
 	const char *reason, const char *detail)
 {
 	const struct command_result result = {state, reason, detail};
@@ -212,7 +218,7 @@ static int commands_on_defer(sd_event_source *source, void *userdata)
 }
 
 /* From the loop, so that an answer is taken completely first. */
-static void commands_schedule(struct enforcer *e)
+void commands_schedule(struct enforcer *e)
 {
 	struct commands *c = e->commands;
 
@@ -246,7 +252,7 @@ bool commands_knows(const struct enforcer *e, const char *id)
 	return ledger_find(&e->commands->ledger, id);
 }
 
-static void commands_make_nonce(struct commands *c)
+void commands_make_nonce(struct commands *c)
 {
 	uint8_t random[16];
 
@@ -286,6 +292,7 @@ static int commands_record(struct enforcer *e, const struct command *command)
 	if (r < 0)
 		return r;
 	entry->accepted_s = entry->changed_s = clock_realtime_s();
+	entry->seq = commands_next_seq(e);
 	r = commands_save(e);
 	if (r < 0) {
 		ledger_drop_newest(ledger);
@@ -366,96 +373,7 @@ void commands_exchanged(struct enforcer *e, bool answered)
 	commands_schedule(e);
 }
 
-/* --- start and end ----------------------------------------------------------------------- */
-
-static int commands_load(struct enforcer *e, struct ledger *ledger)
-{
-	_cleanup_free_ char *text = NULL;
-	size_t n;
-	int r = fs_read(e->state.dir_fd, COMMANDS_FILE, LIMIT_STATE_BYTES, &text, &n);
-
-	return r < 0 ? r : ledger_parse(text, n, ledger);
-}
-
-/*
- * Without its ledger a phone cannot know what it carried out. It knows that all of that was issued
- * before its signed floor, which every accepted command raises before it is recorded: so that is
- * the floor of what is taken from now on. Commands signed afterwards work at once.
- */
-static void commands_lost(struct enforcer *e, int error)
-{
-	struct ledger *ledger = &e->commands->ledger;
-
-	ledger->issued_floor_s = e->state.facts.highwater.signed_s;
-	if (error != -ENOENT) {
-		_cleanup_buf_ struct buf payload = BUF_INIT;
-
-		state_keep_broken(&e->state, COMMANDS_FILE, COMMANDS_FILE ".broken");
-		buf_puts(&payload, "{\"what\":\"commands\"}");
-		enforcer_journal(e, JOURNAL_RECOVERED, &payload);
-		enforcer_problem(e, PROBLEM_COMMANDS_DAMAGED,
-			"Commands that were under way are lost; sign those that matter again. The "
-			"damaged file is kept beside it.",
-			"the record of commands in %s was damaged; nothing signed before is "
-			"carried out",
-			e->options.state_dir);
-	}
-	if (e->state.facts.enrolled)
-		(void)commands_save(e);
-}
-
-/* What the end of the process left running. */
-static void commands_recover(struct enforcer *e, struct ledger_entry *entry)
-{
-	struct command_result result = {COMMAND_INTERRUPTED, "restarted",
-		"the agent or the phone stopped in the middle; it is not run again"};
-	uint8_t boot[BOOT_ID_BYTES];
-	char now[2 * BOOT_ID_BYTES + 1] = "";
-
-	if (clock_boot_id(boot) == 0)
-		hex_encode(boot, sizeof(boot), now);
-	if (entry->command && command_handlers[entry->command->verb].resume)
-		command_handlers[entry->command->verb].resume(
-			e, entry->command, strcmp(now, entry->boot) == 0, &result);
-	commands_end(e, entry, result.state, result.reason, result.detail);
-}
-
-int commands_new(struct enforcer *e, struct commands **ret_commands)
-{
-	struct commands *c = calloc(1, sizeof(*c));
-	bool leaving;
-	int r;
-
-	if (!c)
-		return -ENOMEM;
-	*ret_commands = c;
-	commands_make_nonce(c);
-	r = commands_load(e, &c->ledger);
-	if (r == -ENOMEM)
-		return r;
-	if (r < 0)
-		commands_lost(e, r);
-	/* A power cut came between the end of the enrolment and that of its commands. */
-	if (!e->state.facts.enrolled ||
-		(c->ledger.leaving[0] &&
-			strcmp(c->ledger.leaving, e->state.facts.enrolment_id) != 0))
-		commands_forget(e);
-	leaving = c->ledger.leaving[0];
-	for (size_t i = 0; i < c->ledger.n_entries; i++) {
-		struct ledger_entry *entry = &c->ledger.entries[i];
-
-		if (entry->state != COMMAND_RUNNING)
-			continue;
-		if (leaving && strcmp(entry->verb, verbs[VERB_UNENROLL].name) == 0)
-			memcpy(c->running, entry->id, sizeof(c->running));
-		else
-			commands_recover(e, entry);
-	}
-	if (leaving)
-		command_unenroll_resume(e);
-	commands_schedule(e);
-	return 0;
-}
+/* --- the end ------------------------------------------------------------------------------- */
 
 void commands_free(struct commands *c)
 {

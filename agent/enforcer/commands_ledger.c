@@ -201,10 +201,11 @@ int ledger_write(const struct ledger *ledger, struct buf *out)
 		const struct ledger_entry *entry = &ledger->entries[i];
 
 		buf_printf(out,
-			"command %s %s %s %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %s %s\n",
+			"command %s %s %s %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64
+			" %s %s\n",
 			entry->id, entry->verb, command_state_name(entry->state), entry->issued_s,
-			entry->expires_s, entry->accepted_s, entry->changed_s, word(entry->boot),
-			word(entry->reason));
+			entry->expires_s, entry->accepted_s, entry->changed_s, entry->seq,
+			word(entry->boot), word(entry->reason));
 		if (entry->detail[0])
 			buf_printf(out, "detail %s\n", entry->detail);
 		if (entry->command)
@@ -228,11 +229,11 @@ static bool ledger_take_word(const char *field, bool valid, char *ret_text)
 	return valid;
 }
 
-/* "ID VERB STATE ISSUED EXPIRES ACCEPTED CHANGED BOOT REASON" */
+/* "ID VERB STATE ISSUED EXPIRES ACCEPTED CHANGED SEQ BOOT REASON" */
 static int ledger_take_command(char *fields_text, struct ledger *ledger)
 {
 	struct ledger_entry entry = {0}, *added;
-	char *fields[9], *at = fields_text;
+	char *fields[10], *at = fields_text;
 	enum verb_id verb;
 
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
@@ -251,8 +252,9 @@ static int ledger_take_command(char *fields_text, struct ledger *ledger)
 		parse_int64(fields[4], 0, INT64_MAX, &entry.expires_s) < 0 ||
 		parse_int64(fields[5], INT64_MIN, INT64_MAX, &entry.accepted_s) < 0 ||
 		parse_int64(fields[6], INT64_MIN, INT64_MAX, &entry.changed_s) < 0 ||
-		!ledger_take_word(fields[7], hex_is_valid(fields[7], BOOT_ID_BYTES), entry.boot) ||
-		!ledger_take_word(fields[8], name_is_valid(fields[8]), entry.reason))
+		parse_int64(fields[7], 0, INT64_MAX, &entry.seq) < 0 ||
+		!ledger_take_word(fields[8], hex_is_valid(fields[8], BOOT_ID_BYTES), entry.boot) ||
+		!ledger_take_word(fields[9], name_is_valid(fields[9]), entry.reason))
 		return -EBADMSG;
 	verb = verb_find(entry.verb);
 	if (verb != VERB_MAX && !command_state_is_final(entry.state)) {

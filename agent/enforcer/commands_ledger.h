@@ -23,7 +23,8 @@ struct ledger_entry {
 	int64_t issued_s, expires_s;
 	int64_t accepted_s, changed_s; /* wall clock, for people */
 	char boot[33];		       /* the boot in which it was started; "" before */
-	struct command *command;       /* what running it takes; owned; NULL once it is final */
+	int64_t seq; /* the number that the journal's record of this state was to get; 0: none */
+	struct command *command; /* what running it takes; owned; NULL once it is final */
 };
 
 struct ledger {

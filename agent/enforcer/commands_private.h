@@ -33,7 +33,19 @@ struct commands {
 	sd_event_source *unenroll_timer;
 };
 
-/* commands.c: what has not ended will not any more. */
+#define COMMANDS_FILE "commands" /* in the state directory */
+
+/* commands.c */
+/* Makes the ledger durable, or notes PROBLEM_COMMANDS. 0 or -errno. */
+int commands_save(struct enforcer *e);
+void commands_journal(struct enforcer *e, const struct ledger_entry *entry);
+/* Ends one that has not ended; no other arrow is asked for. */
+void commands_end(struct enforcer *e, struct ledger_entry *entry, enum command_state state,
+	const char *reason, const char *detail);
+/* Starts the next one from the loop, if none is running. */
+void commands_schedule(struct enforcer *e);
+void commands_make_nonce(struct commands *c);
+/* What has not ended will not any more. */
 void commands_interrupt(struct enforcer *e);
 
 /* command_verbs.c: an exchange ended; sync may be waiting for it. */

@@ -255,7 +255,7 @@ static int parse_lines(const char *lines, struct ledger *ret_ledger)
 }
 
 #define ID "00112233445566778899aabbccddeeff"
-#define ENTRY(verb, state) "command " ID " " verb " " state " 1 2 3 4 - -\n"
+#define ENTRY(verb, state) "command " ID " " verb " " state " 1 2 3 4 5 - -\n"
 
 /* Another version of the agent wrote it: what it does not understand is not run, but remembered. */
 static void test_other_versions(void)
@@ -281,8 +281,8 @@ static void test_other_versions(void)
 		{"argument a b\n", -EBADMSG, false},
 		{"ended_floor -1\n", -EBADMSG, false},
 		{"leaving me\n", -EBADMSG, false},
-		{"command " ID " sync done 1 2 3 4 -\n", -EBADMSG, false},
-		{"command " ID " sync done 1 2 3 4 - - -\n", -EBADMSG, false},
+		{"command " ID " sync done 1 2 3 4 5 -\n", -EBADMSG, false},
+		{"command " ID " sync done 1 2 3 4 5 - - -\n", -EBADMSG, false},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -305,7 +305,7 @@ static void test_limit_of_the_file(void)
 		_cleanup_buf_ struct buf lines = BUF_INIT;
 
 		for (unsigned int i = 0; i < LIMIT_COMMANDS + over; i++)
-			buf_printf(&lines, "command %032x sync done 1 2 3 4 - -\n", i);
+			buf_printf(&lines, "command %032x sync done 1 2 3 4 5 - -\n", i);
 		CHECK_INT(parse_lines(lines.data, &ledger), over ? -EBADMSG : 0);
 	}
 }
