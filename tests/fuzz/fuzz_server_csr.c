@@ -10,6 +10,7 @@
 
 #include "agent/util/codec.h"
 #include "server/est.h"
+#include "server/zero_touch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
 
@@ -55,14 +56,30 @@ static void require_certificate(const struct est_csr *csr)
 	require(strcmp(name, csr->device) == 0 && X509_check_ca(x509) == 0);
 }
 
+/* What it says of its hardware is text that can be compared, logged and shown, or nothing. */
+static void require_claim(const struct est_csr *csr)
+{
+	struct zero_touch claim;
+
+	if (zero_touch_read(csr->request, &claim) < 0)
+		return;
+	require(claim.n_entries == 0 && strlen(claim.serial) <= LIMIT_HARDWARE_BYTES);
+	require(!claim.serial[0] || !hardware_serial_is_placeholder(claim.serial));
+	require(!claim.imei[0] || hardware_imei_is_valid(claim.imei));
+	for (const char *c = claim.serial; *c; c++)
+		require(*c >= 0x20 && *c <= 0x7e);
+}
+
 static void try_body(const char *body, size_t n_bytes)
 {
 	struct est_csr csr = {0};
 	int r = est_csr_parse(body, n_bytes, &csr);
 
 	require(r == 0 || (r > 0 && r < EST_PROBLEM_MAX && !csr.request));
-	if (r == 0)
+	if (r == 0) {
 		require_certificate(&csr);
+		require_claim(&csr);
+	}
 	est_csr_done(&csr);
 }
 

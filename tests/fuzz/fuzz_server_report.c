@@ -6,6 +6,7 @@
  */
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/util/codec.h"
 #include "agent/util/digest.h"
@@ -51,6 +52,23 @@ static void require_section(const struct report_section *section)
 	require(memcmp(digest, section->digest, REPORT_DIGEST_LENGTH) == 0);
 }
 
+/* What a phone says of a command is never a word of the server's, and safe to store and show. */
+static void require_command(struct span data, const char *text, size_t n_bytes)
+{
+	struct report_command said;
+
+	if (!data.at)
+		return;
+	require_inside(data, text, n_bytes);
+	if (report_command_parse(data, &said) < 0)
+		return;
+	require(hex_is_valid(said.id, 16) && name_is_valid(said.verb));
+	require(said.state < COMMAND_STATE_MAX && said.state != COMMAND_QUEUED &&
+		said.state != COMMAND_DELIVERED && said.state != COMMAND_CANCELLED);
+	require(!said.reason[0] || name_is_valid(said.reason));
+	require(!said.detail[0] || text_is_valid(said.detail, strlen(said.detail)));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 {
 	static sqlite3_stmt *valid;
@@ -77,6 +95,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 		return 0;
 	}
 	require(hex_is_valid(report.device, 16));
+	require(report.number >= 0 && strlen(report.push) <= LIMIT_URL_BYTES);
+	for (const char *c = report.push; *c; c++)
+		require(*c > 0x20 && *c < 0x7f && *c != '"' && *c != '<');
 	require(report.n_sections <= BOUND_SECTIONS && report.n_events <= LIMIT_REPORT_EVENTS);
 	if (report.have.at)
 		require_inside(report.have, text, n_bytes);
@@ -88,6 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 	for (size_t i = 0; i < report.n_events; i++) {
 		require(report.events[i].seq > 0);
 		require_inside(report.events[i].json, text, n_bytes);
+		require_command(report.events[i].data, text, n_bytes);
 	}
 	return 0;
 }

@@ -217,6 +217,109 @@ static void test_size_limit(void)
 	CHECK_INT(report_parse(text, LIMIT_REPORT_BYTES + 1, &report, &problem), -EBADMSG);
 }
 
+static void test_number_and_push(void)
+{
+	static const char *const bad[] = {"-1", "\"1\"", "1.0", "9007199254740992", "null", "[]"};
+	static const char *const bad_push[] = {"http://a/", "https://", "https://a/ b",
+		"https://a/#x", "https://a/<", "https://u@a/", "ftp://a", "https://a:99999/", "a"};
+	char members[2 * LIMIT_URL_BYTES];
+	int n;
+
+	CHECK_INT(parse(""), 0);
+	CHECK(report.number == 0 && !report.push[0]);
+	CHECK_INT(parse(",\"report\":9007199254740991"), 0);
+	CHECK(report.number == 9007199254740991);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		snprintf(members, sizeof(members), ",\"report\":%s", bad[i]);
+		CHECK_INT(parse(members), -EBADMSG);
+	}
+	CHECK_INT(parse(",\"report\":1,\"report\":1"), -EBADMSG);
+	CHECK_INT(parse(",\"push\":\"\""), 0);
+	CHECK_INT(parse(",\"push\":\"https://push.example:8443/up/x?token=a%20b&c=1\""), 0);
+	CHECK_STR(report.push, "https://push.example:8443/up/x?token=a%20b&c=1");
+	for (size_t i = 0; i < ARRAY_SIZE(bad_push); i++) {
+		snprintf(members, sizeof(members), ",\"push\":\"%s\"", bad_push[i]);
+		if (parse(members) != -EBADMSG)
+			check_fail(__FILE__, __LINE__, "taken: %s", bad_push[i]);
+	}
+	/* The longest, and one more. */
+	n = snprintf(members, sizeof(members), ",\"push\":\"https://a/");
+	memset(members + n, 'x', LIMIT_URL_BYTES - 10);
+	strcpy(members + n + LIMIT_URL_BYTES - 10, "\"");
+	CHECK_INT(parse(members), 0);
+	CHECK_INT(strlen(report.push), LIMIT_URL_BYTES);
+	strcpy(members + n + LIMIT_URL_BYTES - 10, "x\"");
+	CHECK_INT(parse(members), -EBADMSG);
+}
+
+#define COMMAND_ID "ffeeddccbbaa99887766554433221100"
+
+static int parse_command(const char *data, struct report_command *ret_command)
+{
+	static struct buf text;
+
+	buf_reset(&text);
+	buf_printf(&text,
+		",\"events\":[{\"seq\":1,\"time\":2,\"boot\":\"ab\",\"type\":\"command\","
+		"\"data\":%s}]",
+		data);
+	return parse(text.data) == 0 ? report_command_parse(report.events[0].data, ret_command)
+				     : -EFAULT;
+}
+
+static void test_command_events(void)
+{
+	static const char *const bad[] = {
+		"{}",
+		"{\"id\":\"" COMMAND_ID "\",\"verb\":\"lock\"}",
+		"{\"id\":\"" COMMAND_ID "\",\"state\":\"done\"}",
+		"{\"id\":\"" COMMAND_ID "0\",\"verb\":\"lock\",\"state\":\"done\"}",
+		"{\"id\":7,\"verb\":\"lock\",\"state\":\"done\"}",
+		"{\"id\":\"" COMMAND_ID "\",\"verb\":\"lo ck\",\"state\":\"done\"}",
+		"{\"id\":\"" COMMAND_ID "\",\"verb\":\"lock\",\"state\":\"queued\"}",
+		"{\"id\":\"" COMMAND_ID "\",\"verb\":\"lock\",\"state\":\"delivered\"}",
+		"{\"id\":\"" COMMAND_ID "\",\"verb\":\"lock\",\"state\":\"cancelled\"}",
+		"{\"id\":\"" COMMAND_ID "\",\"verb\":\"lock\",\"state\":\"ready\"}",
+		"{\"id\":\"" COMMAND_ID
+		"\",\"verb\":\"lock\",\"state\":\"done\",\"state\":\"done\"}",
+		"{\"id\":\"" COMMAND_ID
+		"\",\"verb\":\"lock\",\"state\":\"done\",\"reason\":\"a b\"}",
+		"{\"id\":\"" COMMAND_ID
+		"\",\"verb\":\"lock\",\"state\":\"done\",\"detail\":\"\\n\"}",
+		"{\"id\":\"" COMMAND_ID "\",\"verb\":\"lock\",\"state\":\"done\",\"detail\":[]}",
+	};
+	static const char head[] =
+		"{\"id\":\"" COMMAND_ID "\",\"verb\":\"lock\",\"state\":\"failed\",\"detail\":\"";
+	char data[BOUND_DETAIL_BYTES + sizeof(head) + 8];
+	struct report_command said;
+
+	CHECK_INT(parse_command("{\"id\":\"" COMMAND_ID "\",\"verb\":\"lock\",\"state\":\"done\","
+				"\"reason\":\"locked\",\"detail\":null,\"later\":1}",
+			  &said),
+		0);
+	CHECK_STR(said.id, COMMAND_ID);
+	CHECK_INT(said.state, COMMAND_DONE);
+	CHECK_STR(said.reason, "locked");
+	CHECK_STR(said.detail, "");
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		if (parse_command(bad[i], &said) != -EBADMSG)
+			check_fail(__FILE__, __LINE__, "taken: %s", bad[i]);
+	snprintf(data, sizeof(data), "%s%0*d\"}", head, BOUND_DETAIL_BYTES, 0);
+	CHECK_INT(parse_command(data, &said), 0);
+	CHECK_INT(strlen(said.detail), BOUND_DETAIL_BYTES);
+	snprintf(data, sizeof(data), "%s%0*d\"}", head, BOUND_DETAIL_BYTES + 1, 0);
+	CHECK_INT(parse_command(data, &said), -EBADMSG);
+	/* Of no other type of event, and without data there is nothing to read. */
+	CHECK_INT(parse(",\"events\":[{\"seq\":1,\"time\":2,\"boot\":\"ab\",\"type\":\"other\","
+			"\"data\":{}}]"),
+		0);
+	CHECK(!report.events[0].data.at);
+	CHECK_INT(
+		parse(",\"events\":[{\"seq\":1,\"time\":2,\"boot\":\"ab\",\"type\":\"command\"}]"),
+		0);
+	CHECK_INT(report_command_parse(report.events[0].data, &said), -EBADMSG);
+}
+
 static const struct check_test tests[] = {
 	{"smallest", test_smallest},
 	{"have", test_have},
@@ -228,5 +331,7 @@ static const struct check_test tests[] = {
 	{"events", test_events},
 	{"event_limit", test_event_limit},
 	{"size_limit", test_size_limit},
+	{"number_and_push", test_number_and_push},
+	{"command_events", test_command_events},
 };
 CHECK_MAIN(tests)
