@@ -13,6 +13,11 @@ SYSCONFDIR ?= /etc
 STATEDIR ?= /var/lib/mdm-agent
 RUNDIR ?= /run/mdm-agent
 LIBEXECDIR ?= $(PREFIX)/libexec/mdm-agent
+# Which service files "make install" puts in place, and where; packaging/services/README.md.
+SERVICES ?= systemd openrc
+SYSTEMDUNITDIR ?= $(PREFIX)/lib/systemd/system
+INITDDIR ?= $(SYSCONFDIR)/init.d
+CONFDDIR ?= $(SYSCONFDIR)/conf.d
 BUILD ?= build
 VARIANT ?= release
 O := $(BUILD)/$(VARIANT)
@@ -235,7 +240,34 @@ reference: $(O)/tests/lib/reference_tool
 deps:
 	$(Q)scripts/deps.sh all
 
-install: all
+# Paths are filled in; the file then has the owner and the mode of an installed one.
+define install_filled # source, mode, destination
+	install -d $(DESTDIR)$(dir $(3))
+	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' $(1) > $(DESTDIR)$(3).new
+	chmod $(2) $(DESTDIR)$(3).new
+	mv -f $(DESTDIR)$(3).new $(DESTDIR)$(3)
+
+endef
+# The same for what administrators change: never replaced.
+define install_once # source, mode, destination
+	test -e $(DESTDIR)$(3) || { install -d $(DESTDIR)$(dir $(3)) && \
+		sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' $(1) > $(DESTDIR)$(3) && \
+		chmod $(2) $(DESTDIR)$(3); }
+
+endef
+SERVICE_PROGRAMS := mdm-server mdm-agentd
+
+.PHONY: install-services
+install-services:
+	$(call install_once,packaging/services/mdm-server.conf,0644,$(SYSCONFDIR)/mdm-server/mdm-server.conf)
+	$(if $(filter systemd,$(SERVICES)),$(foreach s,$(SERVICE_PROGRAMS),$(call \
+		install_filled,packaging/services/$(s).service,0644,$(SYSTEMDUNITDIR)/$(s).service)))
+	$(if $(filter openrc,$(SERVICES)),$(foreach s,$(SERVICE_PROGRAMS),$(call \
+		install_filled,packaging/services/$(s).initd,0755,$(INITDDIR)/$(s))))
+	$(if $(filter openrc,$(SERVICES)),$(call \
+		install_once,packaging/services/mdm-server.confd,0644,$(CONFDDIR)/mdm-server))
+
+install: all install-services
 	install -D -m 0755 $(O)/mdm-agentd $(DESTDIR)$(PREFIX)/sbin/mdm-agentd
 	install -D -m 0755 $(O)/mdm-agent-net $(DESTDIR)$(LIBEXECDIR)/mdm-agent-net
 	install -D -m 0755 $(O)/mdm-agent-session $(DESTDIR)$(LIBEXECDIR)/mdm-agent-session
@@ -249,7 +281,9 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/mdm-agentd $(DESTDIR)$(LIBEXECDIR)/mdm-agent-net \
 		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-session \
 		$(DESTDIR)$(PREFIX)/bin/agentctl $(DESTDIR)$(PREFIX)/sbin/mdm-server \
-		$(DESTDIR)$(PREFIX)/bin/mdmctl
+		$(DESTDIR)$(PREFIX)/bin/mdmctl \
+		$(SERVICE_PROGRAMS:%=$(DESTDIR)$(SYSTEMDUNITDIR)/%.service) \
+		$(SERVICE_PROGRAMS:%=$(DESTDIR)$(INITDDIR)/%)
 	-rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null || true
 
 clean:
@@ -270,6 +304,7 @@ help:
 		'make bench           measurements: "bench NAME VALUE UNIT"' \
 		'make reference       docs/policy-reference.md from the settings table' \
 		'make install         PREFIX=/usr DESTDIR= SYSCONFDIR= STATEDIR= LIBEXECDIR=' \
+		'                     SERVICES="systemd openrc" SYSTEMDUNITDIR= INITDDIR= CONFDDIR=' \
 		'make uninstall, make clean' \
 		'' \
 		'V=1 shows commands; VARIANT=release|san|coverage|fuzz|musl; BUILD=directory;' \

@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The service files as `make install` puts them in place: checked by the tools of their init systems.
+Usage: services.py BUILD_DIR. What is not installed here is skipped and named."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import traceback
+
+sys.dont_write_bytecode = True
+SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
+TESTS, skipped = [], []
+
+
+def test(function):
+    TESTS.append(function)
+    return function
+
+
+def run(*args, **options):
+    return subprocess.run(args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, **options)
+
+
+def needs(program):
+    if not shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin"):
+        skipped.append("%s is not installed" % program)
+        return False
+    return True
+
+
+class Tree:
+    """An installation below a directory; the programs' own places are in there, too."""
+
+    def __init__(self, top, program, *settings):
+        self.top = top
+        self.install(*settings)
+        os.makedirs(self.path("usr/sbin"), exist_ok=True)
+        for name in ("mdm-server", "mdm-agentd"):
+            shutil.copy(program, self.path("usr/sbin/" + name))
+
+    def install(self, *settings):
+        done = run("make", "-s", "-C", SOURCE, "install-services", "PREFIX=%s/usr" % self.top, "SYSCONFDIR=%s/etc" % self.top,
+                   *settings)
+        assert done.returncode == 0, done.stdout
+
+    def path(self, name):
+        return os.path.join(self.top, name)
+
+    def read(self, name):
+        return open(self.path(name)).read()
+
+
+UNITS = "usr/lib/systemd/system/"
+SCRIPTS = ("etc/init.d/mdm-server", "etc/init.d/mdm-agentd")
+
+
+@test
+def everything_is_in_its_place(tree):
+    for name, mode in ((UNITS + "mdm-server.service", 0o644), (UNITS + "mdm-agentd.service", 0o644),
+                       *((script, 0o755) for script in SCRIPTS), ("etc/conf.d/mdm-server", 0o644),
+                       ("etc/mdm-server/mdm-server.conf", 0o644)):
+        assert os.stat(tree.path(name)).st_mode & 0o777 == mode, name
+        assert "@" + "PREFIX@" not in tree.read(name) and "@" + "SYSCONFDIR@" not in tree.read(name), name
+
+
+@test
+def settings_of_the_administrator_stay(tree):
+    for name in ("etc/mdm-server/mdm-server.conf", "etc/conf.d/mdm-server"):
+        with open(tree.path(name), "a") as f:
+            f.write("# mine\n")
+    tree.install()
+    for name in ("etc/mdm-server/mdm-server.conf", "etc/conf.d/mdm-server"):
+        assert tree.read(name).endswith("# mine\n"), name
+
+
+@test
+def each_kind_can_be_left_out(tree):
+    with tempfile.TemporaryDirectory() as top:
+        for services, systemd, openrc in (("systemd", True, False), ("openrc", False, True), ("", False, False)):
+            done = run("make", "-s", "-C", SOURCE, "install-services", "DESTDIR=%s/%s" % (top, services or "none"),
+                       "SERVICES=" + services)
+            assert done.returncode == 0, done.stdout
+            base = os.path.join(top, services or "none")
+            assert os.path.exists(base + "/usr/lib/systemd/system/mdm-server.service") == systemd
+            assert os.path.exists(base + "/etc/init.d/mdm-server") == openrc
+            assert os.path.exists(base + "/etc/mdm-server/mdm-server.conf")
+
+
+@test
+def the_shipped_settings_are_right(tree):
+    done = run(tree.path("usr/sbin/mdm-server"), "config", "show", "--config", tree.path("etc/mdm-server/mdm-server.conf"))
+    assert done.returncode == 0, done.stdout
+    for line in ("state /var/lib/mdm-server", "listen 0.0.0.0:8443", "admin-listen 0.0.0.0:8444"):
+        assert line in done.stdout, done.stdout
+
+
+@test
+def systemd_finds_nothing_wrong(tree):
+    if not needs("systemd-analyze"):
+        return
+    for name in ("mdm-server.service", "mdm-agentd.service"):
+        done = run("systemd-analyze", "verify", tree.path(UNITS + name))
+        lines = [line for line in done.stdout.splitlines() if "mdm-" in line]
+        assert not lines, done.stdout
+    # A typing error in a name is found: the check can fail.
+    broken = tree.path("broken/mdm-server.service")
+    os.makedirs(os.path.dirname(broken), exist_ok=True)
+    with open(broken, "w") as f:
+        f.write(tree.read(UNITS + "mdm-server.service").replace("ProtectSystem=strict", "ProtectSistem=strict"))
+    assert "ProtectSistem" in run("systemd-analyze", "verify", broken).stdout
+
+
+@test
+def the_server_is_confined(tree):
+    unit = tree.read(UNITS + "mdm-server.service")
+    for line in ("ProtectSystem=strict", "NoNewPrivileges=yes", "CapabilityBoundingSet=", "SystemCallFilter=@system-service",
+                 "StateDirectory=mdm-server", "Restart=on-failure", "RestartPreventExitStatus=2", "User=mdm-server"):
+        assert re.search("^%s$" % re.escape(line), unit, re.M), line
+    if not needs("systemd-analyze"):
+        return
+    done = run("systemd-analyze", "security", "--offline=true", tree.path(UNITS + "mdm-server.service"))
+    found = re.search(r"exposure level for mdm-server.service: ([0-9.]+)", done.stdout)
+    if not found:
+        skipped.append("this systemd-analyze does not judge files")
+        return
+    assert float(found.group(1)) <= 2.0, done.stdout
+
+
+@test
+def the_scripts_are_shell(tree):
+    for script in SCRIPTS + ("etc/conf.d/mdm-server",):
+        done = run("sh", "-n", tree.path(script))
+        assert done.returncode == 0, done.stdout
+        if needs("shellcheck"):
+            done = run("shellcheck", "-s", "sh", tree.path(script))
+            assert done.returncode == 0, done.stdout
+
+
+STAND_INS = """
+RC_SVCNAME=mdm-server
+checkpath() { echo "checkpath $*"; }
+ebegin() { :; }
+eend() { return "$1"; }
+"""
+
+
+@test
+def openrc_checks_before_it_starts_or_reloads(tree):
+    """The functions of the script, with what openrc-run offers them replaced by words."""
+    good, bad = tree.path("good.conf"), tree.path("bad.conf")
+    for path, text in ((good, ""), (bad, "idle-timeout never\n")):
+        with open(path, "w") as f:
+            f.write(tree.read("etc/mdm-server/mdm-server.conf") + text)
+    os.makedirs(tree.path("bin"), exist_ok=True)
+    with open(tree.path("bin/supervise-daemon"), "w") as f:
+        f.write("#!/bin/sh\necho \"supervise-daemon $*\"\n")
+    os.chmod(tree.path("bin/supervise-daemon"), 0o755)
+    # A command that only looks at the settings: the keys are not there.
+    script = tree.read(SCRIPTS[0]).replace("config check --config", "config show --config")
+    for function in ("start_pre", "reload"):
+        for config, works in ((good, True), (bad, False)):
+            done = run("sh", "-c", STAND_INS + "mdm_server_config=%s\n" % config + script + "\n%s\n" % function,
+                       env={"PATH": tree.path("bin") + ":/usr/bin:/bin"})
+            assert (done.returncode == 0) == works, (function, config, done.stdout)
+            assert ("idle-timeout" in done.stdout and "never" in done.stdout) == (not works), done.stdout
+            if function == "reload":
+                assert ("supervise-daemon mdm-server --signal HUP" in done.stdout) == works, done.stdout
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    program = next((p for p in (os.path.join(sys.argv[1], d, "mdm-server") for d in ("", "release")) if os.path.exists(p)), None)
+    if not program:
+        sys.exit("there is no mdm-server in %s; build it first" % sys.argv[1])
+    passed = failed = 0
+    with tempfile.TemporaryDirectory(prefix="mdm-services-test-") as top:
+        tree = Tree(top, program)
+        for function in TESTS:
+            try:
+                function(tree)
+                passed += 1
+            except Exception:
+                failed += 1
+                print("FAILED %s" % function.__name__)
+                traceback.print_exc(file=sys.stdout)
+    for reason in sorted(set(skipped)):
+        print("  skipped: " + reason)
+    print("%d passed, %d failed" % (passed, failed) + (", %d skipped" % len(set(skipped)) if skipped else ""))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
