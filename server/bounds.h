@@ -20,7 +20,7 @@
 /* Connections. A phone needs one for less than a second an hour. */
 #define BOUND_CONNECTIONS 4096
 #define BOUND_ADMIN_CONNECTIONS 64
-#define BOUND_WAITING 4096 /* phones at /v1/wait, beside the connections above */
+#define BOUND_WAITING 4096	   /* phones at /v1/wait, beside the connections above */
 #define BOUND_WAKES_PER_SECOND 500 /* half of what a core can answer when they all come back */
 #define BOUND_REQUEST_SECONDS                                                                      \
 	60 /* from the first byte (or the handshake's) to the last of the answer */
@@ -59,6 +59,8 @@
 #define BOUND_EVENT_BYTES 8192
 #define BOUND_BATCH 64 /* check-ins in one transaction */
 
+/* Keysets for a phone that holds none: the newest, one of which its ticket names. */
+#define BOUND_FIRST_KEYSETS 24
 
 /* Commands. 8 lines of the largest payload in base64url have 93560 bytes. */
 #define BOUND_COMMAND_BYTES (92 * 1024)

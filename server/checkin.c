@@ -96,10 +96,27 @@ static int checkin_add_policies(struct server *server, struct checkin *c, char *
 	return r < 0 ? r : 0;
 }
 
+/*
+ * A phone without a keyset knows by its ticket which one it wants, and we do not: it gets the
+ * newest of them, as many as leave room for the rest. One that holds a keyset gets every later one
+ * in order.
+ */
+static int checkin_add_keysets(struct server *server, struct checkin *c)
+{
+	int64_t above = c->report.have_keyset, newest = 0;
+	int r = 0;
+
+	if (above == 0)
+		r = store_document_serial(server->store, STORE_KEYSET, "", &newest);
+	if (newest > BOUND_FIRST_KEYSETS)
+		above = newest - BOUND_FIRST_KEYSETS;
+	return r ? r : store_keysets_above(server->store, above, checkin_add_document, c);
+}
+
 static int checkin_add_documents(struct server *server, struct checkin *c, const char *ticket)
 {
 	struct store_assigned assigned;
-	int r = store_keysets_above(server->store, c->report.have_keyset, checkin_add_document, c);
+	int r = checkin_add_keysets(server, c);
 
 	if (r == 0)
 		r = store_assigned(server->store, c->report.device, ticket, &assigned);

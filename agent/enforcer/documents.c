@@ -410,6 +410,34 @@ static int documents_take_one(struct documents *d, const char *text, size_t n_by
 	return 0;
 }
 
+static bool documents_is_pinned(const struct documents *d, const char *text, size_t n_bytes)
+{
+	uint8_t digest[SHA256_BYTES];
+	struct jws jws;
+	bool pinned;
+
+	if (jws_split(text, n_bytes, &jws) != 0)
+		return false;
+	pinned = sha256(jws.payload, jws.n_payload, digest) == 0 &&
+		 memcmp(digest, d->state->facts.pinned_keyset, sizeof(digest)) == 0;
+	jws_done(&jws);
+	return pinned;
+}
+
+/*
+ * Where to begin: a phone without a keyset is sent every one there ever was, and those before the
+ * one its ticket names are none of its business. Without the pinned one all are looked at, and
+ * refused.
+ */
+static size_t documents_first(
+	const struct documents *d, const char *body, const struct jws_span *spans, size_t n_spans)
+{
+	for (size_t i = 0; !d->keyset && i < n_spans; i++)
+		if (documents_is_pinned(d, body + spans[i].offset, spans[i].length))
+			return i;
+	return 0;
+}
+
 int documents_take(struct documents *d, const char *body, size_t n_bytes, int64_t clock_s,
 	struct documents_change *ret_change)
 {
@@ -432,7 +460,7 @@ int documents_take(struct documents *d, const char *body, size_t n_bytes, int64_
 	}
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < n_spans; i++) {
+	for (size_t i = documents_first(d, body, spans, n_spans); i < n_spans; i++) {
 		r = documents_take_one(
 			d, body + spans[i].offset, spans[i].length, clock_s, &change);
 		if (r < 0)

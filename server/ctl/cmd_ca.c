@@ -155,8 +155,10 @@ int cmd_ca_new(struct ctl *ctl, const struct args *args, struct fault *fault)
 		return r;
 	keyset_tell_draft(ctl, keyset);
 	fprintf(ctl->err,
-		"mdmctl: once that keyset is in force and phones have it ('mdmctl keyset phones'):\n"
-		"'mdmctl ca switch --output DIR' makes the server's files for the new CAs\n");
+		"mdmctl: copy %s/%s/next.pem into the server's state directory and reload it, so\n"
+		"that phones get the certificates in advance. Once the keyset is in force and phones\n"
+		"have it ('mdmctl keyset phones'), 'mdmctl ca switch --output DIR' goes on\n",
+		ctl->org.path, ORG_NEXT);
 	return 0;
 }
 
@@ -269,9 +271,9 @@ int cmd_ca_switch(struct ctl *ctl, const struct args *args, struct fault *fault)
 		return r;
 	fprintf(ctl->err,
 		"mdmctl: the new CAs are the organisation's now. Copy every file of %s over those\n"
-		"in the server's state directory and restart it: until then it does not know this\n"
-		"administrator. Other administrators need new certificates ('mdmctl admin new').\n"
-		"When phones have renewed their certificates: 'mdmctl ca retire'.\n",
+		"in the server's state directory, remove next.pem there and reload it: until then it\n"
+		"does not know this administrator. Other administrators need new certificates\n"
+		"('mdmctl admin new'). When phones have renewed theirs: 'mdmctl ca retire'.\n",
 		output);
 	return 0;
 }

@@ -285,28 +285,53 @@ int cmd_keyset_cosign(struct ctl *ctl, const struct args *args, struct fault *fa
 		       : 0;
 }
 
-int cmd_keyset_import(struct ctl *ctl, const struct args *args, struct fault *fault)
+/* One file; *ret_taken says whether it was the one after the newest here. */
+static int import_one(struct ctl *ctl, const char *path, bool *ret_taken, struct fault *fault)
 {
 	_cleanup_incoming_ struct incoming in = {0};
-	const char *path = args->operands[0];
 	int r = incoming_read(path, &in, fault);
 
-	if (!r)
-		r = ctl_open(ctl, fault);
+	*ret_taken = false;
 	if (r)
 		return r;
-	if (incoming_is_held(ctl, &in)) {
-		fprintf(ctl->err, "mdmctl: keyset %" PRId64 " is here already\n",
-			in.keyset->version);
+	if (strcmp(in.keyset->org, ctl->org.id) == 0 &&
+		in.keyset->version != ctl->org.keyset->version + 1)
 		return 0;
-	}
 	r = incoming_check(ctl, path, &in, fault);
 	if (!r)
 		r = keyset_accept(ctl->org.keyset, in.text, in.n_bytes, ctl->now_s, fault);
 	if (r)
 		return r;
+	fprintf(ctl->err, "Keyset %" PRId64 ":\n", in.keyset->version);
 	keyset_words_difference(ctl->err, ctl->org.keyset, in.keyset, ctl->now_s);
-	r = keyset_adopt(ctl, in.text, in.n_bytes, fault);
+	*ret_taken = true;
+	return keyset_adopt(ctl, in.text, in.n_bytes, fault);
+}
+
+/* Whatever did not come to be taken is here already, or does not follow. */
+static int import_rest(struct ctl *ctl, const char *path, struct fault *fault)
+{
+	_cleanup_incoming_ struct incoming in = {0};
+	int r = incoming_read(path, &in, fault);
+
+	if (r || incoming_is_held(ctl, &in) || in.keyset->version < ctl->org.keyset->version)
+		return r;
+	return incoming_check(ctl, path, &in, fault);
+}
+
+int cmd_keyset_import(struct ctl *ctl, const struct args *args, struct fault *fault)
+{
+	bool taken = true;
+	int r = ctl_open(ctl, fault);
+
+	/* In whatever order the shell names them. */
+	while (!r && taken) {
+		taken = false;
+		for (size_t i = 0; i < args->n_operands && !r && !taken; i++)
+			r = import_one(ctl, args->operands[i], &taken, fault);
+	}
+	for (size_t i = 0; i < args->n_operands && !r; i++)
+		r = import_rest(ctl, args->operands[i], fault);
 	if (!r)
 		fprintf(ctl->err, "mdmctl: keyset %" PRId64 " is in force here\n",
 			ctl->org.keyset->version);

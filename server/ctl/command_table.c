@@ -260,9 +260,10 @@ const struct command_row commands[] = {
 		"Shows what changes against the keyset that this directory holds, and asks. Once\n"
 		"enough keys have signed, it is kept here, too.",
 		1, 1, keyset_cosign_options, cmd_keyset_cosign},
-	{"keyset import", "FILE", "take a signed keyset into this directory",
-		"For machines that do not talk to the server. Checked as a phone would check it.",
-		1, 1, NULL, cmd_keyset_import},
+	{"keyset import", "FILE...", "take signed keysets into this directory",
+		"For machines that do not talk to the server, and for the key in the safe. Each is\n"
+		"checked as a phone would check it; those that are here already are passed over.",
+		1, ARGS_MAX, NULL, cmd_keyset_import},
 	{"keyset push", "[FILE]", "bring the signed draft, or FILE, in force and to the server",
 		"Checked as a phone would that holds the keyset before. Can be repeated.", 0, 1,
 		NULL, cmd_keyset_push},

@@ -168,7 +168,9 @@ static int rollover_issue(const struct org *org, int64_t now_s, EVP_PKEY *root_k
 	r = ca_issue(&request, &device_ca, fault);
 	if (!r)
 		r = rollover_write(fd, ORG_ROOT, root, NULL, fault);
-	return r ? r : rollover_write(fd, ORG_DEVICE_CA, device_ca, NULL, fault);
+	if (!r)
+		r = rollover_write(fd, ORG_DEVICE_CA, device_ca, NULL, fault);
+	return r ? r : rollover_write(fd, "next.pem", root, device_ca, fault);
 }
 
 int rollover_make(

@@ -4,6 +4,7 @@
  * both; the switch puts them in the place of the current ones, which go to previous/.
  *
  *   next/root.pem, root-key.pem, device-ca.pem, device-ca-key.pem   made by 'mdmctl ca new'
+ *   next/next.pem                                   both certificates, for the server to announce
  *   next/admin.pem, server.pem, next/ready                          made by 'mdmctl ca switch'
  *   previous/PIN-root.pem, PIN-root-key.pem, PIN-device-ca.pem      what they replaced
  *

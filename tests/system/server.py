@@ -247,6 +247,10 @@ def an_answer_has_a_limit(server):
     answer = device.checkin(server, have={"keyset": base + 31})
     equal(answer.body.count(b"\n\n") + 1, 8)
     assert "mdm-next-checkin" not in answer.headers
+    # A fresh phone knows by its ticket which one it wants: it gets the newest, not the eldest.
+    answer = device.checkin(server, have={"keyset": 0})
+    equal(answer.body, b"\n".join(document("k%d" % n) for n in range(16, 40)))
+    assert "mdm-next-checkin" not in answer.headers
 
 
 @test
