@@ -183,14 +183,19 @@ static void reactions_on_event(enum device_event event, void *userdata)
 
 /* --- waking the phone ---------------------------------------------------------------------- */
 
-static void reactions_cannot_wake(struct enforcer *e, int error)
+/* error 0: it is fine, or nobody wants it. */
+static void reactions_note_waking(struct enforcer *e, int error)
 {
 	if (error == 0)
 		enforcer_problem(e, PROBLEM_WAKE_DEVICE, NULL, NULL);
+	else if (error == -EOPNOTSUPP)
+		enforcer_problem(e, PROBLEM_WAKE_DEVICE, "It checks in when it is awake.",
+			"the policy wants a sleeping phone woken up for its check-in, but this one "
+			"has no clock that can do that");
 	else
 		enforcer_problem(e, PROBLEM_WAKE_DEVICE,
-			"It checks in when it is awake. The service needs CAP_WAKE_ALARM and the "
-			"kernel CONFIG_RTC_CLASS.",
+			"It checks in when it is awake. The service needs the capability "
+			"CAP_WAKE_ALARM.",
 			"the policy wants a sleeping phone woken up for its check-in, but the "
 			"system does not let the agent do that: %s",
 			strerror(-error));
@@ -204,7 +209,7 @@ int reactions_add_timer(struct enforcer *e, int64_t at_us, int64_t accuracy_us,
 	if (e->wake_device)
 		r = sd_event_add_time(e->event, ret_source, CLOCK_BOOTTIME_ALARM, (uint64_t)at_us,
 			(uint64_t)accuracy_us, handler, e);
-	reactions_cannot_wake(e, e->wake_device && r < 0 ? r : 0);
+	reactions_note_waking(e, e->wake_device && r < 0 ? r : 0);
 	if (r < 0)
 		r = sd_event_add_time(e->event, ret_source, CLOCK_BOOTTIME, (uint64_t)at_us,
 			(uint64_t)accuracy_us, handler, e);
