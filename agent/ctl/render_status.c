@@ -280,6 +280,42 @@ static void status_refusals(struct page *p, struct json_object *status, int64_t 
 	}
 }
 
+/* What decides how often it checks in; what nobody on the phone tells is left out. */
+static void status_device(struct page *p, struct json_object *status)
+{
+	static const struct {
+		const char *member, *yes, *no;
+	} words[] = {
+		{"charging", "on external power", "on battery"},
+		{"online", "online", "offline"},
+		{"metered", "metered link", "link not metered"},
+		{"roaming", "roaming", "not roaming"},
+	};
+	struct json_object *facts = peek_object(status, "device_facts");
+	const char *separator = "Right now: ";
+	bool any = false;
+
+	if (!facts)
+		return;
+	page_open(p, 2, 4);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		const char *truth = peek_text(facts, words[i].member, "unknown");
+
+		if (strcmp(truth, "true") != 0 && strcmp(truth, "false") != 0)
+			continue;
+		page_add(p, PAGE_PLAIN, "%s%s", separator,
+			strcmp(truth, "true") == 0 ? words[i].yes : words[i].no);
+		separator = ", ";
+		any = true;
+	}
+	if (!any)
+		page_add(p, PAGE_PLAIN, "Power and network are not known");
+	page_add(p, PAGE_PLAIN, ".");
+	if (*peek_text(facts, "detail", ""))
+		page_add(p, PAGE_PLAIN, " (%s)", peek_text(facts, "detail", ""));
+	page_close(p);
+}
+
 static void status_machinery(struct page *p, struct json_object *status)
 {
 	struct json_object *backends = peek_array(status, "backends");
@@ -309,6 +345,7 @@ static void status_machinery(struct page *p, struct json_object *status)
 		page_add(p, PAGE_PLAIN, " %s", peek_text(sandbox, "note", ""));
 		page_close(p);
 	}
+	status_device(p, status);
 	last = 0;
 	if (peek_int(journal, "last_seq", &last)) {
 		peek_int(journal, "acked_seq", &acked);
