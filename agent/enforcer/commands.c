@@ -142,14 +142,15 @@ static int commands_on_deadline(sd_event_source *source, uint64_t usec, void *us
 	struct ledger_entry *entry = ledger_find(&c->ledger, c->running);
 
 	(void)source;
+	(void)usec;
 	c->deadline = sd_event_source_unref(c->deadline);
 	if (entry && !c->overdue) {
 		const struct command_handler *handler = &command_handlers[verb_find(entry->verb)];
 
 		c->overdue = true;
 		if (sd_event_add_time(e->event, &c->deadline, CLOCK_BOOTTIME,
-			    usec + (uint64_t)(handler->deadline_s * USEC_PER_SEC), USEC_PER_SEC,
-			    commands_on_deadline, e) < 0)
+			    (uint64_t)(clock_boottime_us() + handler->deadline_s * USEC_PER_SEC),
+			    USEC_PER_SEC, commands_on_deadline, e) < 0)
 			c->running[0] = 0;
 		commands_end(e, entry, COMMAND_FAILED, "timeout",
 			"it had not ended after as long as it may take");
