@@ -152,7 +152,7 @@ static void rig_stop(struct rig *rig)
 	e->event = NULL;
 }
 
-static void rig_restart(struct rig *rig)
+__attribute__((unused)) static void rig_restart(struct rig *rig)
 {
 	rig_stop(rig);
 	rig_start(rig);
@@ -247,7 +247,8 @@ static struct documents_change rig_take(struct rig *rig, const struct buf *text)
 	return change;
 }
 
-static struct documents_change rig_order(struct rig *rig, const struct rig_command *c)
+__attribute__((unused)) static struct documents_change rig_order(
+	struct rig *rig, const struct rig_command *c)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
 
