@@ -7,17 +7,13 @@
 
 #include "agent/util/clock.h"
 #include "agent/util/mem.h"
+#include "platform/bus.h"
 
 #define NOTIFY_TIMEOUT_US (5 * USEC_PER_SEC)
 
 void dconf_notify_stop(sd_bus **bus)
 {
-	if (!*bus)
-		return;
-	/* Closed without flushing: flushing waits. */
-	sd_bus_close(*bus);
-	sd_bus_detach_event(*bus);
-	*bus = sd_bus_unref(*bus);
+	bus_close(bus);
 }
 
 /* The bus answers in order, so that the signal went out before this answer; or it took too long. */

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 
 #include "platform/backend.h"
+#include "platform/bus.h"
 #include "platform/device_private.h"
 #include "platform/watch.h"
 
@@ -311,12 +312,7 @@ static void device_disconnect(struct device *device)
 	for (size_t i = 0; i < DEVICE_SERVICE_MAX; i++)
 		service_forget(&device->services[i]);
 	device->disconnected = sd_bus_slot_unref(device->disconnected);
-	if (device->bus) {
-		/* Closed without flushing: flushing waits. */
-		sd_bus_close(device->bus);
-		sd_bus_detach_event(device->bus);
-		device->bus = sd_bus_unref(device->bus);
-	}
+	bus_close(&device->bus);
 }
 
 static int device_on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error *error)

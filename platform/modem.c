@@ -14,6 +14,7 @@
 #include "agent/util/clock.h"
 #include "agent/util/hardware.h"
 #include "agent/util/mem.h"
+#include "platform/bus.h"
 
 #define MODEM_TIMEOUT_US (5 * USEC_PER_SEC)
 #define MODEM_SERVICE "org.freedesktop.ModemManager1"
@@ -32,12 +33,7 @@ void modem_query_free(struct modem_query *query)
 	if (!query)
 		return;
 	sd_event_source_unref(query->later);
-	if (query->bus) {
-		/* Closed without flushing: flushing waits. */
-		sd_bus_close(query->bus);
-		sd_bus_detach_event(query->bus);
-		sd_bus_unref(query->bus);
-	}
+	bus_close(&query->bus);
 	free(query);
 }
 DEFINE_CLEANUP(struct modem_query *, modem_query_free)

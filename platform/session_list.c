@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "platform/bus.h"
+
 #define PROPERTIES "org.freedesktop.DBus.Properties"
 /* logind's own prefix of the objects of sessions. */
 #define SESSION_NAMESPACE LOGIN_PATH "/session"
@@ -37,22 +39,12 @@ enum session_result session_bus(
 	}
 	r = sd_bus_attach_event(bus, platform->event, SD_EVENT_PRIORITY_NORMAL);
 	if (r < 0) {
-		session_bus_close(&bus);
+		bus_close(&bus);
 		detail_set(ret_detail, "out of memory");
 		return SESSION_TROUBLE;
 	}
 	*ret_bus = bus;
 	return SESSION_DONE;
-}
-
-void session_bus_close(sd_bus **bus)
-{
-	if (!*bus)
-		return;
-	/* Closed without flushing: flushing waits. */
-	sd_bus_close(*bus);
-	sd_bus_detach_event(*bus);
-	*bus = sd_bus_unref(*bus);
 }
 
 enum session_result session_error(const sd_bus_error *error, char ret_detail[LIMIT_TEXT_BYTES + 1])
@@ -411,7 +403,7 @@ void session_list_close(struct session_list *list)
 	list->match_removed = sd_bus_slot_unref(list->match_removed);
 	list->match_changed = sd_bus_slot_unref(list->match_changed);
 	list->call = sd_bus_slot_unref(list->call);
-	session_bus_close(&list->bus);
+	bus_close(&list->bus);
 }
 
 void session_list_reread(struct session_list *list)

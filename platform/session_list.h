@@ -60,9 +60,6 @@ struct session_list {
  */
 enum session_result session_bus(
 	struct platform *platform, sd_bus **ret_bus, char ret_detail[LIMIT_TEXT_BYTES + 1]);
-/* Closes it without waiting. */
-void session_bus_close(sd_bus **bus);
-
 /* What an error of a call to logind means. */
 enum session_result session_error(const sd_bus_error *error, char ret_detail[LIMIT_TEXT_BYTES + 1]);
 

@@ -64,8 +64,7 @@ static void notify_judge(struct notify *n, const char *output)
 	}
 	if (strcmp(output, "none bus\n") == 0)
 		session_finish(&n->start, SESSION_NO_NOTIFICATIONS,
-			"the active session has no bus at %s/%" PRIu32 "/bus", n->start.runtime_dir,
-			n->uid);
+			"the active session has no session bus");
 	else if (strcmp(output, "none service\n") == 0)
 		session_finish(&n->start, SESSION_NO_NOTIFICATIONS,
 			"nothing in the active session shows notifications");

@@ -8,7 +8,7 @@
 
 #include "agent/util/child.h"
 #include "agent/util/clock.h"
-#include "platform/backend.h"
+#include "platform/bus.h"
 #include "platform/session_list.h"
 
 #define REBOOT_PATIENCE_US (15 * USEC_PER_SEC)
@@ -27,7 +27,7 @@ static void reboot_free(struct session_call *call)
 	struct reboot *r = (struct reboot *)call;
 
 	sd_bus_slot_unref(r->slot);
-	session_bus_close(&r->bus);
+	bus_close(&r->bus);
 	sd_event_source_unref(r->patience);
 	child_free(r->child);
 	free(r);
