@@ -180,7 +180,7 @@ static int config_file_read(const struct config_command *command, char **ret_tex
 			BOUND_CONFIG_BYTES);
 	else
 		buf_printf(problems, "%s: cannot be read: %s; %s\n", file,
-			r == -EBADF ? "it is not a regular file" : strerror(-r),
+			r == -EBADF || r == -EISDIR ? "it is not a regular file" : strerror(-r),
 			r == -EACCES ? "give the user that runs mdm-server the right to read it"
 				     : "make it, or name another one with --config");
 	return -EINVAL;

@@ -207,15 +207,15 @@ static void run_announce(struct run *run)
 	run_format_listener(run->server.admins, admins);
 	if (run->monitors)
 		run_format_listener(run->monitors, monitors);
-	printf("mdm-server: listening on https://%s, administration on https://%s%s%s\n", devices,
-		admins, *monitors ? ", metrics on http://" : "", monitors);
-	fflush(stdout);
 	log_event_begin(&event, LOG_LEVEL_INFO, "started");
 	log_event_text(&event, "version", MDM_VERSION);
 	log_event_text(&event, "devices", devices);
 	log_event_text(&event, "admin", admins);
 	log_event_text(&event, "metrics", monitors);
 	log_event_end(&event);
+	printf("mdm-server: listening on https://%s, administration on https://%s%s%s\n", devices,
+		admins, *monitors ? ", metrics on http://" : "", monitors);
+	fflush(stdout);
 	notify_ready();
 }
 

@@ -175,7 +175,9 @@ static int store_failure(int sqlite_code, int system_error)
 
 const char *store_trouble(const struct store *store)
 {
-	return sqlite3_errmsg(store->db);
+	return sqlite3_errcode(store->db) == SQLITE_OK && *store->trouble
+		       ? store->trouble
+		       : sqlite3_errmsg(store->db);
 }
 
 sqlite3_stmt *store_bind(struct store *store, enum store_sql sql, const char *types, ...)
@@ -291,6 +293,8 @@ int store_begin(struct store *store, enum store_durability durability)
 
 void store_rollback(struct store *store)
 {
+	if (store_errno(sqlite3_errcode(store->db)) < 0)
+		snprintf(store->trouble, sizeof(store->trouble), "%s", sqlite3_errmsg(store->db));
 	/* After some errors SQLite has rolled back by itself. */
 	if (!sqlite3_get_autocommit(store->db))
 		(void)store_run(store->statements[SQL_ROLLBACK]);

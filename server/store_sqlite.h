@@ -74,7 +74,8 @@ struct store {
 	sqlite3 *db;
 	sqlite3_stmt *statements[SQL_MAX];
 	enum store_durability durability;
-	bool full_sync; /* what PRAGMA synchronous is set to now */
+	char trouble[160]; /* what was wrong before the last rollback, which forgets it */
+	bool full_sync;	   /* what PRAGMA synchronous is set to now */
 };
 
 /*
