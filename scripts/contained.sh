@@ -159,12 +159,12 @@ organisation_passphrase() {
 	mkdir -m 0700 "$server_dir"
 }
 
-# Starts the server, before it any words of $server_prefix; tells mdmctl where it listens.
+# Starts the server, before it any words of $server_prefix, behind it $server_options; tells mdmctl where it listens.
 server_start() {
 	: >"$work/server.log"
 	# shellcheck disable=SC2086 # a command and its arguments, or nothing
 	${server_prefix:-} "$tree/mdm-server" --state "$server_dir" --listen 127.0.0.1:0 \
-		--admin-listen 127.0.0.1:0 >"$work/server.log" 2>&1 &
+		--admin-listen 127.0.0.1:0 ${server_options:-} >"$work/server.log" 2>&1 &
 	server_pid=$!
 	wait_for 10 "the start of the server" grep -q 'listening on' "$work/server.log"
 	address=$(sed -n 's/.*listening on \(https:[^, ]*\).*/\1/p' "$work/server.log" | head -n 1)
