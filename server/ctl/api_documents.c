@@ -115,7 +115,7 @@ int api_newest_serial(struct api *api, struct ctl *ctl, enum document_type type,
 	if (answer.status == 404)
 		return 0;
 	/* As of its own time: one that has expired since still used its serial up. */
-	r = signing_verify(&ctl->org, answer.body, answer.n_body, 0, &document, &reason, fault);
+	r = signing_verify_past(&ctl->org, answer.body, answer.n_body, &document, &reason, fault);
 	if (r)
 		return fault_set(fault, FAULT_REFUSED,
 			"the server holds a document for %s that the organisation's keys did not sign "

@@ -3,6 +3,7 @@
 #include "server/ctl/signing.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <sys/stat.h>
 
 #include "agent/util/codec.h"
@@ -172,4 +173,51 @@ int signing_verify(const struct org *org, const char *text, size_t n_bytes, int6
 	return fault_set(fault, FAULT_FAILURE, "phones would refuse this document (%s): %s. %s",
 		document_reason_name(refusal.reason), refusal.detail,
 		document_reason_advice(refusal.reason));
+}
+
+/* A keyset of the directory, the newest excepted, which is open. */
+static int signing_past_keyset(
+	const struct org *org, int64_t version, struct keyset **ret_keyset, struct fault *fault)
+{
+	_cleanup_free_ char *text = NULL;
+	struct json_error error = {0};
+	struct jws jws;
+	size_t n_bytes;
+	int r = org_read_keyset(org, version, &text, &n_bytes, fault);
+
+	if (r)
+		return r;
+	if (jws_split(text, n_bytes, &jws) != 0)
+		return fault_set(fault, FAULT_FAILURE,
+			"keyset %" PRId64 " is damaged; restore it "
+			"from your copy",
+			version);
+	r = keyset_parse(jws.payload, jws.n_payload, ret_keyset, &error);
+	jws_done(&jws);
+	return r < 0 ? fault_set(fault, FAULT_FAILURE, "keyset %" PRId64 " is damaged: %s", version,
+			       error.message)
+		     : 0;
+}
+
+int signing_verify_past(const struct org *org, const char *text, size_t n_bytes,
+	struct document **ret_document, enum document_reason *ret_reason, struct fault *fault)
+{
+	int r = signing_verify(org, text, n_bytes, 0, ret_document, ret_reason, fault);
+	enum document_reason reason = *ret_reason;
+
+	for (int64_t version = org->keyset->version - 1;
+		r && reason == DOCUMENT_E_SIGNATURE && version > 0; version--) {
+		_cleanup_(keyset_freep) struct keyset *keyset = NULL;
+		struct fault of_past = {0};
+		struct org past = *org;
+
+		/* What is missing here cannot vouch; the verdict of the newest one stands. */
+		if (signing_past_keyset(org, version, &keyset, &of_past))
+			break;
+		past.keyset = keyset;
+		r = signing_verify(&past, text, n_bytes, 0, ret_document, &reason, &of_past);
+	}
+	if (!r)
+		*ret_reason = DOCUMENT_OK;
+	return r;
 }

@@ -35,6 +35,13 @@ int signing_line(enum document_type type, const char *payload, size_t n_payload,
 int signing_verify(const struct org *org, const char *text, size_t n_bytes, int64_t now_s,
 	struct document **ret_document, enum document_reason *ret_reason, struct fault *fault);
 
+/*
+ * The same against the newest keyset of the organisation directory whose keys signed it, as of the
+ * time it was issued: what was signed before keys were replaced was good once.
+ */
+int signing_verify_past(const struct org *org, const char *text, size_t n_bytes,
+	struct document **ret_document, enum document_reason *ret_reason, struct fault *fault);
+
 /* Relative path of a signing key's file. */
 void signing_key_path(const char *name, char *ret_path, size_t size);
 
