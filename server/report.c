@@ -77,24 +77,6 @@ static int report_number(struct span object, const char *name, int64_t *ret_valu
 	return value.at ? json_integer(value, 0, SERIAL_MAX, ret_value) : 0;
 }
 
-/*
- * An https URL, with a query (UnifiedPush has them) but without fragment. It is shown to people and
- * written into requests, so no character of it means anything there.
- */
-static bool report_is_endpoint(const char *text)
-{
-	char base[LIMIT_URL_BYTES + 1];
-	size_t n = strcspn(text, "?");
-	struct url url;
-
-	for (const char *c = text; *c; c++)
-		if (*c <= 0x20 || *c >= 0x7f || strchr("\"<>\\^`{|}#", *c))
-			return false;
-	memcpy(base, text, n);
-	base[n] = 0;
-	return url_parse(base, &url) == 0;
-}
-
 static int report_wake(struct span root, struct report *r, const char **ret_problem)
 {
 	struct span value;
@@ -104,7 +86,7 @@ static int report_wake(struct span root, struct report *r, const char **ret_prob
 	r->push[0] = 0;
 	if (json_member(root, "push", &value) < 0 ||
 		(value.at && (json_string(value, r->push, sizeof(r->push)) < 0 ||
-				     (r->push[0] && !report_is_endpoint(r->push)))))
+				     (r->push[0] && !url_is_endpoint(r->push)))))
 		return report_fail(ret_problem, "\"push\" must be an https URL");
 	return 0;
 }
@@ -292,7 +274,7 @@ int report_command_parse(struct span data, struct report_command *ret_command)
 		return -EBADMSG;
 	if (report_optional(data, "id", c.id, sizeof(c.id)) < 0 || !hex_is_valid(c.id, 16) ||
 		report_optional(data, "verb", c.verb, sizeof(c.verb)) < 0 ||
-		!name_is_valid(c.verb) ||
+		(c.verb[0] && !name_is_valid(c.verb)) ||
 		report_optional(data, "state", state, sizeof(state)) < 0 ||
 		report_optional(data, "reason", c.reason, sizeof(c.reason)) < 0 ||
 		(c.reason[0] && !name_is_valid(c.reason)) ||

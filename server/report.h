@@ -67,8 +67,9 @@ int report_parse(
 	const char *text, size_t n_bytes, struct report *ret_report, const char **ret_problem);
 
 /*
- * id, verb, state, and reason and detail, which may be missing, null or empty; a state that is the
- * phone's to say. 0 or -EBADMSG.
+ * id and state, which must be one that is the phone's to say; verb, reason and detail, which may be
+ * missing, null or empty: a phone does not know the verb of a command that it could not read. 0 or
+ * -EBADMSG.
  */
 int report_command_parse(struct span data, struct report_command *ret_command);
 

@@ -126,3 +126,27 @@ bool url_is_valid(const char *text, bool with_path)
 		return true;
 	return with_path && path_is_plain(strchr(text + strlen(URL_SCHEME), '/'));
 }
+
+bool url_is_endpoint(const char *text)
+{
+	char base[LIMIT_URL_BYTES + 1];
+	size_t n = strcspn(text, "?");
+	const char *path;
+	struct url url;
+
+	if (strnlen(text, LIMIT_URL_BYTES + 1) > LIMIT_URL_BYTES)
+		return false;
+	for (const char *c = text; *c; c++)
+		if (*c <= 0x20 || *c >= 0x7f || strchr("\"<>\\^`{|}#", *c))
+			return false;
+	memcpy(base, text, n);
+	base[n] = 0;
+	if (url_parse(base, &url) < 0)
+		return false;
+	path = strchr(base + strlen(URL_SCHEME), '/');
+	for (; path && *path; path += 1 + strcspn(path + 1, "/"))
+		if (strncmp(path, "/../", 4) == 0 || strcmp(path, "/..") == 0 ||
+			strncmp(path, "/./", 3) == 0 || strcmp(path, "/.") == 0)
+			return false;
+	return true;
+}

@@ -32,4 +32,11 @@ int url_parse(const char *text, struct url *ret_url);
  */
 bool url_is_valid(const char *text, bool with_path);
 
+/*
+ * The endpoint of a push service (UnifiedPush): an https URL that may have a query, but no
+ * fragment, in at most LIMIT_URL_BYTES. It is shown to people and written into requests: no
+ * character of it means anything there, and no segment leads upwards.
+ */
+bool url_is_endpoint(const char *text);
+
 #endif

@@ -62,7 +62,7 @@ static void require_command(struct span data, const char *text, size_t n_bytes)
 	require_inside(data, text, n_bytes);
 	if (report_command_parse(data, &said) < 0)
 		return;
-	require(hex_is_valid(said.id, 16) && name_is_valid(said.verb));
+	require(hex_is_valid(said.id, 16) && (!said.verb[0] || name_is_valid(said.verb)));
 	require(said.state < COMMAND_STATE_MAX && said.state != COMMAND_QUEUED &&
 		said.state != COMMAND_DELIVERED && said.state != COMMAND_CANCELLED);
 	require(!said.reason[0] || name_is_valid(said.reason));

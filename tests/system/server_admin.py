@@ -232,7 +232,7 @@ def a_phone_moves_its_own_commands_and_by_the_machine_only(server):
     # Not delivered yet, so nothing can have become of it.
     device.checkin(server, events=[], have={"keyset": 2**53 - 1})
     lies = [said(1, id, "done"), said(2, id, "running"), said(3, id, "cancelled"), said(4, id, "queued"), said(5, id, "DONE"),
-            said(6, "0" * 32, "accepted"), said(7, "x", "accepted"), said(8, id, "accepted", verb="wipe"),
+            said(6, "0" * 32, "accepted"), said(7, "x", "accepted"), said(8, id, "accepted", verb="li es"),
             said(9, id, 1), said(10, id, "accepted", detail=7), said(11, id, "accepted", reason="two words"),
             said(12, id, "accepted", detail="x" * 513), dict(said(13, id, "accepted"), data={}), dict(said(14, id, "accepted"), data=None)]
     del lies[-1]["data"]
@@ -291,6 +291,17 @@ def a_flood_of_commands_is_braked(server):
             equal(len(braked.admin("GET", "/v1/admin/commands").json["commands"]), 3)
         finally:
             braked.kill()
+
+
+@test
+def a_phone_refuses_what_it_cannot_read(server):
+    device = seen_device(server)
+    id = give(server, device, verb="later")
+    device.checkin(server)
+    # It does not know the verb; it is not delivered again.
+    equal(device.checkin(server, events=[said(1, id, "refused", verb="", reason="meaning", detail="verb: unknown")]).status, 204)
+    shown = command(server, id)
+    equal((shown["state"], shown["reason"], shown["detail"], shown["verb"]), ("refused", "meaning", "verb: unknown", "later"))
 
 
 # --- withdrawal and clones

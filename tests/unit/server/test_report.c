@@ -272,7 +272,6 @@ static void test_command_events(void)
 	static const char *const bad[] = {
 		"{}",
 		"{\"id\":\"" COMMAND_ID "\",\"verb\":\"lock\"}",
-		"{\"id\":\"" COMMAND_ID "\",\"state\":\"done\"}",
 		"{\"id\":\"" COMMAND_ID "0\",\"verb\":\"lock\",\"state\":\"done\"}",
 		"{\"id\":7,\"verb\":\"lock\",\"state\":\"done\"}",
 		"{\"id\":\"" COMMAND_ID "\",\"verb\":\"lo ck\",\"state\":\"done\"}",
@@ -301,6 +300,11 @@ static void test_command_events(void)
 	CHECK_INT(said.state, COMMAND_DONE);
 	CHECK_STR(said.reason, "locked");
 	CHECK_STR(said.detail, "");
+	CHECK_INT(parse_command("{\"id\":\"" COMMAND_ID
+				"\",\"verb\":\"\",\"state\":\"refused\",\"reason\":\"meaning\"}",
+			  &said),
+		0);
+	CHECK_STR(said.verb, "");
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		if (parse_command(bad[i], &said) != -EBADMSG)
 			check_fail(__FILE__, __LINE__, "taken: %s", bad[i]);
