@@ -22,6 +22,11 @@
 #define BOUND_ADMIN_CONNECTIONS 64
 #define BOUND_WAITING 4096	   /* phones at /v1/wait, beside the connections above */
 #define BOUND_WAKES_PER_SECOND 500 /* half of what a core can answer when they all come back */
+/* Push services: told about as many phones at once, each once a minute. */
+#define BOUND_PUSHES 1024
+#define BOUND_PUSH_CONNECTIONS 16
+#define BOUND_PUSH_SECONDS 10
+#define BOUND_PUSH_DISTANCE_SECONDS 60
 #define BOUND_REQUEST_SECONDS                                                                      \
 	60 /* from the first byte (or the handshake's) to the last of the answer */
 #define BOUND_IDLE_SECONDS 15  /* between two requests */

@@ -56,6 +56,7 @@ struct config {
 	/* One member for each row of config_settings; texts are owned, NULL if not set. */
 	char *state, *client_ca;
 	struct config_address listen, admin_listen, metrics_listen;
+	struct config_list push_endpoints;
 	int64_t certificate_days, expired_grace_days, max_connections, max_waiting,
 		wakes_per_second, commands_per_hour, request_seconds, idle_seconds;
 	int64_t log_format, log_level, log_requests; /* the enums above; enum log_level */

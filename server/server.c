@@ -7,6 +7,7 @@
 #include "agent/util/clock.h"
 #include "agent/util/log.h"
 #include "server/est.h"
+#include "server/push.h"
 
 #define TROUBLE_LOG_S 60 /* a full disk is not helped by a log line per request */
 
@@ -91,6 +92,8 @@ int server_init(struct server *server)
 	if (r == 0)
 		r = waits_new(&waiting, &server->waits);
 	if (r == 0)
+		r = push_new(server, &server->push);
+	if (r == 0)
 		r = upkeep_new(server, &server->upkeep);
 	if (r < 0)
 		return r;
@@ -103,6 +106,7 @@ void server_done(struct server *server)
 {
 	if (server->batch_event)
 		event_free(server->batch_event);
+	push_free(server->push);
 	waits_free(server->waits);
 	upkeep_free(server->upkeep);
 	guard_done(&server->guard);

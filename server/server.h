@@ -37,6 +37,7 @@ struct server {
 	char *cacerts; /* the answer of EST cacerts; it never changes */
 	size_t n_cacerts;
 	struct waits *waits; /* phones at /v1/wait */
+	struct push *push;   /* services that are told about the others */
 	int64_t max_waiting, wakes_per_second;
 
 	struct checkin *batch, **batch_tail; /* check-ins waiting for their transaction */

@@ -9,6 +9,7 @@
 
 #include "agent/util/codec.h"
 #include "agent/util/log.h"
+#include "server/push.h"
 
 static const char *const setting_log_formats[] = {
 	[CONFIG_LOG_TEXT] = "text",
@@ -63,6 +64,11 @@ const struct setting config_settings[] = {
 		.reloadable = true,
 		.help = "phones woken when something is new for a group or for all; those of one "
 			"phone's command come on top"},
+	{"push-endpoint", "PREFIX", .kind = SETTING_LIST, AT(push_endpoints), .reloadable = true,
+		.check = push_check_prefix,
+		.help = "push services that may be told when there is something for a phone, as "
+			"https://push.example.org/; none if not set, so that no phone can make the "
+			"server talk to somebody"},
 	{"commands-per-hour", "N", NUMBER(1, 1000000, BOUND_COMMANDS_PER_HOUR),
 		AT(commands_per_hour), .reloadable = true,
 		.help = "commands that administrators may give within an hour, all phones together"},

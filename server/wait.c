@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "agent/util/codec.h"
+#include "server/push.h"
 #include "server/server.h"
 
 #define WAIT_BUCKETS 4096 /* chains stay short with some ten thousands */
@@ -195,12 +196,16 @@ static void wait_wake(struct server *server,
 	bool (*concerned)(const struct wait *w, const char *name), const char *name)
 {
 	struct waits *waits = server->waits;
+	int64_t mark;
 
 	for (size_t i = 0; i < WAIT_BUCKETS; i++)
 		for (struct wait *w = waits->buckets[i]; w; w = w->next)
 			if (concerned(w, name))
 				wait_enqueue(w);
 	wait_start_queue(waits);
+	/* The others, as far as they can be reached; the change has the newest mark. */
+	if (store_mark(server->store, &mark) == 0)
+		push_newer(server, mark - 1);
 }
 
 void wait_wake_device(struct server *server, const char *id)
@@ -209,6 +214,8 @@ void wait_wake_device(struct server *server, const char *id)
 
 	if (w)
 		wait_end(w, true);
+	else
+		push_device(server, id);
 }
 
 void wait_wake_ticket(struct server *server, const char *ticket)

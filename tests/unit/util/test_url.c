@@ -202,10 +202,44 @@ static void test_valid(void)
 	CHECK(!url_is_valid(url.data, false));
 }
 
+static void test_endpoints(void)
+{
+	static const char *const good[] = {
+		"https://push.example.org/up/abc?up=1",
+		"https://push.example.org",
+		"https://push.example.org?x=%20y",
+		"https://192.0.2.1:8443/a//b",
+		"https://[2001:db8::1]/a..b/.c",
+	};
+	static const char *const bad[] = {"http://push.example.org/x", "https://",
+		"https://u@push.example.org/x", "https://push.example.org/x#y",
+		"https://push.example.org/x?#", "https://a b/", "https://push.example.org/\"x",
+		"https://push.example.org/a?b\\c", "https://push.example.org/x\r\nHost: y",
+		"https://push.example.org/\xc3\xa4", "https://push.example.org/../x",
+		"https://push.example.org/a/..", "https://push.example.org/a/./b",
+		"https://push.example.org/.", "/x", ""};
+	char longest[LIMIT_URL_BYTES + 2];
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		if (!url_is_endpoint(good[i]))
+			check_fail(__FILE__, __LINE__, "refused %s", good[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		if (url_is_endpoint(bad[i]))
+			check_fail(__FILE__, __LINE__, "took %s", bad[i]);
+	memset(longest, 'a', sizeof(longest));
+	memcpy(longest, "https://h/?", 11);
+	longest[LIMIT_URL_BYTES] = 0;
+	CHECK(url_is_endpoint(longest));
+	longest[LIMIT_URL_BYTES] = 'a';
+	longest[LIMIT_URL_BYTES + 1] = 0;
+	CHECK(!url_is_endpoint(longest));
+}
+
 static const struct check_test tests[] = {
 	{"accepts", test_accepts},
 	{"refuses", test_refuses},
 	{"limits", test_limits},
 	{"valid", test_valid},
+	{"endpoints", test_endpoints},
 };
 CHECK_MAIN(tests)
