@@ -17,7 +17,7 @@ import threading
 import time
 
 sys.dont_write_bytecode = True
-from server_rig import (PATIENCE, Pki, device_id, document, equal, event, limit, make_csr, openssl, pkcs7_certs, refused,
+from server_rig import (PATIENCE, Pki, Server, device_id, document, equal, event, limit, make_csr, openssl, pkcs7_certs, refused,
                         run_tests, section)
 
 TESTS = []
@@ -375,8 +375,18 @@ def other_certificates_are_no_administrators(server):
     refused(lambda: server.admin("GET", "/v1/admin/status", identity=stranger.admin))
     device = server.device()
     refused(lambda: device.checkin(server, identity=stranger.admin))
-    expired = server.pki.issue("expired", "/CN=expired", "client", server.pki.device_ca, days="-1")
-    refused(lambda: device.checkin(server, identity=expired))
+
+
+@test
+def an_expired_certificate_is_refused_where_there_is_no_grace(server):
+    strict = Server(server.program, Pki(server.pki.path("strict")), "--expired-grace-days", "0")
+    try:
+        device = strict.device()
+        expired = strict.pki.issue("expired", "/CN=expired", "client", strict.pki.device_ca, days="-1")
+        refused(lambda: device.checkin(strict, identity=expired))
+        equal(device.checkin(strict).status, 204)
+    finally:
+        strict.kill()
 
 
 @test
