@@ -292,6 +292,7 @@ static int commands_record(struct enforcer *e, const struct command *command)
 	r = ledger_add(ledger, command, commands_now(e), &entry);
 	if (r < 0)
 		return r;
+	memcpy(ledger->enrolment, e->state.facts.enrolment_id, sizeof(ledger->enrolment));
 	entry->accepted_s = entry->changed_s = clock_realtime_s();
 	entry->seq = commands_next_seq(e);
 	r = commands_save(e);

@@ -124,7 +124,7 @@ void ledger_forget(struct ledger *ledger)
 			ledger_later(ledger->issued_floor_s, ledger->entries[i].issued_s);
 	while (ledger->n_entries)
 		ledger_drop_newest(ledger);
-	ledger->leaving[0] = 0;
+	ledger->enrolment[0] = ledger->leaving[0] = 0;
 }
 
 /* Copies text, cut between characters, without what a line of the file cannot hold. */
@@ -195,6 +195,8 @@ int ledger_write(const struct ledger *ledger, struct buf *out)
 	buf_puts(out, LEDGER_LINE "\n");
 	buf_printf(out, "ended_floor %" PRId64 "\nissued_floor %" PRId64 "\n",
 		ledger->ended_floor_s, ledger->issued_floor_s);
+	if (ledger->enrolment[0])
+		buf_printf(out, "enrolment %s\n", ledger->enrolment);
 	if (ledger->leaving[0])
 		buf_printf(out, "leaving %s\n", ledger->leaving);
 	for (size_t i = 0; i < ledger->n_entries; i++) {
@@ -345,6 +347,14 @@ static int ledger_take_detail(const char *text, struct ledger *ledger)
 	return 0;
 }
 
+static int ledger_take_id(const char *text, char ret_id[33])
+{
+	if (!hex_is_valid(text, 16))
+		return -EBADMSG;
+	memcpy(ret_id, text, 33);
+	return 0;
+}
+
 static int ledger_take(char *line, void *userdata)
 {
 	struct ledger *ledger = userdata;
@@ -363,11 +373,10 @@ static int ledger_take(char *line, void *userdata)
 		return parse_int64(value, 0, INT64_MAX, &ledger->ended_floor_s) < 0 ? -EBADMSG : 0;
 	if (strcmp(line, "issued_floor") == 0)
 		return parse_int64(value, 0, INT64_MAX, &ledger->issued_floor_s) < 0 ? -EBADMSG : 0;
-	if (strcmp(line, "leaving") == 0) {
-		if (!hex_is_valid(value, 16))
-			return -EBADMSG;
-		memcpy(ledger->leaving, value, sizeof(ledger->leaving));
-	}
+	if (strcmp(line, "enrolment") == 0)
+		return ledger_take_id(value, ledger->enrolment);
+	if (strcmp(line, "leaving") == 0)
+		return ledger_take_id(value, ledger->leaving);
 	/* What else a newer agent wrote is skipped. */
 	return 0;
 }

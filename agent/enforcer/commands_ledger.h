@@ -30,6 +30,7 @@ struct ledger_entry {
 struct ledger {
 	int64_t ended_floor_s;	/* nothing that expires at or before this is taken */
 	int64_t issued_floor_s; /* nothing that was issued at or before this is taken */
+	char enrolment[33];	/* the one that the entries are of; "" while there are none */
 	char leaving[33];	/* the enrolment that an unenroll command has begun to end; or "" */
 	struct ledger_entry *entries; /* owned, the oldest first */
 	size_t n_entries;

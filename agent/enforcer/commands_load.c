@@ -134,10 +134,10 @@ int commands_new(struct enforcer *e, struct commands **ret_commands)
 		return r;
 	if (r < 0)
 		commands_lost(e, r);
-	/* A power cut came between the end of the enrolment and that of its commands. */
+	/* The end of the enrolment was recorded, that of its commands was not. */
 	if (!e->state.facts.enrolled ||
-		(c->ledger.leaving[0] &&
-			strcmp(c->ledger.leaving, e->state.facts.enrolment_id) != 0))
+		(c->ledger.enrolment[0] &&
+			strcmp(c->ledger.enrolment, e->state.facts.enrolment_id) != 0))
 		commands_forget(e);
 	commands_retell(e);
 	leaving = c->ledger.leaving[0];

@@ -162,6 +162,22 @@ static void test_unenrolled_and_enrolled_again(void)
 	CHECK_INT(rig_order(&rig, &(struct rig_command){.number = 2, .valid_s = 60}).n_accepted, 1);
 }
 
+/* The end of the enrolment could be recorded, that of its commands could not: what had been
+ * accepted is not carried out in the next one. */
+static void test_left_over_from_another_enrolment(void)
+{
+	_rig_ struct rig rig;
+
+	rig_init(&rig);
+	CHECK_INT(rig_order(&rig, &(struct rig_command){.number = 1}).n_accepted, 1);
+	rig_enrol(&rig, OTHER_ORG);
+	rig_restart(&rig);
+	rig_run(&rig);
+	CHECK_INT(rig_shared->n_locks, 0);
+	CHECK_INT(rig_state(&rig, 1), COMMAND_STATE_MAX);
+	CHECK_INT(rig_told(&rig, 1, "interrupted"), 1);
+}
+
 /* The ledger is full; ended ones are forgotten when their time is over; what was forgotten stays a
  * replay when the clock is set back. */
 static void test_full_and_forgotten(void)
@@ -474,6 +490,7 @@ static const struct check_test tests[] = {
 	{"refused", test_refused},
 	{"too_early_comes_again", test_too_early_comes_again},
 	{"unenrolled_and_enrolled_again", test_unenrolled_and_enrolled_again},
+	{"left_over_from_another_enrolment", test_left_over_from_another_enrolment},
 	{"full_and_forgotten", test_full_and_forgotten},
 	{"nonce", test_nonce},
 	{"restart_while_running", test_restart_while_running},

@@ -58,6 +58,7 @@ static void test_round_trip(void)
 {
 	_cleanup_(ledger_done) struct ledger ledger = {.ended_floor_s = 12,
 		.issued_floor_s = 34,
+		.enrolment = "ffeeddccbbaa99887766554433221100",
 		.leaving = "00112233445566778899aabbccddeeff"};
 	_cleanup_(ledger_done) struct ledger again = {0};
 	_cleanup_buf_ struct buf text = BUF_INIT;
@@ -81,6 +82,7 @@ static void test_round_trip(void)
 	CHECK_INT(again.n_entries, 3);
 	CHECK_INT(again.ended_floor_s, 12);
 	CHECK_INT(again.issued_floor_s, 34);
+	CHECK_STR(again.enrolment, ledger.enrolment);
 	CHECK_STR(again.leaving, ledger.leaving);
 	CHECK_STR(again.entries[0].command->values[0].text, message.values[0].text);
 	CHECK(!again.entries[0].command->values[1].has);
@@ -281,6 +283,7 @@ static void test_other_versions(void)
 		{"argument a b\n", -EBADMSG, false},
 		{"ended_floor -1\n", -EBADMSG, false},
 		{"leaving me\n", -EBADMSG, false},
+		{"enrolment x\n", -EBADMSG, false},
 		{"command " ID " sync done 1 2 3 4 5 -\n", -EBADMSG, false},
 		{"command " ID " sync done 1 2 3 4 5 - - -\n", -EBADMSG, false},
 	};
