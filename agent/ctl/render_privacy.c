@@ -14,6 +14,34 @@ static const char *const privacy_never[] = {
 	"which apps you use and when",
 };
 
+/* JSON as it went to the server. */
+static void privacy_verbatim(struct page *p, struct json_object *sent)
+{
+	const char *json = json_object_to_json_string_ext(sent,
+		JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+	page_verbatim(p, json, strlen(json));
+}
+
+/* Only where the organisation has ordered them. */
+static void privacy_diagnostics(struct page *p, struct json_object *answer, int64_t now_s)
+{
+	struct json_object *bundle = peek_object(answer, "last_diagnostics");
+	char when[AGO_TEXT];
+	int64_t t;
+
+	if (!bundle)
+		return;
+	page_heading(p, "The last diagnostics that the organisation ordered");
+	if (peek_int(answer, "last_diagnostics_time", &t)) {
+		ago_format(now_s, t, when);
+		page_line(p, 2, PAGE_PLAIN, "Sent %s:", when);
+	} else {
+		page_line(p, 2, PAGE_PLAIN, "They go out with the next report:");
+	}
+	privacy_verbatim(p, bundle);
+}
+
 void render_privacy(struct page *p, struct json_object *answer, int64_t now_s)
 {
 	struct json_object *collected = peek_array(answer, "collected");
@@ -44,16 +72,12 @@ void render_privacy(struct page *p, struct json_object *answer, int64_t now_s)
 	page_heading(p, "The last report, as it was sent");
 	if (!report) {
 		page_line(p, 2, PAGE_PLAIN, "None was sent so far.");
+		privacy_diagnostics(p, answer, now_s);
 		return;
 	}
 	if (peek_int(answer, "last_report_time", &t))
 		ago_format(now_s, t, when);
 	page_line(p, 2, PAGE_PLAIN, "Sent %s:", when);
-	{
-		const char *json = json_object_to_json_string_ext(
-			report, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-					JSON_C_TO_STRING_NOSLASHESCAPE);
-
-		page_verbatim(p, json, strlen(json));
-	}
+	privacy_verbatim(p, report);
+	privacy_diagnostics(p, answer, now_s);
 }

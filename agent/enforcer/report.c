@@ -154,13 +154,10 @@ static int report_replace(struct report *report, enum report_section section, st
 
 static void report_write_diagnostics(struct enforcer *e, struct jsonw *w)
 {
-	int r;
+	/* On links that cost money, too: somebody ordered it, and other commands wait for its end.
+	 */
+	int r = diagnostics_section(e, w->out);
 
-	e->report.diagnostics_whole = false;
-	/* No digest either: the bundle is not there before it can be sent. */
-	if (e->report.lean)
-		return;
-	r = diagnostics_section(e, w->out);
 	if (r < 0 && !w->out->error)
 		w->out->error = r;
 	e->report.diagnostics_whole = w->out->n_bytes > 0;
@@ -205,7 +202,6 @@ static bool report_is_acked(const struct report *report, size_t section)
 static const bool report_bulk[REPORT_SECTION_MAX] = {
 	[REPORT_INVENTORY] = true,
 	[REPORT_AGENT] = true,
-	[REPORT_DIAGNOSTICS] = true,
 };
 
 static bool report_has_body(const struct report *report, size_t section)
