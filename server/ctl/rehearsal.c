@@ -197,7 +197,7 @@ static int rehearsal_document(
 	return r ? r : rehearsal_show(s, s->next, &text, NULL, what);
 }
 
-static int rehearsal_play(struct rehearsal *s)
+static int rehearsal_play(struct rehearsal *s, const struct keyset *next)
 {
 	_cleanup_(keyset_freep) struct keyset *after = NULL;
 	int r = rehearsal_step(s, s->held, s->next, "the keyset after the one in force",
@@ -213,7 +213,7 @@ static int rehearsal_play(struct rehearsal *s)
 		r = rehearsal_document(s, DOCUMENT_COMMAND, TRUST_ROLE_DESTROY,
 			"every destructive command afterwards");
 	if (!r)
-		r = rehearsal_cast(s, s->next, &after);
+		r = rehearsal_cast(s, next, &after);
 	if (r)
 		return r;
 	after->version++;
@@ -229,5 +229,5 @@ int rehearsal_run(
 
 	if (!r)
 		r = rehearsal_cast(&s, next, &s.next);
-	return r ? r : rehearsal_play(&s);
+	return r ? r : rehearsal_play(&s, next);
 }
