@@ -31,6 +31,7 @@ struct local_client {
 	uid_t uid;
 	bool may_act;
 	enum message_type waits_for; /* CTL_ENROL, CTL_SYNC, CTL_UNENROL; 0: nothing */
+	uint64_t waits_until;	     /* CTL_SYNC: the end of the check-in of this number */
 };
 
 struct local {
@@ -39,6 +40,7 @@ struct local {
 	sd_event_source *source;
 	struct local_client clients[LIMIT_LOCAL_CLIENTS];
 	char path[108];
+	uint64_t n_exchanges;	    /* check-ins that have ended */
 	enum ctl_code settled_code; /* answer for those who wait until the round has ended */
 	char settled_message[2 * LIMIT_TEXT_BYTES + 1];
 	bool settling;
@@ -51,6 +53,7 @@ static void local_drop(struct local_client *c)
 	closep(&c->fd);
 	c->fd = -1;
 	c->waits_for = 0;
+	c->waits_until = 0;
 }
 
 static void local_answer(
@@ -80,7 +83,7 @@ static void local_answer_all(
 	for (size_t i = 0; i < LIMIT_LOCAL_CLIENTS; i++) {
 		struct local_client *c = &local->clients[i];
 
-		if (c->fd < 0 || c->waits_for != type)
+		if (c->fd < 0 || c->waits_for != type || c->waits_until > local->n_exchanges)
 			continue;
 		local_answer(c, code, message, NULL);
 		local_drop(c);
@@ -102,9 +105,13 @@ void local_synced(struct local *local, bool reached)
 	if (!local)
 		return;
 	e = local->e;
+	local->n_exchanges++;
 	local->settled_code = CTL_OK;
 	local->settled_message[0] = 0;
 	if (!reached) {
+		/* The next one may be far away: everybody hears of this. */
+		for (size_t i = 0; i < LIMIT_LOCAL_CLIENTS; i++)
+			local->clients[i].waits_until = 0;
 		local->settled_code = e->last_error_code;
 		snprintf(local->settled_message, sizeof(local->settled_message), "%s",
 			e->last_error);
@@ -219,6 +226,8 @@ static void local_act(struct local_client *c, const struct message *m)
 		(void)checkin_unenrol(e);
 		return;
 	}
+	/* A check-in under way may have asked the server before this was wanted. */
+	c->waits_until = c->local->n_exchanges + (e->pacing.state == PACING_RUNNING ? 2 : 1);
 	pacing_request(&e->pacing, clock_boottime_us(), 0, true);
 	renewal_hurry(e);
 	checkin_begin(e);
