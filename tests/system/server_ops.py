@@ -141,6 +141,21 @@ def a_file_that_everybody_may_write_is_named(server):
 
 
 @test
+def the_guide_lists_every_setting(server):
+    """docs/admin-guide.md and --help come to the same table."""
+    rows = []
+    for line in run(server, "--help")[1].split("\n\n", 2)[2].splitlines():
+        match = re.match(r"  --(\S+)(?: ([A-Z:]+))?( \*)?(?:  +(.*))?$", line)
+        if match:
+            rows.append([match.group(1), match.group(2) or "", "yes" if match.group(3) else "", match.group(4) or ""])
+        elif line.strip():
+            rows[-1][3] = (rows[-1][3] + " " + line.strip()).strip()
+    guide = open(os.path.join(os.path.dirname(__file__), "../../docs/admin-guide.md")).read()
+    wanted = ["| `%s` | %s | %s | %s |" % tuple(row) for row in rows if row[0] not in ("config", "verbose", "help", "version")]
+    equal(re.findall(r"^\| `[a-z-]+` \| [A-Z:]+ \|.*$", guide, re.M), wanted)
+
+
+@test
 def one_state_directory_has_one_server(server):
     code, out, err = run(server, "--state", server.pki.state, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
     assert code == 1 and "in use by another mdm-server, process %d" % server.process.pid in err, err
