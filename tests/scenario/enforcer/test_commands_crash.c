@@ -34,7 +34,7 @@ struct crash {
 /* One life of the agent: starts, gets the command, does what there is to do. True: it lived. */
 static bool live(struct rig *rig, const struct buf *text, const struct crash *crash)
 {
-	int status;
+	int status = 0;
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -131,12 +131,13 @@ static void test_again_while_recovering(void)
 		for (;; second++) {
 			/* Not every part with every other: each in its turn. */
 			const struct crash crashes[] = {
-				{CRASH_POWER_EARLY + (second & 1), first, part++ % CRASH_PARTS},
-				{CRASH_POWER_EARLY + (first & 1), second, part % CRASH_PARTS},
+				{CRASH_POWER_EARLY + (second & 1), first, part % CRASH_PARTS},
+				{CRASH_POWER_EARLY + (first & 1), second, (part + 1) % CRASH_PARTS},
 			};
 			bool lived;
 
 			CHECK(second < ENOUGH);
+			part++;
 			prepare(&rig);
 			lived = live(&rig, &text, &crashes[0]);
 			if (lived)
