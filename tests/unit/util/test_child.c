@@ -330,6 +330,29 @@ static void test_chroot(void)
 	sd_event_unref(run.event);
 }
 
+/* Exactly the bytes, and no more than LIMIT_CHILD_INPUT_BYTES. */
+static void test_input(void)
+{
+	const char *argv[] = {"/bin/sh", "-c", "wc -c; : > /dev/fd/0", NULL};
+	static char input[LIMIT_CHILD_INPUT_BYTES + 1];
+	struct child_spec spec = {.root_fd = -1, .deadline_s = 20, .input = input};
+	struct run run;
+
+	memset(input, 'x', sizeof(input));
+	run_open(&run);
+	spec.n_input = LIMIT_CHILD_INPUT_BYTES;
+	CHECK_INT(run_program(&run, argv, &spec), 0);
+	CHECK_INT(atoi(run.output), LIMIT_CHILD_INPUT_BYTES);
+	/* The file is sealed: what was given cannot be changed. */
+	CHECK(run.end == CHILD_EXITED && run.code != 0);
+	spec.n_input = 0;
+	CHECK_INT(run_program(&run, argv, &spec), 0);
+	CHECK_INT(atoi(run.output), 0);
+	spec.n_input = LIMIT_CHILD_INPUT_BYTES + 1;
+	CHECK_INT(run_program(&run, argv, &spec), -EINVAL);
+	sd_event_unref(run.event);
+}
+
 static const struct check_test tests[] = {
 	{"exit_and_output", test_exit_and_output},
 	{"no_output", test_no_output},
@@ -344,6 +367,7 @@ static const struct check_test tests[] = {
 	{"free_while_running", test_free_while_running},
 	{"owner_freed_in_done", test_owner_freed_in_done},
 	{"chroot", test_chroot},
+	{"input", test_input},
 };
 
 CHECK_MAIN(tests)

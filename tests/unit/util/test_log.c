@@ -55,7 +55,32 @@ static void test_lines(void)
 	}
 }
 
+/* The newest lines, in their order, cut and clean. */
+static void test_kept(void)
+{
+	static struct log_ring ring;
+	char line[256], long_line[600];
+
+	log_setup("test", LOG_LEVEL_INFO);
+	log_keep(&ring);
+	for (int i = 0; i < LIMIT_LOG_LINES + 1; i++)
+		logged(i == LIMIT_LOG_LINES ? "last\033" : "one", line, sizeof(line));
+	log_debug("not shown, not kept");
+	CHECK_INT(ring.n_ever, LIMIT_LOG_LINES + 1);
+	CHECK_STR(ring.lines[0], "warning: said: last?");
+	CHECK_STR(ring.lines[1], "warning: said: one");
+	CHECK(ring.times_s[0] > 0);
+	memset(long_line, 'x', sizeof(long_line) - 1);
+	long_line[sizeof(long_line) - 1] = 0;
+	logged(long_line, line, sizeof(line));
+	CHECK(strlen(ring.lines[1]) < LIMIT_LOG_LINE_BYTES);
+	log_keep(NULL);
+	logged("gone", line, sizeof(line));
+	CHECK_INT(ring.n_ever, LIMIT_LOG_LINES + 2);
+}
+
 static const struct check_test tests[] = {
 	{"lines", test_lines},
+	{"kept", test_kept},
 };
 CHECK_MAIN(tests)
