@@ -33,6 +33,7 @@ struct enforcer_options {
 	const char *sysroot;	 /* "/" but for tests */
 	const char *net_program;
 	const char *net_user;
+	const char *identity_key; /* URI of a key in hardware for the next enrolment; NULL: a file */
 	const char *session_program;
 	const char *runtime_dir; /* where users' buses are: /run/user */
 	const char *zero_touch;	 /* file of an image with a ticket, below the sysroot */

@@ -139,6 +139,8 @@ int checkin_enrol(struct enforcer *e, const struct ticket *ticket,
 		snprintf(order.serial, sizeof(order.serial), "%s", hardware->serial);
 		snprintf(order.imei, sizeof(order.imei), "%s", hardware->imei);
 	}
+	if (e->options.identity_key)
+		snprintf(order.key_uri, sizeof(order.key_uri), "%s", e->options.identity_key);
 	memcpy(order.ca_pins, ticket->ca_pins, sizeof(order.ca_pins));
 	order.n_ca_pins = (uint32_t)ticket->n_ca_pins;
 	order.floor_s = highwater_tls_now(&e->state.facts.highwater, 0);

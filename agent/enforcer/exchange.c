@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * exchange.c - starting and reaping the net role; see exchange.h. Enforcer, root. The role gets
- * its channel as descriptor 3, nothing else and an empty environment; what it fetched comes back
- * in a memory file that only documents.c looks into.
+ * its channel as descriptor 3, nothing else and an environment that is empty but for key hardware;
+ * what it fetched comes back in a memory file that only documents.c looks into.
  */
 #include "agent/enforcer/exchange.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
+#include "agent/enforcer/role.h"
 #include "agent/util/clock.h"
 #include "agent/util/fs.h"
 
@@ -206,60 +203,44 @@ static int exchange_on_channel(sd_event_source *source, int fd, uint32_t events,
 
 /* --- the start --------------------------------------------------------------------------- */
 
-/* In the child, between fork and exec: only what is safe there. */
-static void __attribute__((noreturn))
-exchange_exec(const struct exchange_options *options, int channel_fd, pid_t parent)
-{
-	const char *argv[] = {options->program, "--user", options->user,
-		options->verbose ? "--verbose" : NULL, NULL};
-	const char *env[] = {NULL};
-	sigset_t none;
-	int null_fd = open("/dev/null", O_RDWR);
+/* What providers of hardware keys are told by, if whoever started the agent set it. */
+static const char *const exchange_variables[] = {
+	"TPM2OPENSSL_TCTI=",
+	"PKCS11_PROVIDER_MODULE=",
+	"SOFTHSM2_CONF=",
+};
 
-	for (int i = 1; i < NSIG; i++)
-		signal(i, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	setsid();
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-		_exit(126);
-	if (null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(null_fd, 1) < 0)
-		_exit(126);
-	if (channel_fd == CHANNEL_FD)
-		fcntl(channel_fd, F_SETFD, 0);
-	else if (dup2(channel_fd, CHANNEL_FD) < 0)
-		_exit(126);
-	if (syscall(SYS_close_range, CHANNEL_FD + 1, ~0U, 0) < 0)
-		for (int fd = CHANNEL_FD + 1; fd < 1024; fd++)
-			close(fd);
-	execve(options->program, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
-	_exit(127);
+static void exchange_environment(const char *ret_env[ARRAY_SIZE(exchange_variables) + 1])
+{
+	size_t n = 0;
+
+	for (char **variable = environ; variable && *variable; variable++)
+		for (size_t i = 0; i < ARRAY_SIZE(exchange_variables); i++)
+			if (n < ARRAY_SIZE(exchange_variables) &&
+				strncmp(*variable, exchange_variables[i],
+					strlen(exchange_variables[i])) == 0)
+				ret_env[n++] = *variable;
+	ret_env[n] = NULL;
 }
 
 static int exchange_launch(const struct exchange_start *start, uint32_t timeout_s,
 	enum message_type expected, struct exchange **ret_exchange)
 {
 	_cleanup_(exchange_freep) struct exchange *x = NULL;
-	_cleanup_close_ int theirs = -1;
-	int pair[2], r;
-	pid_t parent = getpid();
+	const struct exchange_options *o = start->options;
+	const char *argv[] = {o->program, "--user", o->user, o->verbose ? "--verbose" : NULL, NULL};
+	const char *env[ARRAY_SIZE(exchange_variables) + 1];
+	int r;
 
 	x = calloc(1, sizeof(*x));
 	if (!x)
 		return -ENOMEM;
 	*x = (struct exchange){
 		.start = *start, .channel_fd = -1, .response_fd = -1, .expected = expected};
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	x->channel_fd = pair[0];
-	theirs = pair[1];
-	if (fcntl(x->channel_fd, F_SETFL, O_NONBLOCK) < 0)
-		return -errno;
-	x->pid = fork();
-	if (x->pid < 0)
-		return -errno;
-	if (x->pid == 0)
-		exchange_exec(start->options, theirs, parent);
+	exchange_environment(env);
+	r = role_start(argv, env, &x->pid, &x->channel_fd);
+	if (r < 0)
+		return r;
 	r = sd_event_add_child(
 		start->event, &x->child_source, x->pid, WEXITED, exchange_on_child, x);
 	if (r >= 0)

@@ -19,6 +19,7 @@ enum option_id {
 	OPTION_SYSROOT,
 	OPTION_NET_PROGRAM,
 	OPTION_NET_USER,
+	OPTION_IDENTITY_KEY,
 	OPTION_ADMIN_GROUP,
 	OPTION_SESSION_PROGRAM,
 	OPTION_RUNTIME_DIR,
@@ -31,6 +32,7 @@ static const struct option long_options[] = {
 	{"sysroot", required_argument, NULL, OPTION_SYSROOT},
 	{"net-program", required_argument, NULL, OPTION_NET_PROGRAM},
 	{"net-user", required_argument, NULL, OPTION_NET_USER},
+	{"identity-key", required_argument, NULL, OPTION_IDENTITY_KEY},
 	{"admin-group", required_argument, NULL, OPTION_ADMIN_GROUP},
 	{"session-program", required_argument, NULL, OPTION_SESSION_PROGRAM},
 	{"runtime-dir", required_argument, NULL, OPTION_RUNTIME_DIR},
@@ -51,6 +53,7 @@ static void print_help(void)
 	       "  --sysroot DIR       root file system to enforce on (/)\n"
 	       "  --net-program PATH  the network role (%s/mdm-agent-net)\n"
 	       "  --net-user NAME     user that the network role becomes (mdm-agent)\n"
+	       "  --identity-key URI  enrol with a key in hardware (pkcs11:..., handle:0x81...)\n"
 	       "  --admin-group NAME  group that may act through agentctl (mdm-admin)\n"
 	       "  --session-program PATH  what shows a notification (%s/mdm-agent-session)\n"
 	       "  --runtime-dir DIR   where the buses of users are (/run/user)\n"
@@ -113,6 +116,16 @@ int main(int argc, char **argv)
 			break;
 		case OPTION_NET_USER:
 			options.net_user = optarg;
+			break;
+		case OPTION_IDENTITY_KEY:
+			if (strlen(optarg) > LIMIT_URL_BYTES) {
+				fprintf(stderr,
+					"mdm-agentd: the URI of --identity-key is longer "
+					"than %d characters\n",
+					LIMIT_URL_BYTES);
+				return 2;
+			}
+			options.identity_key = optarg;
 			break;
 		case OPTION_ADMIN_GROUP:
 			options.admin_group = optarg;

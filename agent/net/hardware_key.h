@@ -23,4 +23,10 @@ const char *hardware_key_provider(const char *uri);
  */
 int hardware_key_open(const char *uri, EVP_PKEY **ret_key, struct failure *ret_failure);
 
+/*
+ * A simulated TPM is reached over TCP, at each command anew, where a real one is a device that
+ * stays open: the port of TPM2OPENSSL_TCTI, which whoever started the agent set. 0; -ENOENT: none.
+ */
+int hardware_key_port(uint16_t *ret_port);
+
 #endif

@@ -29,6 +29,7 @@ static const char usage[] =
 	"descriptor 3; it is of no use by itself.\n"
 	"\n"
 	"  --user NAME  become this user instead of mdm-agent (only as root)\n"
+	"  --verbose    more lines on standard error\n"
 	"  --version    print the version\n"
 	"  --help       print this\n";
 
@@ -45,6 +46,7 @@ int main(int argc, char **argv)
 {
 	static const struct option long_options[] = {
 		{"user", required_argument, NULL, 'u'},
+		{"verbose", no_argument, NULL, 'v'},
 		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
@@ -57,6 +59,9 @@ int main(int argc, char **argv)
 		switch (c) {
 		case 'u':
 			options.user = optarg;
+			break;
+		case 'v':
+			log_setup("mdm-agent-net", LOG_LEVEL_DEBUG);
 			break;
 		case 'V':
 			puts("mdm-agent-net " MDM_VERSION);

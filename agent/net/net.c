@@ -139,6 +139,8 @@ static int seal(struct net *net, struct sandbox_error *ret_error)
 		.n_ports = to->literal ? 1 : 2,
 	};
 
+	if (exchange->hardware && hardware_key_port(&grant.ports[grant.n_ports]) == 0)
+		grant.n_ports++;
 	return sandbox_seal(&sandbox_role_net, &grant, &net->facts, ret_error);
 }
 

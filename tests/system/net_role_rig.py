@@ -211,12 +211,12 @@ class Server:
 class Role:
     """A running mdm-agent-net and the enforcer's end of its channel."""
 
-    def __init__(self, program, *options):
+    def __init__(self, program, *options, env=None):
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         fd = os.dup(theirs.fileno())
         theirs.close()
         self.process = subprocess.Popen(
-            [program, *options], env={}, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            [program, *options], env=env or {}, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
             pass_fds=(3,), preexec_fn=lambda: os.dup2(fd, 3))
         os.close(fd)
         self.facts, self.messages = None, []
@@ -274,7 +274,7 @@ class Lab:
         self.ca = Authority(self.dir, "Test CA")
         self.other = Authority(self.dir, "Other CA")
         self.good = self.ca.server("good", "DNS:localhost,IP:127.0.0.1")
-        self.options = ["--user", ROLE_USER]
+        self.options, self.env = ["--user", ROLE_USER], {}
         self.n_dirs = 0
 
     def done(self):
@@ -299,7 +299,7 @@ class Lab:
         body = struct.pack(ENROL, url.encode(), est.encode(), TICKET.encode(), SECRET.encode(),
                            kwargs.get("key_uri", "").encode(), b"", b"", b"".join(pins),
                            kwargs.get("n_pins", len(pins)), floor, timeout, 0)
-        role = Role(self.program, *self.options)
+        role = Role(self.program, *self.options, env=self.env)
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         role.send(NET_ENROL, body, [fd])
         os.close(fd)
@@ -309,7 +309,7 @@ class Lab:
         pins = pins or [self.ca.pin()]
         body = struct.pack(RENEW, url.encode(), est.encode(), b"".join(pins),
                            kwargs.get("n_pins", len(pins)), timeout, floor)
-        role = Role(self.program, *self.options)
+        role = Role(self.program, *self.options, env=self.env)
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         role.send(NET_RENEW, body, [fd])
         os.close(fd)
@@ -317,7 +317,7 @@ class Lab:
 
     def checkin(self, url, directory, report=b'{"v":1}', floor=0, timeout=20, limit=1 << 20,
                 candidate=0):
-        role = Role(self.program, *self.options)
+        role = Role(self.program, *self.options, env=self.env)
         role.response = os.memfd_create("response")
         report_fd = os.memfd_create("report")
         os.write(report_fd, report)
