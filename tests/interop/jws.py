@@ -291,8 +291,8 @@ class Organisation:
                 "https://127.0.0.1:1", "--alg", alg)
         self.shown = json.loads(self.ok("keyset", "show", "--json"))
         with open(os.path.join(self.directory, "keysets/1.jose"), encoding="ascii") as file:
-            self.keyset_line = file.read().strip()
-        body = self.keyset_line.split(".")[1]
+            self.keyset_lines = file.read().splitlines()
+        body = self.keyset_lines[0].split(".")[1]
         self.keyset = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
         # The document holds the keys; `keyset show` tells which they must be.
         self.public = {}
@@ -346,9 +346,11 @@ def mdmctl_keyset(org, alg):
     check("algorithm", {row["alg"] for row in rows.values()} ==
           {"EdDSA" if alg == "eddsa" else "ES256"}, rows)
     check("digest of the keyset", hashlib.sha256(org.keyset).hexdigest() == org.shown["sha256"])
-    admin = next(row["kid"] for row in rows.values() if row["name"] == "admin")
-    check("keyset of mdmctl", verified(org.keyset_line, org.public[admin], "mdm-keyset") ==
-          org.keyset)
+    kids = {row["name"]: row["kid"] for row in rows.values()}
+    check("two signatures", len(org.keyset_lines) == 2, org.keyset_lines)
+    for line, name in zip(org.keyset_lines, ("admin", "second")):
+        check("keyset of mdmctl by " + name,
+              verified(line, org.public[kids[name]], "mdm-keyset") == org.keyset)
     for kid, row in rows.items():
         check("key file of " + row["name"], org.private(row["name"]).thumbprint() == kid)
     return {row["name"]: org.public[kid] for kid, row in rows.items()}
