@@ -83,6 +83,12 @@ static void enrol_explain(struct ctl *ctl, const struct ticket *ticket)
 		"- learn model, system version, whether the rules hold, and what "
 		"the agent did ('agentctl privacy' shows every report)");
 	page_close(&page);
+	page_open(&page, 2, 4);
+	page_add(&page, PAGE_PLAIN,
+		"- lock the screen, show you messages, restart the phone, end the management, and have "
+		"the agent's log sent, without names and files of yours ('agentctl command list' "
+		"shows what was ordered)");
+	page_close(&page);
 	page_line(&page, 0, PAGE_PLAIN,
 		"The server itself only carries their signed documents. Rules may come later for "
 		"whatever this agent or a newer one supports. 'agentctl unenroll' (root) ends it and puts the "

@@ -13,7 +13,7 @@ import threading
 import time
 
 from session_rig import (Bus, IGNORES, LATER, LIES, LOGIN_PATH, MANAGER, NOBODY, PATIENCE, SESSION, SILENT,
-                         run_tests, wait_for)
+                         run_tests, slow, wait_for)
 
 HELD_UP_MS = 1000  # the loop was not waiting, even on a busy machine
 
@@ -107,7 +107,8 @@ def test_lock_of_a_session_that_ended(place):
 
 # --- lock: why not --------------------------------------------------------------------------------
 
-def slow_lock_without_a_locker(place):
+@slow
+def test_lock_without_a_locker(place):
     login = place.login()
     login.session("c2")
     session = login.session("c3", lock=IGNORES)
@@ -117,14 +118,16 @@ def slow_lock_without_a_locker(place):
     assert len(login.calls(session, "Lock")) == 1
 
 
-def slow_lock_of_a_console(place):
+@slow
+def test_lock_of_a_console(place):
     login = place.login()
     login.session("7", lock=IGNORES, Type="tty")
     word, sentence = lock(place)
     assert word == "no_answer" and "session 7 of type tty" in sentence, sentence
 
 
-def slow_lock_that_lies(place):
+@slow
+def test_lock_that_lies(place):
     """True for a moment, then false, each time it is told: not locked, and not told without end."""
     login = place.login()
     session = login.session("c2", lock=LIES)
@@ -136,7 +139,8 @@ def slow_lock_that_lies(place):
     assert 1 <= len(login.calls(session, "Lock")) <= 4
 
 
-def slow_lock_that_is_only_announced(place):
+@slow
+def test_lock_that_is_only_announced(place):
     """A signal that says true is a reason to look, not to believe."""
     login = place.login()
     login.session("c2", lock="self.EmitSignal('org.freedesktop.DBus.Properties', 'PropertiesChanged', 'sa{sv}as', "
@@ -146,7 +150,8 @@ def slow_lock_that_is_only_announced(place):
     assert word == "no_answer" and "session c2" in sentence, sentence
 
 
-def slow_lock_without_a_signal(place):
+@slow
+def test_lock_without_a_signal(place):
     """A hint that was set without telling is found at the end."""
     login = place.login()
     login.session("c2", lock=SILENT)
@@ -180,7 +185,8 @@ def test_lock_with_a_bus_that_talks_rubbish(place):
     listener.close()
 
 
-def slow_lock_with_a_silent_bus(place):
+@slow
+def test_lock_with_a_silent_bus(place):
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(os.path.join(place.directory, "system"))
     listener.listen(4)
@@ -188,7 +194,8 @@ def slow_lock_with_a_silent_bus(place):
     listener.close()
 
 
-def slow_lock_with_a_silent_logind(place):
+@slow
+def test_lock_with_a_silent_logind(place):
     login = place.login()
     login.manager.AddMethod(MANAGER, "ListSessions", "", "a(susso)", "import time; time.sleep(8); ret = []")
     assert lock(place) == ("no_answer", "the login service does not answer")
@@ -308,13 +315,15 @@ def test_notify_refused(place):
         del there
 
 
-def slow_notify_without_an_answer(place):
+@slow
+def test_notify_without_an_answer(place):
     desktop(place, notify="import time; time.sleep(8); ret = 1")
     word, sentence, _ = place.notify()
     assert word == "no_notifications" and "does not answer" in sentence, sentence
 
 
-def slow_notify_on_a_silent_bus(place):
+@slow
+def test_notify_on_a_silent_bus(place):
     """A user's own socket that takes connections and says nothing."""
     login = place.login()
     uid = NOBODY if os.geteuid() == 0 else os.geteuid()
@@ -446,7 +455,8 @@ def test_reboot_denied(place):
     assert not os.path.exists(os.path.join(place.root, "called"))
 
 
-def slow_reboot_without_an_answer(place):
+@slow
+def test_reboot_without_an_answer(place):
     login = place.login()
     login.manager.AddMethod(MANAGER, "Reboot", "b", "", "import time; time.sleep(20)")
     assert place.run("reboot")[0] == "no_answer"

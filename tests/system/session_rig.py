@@ -228,10 +228,14 @@ class Place:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+def slow(function):
+    """Waits for deadlines of the agent, and does so together with its like."""
+    function.slow = True
+    return function
+
+
 def run_tests(build, module):
-    """Those named slow_* wait for deadlines of the agent, and do so together."""
-    tests = [(name, function) for name, function in sorted(vars(module).items())
-             if name.startswith(("test_", "slow_"))]
+    tests = [item for item in sorted(vars(module).items()) if item[0].startswith("test_")]
 
     def one(item):
         name, function = item
@@ -245,8 +249,8 @@ def run_tests(build, module):
             place.close()
 
     with ThreadPoolExecutor(16) as pool:
-        slow = [pool.submit(one, item) for item in tests if item[0].startswith("slow_")]
-        results = [one(item) for item in tests if item[0].startswith("test_")]
+        slow = [pool.submit(one, item) for item in tests if hasattr(item[1], "slow")]
+        results = [one(item) for item in tests if not hasattr(item[1], "slow")]
         results += [future.result() for future in slow]
     for process in STARTED:
         if process.poll() is None:

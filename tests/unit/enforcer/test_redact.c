@@ -18,7 +18,7 @@ static const struct redact_row {
 	/* Known words, in any case, not as parts of others unless they are long. */
 	{"Erika was here, ERIKA", REDACT_MARK " was here, " REDACT_MARK},
 	{"erikaceae (erika)", "erikaceae (" REDACT_MARK ")"},
-	{"xaVeryLongSecretx", "x" REDACT_MARK "x"},
+	{"x-averylongsecret.", "x-" REDACT_MARK "."},
 	{"of max, maximum", "of " REDACT_MARK ", maximum"},
 	{"J\xc3\xbcrgen", REDACT_MARK},
 	/* Paths of people: nothing tells where they end. */
