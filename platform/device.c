@@ -228,7 +228,7 @@ int device_read_text(sd_bus_message *message, char type, char *ret_text, size_t 
 
 static void service_set_owner(struct device_service *service, const char *owner)
 {
-	if (strcmp(service->owner, owner) == 0)
+	if (*owner && strcmp(service->owner, owner) == 0)
 		return;
 	if (service->owner[0])
 		service->row->vanished(service->device);
@@ -267,7 +267,6 @@ static int service_on_query(sd_bus_message *message, void *userdata, sd_bus_erro
 		sd_bus_message_read(message, "s", &owner) < 0)
 		owner = "";
 	service_set_owner(service, owner);
-	device_update(service->device);
 	return 0;
 }
 

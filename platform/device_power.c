@@ -91,22 +91,23 @@ enum truth device_power_read(int root_fd)
 
 /*
  * A uevent is a header and lines "NAME=value", each ended by NUL; that of a charger holds
- * "POWER_SUPPLY_ONLINE=". The filter looks at every aligned word of the first bytes for one of the
- * four that this text must have there, whatever its position is: classic BPF has no loops. A load
- * behind the end of the message drops it, which is the other way out.
+ * "POWER_SUPPLY_ONLINE=", that of a battery "POWER_SUPPLY_STATUS=". The filter looks at every
+ * aligned word of the first bytes for one of the four that this text must have there, whatever its
+ * position is: classic BPF has no loops. A load behind the end of the message drops it, which is
+ * the other way out.
  */
 #define FILTER_WORDS 256
 #define FILTER_STEP 6
 #define WORD(a, b, c, d)                                                                           \
 	((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
 
-int device_power_filter(int fd)
+int device_power_filter(int fd, bool batteries)
 {
-	static const uint32_t words[] = {
-		WORD('_', 'O', 'N', 'L'),
-		WORD('O', 'N', 'L', 'I'),
-		WORD('N', 'L', 'I', 'N'),
-		WORD('L', 'I', 'N', 'E'),
+	static const uint32_t words[2][4] = {
+		{WORD('_', 'O', 'N', 'L'), WORD('O', 'N', 'L', 'I'), WORD('N', 'L', 'I', 'N'),
+			WORD('L', 'I', 'N', 'E')},
+		{WORD('_', 'S', 'T', 'A'), WORD('S', 'T', 'A', 'T'), WORD('T', 'A', 'T', 'U'),
+			WORD('A', 'T', 'U', 'S')},
 	};
 	_cleanup_free_ struct sock_filter *code =
 		calloc(FILTER_WORDS * FILTER_STEP + 1, sizeof(*code));
@@ -118,8 +119,8 @@ int device_power_filter(int fd)
 	for (uint32_t i = 0; i < FILTER_WORDS; i++) {
 		*next++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 4 * i);
 		for (uint8_t k = 0; k < 4; k++)
-			*next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, words[k],
-				(uint8_t)(3 - k), (uint8_t)(k == 3 ? 1 : 0));
+			*next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+				words[batteries][k], (uint8_t)(3 - k), (uint8_t)(k == 3 ? 1 : 0));
 		*next++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
 	}
 	*next = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
@@ -187,9 +188,8 @@ int device_power_start(struct device *device, int fd)
 	power->charging = supplies_truth(&supplies);
 	if (power->fd < 0)
 		return power->fd;
-	/* What a battery tells is needed only where nothing else is there. */
-	if (supplies.has_external)
-		(void)device_power_filter(power->fd);
+	/* What a battery tells is needed only where it is all there is. */
+	(void)device_power_filter(power->fd, supplies.has_battery && !supplies.has_external);
 	return sd_event_add_io(device->platform->event, &power->source, power->fd, EPOLLIN,
 		power_on_uevent, device);
 }

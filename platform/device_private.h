@@ -167,7 +167,8 @@ enum truth device_power_read(int root_fd);
  * supplies are read once and nobody tells of changes. */
 int device_power_start(struct device *device, int fd);
 void device_power_done(struct device_power *power);
-/* Lets only those uevents through that tell of a supply's "online". 0 or -errno: all pass. */
-int device_power_filter(int fd);
+/* Lets only those uevents through that tell of a supply's "online", or of a battery's "status". 0
+ * or -errno: all pass. */
+int device_power_filter(int fd, bool batteries);
 
 #endif

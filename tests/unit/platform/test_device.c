@@ -203,26 +203,34 @@ static bool arrives(int fd)
 	return recv(fd, message, sizeof(message), MSG_DONTWAIT) > 0;
 }
 
-static void test_filter(void)
+/* Every alignment, and paths of every length the kernel's messages have. */
+static void check_filter(bool batteries)
 {
 	int fds[2];
 
 	CHECK_INT(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, fds), 0);
-	CHECK_INT(device_power_filter(fds[0]), 0);
-	/* Every alignment, and paths of every length the kernel's messages have. */
+	CHECK_INT(device_power_filter(fds[0], batteries), 0);
 	for (size_t n = 1; n < 700; n++) {
 		send_uevent(fds[1], n, ADAPTER, sizeof(ADAPTER));
-		if (!arrives(fds[0]))
-			check_fail(__FILE__, __LINE__, "a charger is lost with %zu characters", n);
+		if (arrives(fds[0]) == batteries)
+			check_fail(__FILE__, __LINE__, "the charger, %zu characters", n);
 		send_uevent(fds[1], n, BATTERY, sizeof(BATTERY));
+		if (arrives(fds[0]) != batteries)
+			check_fail(__FILE__, __LINE__, "the battery, %zu characters", n);
 		send_uevent(fds[1], n, UNRELATED, sizeof(UNRELATED));
 		if (arrives(fds[0]))
-			check_fail(__FILE__, __LINE__, "a battery comes with %zu characters", n);
+			check_fail(__FILE__, __LINE__, "something else, %zu characters", n);
 	}
 	CHECK_INT(send(fds[1], "", 1, 0), 1);
 	CHECK(!arrives(fds[0]));
 	close(fds[0]);
 	close(fds[1]);
+}
+
+static void test_filter(void)
+{
+	check_filter(false);
+	check_filter(true);
 }
 
 struct seen {
