@@ -480,9 +480,11 @@ def reboot_program(place, script):
 def test_reboot_without_logind(place):
     """OpenRC without elogind: the program of the system, and only where there is no logind."""
     word, sentence, _ = place.run("reboot")
-    assert word == "no_logind" and "no program reboot" in sentence, sentence
     if os.geteuid() != 0:
-        return  # only root can enter another root
+        # Only root can enter another root.
+        assert word == "trouble" and "Operation not permitted" in sentence, sentence
+        return
+    assert word == "no_logind" and "no program reboot" in sentence, sentence
     reboot_program(place, "exit 0")
     assert place.run("reboot")[:2] == ("done", "the phone restarts")
     assert os.path.exists(place.root + "/called")
@@ -510,7 +512,7 @@ def test_not_the_running_system(place):
     tool = os.path.join(place.build, "tests/lib/session_tool")
     for what in ("lock", "reboot"):
         out = subprocess.run([tool, place.root, what], env=env, capture_output=True, text=True, timeout=PATIENCE)
-        assert out.stdout.startswith("no_logind "), out.stdout
+        assert "not the running system" in out.stdout or "no system bus" in out.stdout, out.stdout
 
 
 if __name__ == "__main__":

@@ -40,7 +40,8 @@ HINT = 'self.UpdateProperties("%s", {"LockedHint": dbus.Boolean(%%s)})' % SESSIO
 LOCKS = HINT % "True"
 IGNORES = ""
 LATER = ("from gi.repository import GLib\n"
-         "GLib.timeout_add(%d, lambda s=self: s.UpdateProperties('" + SESSION + "', {'LockedHint': dbus.Boolean(%s)}))\n")
+         "GLib.timeout_add(%d, lambda s=self: s.UpdateProperties('" + SESSION + "', "
+         "{'LockedHint': dbus.Boolean(%s)}))\n")
 LIES = LOCKS + "\n" + LATER % (50, "False")
 SILENT = "self.props['%s']['LockedHint'] = dbus.Boolean(True)" % SESSION
 
