@@ -19,7 +19,7 @@
 #define REPEATS 50
 
 struct bench {
-	struct signer_key keys[2]; /* as `mdmctl init` makes them */
+	struct signer_key keys[3]; /* as `mdmctl init` makes them */
 	struct keyset *keyset;
 	struct buf payload, document;
 	struct jws_line line; /* what the bare verification gets */
@@ -109,7 +109,7 @@ static void bench_init(struct bench *b)
 		.expires_s = NOW + 1000000,
 		.keys = b->keys,
 		.n_keys = ARRAY_SIZE(b->keys),
-		.threshold = {1, 1, 1, 2},
+		.threshold = {2, 1, 1, 2},
 	};
 	_cleanup_buf_ struct buf payload = BUF_INIT;
 

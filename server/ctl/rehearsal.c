@@ -120,8 +120,8 @@ static int rehearsal_sign_role(struct rehearsal *s, enum document_type type,
 }
 
 /* What a phone that holds keyset (NULL: a fresh one, whose ticket pins the document) says. */
-static int rehearsal_show(struct rehearsal *s, const struct keyset *keyset, const struct buf *text,
-	const uint8_t *pinned, const char *what)
+static int rehearsal_show(struct rehearsal *s, enum document_type type, const struct keyset *keyset,
+	const struct buf *text, const uint8_t *pinned, const char *what)
 {
 	_cleanup_(document_freep) struct document *document = NULL;
 	struct document_refusal refusal = {0};
@@ -131,7 +131,8 @@ static int rehearsal_show(struct rehearsal *s, const struct keyset *keyset, cons
 		.device_id = "",
 		.ticket_id = "",
 		.enrolment_id = "",
-		.any_target = true,
+		/* Of a keyset the version counts; the others are for nobody in particular. */
+		.any_target = type != DOCUMENT_KEYSET,
 		.now_s = s->now_s,
 	};
 	int r = document_verify(text->data, text->n_bytes, &context, &document, &refusal);
@@ -161,10 +162,10 @@ static int rehearsal_step(struct rehearsal *s, const struct keyset *from, const 
 		r = rehearsal_sign_role(s, DOCUMENT_KEYSET, to, TRUST_ROLE_KEYSET, from, &payload,
 			signed_already, &text);
 	if (!r)
-		r = rehearsal_show(s, from, &text, NULL, what);
+		r = rehearsal_show(s, DOCUMENT_KEYSET, from, &text, NULL, what);
 	if (!r && sha256(payload.data, payload.n_bytes, digest) < 0)
 		r = fault_errno(s->fault, EIO, "rehearsal");
-	return r ? r : rehearsal_show(s, NULL, &text, digest, what_fresh);
+	return r ? r : rehearsal_show(s, DOCUMENT_KEYSET, NULL, &text, digest, what_fresh);
 }
 
 /* Something of each kind that the new keyset's roles are for. */
@@ -194,7 +195,7 @@ static int rehearsal_document(
 	if (payload.error)
 		return fault_errno(s->fault, payload.error, "rehearsal");
 	r = rehearsal_sign_role(s, type, s->next, role, NULL, &payload, signed_already, &text);
-	return r ? r : rehearsal_show(s, s->next, &text, NULL, what);
+	return r ? r : rehearsal_show(s, type, s->next, &text, NULL, what);
 }
 
 static int rehearsal_play(struct rehearsal *s, const struct keyset *next)

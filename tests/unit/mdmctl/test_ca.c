@@ -162,6 +162,29 @@ static void test_names(void)
 		      text, sizeof(text)) < 0);
 }
 
+/* What a client says that trusts one root and is sent up to two certificates between. */
+static int verify_through(X509 *root, X509 *between, X509 *second, X509 *leaf, int purpose)
+{
+	STACK_OF(X509) *chain = sk_X509_new_null();
+	X509_STORE *store = X509_STORE_new();
+	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+	int r = -1;
+
+	if (chain && store && ctx && X509_STORE_add_cert(store, root) == 1 &&
+		(!between || sk_X509_push(chain, between)) &&
+		(!second || sk_X509_push(chain, second)) &&
+		X509_STORE_CTX_init(ctx, store, leaf, chain) == 1 &&
+		(purpose < 0 || X509_STORE_CTX_set_purpose(ctx, purpose) == 1)) {
+		X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(ctx), (time_t)NOW);
+		(void)X509_verify_cert(ctx);
+		r = X509_STORE_CTX_get_error(ctx);
+	}
+	X509_STORE_CTX_free(ctx);
+	X509_STORE_free(store);
+	sk_X509_free(chain);
+	return r;
+}
+
 static void test_dates(void)
 {
 	_cleanup_(world_done) struct world w = {0};
@@ -213,6 +236,75 @@ static void test_hosts(void)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		if (ca_host_check(bad[i]))
 			check_fail(__FILE__, __LINE__, "accepted \"%s\"", bad[i]);
+}
+
+/* One certificate of the server, two ways up: whoever trusts either root trusts it, and nobody
+ * else. */
+static void test_cross(void)
+{
+	_cleanup_(world_done) struct world w = {0};
+	_cleanup_pkey_ EVP_PKEY *next_key = NULL;
+	_cleanup_x509_ X509 *next = NULL, *cross = NULL, *server = NULL, *admin = NULL,
+			    *intermediate = NULL, *below = NULL;
+	struct fault fault = {0};
+	struct ca_request request = {
+		.kind = CA_ROOT, .org_name = "Example Org", .common_name = "next", .now_s = NOW};
+
+	CHECK(world_make(&w));
+	CHECK_INT(keyfile_generate("P-256", &next_key, &fault), 0);
+	request.key = next_key;
+	CHECK_INT(ca_issue(&request, &next, &fault), 0);
+	request.kind = CA_CROSS;
+	request.issuer = w.root;
+	request.issuer_key = w.root_key;
+	request.until_s = ca_until(w.root) - 86400;
+	CHECK_INT(ca_issue(&request, &cross, &fault), 0);
+	CHECK_INT(X509_NAME_cmp(X509_get_subject_name(cross), X509_get_subject_name(next)), 0);
+	CHECK_INT(ca_until(cross), ca_until(w.root) - 86400);
+	CHECK_INT(issue(CA_SERVER, w.leaf_key, next, next_key, &server), 0);
+	CHECK_INT(issue(CA_ADMIN, w.leaf_key, next, next_key, &admin), 0);
+	CHECK_INT(issue(CA_ROOT, w.leaf_key, next, next_key, &intermediate), 0);
+	CHECK_INT(issue(CA_SERVER, w.leaf_key, intermediate, w.leaf_key, &below), 0);
+	CHECK_INT(verify_through(w.root, cross, NULL, server, X509_PURPOSE_SSL_SERVER), X509_V_OK);
+	CHECK_INT(verify_through(next, cross, NULL, server, X509_PURPOSE_SSL_SERVER), X509_V_OK);
+	/* What the next root does is not all in the name of the old one. */
+	CHECK(verify_through(w.root, cross, NULL, admin, X509_PURPOSE_SSL_CLIENT) != X509_V_OK);
+	CHECK_INT(verify_through(next, NULL, intermediate, below, X509_PURPOSE_SSL_SERVER),
+		X509_V_OK);
+	CHECK(verify_through(w.root, cross, intermediate, below, X509_PURPOSE_SSL_SERVER) !=
+		X509_V_OK);
+	CHECK(verify_through(w.root, NULL, NULL, server, X509_PURPOSE_SSL_SERVER) != X509_V_OK);
+	CHECK(verify_through(w.device_ca, cross, NULL, server, X509_PURPOSE_SSL_SERVER) !=
+		X509_V_OK);
+}
+
+static void test_viewer(void)
+{
+	_cleanup_(world_done) struct world w = {0};
+	_cleanup_x509_ X509 *viewer = NULL;
+	char text[128];
+
+	CHECK(world_make(&w));
+	CHECK_INT(issue(CA_VIEWER, w.leaf_key, w.root, w.root_key, &viewer), 0);
+	CHECK(X509_NAME_get_text_by_NID(X509_get_subject_name(viewer), NID_organizationalUnitName,
+		      text, sizeof(text)) > 0);
+	CHECK_STR(text, "mdm-viewer");
+	CHECK_INT(verify(&w, viewer, X509_PURPOSE_SSL_CLIENT, -1, NOW), X509_V_OK);
+}
+
+static void test_names_of_a_certificate(void)
+{
+	static const char *const expected[] = {"mdm.example.org", "192.0.2.7", "2001:db8::7"};
+	_cleanup_(world_done) struct world w = {0};
+	char host[64];
+
+	CHECK(world_make(&w));
+	for (size_t i = 0; i < 3; i++) {
+		CHECK(ca_host(w.server, i, host, sizeof(host)));
+		CHECK_STR(host, expected[i]);
+	}
+	CHECK(!ca_host(w.server, 3, host, sizeof(host)));
+	CHECK(!ca_host(w.root, 0, host, sizeof(host)));
 }
 
 static void test_long_name(void)
@@ -274,6 +366,9 @@ static const struct check_test tests[] = {
 	{"dates", test_dates},
 	{"renew", test_renew},
 	{"hosts", test_hosts},
+	{"cross", test_cross},
+	{"viewer", test_viewer},
+	{"names_of_a_certificate", test_names_of_a_certificate},
 	{"long_name", test_long_name},
 	{"pem", test_pem},
 };
