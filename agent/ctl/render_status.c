@@ -189,6 +189,33 @@ static void status_contact(struct page *p, struct json_object *status, int64_t n
 	page_close(p);
 }
 
+/* By what the server can reach the phone between two check-ins; nothing if by nothing. */
+static void status_wake(struct page *p, struct json_object *status)
+{
+	struct json_object *wake = peek_object(status, "wake"), *push = peek_object(wake, "push");
+	const char *state = peek_text(wake, "state", "off");
+	const char *service = peek_text(push, "service", "");
+
+	if (strcmp(state, "off") == 0 && !push)
+		return;
+	page_field(p, "News");
+	if (strcmp(state, "waiting") == 0)
+		page_add(p, PAGE_PLAIN, "at once: the phone waits at the server");
+	else if (strcmp(state, "news") == 0)
+		page_add(p, PAGE_PLAIN, "the server has some; the next contact fetches them");
+	else if (strcmp(state, "refused") == 0)
+		page_add(p, PAGE_PLAIN, "with each contact: the server knows no waiting");
+	else if (strcmp(state, "pausing") == 0)
+		page_add(p, PAGE_PLAIN, "with each contact: waiting at the server pauses");
+	if (*service)
+		page_add(p, PAGE_PLAIN, "%spush by %s, which learns when there is something",
+			strcmp(state, "off") == 0 ? "" : "; ", service);
+	else if (push && strcmp(state, "off") == 0)
+		page_add(p, PAGE_PLAIN, "with each contact: no push service (%s)",
+			peek_text(push, "state", "unknown"));
+	page_close(p);
+}
+
 /* Area by area, where the agent did not tell the settings. */
 static void status_areas(struct page *p, struct json_object *areas)
 {
@@ -362,6 +389,33 @@ static void status_machinery(struct page *p, struct json_object *status)
 	}
 }
 
+static void status_renewal(struct page *p, struct json_object *renewal, int64_t now_s)
+{
+	const char *state = peek_text(renewal, "state", "");
+	char since[AGO_TEXT], next[AGO_TEXT] = "";
+	int64_t t;
+
+	if (!*state)
+		return;
+	if (peek_int(renewal, "next_in_s", &t))
+		ago_format(now_s, now_s + t, next);
+	page_field(p, "Renewal");
+	if (peek_int(renewal, "failing_since", &t)) {
+		ago_format(now_s, t, since);
+		page_add(p, PAGE_WARN, "fails, first %s", since);
+		if (peek_string(renewal, "reason"))
+			page_add(p, PAGE_PLAIN, ": %s", peek_text(renewal, "reason", ""));
+		page_add(p, PAGE_PLAIN, "%s%s", *next ? "; again " : "", next);
+	} else if (strcmp(state, "proving") == 0) {
+		page_add(p, PAGE_PLAIN, "a new certificate is here; the next check-in proves it");
+	} else if (strcmp(state, "running") == 0) {
+		page_add(p, PAGE_PLAIN, "under way");
+	} else {
+		page_add(p, PAGE_PLAIN, "%s", *next ? next : "not known yet");
+	}
+	page_close(p);
+}
+
 static void status_identity(struct page *p, struct json_object *status, int64_t now_s)
 {
 	struct json_object *certificate = peek_object(status, "certificate");
@@ -381,6 +435,7 @@ static void status_identity(struct page *p, struct json_object *status, int64_t 
 		page_add(p, soon ? PAGE_WARN : PAGE_PLAIN, "%s %s",
 			t < now_s ? "expired" : "expires", text);
 		page_close(p);
+		status_renewal(p, peek_object(status, "renewal"), now_s);
 	}
 	if (peek_int(keyset, "version", &version)) {
 		page_field(p, "Key list");

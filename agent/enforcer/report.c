@@ -13,11 +13,12 @@
 #include "agent/enforcer/commands.h"
 #include "agent/enforcer/enforcer.h"
 #include "agent/enforcer/renewal.h"
+#include "agent/enforcer/wake.h"
 #include "agent/util/codec.h"
 #include "agent/util/jsonw.h"
 
 const struct report_item report_items[] = {
-	{"device and enrolment id, ticket id until an assignment is held",
+	{"device and enrolment id, ticket id until an assignment is held, the number of the report",
 		"to tell this phone from others; made up at enrolment, no hardware numbers"},
 	{"serial numbers of keyset, assignment and policies held",
 		"so that the server sends only what is newer"},
@@ -27,8 +28,13 @@ const struct report_item report_items[] = {
 	{"inventory: operating system and version, kernel, architecture, model, init system",
 		"to know which phones need which update"},
 	{"agent: version, which mechanisms exist on this phone, what the kernel's sandbox offers, "
-	 "whether the clock is plausible",
+	 "whether the clock is plausible, until when its certificate is valid and since when it "
+	 "cannot be renewed, whether the agent's files were copied from another device",
 		"to find phones on which something cannot be enforced"},
+	{"push: the address at which your push service takes messages for the agent, only where the "
+	 "policy allows push",
+		"so that the phone hears at once that there is something; the service learns when, not "
+		"what"},
 	{"nonce: a random number, made anew every hour",
 		"so that an order to erase the phone can only be one that was signed just now"},
 	{"events: what the agent accepted, refused, changed and repaired, and how each command of the "
@@ -326,6 +332,8 @@ static void report_write_all(
 	jsonw_string(&w, "nonce", nonce);
 	if (e->report.number)
 		jsonw_int(&w, "report", e->report.number);
+	if (*wake_endpoint(e))
+		jsonw_string(&w, "push", wake_endpoint(e));
 	report_write_have(e, &w);
 	jsonw_object(&w, "sections");
 	for (size_t i = 0; i < REPORT_SECTION_MAX; i++)

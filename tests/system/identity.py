@@ -6,6 +6,7 @@ Usage: identity.py BUILD_DIR [NAME...]    The last line is "N passed, N failed".
 """
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ def half_life_renewed_proven(world):
     check(44 * DAY < world.renewal()["next_in_s"] < 53 * DAY, world.renewal())
     world.attempt()
     check(world.events("renewed") == [], "renewed on the first day")
+    check(re.search(r"Renewal +in \d+ (days|weeks|months)", world.phone.run("status").stdout), world.phone.run("status").stdout)
     # A restart remembers the dates before any exchange.
     world.phone.stop()
     world.phone.start()
@@ -111,6 +113,7 @@ def a_refused_candidate_is_dropped(world):
     wait_for("a check-in with the old certificate",
              lambda: world.phone.status()["checkin"]["last_error"] is None)
     check(world.renewal()["failing_since"], world.renewal())
+    check("fails, first" in world.phone.run("status").stdout, world.phone.run("status").stdout)
     check(world.renewal()["next_in_s"] > 60, "it would try without end", world.renewal())
     # Plenty of life is left: no alarm. A person's request tries again.
     check("certificate" not in world.problems(), world.problems())

@@ -20,7 +20,7 @@ import time
 import unittest
 
 sys.dont_write_bytecode = True
-from net_role_rig import (answer, CHECKIN, DAY, ENROL, expect_failed, files, Lab, NET_CHECKIN,
+from net_role_rig import (answer, CHECKIN, DAY, ENROL, RENEW, NET_RENEW, expect_failed, files, Lab, NET_CHECKIN,
                           NET_ENROL, NET_ENROLLED, NET_FACTS, NOW, Role, run, run_cases, SECRET,
                           TICKET)
 

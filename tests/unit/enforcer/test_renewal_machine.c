@@ -341,16 +341,16 @@ static void test_ca_ends(void)
 
 static const struct check_test tests[] = {
 	{"names", test_names},
-	{"half life", test_half_life},
-	{"fleet is spread", test_fleet_is_spread},
+	{"half_life", test_half_life},
+	{"fleet_is_spread", test_fleet_is_spread},
 	{"backoff", test_backoff},
 	{"wanted", test_wanted},
 	{"hurry", test_hurry},
 	{"proving", test_proving},
-	{"ten years", test_ten_years},
-	{"broken year", test_broken_year},
+	{"ten_years", test_ten_years},
+	{"broken_year", test_broken_year},
 	{"shelf", test_shelf},
-	{"ca ends", test_ca_ends},
+	{"ca_ends", test_ca_ends},
 };
 
 CHECK_MAIN(tests)
