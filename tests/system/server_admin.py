@@ -16,7 +16,7 @@ import threading
 import time
 
 sys.dont_write_bytecode = True
-from server_rig import Kept, Pki, Server, document, equal, event, limit, openssl, run_tests
+from server_rig import PATIENCE, Kept, Pki, Server, document, equal, event, limit, openssl, run_tests
 
 TESTS = []
 
@@ -168,12 +168,13 @@ def putting_the_same_again_is_no_other_command(server):
 @test
 def what_was_not_delivered_in_time_expires(server):
     device = seen_device(server)
-    id = give(server, device, seconds=2)
     kept = give(server, device, "kept")
-    while command(server, id)["state"] != "expired":
-        equal(command(server, id)["state"], "queued")
-        time.sleep(0.2)
+    id = give(server, device, seconds=8)
     shown = command(server, id)
+    while shown["state"] != "expired":
+        equal(shown["state"], "queued")
+        time.sleep(0.2)
+        shown = command(server, id)
     equal(([h["state"] for h in shown["history"]], shown["changed"]), (["queued", "expired"], shown["expires"]))
     answer = server.admin("DELETE", "/v1/admin/commands/" + id)
     equal((answer.status, answer.json["error"]), (409, "expired"))
@@ -282,7 +283,7 @@ def a_flood_of_commands_is_braked(server):
             give(braked, other)
             give(braked, other)
             answer = braked.put(command_query(device.id), document("x"))
-            equal((answer.status, 3590 < int(answer.headers["retry-after"]) <= 3600), (429, True))
+            equal((answer.status, 0 < int(answer.headers["retry-after"]) <= 3600), (429, True))
             equal(braked.put(query, document("command")).status, 200)
             braked.kill()
             # It is no counter of one process.
@@ -557,7 +558,7 @@ def no_answer_without_its_entry(server):
         answered = set()
         for _ in range(4):
             victim = Server(server.program, pki)
-            stop = threading.Event()
+            stop, before = threading.Event(), len(answered)
 
             def work():
                 while not stop.is_set():
@@ -568,7 +569,9 @@ def no_answer_without_its_entry(server):
 
             thread = threading.Thread(target=work)
             thread.start()
-            time.sleep(0.3)
+            deadline = time.time() + PATIENCE
+            while len(answered) < before + 3 and time.time() < deadline:
+                time.sleep(0.01)
             victim.kill()
             stop.set()
             thread.join()
@@ -581,7 +584,7 @@ def no_answer_without_its_entry(server):
                 tickets |= {t["id"] for t in page["tickets"]}
                 after = page["next"]
             entries = audit(victim)
-            assert answered and answered <= tickets
+            assert len(answered) >= 12 and answered <= tickets
             equal(len(entries), len(tickets))
             equal(verify(server, pki.state).returncode, 0)
         finally:
