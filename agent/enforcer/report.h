@@ -39,7 +39,7 @@ struct report {
 };
 
 /*
- * Writes the report of now. lean: without the bodies of inventory, agent and diagnostics, and with
+ * Writes the report of now. lean: without the bodies of inventory and agent, and with
  * pressing events only (security and commands). 0; -EFBIG; -ENOMEM.
  */
 int report_write(struct enforcer *e, bool lean, struct buf *out);
