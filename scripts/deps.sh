@@ -11,6 +11,7 @@ debian_demo="make gcc libc6-dev pkg-config libjson-c-dev libssl-dev libsystemd-d
 debian_all="git clang clang-format llvm libclang-rt-14-dev cppcheck shellcheck valgrind lcov
 	python3 python3-dbusmock dbus-daemon python3-jwcrypto python3-jsonschema python3-cryptography openssl curl iproute2
 	binutils strace musl-tools musl-dev
+	swtpm tpm2-tools tpm2-openssl softhsm2 opensc
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
 # Headers and libraries to cross-build for a phone; they live beside the machine's own.
 debian_arm64="libjson-c-dev:arm64 libssl-dev:arm64 libsystemd-dev:arm64
@@ -19,7 +20,8 @@ alpine_demo="make gcc musl-dev linux-headers pkgconf json-c-dev openssl-dev elog
 	libseccomp-dev libevent-dev sqlite-dev libqrencode-dev dconf util-linux
 	findutils setpriv"
 alpine_all="git clang clang-extra-tools compiler-rt cppcheck shellcheck valgrind lcov python3
-	py3-dbusmock dbus py3-jwcrypto py3-jsonschema py3-cryptography openssl curl iproute2 binutils strace"
+	py3-dbusmock dbus py3-jwcrypto py3-jsonschema py3-cryptography openssl curl iproute2 binutils strace
+	swtpm tpm2-tools tpm2-openssl softhsm opensc pkcs11-provider"
 
 as_root() {
 	if [ "$(id -u)" -eq 0 ]; then

@@ -18,6 +18,7 @@
 #include <openssl/provider.h>
 #include <openssl/store.h>
 #include <openssl/ui.h>
+#include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -152,17 +153,29 @@ static ECDSA_SIG *hardware_sign_sig(
 	return d2i_ECDSA_SIG(NULL, &at, n);
 }
 
-/* The public half as a key of the default kind, whatever the provider calls its own. */
-static EC_KEY *public_half(const EVP_PKEY *key)
+/* The public half as a key of the default kind: by its point or, where that is not told, in DER. */
+static EC_KEY *public_half(EVP_PKEY *key)
 {
 	_cleanup_(EC_KEY_freep) EC_KEY *half = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1);
-	unsigned char point[EC_POINT_BYTES];
+	unsigned char point[EC_POINT_BYTES], *der = NULL;
+	_cleanup_(EC_KEY_freep) EC_KEY *decoded = NULL;
+	const unsigned char *at;
 	size_t n = 0;
+	int n_der;
 
-	if (!half ||
+	if (half &&
 		EVP_PKEY_get_octet_string_param(
-			key, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point), &n) != 1 ||
-		EC_KEY_oct2key(half, point, n, NULL) != 1)
+			key, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point), &n) == 1 &&
+		EC_KEY_oct2key(half, point, n, NULL) == 1)
+		return TAKE_PTR(half);
+	n_der = i2d_PUBKEY(key, &der);
+	if (!half || n_der <= 0)
+		return NULL;
+	at = der;
+	decoded = d2i_EC_PUBKEY(NULL, &at, n_der);
+	OPENSSL_free(der);
+	/* Some write out the curve in numbers, which no certificate may; ours has its name. */
+	if (!decoded || EC_KEY_set_public_key(half, EC_KEY_get0_public_key(decoded)) != 1)
 		return NULL;
 	return TAKE_PTR(half);
 }
@@ -237,5 +250,18 @@ int hardware_key_port(uint16_t *ret_port)
 	if (!text || parse_int64(text + strlen("port="), 1, UINT16_MAX - 1, &port) < 0)
 		return -ENOENT;
 	*ret_port = (uint16_t)port;
+	return 0;
+}
+
+int hardware_key_directory(char ret_path[256])
+{
+	const char *conf = getenv("SOFTHSM2_CONF"), *slash = conf ? strrchr(conf, '/') : NULL;
+	size_t n = slash ? (size_t)(slash - conf) : 0;
+
+	if (n >= 256)
+		return -ENAMETOOLONG;
+	if (n)
+		memcpy(ret_path, conf, n);
+	ret_path[n] = 0;
 	return 0;
 }

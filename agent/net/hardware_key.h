@@ -29,4 +29,10 @@ int hardware_key_open(const char *uri, EVP_PKEY **ret_key, struct failure *ret_f
  */
 int hardware_key_port(uint16_t *ret_port);
 
+/*
+ * The directory of SOFTHSM2_CONF, below which the token's files have to be; "" if it is not set.
+ * 0 or -ENAMETOOLONG.
+ */
+int hardware_key_directory(char ret_path[256]);
+
 #endif

@@ -139,6 +139,10 @@ static int seal(struct net *net, struct sandbox_error *ret_error)
 		.n_ports = to->literal ? 1 : 2,
 	};
 
+	char token[256] = "";
+
+	if (exchange->hardware && hardware_key_directory(token) == 0 && token[0])
+		grant.token_directory = token;
 	if (exchange->hardware && hardware_key_port(&grant.ports[grant.n_ports]) == 0)
 		grant.n_ports++;
 	return sandbox_seal(&sandbox_role_net, &grant, &net->facts, ret_error);

@@ -113,6 +113,16 @@ static int allow_grant(int ruleset_fd, const struct sandbox_grant *grant, unsign
 		if (r < 0)
 			return r;
 	}
+	if (grant->token_directory) {
+		_cleanup_close_ int fd =
+			open(grant->token_directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		if (fd < 0)
+			return -errno;
+		r = allow_path_fd(ruleset_fd, fd, FS_READ_FILE | FS_READ_DIR | FS_WRITE_FILE);
+		if (r < 0)
+			return r;
+	}
 	if (abi < 4)
 		return 0;
 	for (size_t i = 0; i < grant->n_ports; i++) {

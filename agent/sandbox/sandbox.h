@@ -91,6 +91,9 @@ extern const struct sandbox_role sandbox_role_session; /* step 1 only */
 struct sandbox_grant {
 	int directory_fd; /* -1: none; readable with everything below it */
 	bool directory_writable;
+	/* Files of a software token, read and locked at each signature; NULL: none. The caller got
+	 * the path from whoever started the agent, not from the network. */
+	const char *token_directory;
 	uint16_t ports[4]; /* TCP ports it may connect to, where the kernel can tell (ABI 4) */
 	size_t n_ports;
 };
