@@ -4,159 +4,8 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "agent/enforcer/documents.h"
 #include "agent/util/fs.h"
-#include "tests/lib/check.h"
-#include "tests/lib/signer.h"
-
-#define ORG "00112233445566778899aabbccddeeff"
-#define TICKET "0123456789abcdef0123456789abcdef"
-#define DEVICE "fedcba9876543210fedcba9876543210"
-#define NOW INT64_C(1800000000)
-#define DAY INT64_C(86400)
-
-struct phone {
-	char path[256];
-	struct state state;
-	struct journal *journal;
-	struct documents documents;
-	struct signer_key keys[2];
-};
-
-/* Documents are separated by an empty line. */
-static void separate(struct buf *out)
-{
-	if (out->n_bytes)
-		buf_puts(out, "\n");
-}
-
-static void write_keyset(struct phone *p, int64_t version, size_t first, size_t n, struct buf *out)
-{
-	struct signer_keyset keyset = {
-		.org = ORG,
-		.version = version,
-		.issued_s = NOW - DAY,
-		.expires_s = NOW + 365 * DAY,
-		.keys = &p->keys[first],
-		.n_keys = n,
-		.threshold = {1, 1, 1, 1},
-	};
-
-	signer_write_keyset(&keyset, out);
-}
-
-static void phone_restart(struct phone *p)
-{
-	struct journal_recovery recovery;
-
-	documents_done(&p->documents);
-	journal_free(p->journal);
-	state_done(&p->state);
-	signer_must(state_open(p->path, &p->state) == 0);
-	signer_must(journal_open(p->state.dir_fd, 0, &p->journal, &recovery) == 0);
-	documents_init(&p->documents, &p->state, p->journal);
-	signer_must(documents_load(&p->documents) == 0);
-}
-
-/* A phone that has just enrolled: the ticket's pin and nothing else. */
-static void phone_init(struct phone *p)
-{
-	_cleanup_buf_ struct buf keyset = BUF_INIT;
-	struct journal_recovery recovery;
-	int fd;
-
-	memset(p, 0, sizeof(*p));
-	for (uint8_t i = 0; i < 2; i++) {
-		signer_ed25519(i + 1, &p->keys[i].key);
-		p->keys[i].roles = (1u << TRUST_ROLE_MAX) - 1;
-		p->keys[i].name = i ? "second" : "first";
-	}
-	fd = check_tmpdir(p->path);
-	close(fd);
-	signer_must(state_open(p->path, &p->state) == 0);
-	signer_must(journal_open(p->state.dir_fd, 0, &p->journal, &recovery) == 0);
-	p->state.facts.enrolled = true;
-	memcpy(p->state.facts.device_id, DEVICE, 33);
-	memcpy(p->state.facts.ticket_id, TICKET, 33);
-	memcpy(p->state.facts.enrolment_id, ORG, 33);
-	memcpy(p->state.facts.server, "https://127.0.0.1", 18);
-	write_keyset(p, 1, 0, 1, &keyset);
-	signer_must(sha256(keyset.data, keyset.n_bytes, p->state.facts.pinned_keyset) == 0);
-	signer_must(state_save_facts(&p->state) == 0);
-	documents_init(&p->documents, &p->state, p->journal);
-}
-
-static void phone_done(struct phone *p)
-{
-	documents_done(&p->documents);
-	journal_free(p->journal);
-	state_done(&p->state);
-	for (size_t i = 0; i < 2; i++)
-		key_done(&p->keys[i].key);
-}
-#define _phone_ _cleanup_(phone_done)
-
-static void add_keyset(struct phone *p, int64_t version, size_t first, size_t n, struct buf *out)
-{
-	_cleanup_buf_ struct buf payload = BUF_INIT;
-
-	write_keyset(p, version, first, n, &payload);
-	separate(out);
-	signer_sign(DOCUMENT_KEYSET, payload.data, payload.n_bytes, &p->keys[0].key, out);
-	if (version > 1)
-		signer_sign(DOCUMENT_KEYSET, payload.data, payload.n_bytes, &p->keys[1].key, out);
-}
-
-static void add_assignment(
-	struct phone *p, int64_t serial, const char *groups, const char *ownership, struct buf *out)
-{
-	_cleanup_buf_ struct buf payload = BUF_INIT;
-
-	buf_printf(&payload,
-		"{\"type\":\"assignment\",\"org\":\"" ORG "\",\"serial\":%lld,\"issued\":%lld,"
-		"\"expires\":%lld,\"target\":{\"ticket\":\"" TICKET
-		"\"},\"groups\":%s,\"ownership\":\"%s\"}",
-		(long long)serial, (long long)(NOW - DAY), (long long)(NOW + DAY), groups,
-		ownership);
-	separate(out);
-	signer_sign(DOCUMENT_ASSIGNMENT, payload.data, payload.n_bytes, &p->keys[0].key, out);
-}
-
-static void add_policy(struct phone *p, const char *stream, int64_t serial, int delay,
-	int64_t expires_s, struct buf *out)
-{
-	_cleanup_buf_ struct buf payload = BUF_INIT;
-
-	buf_printf(&payload,
-		"{\"type\":\"policy\",\"org\":\"" ORG "\",\"serial\":%lld,\"issued\":%lld,"
-		"\"expires\":%lld,\"target\":{\"stream\":\"%s\"},\"profiles\":[{\"id\":\"base\","
-		"\"settings\":{\"screen_lock\":{\"idle_delay\":%d}}}]}",
-		(long long)serial, (long long)(NOW - DAY), (long long)expires_s, stream, delay);
-	separate(out);
-	signer_sign(DOCUMENT_POLICY, payload.data, payload.n_bytes, &p->keys[0].key, out);
-}
-
-static struct documents_change take(struct phone *p, const struct buf *body, int64_t clock_s)
-{
-	struct documents_change change = {0};
-
-	signer_must(
-		documents_take(&p->documents, body->data, body->n_bytes, clock_s, &change) == 0);
-	return change;
-}
-
-/* keyset 1, assignment 1 to "staff", policy 5 */
-static void phone_provision(struct phone *p)
-{
-	_cleanup_buf_ struct buf body = BUF_INIT;
-	struct documents_change change;
-
-	add_keyset(p, 1, 0, 1, &body);
-	add_assignment(p, 1, "[\"staff\"]", "company", &body);
-	add_policy(p, "staff", 5, 300, NOW + DAY, &body);
-	change = take(p, &body, NOW);
-	signer_must(change.n_accepted == 3 && change.n_refused == 0 && change.policy);
-}
+#include "tests/lib/phone_fixture.h"
 
 static int64_t idle_delay(const struct phone *p)
 {
@@ -228,48 +77,6 @@ static void test_wrong_pin(void)
 	CHECK_INT(change.n_refused, 1);
 	CHECK(!p.documents.keyset);
 	CHECK_INT(p.documents.refusals[0].why.reason, DOCUMENT_E_PIN);
-}
-
-/*
- * Years on: the ticket names keyset 3, and the server sends all there ever were. Those before it
- * are left aside without a word; a phone of the first day follows the chain.
- */
-static void test_ticket_after_rotations(void)
-{
-	_phone_ struct phone fresh, old;
-	_cleanup_buf_ struct buf all = BUF_INIT, later = BUF_INIT, payload = BUF_INIT,
-				 without = BUF_INIT;
-	struct documents_change change;
-
-	phone_init(&fresh);
-	write_keyset(&fresh, 3, 1, 1, &payload);
-	signer_must(sha256(payload.data, payload.n_bytes, fresh.state.facts.pinned_keyset) == 0);
-	add_keyset(&fresh, 1, 0, 1, &all);
-	add_keyset(&fresh, 2, 0, 2, &all);
-	/* The one that the ticket names is not among them: each of these is refused. */
-	buf_append(&without, all.data, all.n_bytes);
-	change = take(&fresh, &without, NOW);
-	CHECK_INT(change.n_refused, 2);
-	CHECK(!fresh.documents.keyset);
-	add_keyset(&fresh, 3, 1, 1, &all);
-	change = take(&fresh, &all, NOW);
-	CHECK_INT(change.n_accepted, 1);
-	CHECK_INT(change.n_refused, 0);
-	CHECK_INT(fresh.documents.keyset->version, 3);
-	/* Behind it nothing is left aside: what is older is a rollback. */
-	change = take(&fresh, &without, NOW);
-	CHECK_INT(change.n_refused, 2);
-	CHECK_INT(fresh.documents.keyset->version, 3);
-
-	phone_init(&old);
-	phone_provision(&old);
-	CHECK_INT(old.documents.keyset->version, 1);
-	add_keyset(&old, 2, 0, 2, &later);
-	add_keyset(&old, 3, 1, 1, &later);
-	change = take(&old, &later, NOW);
-	CHECK_INT(change.n_accepted, 2);
-	CHECK_INT(change.n_refused, 0);
-	CHECK_INT(old.documents.keyset->version, 3);
 }
 
 static void test_rollback_is_journalled_once(void)
@@ -610,7 +417,6 @@ static const struct check_test tests[] = {
 	{"accept_and_reload", test_accept_and_reload},
 	{"same_again_changes_nothing", test_same_again_changes_nothing},
 	{"wrong_pin", test_wrong_pin},
-	{"ticket_after_rotations", test_ticket_after_rotations},
 	{"rollback_is_journalled_once", test_rollback_is_journalled_once},
 	{"rollback_over_unenrolment", test_rollback_over_unenrolment},
 	{"policy_outlives_its_key", test_policy_outlives_its_key},
