@@ -60,4 +60,16 @@ struct session_ops {
 };
 extern const struct session_ops session_ops;
 
+/*
+ * Who is in front of the screen, for as long as somebody wants to know: tells the user when that is
+ * known, and whenever it changes. uid 0: nobody but root, nobody, or it cannot be known; after the
+ * latter nothing follows, and the watch is to be freed.
+ */
+struct session_watch;
+typedef void (*session_watch_fn)(uint32_t uid, uint32_t gid, bool lost, void *userdata);
+/* 0; -ENOMEM; -ENOENT: there is no login service, or no bus. */
+int session_watch_new(struct platform *platform, session_watch_fn tell, void *userdata,
+	struct session_watch **ret_watch);
+void session_watch_free(struct session_watch *watch);
+
 #endif

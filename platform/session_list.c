@@ -419,3 +419,18 @@ bool session_list_is_reading(const struct session_list *list)
 			return true;
 	return false;
 }
+
+const struct session_row *session_list_front(const struct session_list *list)
+{
+	const struct session_row *chosen = NULL;
+
+	for (size_t i = 0; i < list->n_rows; i++) {
+		const struct session_row *row = list->rows[i];
+
+		if (!row->known || !row->active || row->remote || !session_is_of_user(row))
+			continue;
+		if (!chosen || (session_is_graphical(row) && !session_is_graphical(chosen)))
+			chosen = row;
+	}
+	return chosen;
+}

@@ -73,6 +73,9 @@ void session_list_reread(struct session_list *list);
 /* Whether a row is still being read. */
 bool session_list_is_reading(const struct session_list *list);
 
+/* The session of a person in front of the screen, graphical ones first; NULL: there is none. */
+const struct session_row *session_list_front(const struct session_list *list);
+
 /* A person's own session that has not ended, as opposed to greeters and background services. */
 bool session_is_of_user(const struct session_row *row);
 bool session_is_graphical(const struct session_row *row);

@@ -147,21 +147,6 @@ static int notify_on_gid(sd_bus_message *m, void *userdata, sd_bus_error *ret_er
 	return 0;
 }
 
-static const struct session_row *notify_choose(const struct session_list *list)
-{
-	const struct session_row *chosen = NULL;
-
-	for (size_t i = 0; i < list->n_rows; i++) {
-		const struct session_row *row = list->rows[i];
-
-		if (!row->known || !row->active || row->remote || !session_is_of_user(row))
-			continue;
-		if (!chosen || (session_is_graphical(row) && !session_is_graphical(chosen)))
-			chosen = row;
-	}
-	return chosen;
-}
-
 static void notify_changed(struct session_list *list, void *userdata)
 {
 	struct notify *n = userdata;
@@ -171,7 +156,7 @@ static void notify_changed(struct session_list *list, void *userdata)
 
 	if (n->user || n->child || !list->listed || session_list_is_reading(list))
 		return;
-	row = notify_choose(list);
+	row = session_list_front(list);
 	if (!row) {
 		session_finish(&n->start, SESSION_NO_SESSION, "nobody is logged in at the screen");
 		return;

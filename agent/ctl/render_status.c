@@ -476,6 +476,7 @@ void render_status(
 		page_blank(p);
 		status_organisation(p, answer);
 		status_contact(p, answer, now_s);
+		status_wake(p, answer);
 		render_commands_status(p, answer, now_s);
 		status_enforced(p, answer, compliance);
 	}

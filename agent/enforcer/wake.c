@@ -7,6 +7,7 @@
 #include "agent/enforcer/wake.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/checkin_private.h"
@@ -19,6 +20,7 @@
 
 const struct wake_transport *const wake_transports[] = {
 	&wake_longpoll,
+	&wake_push,
 	NULL,
 };
 
@@ -30,6 +32,7 @@ int wake_new(struct enforcer *e, struct wake **ret_wake)
 		return -ENOMEM;
 	wake->e = e;
 	waiting_init(&wake->waiting);
+	wake_push_init(&wake->push);
 	*ret_wake = wake;
 	return 0;
 }
@@ -38,8 +41,9 @@ void wake_free(struct wake *wake)
 {
 	if (!wake)
 		return;
-	for (size_t i = 0; wake_transports[i]; i++)
-		wake_transports[i]->stop(wake);
+	wake_longpoll.stop(wake);
+	/* The registration stays: the phone is enrolled, and the agent comes back. */
+	wake_push_done(&wake->push);
 	sd_event_source_unref(wake->timer);
 	wake->e->wake = NULL;
 	free(wake);
@@ -136,18 +140,40 @@ void wake_forget(struct enforcer *e)
 
 const char *wake_endpoint(const struct enforcer *e)
 {
-	(void)e;
-	return "";
+	return e->wake ? e->wake->push.endpoint : "";
+}
+
+/* Of an address with its secret part, what people may see: who is told that the phone has news. */
+static void wake_write_push(const struct wake *wake, struct jsonw *w)
+{
+	const char *host = wake->push.endpoint + strlen("https://");
+	char text[LIMIT_URL_BYTES + 1] = "";
+
+	if (!wake->push.wanted)
+		return;
+	if (wake->push.endpoint[0])
+		snprintf(text, sizeof(text), "%.*s", (int)strcspn(host, "/?"), host);
+	jsonw_object(w, "push");
+	jsonw_string(w, "state", wake->push.uid ? push_state_name(wake->push.state) : "no_session");
+	jsonw_string(w, "service", *text ? text : NULL);
+	jsonw_object_end(w);
 }
 
 void wake_write(const struct enforcer *e, struct jsonw *w, const char *key)
 {
 	const struct wake *wake = e->wake;
 	enum waiting_state state = wake ? wake->waiting.state : WAITING_OFF;
+	const char *transport = NULL;
 
+	if (state != WAITING_OFF)
+		transport = wake_longpoll.name;
+	else if (wake && wake->push.endpoint[0])
+		transport = wake_push.name;
 	jsonw_object(w, key);
-	jsonw_string(w, "transport", state == WAITING_OFF ? NULL : wake_longpoll.name);
+	jsonw_string(w, "transport", transport);
 	jsonw_string(w, "state", waiting_state_name(state));
 	jsonw_int(w, "tokens", pacing_wake_tokens(&e->pacing, clock_boottime_us()));
+	if (wake)
+		wake_write_push(wake, w);
 	jsonw_object_end(w);
 }

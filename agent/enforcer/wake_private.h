@@ -8,6 +8,26 @@
 #include "agent/enforcer/wake.h"
 #include "policies/checkin_merge.h"
 
+/* wake_push.c */
+struct wake_push {
+	bool wanted;
+	struct session_watch *watch; /* who is in front of the screen */
+	uint32_t uid, gid;	     /* 0: nobody */
+	pid_t pid;		     /* of the program in that user's session; 0: none */
+	int channel_fd;
+	bool ending; /* it gives the registration back */
+	enum push_state state;
+	char endpoint[LIMIT_URL_BYTES + 1]; /* "": none */
+	int64_t started_us;
+	uint32_t failures; /* in a row */
+	int64_t talk_us;   /* beginning of the minute in which it said n_talk things */
+	unsigned int n_talk;
+	uint64_t n_woken;
+	sd_event_source *channel_source, *child_source, *end_source, *pause;
+};
+void wake_push_init(struct wake_push *push);
+void wake_push_done(struct wake_push *push);
+
 struct wake {
 	struct enforcer *e;
 	struct checkin_rules rules; /* as of the last update */
@@ -16,9 +36,11 @@ struct wake {
 	/* wake_longpoll.c */
 	struct waiting waiting;
 	struct exchange *exchange; /* the net role that waits; NULL: none */
+
+	struct wake_push push;
 };
 
-extern const struct wake_transport wake_longpoll;
+extern const struct wake_transport wake_longpoll, wake_push;
 
 /* A transport has news: a check-in, as the tokens allow. */
 void wake_news(struct wake *wake);

@@ -43,6 +43,9 @@ static const struct message_text message_texts[] = {
 	TEXT(MESSAGE_NET_ENROLLED, struct msg_net_enrolled, device_id),
 	TEXT(MESSAGE_NET_EXCHANGED, struct msg_net_exchanged, resend),
 	TEXT(MESSAGE_NET_FAILED, struct msg_net_failed, message),
+	TEXT(MESSAGE_PUSH_BEGIN, struct msg_push_begin, token),
+	TEXT(MESSAGE_PUSH_BEGIN, struct msg_push_begin, description),
+	TEXT(MESSAGE_PUSH_TOLD, struct msg_push_told, endpoint),
 	{MESSAGE_CTL_ENROL, offsetof(struct msg_ctl_enrol, ticket),
 		sizeof(((struct msg_ctl_enrol *)NULL)->ticket), true},
 	TEXT(MESSAGE_CTL_ANSWER, struct msg_ctl_answer, message),
@@ -56,6 +59,7 @@ const char *role_name(enum role role)
 		[ROLE_NET] = "net",
 		[ROLE_GUARD] = "guard",
 		[ROLE_CTL] = "ctl",
+		[ROLE_SESSION] = "session",
 	};
 
 	return role < ROLE_MAX ? names[role] : NULL;
@@ -75,6 +79,19 @@ const char *net_stage_name(enum net_stage stage)
 	};
 
 	return stage < NET_STAGE_MAX ? names[stage] : NULL;
+}
+
+const char *push_state_name(enum push_state state)
+{
+	static const char *const names[PUSH_STATE_MAX] = {
+		[PUSH_NO_SERVICE] = "no_service",
+		[PUSH_REFUSED] = "refused",
+		[PUSH_SILENT] = "silent",
+		[PUSH_REGISTERED] = "registered",
+		[PUSH_ENDED] = "ended",
+	};
+
+	return state < PUSH_STATE_MAX ? names[state] : NULL;
 }
 
 const char *ctl_code_name(enum ctl_code code)

@@ -19,6 +19,7 @@ enum role {
 	ROLE_NET,
 	ROLE_GUARD, /* reserved: agent/guard/ */
 	ROLE_CTL,
+	ROLE_SESSION, /* in the session of the phone's user */
 	ROLE_MAX,
 };
 const char *role_name(enum role role);
@@ -124,6 +125,28 @@ struct msg_net_woken {
 	uint64_t bytes_up, bytes_down;
 };
 
+/* Registers at the push service of the user's session. */
+struct msg_push_begin {
+	char token[65];	      /* of this registration; nobody else can guess it */
+	char description[65]; /* for the user, in the list of the push service */
+};
+
+enum push_state {
+	PUSH_NO_SERVICE, /* nothing in the session offers push messages */
+	PUSH_REFUSED,	 /* it does not want to register us */
+	PUSH_SILENT,	 /* it does not answer, or gives no endpoint */
+	PUSH_REGISTERED, /* with an endpoint */
+	PUSH_ENDED,	 /* it took the registration back */
+	PUSH_STATE_MAX,
+};
+const char *push_state_name(enum push_state state);
+
+struct msg_push_told {
+	uint32_t state; /* enum push_state */
+	uint32_t reserved;
+	char endpoint[LIMIT_URL_BYTES + 1]; /* of REGISTERED; otherwise "" */
+};
+
 enum net_stage {
 	NET_STAGE_SANDBOX,
 	NET_STAGE_IDENTITY, /* key and certificate files */
@@ -189,6 +212,12 @@ struct msg_ctl_answer {
 	/* identity directory */                                                                   \
 	X(NET_WAIT, 9, ROLE_ENFORCER, ROLE_NET, struct msg_net_wait, 1)                            \
 	X(NET_WOKEN, 10, ROLE_NET, ROLE_ENFORCER, struct msg_net_woken, 0)                         \
+	X(PUSH_BEGIN, 16, ROLE_ENFORCER, ROLE_SESSION, struct msg_push_begin, 0)                   \
+	/* give the registration back, and end */                                                  \
+	X(PUSH_END, 17, ROLE_ENFORCER, ROLE_SESSION, struct msg_none, 0)                           \
+	X(PUSH_TOLD, 18, ROLE_SESSION, ROLE_ENFORCER, struct msg_push_told, 0)                     \
+	/* a push message came; what it says is nobody's business */                               \
+	X(PUSH_WOKEN, 19, ROLE_SESSION, ROLE_ENFORCER, struct msg_none, 0)                         \
 	X(CTL_STATUS, 32, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                             \
 	X(CTL_ENROL, 33, ROLE_CTL, ROLE_ENFORCER, struct msg_ctl_enrol, 0)                         \
 	X(CTL_UNENROL, 34, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                            \

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * main.c - mdm-agent-session, started by mdm-agentd to tell somebody something: becomes that user
- * before it reads a byte, shows one notification, answers with one word, ends. Runs as root for as
- * long as it takes to stop being root; of no use by itself.
+ * main.c - mdm-agent-session, started by mdm-agentd to do something in the session of a user:
+ * becomes that user before it reads a byte. It shows one notification, answers with one word and
+ * ends; or it stays with the user's push service until mdm-agentd ends it. Runs as root for as long
+ * as it takes to stop being root; of no use by itself.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,9 +14,11 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "agent/ipc/channel.h"
 #include "agent/sandbox/privilege.h"
 #include "agent/util/codec.h"
 #include "agent/util/log.h"
+#include "platform/helper/connector.h"
 #include "platform/helper/notify.h"
 
 #define SESSION_SECONDS 12 /* longer than mdm-agentd waits */
@@ -23,9 +26,11 @@
 
 static const char usage[] =
 	"Usage: mdm-agent-session notify UID GID\n"
+	"       mdm-agent-session push UID GID\n"
 	"\n"
 	"Shows a notification for mdm-agentd, which starts it and writes the text to its\n"
-	"standard input; it is of no use by itself.\n";
+	"standard input; or listens to the push service of the session, with a channel to\n"
+	"mdm-agentd on descriptor 3. It is of no use by itself.\n";
 
 /* 0 or -errno; the process must exit then. */
 static int session_become(uid_t uid, gid_t gid)
@@ -105,7 +110,7 @@ int main(int argc, char **argv)
 	int64_t uid, gid;
 
 	log_setup("mdm-agent-session", LOG_LEVEL_WARNING);
-	if (argc != 4 || strcmp(argv[1], "notify") != 0 ||
+	if (argc != 4 || (strcmp(argv[1], "notify") != 0 && strcmp(argv[1], "push") != 0) ||
 		parse_int64(argv[2], 0, UINT32_MAX - 1, &uid) < 0 ||
 		parse_int64(argv[3], 0, UINT32_MAX - 1, &gid) < 0) {
 		fputs(usage, stderr);
@@ -113,6 +118,8 @@ int main(int argc, char **argv)
 	}
 	if (session_become((uid_t)uid, (gid_t)gid) < 0)
 		return 1;
+	if (strcmp(argv[1], "push") == 0)
+		return connector_run(CHANNEL_FD);
 	alarm(SESSION_SECONDS);
 	return session_notify();
 }
