@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "agent/util/codec.h"
 #include "agent/util/fs.h"
@@ -14,6 +15,7 @@
 #include "agent/util/url.h"
 
 #define ORG_VERSION 1
+#define ORG_LOCK_TRIES 200 /* ten seconds */
 
 char *org_default_path(void)
 {
@@ -228,9 +230,20 @@ void org_forget_keyset(struct org *org)
 int org_lock(int org_fd, int *ret_fd, struct fault *fault)
 {
 	_cleanup_close_ int fd = openat(org_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct timespec pause = {.tv_nsec = 50000000};
 
-	if (fd < 0 || flock(fd, LOCK_EX) < 0)
+	if (fd < 0)
 		return fault_errno(fault, errno, "cannot lock the organisation directory");
+	/* Another mdmctl may hold it while it asks somebody a question. */
+	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return fault_errno(fault, errno, "cannot lock the organisation directory");
+		if (tries == ORG_LOCK_TRIES)
+			return fault_set(fault, FAULT_FAILURE,
+				"another mdmctl is at work in the organisation directory, perhaps "
+				"asking a question on another terminal; end it, then try again");
+		nanosleep(&pause, NULL);
+	}
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }

@@ -269,6 +269,19 @@ def the_next_signer_is_shown_what_changes(base):
 
 
 @test
+def a_question_on_another_terminal(base):
+    """Who waits for an answer holds the directory; nobody else waits for ever."""
+    a = Admin(base)
+    a.ok("keyset", "renew")
+    t = Terminal(a, "keyset", "sign")
+    t.expect(r"Sign keyset 2\? \[y/N\] ")
+    a.fails(1, "keyset", "renew", says="another mdmctl")
+    t.send("n\n")
+    check(os.waitstatus_to_exitcode(t.end()) == 1, t.text)
+    a.ok("keyset", "renew")
+
+
+@test
 def a_stick_catches_up(base):
     a = Admin(base)
     stick = person(a, "recovery", "stick")
