@@ -217,6 +217,29 @@ static void test_members(void)
 	CHECK_STR(string(&rig, "nonce"), first);
 }
 
+/* Stored before it is said, so that none comes twice; one that cannot be stored is not said. */
+static void test_numbers(void)
+{
+	_rig_ struct rig rig;
+	int dir_fd;
+
+	rig_init(&rig);
+	rig.e.state.facts.report_seq = 41;
+	CHECK_INT(rig_report(&rig), 0);
+	CHECK_INT(json_object_get_int64(member(rig.json, "report")), 42);
+	CHECK_INT(rig.e.state.facts.report_seq, 42);
+	CHECK_INT(rig_report(&rig), 0);
+	CHECK_INT(json_object_get_int64(member(rig.json, "report")), 43);
+	dir_fd = rig.e.state.dir_fd;
+	rig.e.state.dir_fd = -1;
+	CHECK_INT(rig_report(&rig), 0);
+	rig.e.state.dir_fd = dir_fd;
+	CHECK(!member(rig.json, "report"));
+	CHECK_INT(rig.e.state.facts.report_seq, 43);
+	CHECK_INT(rig_report(&rig), 0);
+	CHECK_INT(json_object_get_int64(member(rig.json, "report")), 44);
+}
+
 static void test_ticket_until_assigned(void)
 {
 	_rig_ struct rig rig;
@@ -468,6 +491,7 @@ static void test_one_byte_too_large(void)
 
 static const struct check_test tests[] = {
 	{"members", test_members},
+	{"numbers", test_numbers},
 	{"ticket_until_assigned", test_ticket_until_assigned},
 	{"have", test_have},
 	{"digests", test_digests},

@@ -112,6 +112,45 @@ static void test_facts_lines(void)
 	}
 }
 
+/* What renewal and copies need is read back; a file from before they were there loads without. */
+static void test_facts_identity(void)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT, old = BUF_INIT;
+	struct state_facts facts = enrolled_facts, read;
+
+	strcpy(facts.est, "https://est.example.org/base");
+	memset(facts.ca_pins[0], 1, SHA256_BYTES);
+	memset(facts.ca_pins[1], 2, SHA256_BYTES);
+	memset(facts.anchors_pins, 3, SHA256_BYTES);
+	memset(facts.fingerprint, 4, SHA256_BYTES);
+	facts.certificate_from_s = 5;
+	facts.certificate_until_s = 6;
+	facts.candidate_from_s = 7;
+	facts.candidate_until_s = 8;
+	facts.renewal_failing_s = 9;
+	facts.n_anchors = 10;
+	CHECK_INT(state_facts_write(&facts, &text), 0);
+	CHECK_INT(state_facts_parse(text.data, text.n_bytes, &read), 0);
+	CHECK_STR(read.est, facts.est);
+	CHECK(memcmp(read.ca_pins, facts.ca_pins, sizeof(facts.ca_pins)) == 0);
+	CHECK(memcmp(read.anchors_pins, facts.anchors_pins, SHA256_BYTES) == 0);
+	CHECK(memcmp(read.fingerprint, facts.fingerprint, SHA256_BYTES) == 0);
+	CHECK_INT(read.certificate_from_s, 5);
+	CHECK_INT(read.certificate_until_s, 6);
+	CHECK_INT(read.candidate_from_s, 7);
+	CHECK_INT(read.candidate_until_s, 8);
+	CHECK_INT(read.renewal_failing_s, 9);
+	CHECK_INT(read.n_anchors, 10);
+
+	buf_puts(&old, "mdm-agent-facts 1\nenrolled 1\nserver https://a.example.org\n"
+		       "device 0123456789abcdef0123456789abcdef\n");
+	close_text(&old);
+	CHECK_INT(state_facts_parse(old.data, old.n_bytes, &read), 0);
+	CHECK(read.enrolled && read.est[0] == 0 && read.certificate_until_s == 0);
+	CHECK(read.candidate_until_s == 0 && read.n_anchors == 0);
+	CHECK(read.ca_pins[0][0] == 0 && read.ca_pins[1][0] == 0 && read.fingerprint[0] == 0);
+}
+
 static void test_facts_frame(void)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT, other = BUF_INIT, large = BUF_INIT;
@@ -212,6 +251,7 @@ static const struct check_test tests[] = {
 	{"document_names", test_document_names},
 	{"facts_refused", test_facts_refused},
 	{"facts_lines", test_facts_lines},
+	{"facts_identity", test_facts_identity},
 	{"facts_frame", test_facts_frame},
 	{"serials_lines", test_serials_lines},
 };
