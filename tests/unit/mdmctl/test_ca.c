@@ -263,8 +263,15 @@ static void test_cross(void)
 	CHECK_INT(ca_until(cross), ca_until(w.root) - 86400);
 	CHECK_INT(issue(CA_SERVER, w.leaf_key, next, next_key, &server), 0);
 	CHECK_INT(issue(CA_ADMIN, w.leaf_key, next, next_key, &admin), 0);
-	CHECK_INT(issue(CA_ROOT, w.leaf_key, next, next_key, &intermediate), 0);
-	CHECK_INT(issue(CA_SERVER, w.leaf_key, intermediate, w.leaf_key, &below), 0);
+	request = (struct ca_request){.kind = CA_ROOT,
+		.org_name = "Example Org",
+		.common_name = "intermediate",
+		.now_s = NOW,
+		.key = w.device_key,
+		.issuer = next,
+		.issuer_key = next_key};
+	CHECK_INT(ca_issue(&request, &intermediate, &fault), 0);
+	CHECK_INT(issue(CA_SERVER, w.leaf_key, intermediate, w.device_key, &below), 0);
 	CHECK_INT(verify_through(w.root, cross, NULL, server, X509_PURPOSE_SSL_SERVER), X509_V_OK);
 	CHECK_INT(verify_through(next, cross, NULL, server, X509_PURPOSE_SSL_SERVER), X509_V_OK);
 	/* What the next root does is not all in the name of the old one. */
