@@ -410,6 +410,29 @@ def a_damaged_database_is_not_backed_up(server):
 
 
 @test
+def a_backup_has_room_for_what_belongs_there(server):
+    """64 files of a megabyte beside the database, and not one file or byte more."""
+    pki = Pki(server.pki.path("room"))
+    Server(server.program, pki).stop()
+    here = [name for name in os.listdir(pki.state) if not name.startswith("mdm.db") and name != "lock"]
+    for n in range(64 - len(here)):
+        with open(os.path.join(pki.state, "more%d" % n), "wb") as f:
+            f.write(b"x" * (1024 * 1024 if n == 0 else 1))
+    backup = lambda name: run(server, "backup", "--state", pki.state, "--output", pki.path(name))
+    code, out, err = backup("full")
+    assert code == 0 and "64 files" in out, (code, out, err)
+    with open(os.path.join(pki.state, "one-more"), "w") as f:
+        f.write("x")
+    code, out, err = backup("files")
+    assert code == 1 and "64 other files" in err and not os.path.exists(pki.path("files")), (code, err)
+    os.unlink(os.path.join(pki.state, "one-more"))
+    with open(os.path.join(pki.state, "more0"), "ab") as f:
+        f.write(b"x")
+    code, out, err = backup("bytes")
+    assert code == 1 and "more0" in err and not os.path.exists(pki.path("bytes")), (code, err)
+
+
+@test
 def nothing_is_overwritten(server):
     with Own(server) as own:
         own.device()

@@ -180,6 +180,30 @@ static void test_refused_file(void)
 	CHECK(strstr(problems.data, "f.conf:4: there is no setting bogus"));
 }
 
+/* A setting that may be repeated: as often as there is room, and not once more. */
+static void test_list(void)
+{
+	_cleanup_buf_ struct buf problems = BUF_INIT, text = BUF_INIT;
+	struct config config;
+
+	buf_puts(&text, NEEDED_LINES);
+	for (int i = 0; i < BOUND_CONFIG_ITEMS; i++)
+		buf_printf(&text, "push-endpoint https://push%d.example.org/\n", i);
+	CHECK_INT(parse(text.data, ARGS("--verbose"), &config, &problems), 0);
+	CHECK_INT(config.push_endpoints.n, BOUND_CONFIG_ITEMS);
+	config_done(&config);
+	/* The command line takes the place of all lines of the file. */
+	CHECK_INT(parse(text.data, ARGS("--push-endpoint", "https://a.example.org/"), &config,
+			  &problems),
+		0);
+	CHECK_INT(config.push_endpoints.n, 1);
+	CHECK_STR(config.push_endpoints.items[0], "https://a.example.org/");
+	config_done(&config);
+	buf_puts(&text, "push-endpoint https://more.example.org/\n");
+	CHECK_INT(parse(text.data, ARGS("--verbose"), &config, &problems), -EINVAL);
+	CHECK(strstr(problems.data, "f.conf:20: push-endpoint"));
+}
+
 static void test_many_problems(void)
 {
 	_cleanup_buf_ struct buf problems = BUF_INIT, text = BUF_INIT;
@@ -288,6 +312,7 @@ static const struct check_test tests[] = {
 	{"refused_arguments", test_refused_arguments},
 	{"file", test_file},
 	{"refused_file", test_refused_file},
+	{"list", test_list},
 	{"many_problems", test_many_problems},
 	{"show", test_show},
 	{"reload", test_reload},
