@@ -55,7 +55,6 @@ const struct setting config_settings[] = {
 		.help = "validity of device certificates"},
 	{"expired-grace-days", "DAYS", NUMBER(0, 36500, 365), AT(expired_grace_days),
 		.reloadable = true,
-		.reloadable = true,
 		.help = "a phone whose certificate expired within so many days may still check in and "
 			"renew it"},
 	{"max-connections", "N", NUMBER(1, 100000, BOUND_CONNECTIONS), AT(max_connections),
