@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fleet.h - the devices that load_bench plays: pairs of key and certificate in one PEM file, made
- * and checked by fleet_tool. Benchmarks only.
+ * fleet.h - the devices that load_bench, herd_bench and wait_bench play: pairs of key and
+ * certificate in one PEM file, made and checked by fleet_tool. Benchmarks only.
  */
 #ifndef MDM_BENCH_FLEET_H
 #define MDM_BENCH_FLEET_H
@@ -13,7 +13,7 @@
 #include "agent/util/codec.h"
 #include "server/pki.h"
 
-#define FLEET_DEVICES 5000 /* at most */
+#define FLEET_DEVICES 20000 /* at most */
 #define FLEET_NONCE_BYTES 16
 #define FLEET_GROUP "bench" /* whose policy the server holds, serial above 0 */
 
