@@ -14,8 +14,8 @@
 
 static bool longpoll_wanted(const struct enforcer *e)
 {
-	return e->state.facts.enrolled && !checkin_is_leaving(e) && !e->exchange &&
-	       !e->checkin_pending && e->wake->rules.long_poll == TRUTH_TRUE;
+	return e->state.facts.enrolled && !checkin_is_leaving(e) && reactions_is_awake(e) &&
+	       !e->exchange && !e->checkin_pending && e->wake->rules.long_poll == TRUTH_TRUE;
 }
 
 static void longpoll_failed(struct wake *wake, const struct msg_net_failed *failed)
