@@ -212,6 +212,7 @@ static void checkin_answered(struct enforcer *e, const struct exchange_result *r
 	/* Last words are not the beginning of a conversation. */
 	if (checkin_is_leaving(e))
 		return;
+	e->documents.server_date_s = x->server_date_s;
 	r = documents_take(
 		&e->documents, result->body, result->n_body, clock_realtime_s(), &change);
 	if (r < 0)

@@ -13,6 +13,8 @@
 #include "policies/policy.h"
 
 #define DOCUMENTS_REFUSALS_HOURLY 16 /* in the journal; a courier must not be able to flush it */
+/* Administrators' clocks are wrong by hours, not by days. */
+#define DOCUMENTS_AHEAD_S (2 * 24 * 3600)
 #define DOCUMENTS_REFUSALS 8 /* remembered for the status page and to recognise a re-sent one */
 
 struct held_policy {
@@ -51,9 +53,10 @@ struct documents {
 	size_t n_policies;
 	struct refusal refusals[DOCUMENTS_REFUSALS]; /* the newest first */
 	size_t n_refusals;
-	int64_t hour_us;		    /* CLOCK_BOOTTIME when the hour of the next two began */
-	size_t n_journalled;		    /* refusals in the journal in that hour */
-	size_t n_not_journalled;	    /* and those left out of it */
+	int64_t hour_us;	 /* CLOCK_BOOTTIME when the hour of the next two began */
+	size_t n_journalled;	 /* refusals in the journal in that hour */
+	size_t n_not_journalled; /* and those left out of it */
+	int64_t server_date_s;	 /* what the server that sends documents said; 0: nothing */
 	char damaged[LIMIT_TEXT_BYTES + 1]; /* a stored document that could not be used; "" */
 };
 

@@ -77,6 +77,12 @@ struct document_context {
 	size_t n_streams;
 	bool any_target; /* administrator's tools: skip target and serial */
 	int64_t now_s;	 /* max(local clock, signed floor) */
+	/*
+	 * The latest "issued" that is believed of anything but a keyset; 0: any. What is issued
+	 * raises the phone's floor: without a bound, whoever stole one key could push it to the end
+	 * of time and shut the organisation out for good.
+	 */
+	int64_t issued_until_s;
 	/* Highest accepted serial and payload digest; returns 0 where none is held. */
 	int64_t (*held)(void *userdata, enum document_type type, const char *stream,
 		uint8_t ret_payload_sha256[SHA256_BYTES]);

@@ -320,6 +320,8 @@ static int step_dates(struct verify *v)
 	 */
 	if (doc->type == DOCUMENT_KEYSET)
 		return 0;
+	if (context->issued_until_s > 0 && doc->issued_s > context->issued_until_s)
+		return refuse_date(v, DOCUMENT_E_NOT_YET, "from the future: issued", doc->issued_s);
 	if (now_s > context->keyset->expires_s)
 		return refuse_date(v, DOCUMENT_E_KEYSET_EXPIRED, "the keyset held expired",
 			context->keyset->expires_s);

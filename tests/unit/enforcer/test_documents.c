@@ -254,6 +254,43 @@ static void test_expiry(void)
 	CHECK_INT(idle_delay(&p), 300);
 }
 
+static void add_policy_issued(struct phone *p, int64_t serial, int64_t issued_s, struct buf *out)
+{
+	_cleanup_buf_ struct buf payload = BUF_INIT;
+
+	buf_printf(&payload,
+		"{\"type\":\"policy\",\"org\":\"" ORG "\",\"serial\":%lld,\"issued\":%lld,"
+		"\"expires\":%lld,\"target\":{\"stream\":\"staff\"},\"profiles\":[]}",
+		(long long)serial, (long long)issued_s, (long long)(issued_s + DAY));
+	buf_reset(out);
+	signer_sign(DOCUMENT_POLICY, payload.data, payload.n_bytes, &p->keys[0].key, out);
+}
+
+/* Whoever stole one key must not push the phone's time to its end. */
+static void test_from_the_future(void)
+{
+	_phone_ struct phone p;
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	int64_t before;
+
+	phone_init(&p);
+	phone_provision(&p);
+	before = p.state.facts.highwater.signed_s;
+	add_policy_issued(&p, 6, NOW + DOCUMENTS_AHEAD_S + 1, &body);
+	CHECK_INT(take(&p, &body, NOW).n_refused, 1);
+	CHECK_INT(p.documents.refusals[0].why.reason, DOCUMENT_E_NOT_YET);
+	CHECK_INT(p.state.facts.highwater.signed_s, before);
+	CHECK_INT(idle_delay(&p), 300);
+	add_policy_issued(&p, 6, INT64_C(253402200000), &body);
+	CHECK_INT(take(&p, &body, NOW).n_refused, 1);
+	CHECK_INT(p.state.facts.highwater.signed_s, before);
+	/* A phone that woke up in 1970 has the server's word for the day; and it may come again. */
+	p.documents.server_date_s = NOW;
+	add_policy_issued(&p, 6, NOW + DOCUMENTS_AHEAD_S, &body);
+	CHECK_INT(take(&p, &body, 0).n_accepted, 1);
+	CHECK_INT(p.state.facts.highwater.signed_s, NOW + DOCUMENTS_AHEAD_S);
+}
+
 static void test_garbage(void)
 {
 	static const char *const bodies[] = {
@@ -429,6 +466,7 @@ static const struct check_test tests[] = {
 	{"cut_before_the_serial", test_cut_before_the_serial},
 	{"cut_in_a_keyset", test_cut_in_a_keyset},
 	{"cut_before_the_pin", test_cut_before_the_pin},
+	{"from_the_future", test_from_the_future},
 	{"garbage", test_garbage},
 	{"too_many_documents", test_too_many_documents},
 	{"full_disk", test_full_disk},
