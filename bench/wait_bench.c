@@ -7,30 +7,23 @@
  *
  *   wait_bench PORT FLEET COUNT SERVER-PID
  *
- * The first tenth of the phones is not counted: it warms up what the server needs once. Prints
- * "NAME VALUE" lines: waiting, wait_bytes (growth of the server's resident memory per phone),
- * wait_cpu_ms (processor time of the server in IDLE_S seconds in which all of them wait). Then it
- * prints "ready", and "woken MS" for each phone that gets news until its input ends: MS is
- * CLOCK_REALTIME.
+ * The server must have been started for this: memory that an earlier load left free in its heap
+ * would be taken for nothing. The first tenth of the phones is not counted: it warms up what the
+ * server needs once. Prints "NAME VALUE" lines: waiting, wait_bytes (growth of the server's
+ * resident memory per phone, as it is), wait_kernel_bytes (growth of all kernel objects of this
+ * machine per phone: both ends of the connection, and whatever others do meanwhile), wait_cpu_ms
+ * (processor time of the server in IDLE_S seconds in which all of them wait). Then it prints
+ * "ready", and "woken MS" for each phone that gets news until its input ends: MS is CLOCK_REALTIME.
  */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/tcp.h>
-#include <openssl/ssl.h>
 #include <poll.h>
-#include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "agent/util/buf.h"
 #include "agent/util/clock.h"
-#include "bench/fleet.h"
-#include "bench/sample.h"
+#include "bench/client.h"
 
 #define QUIET_MS 300 /* no answer for so long: it waits */
 #define STUCK_S 20
 #define IDLE_S 3
+#define COUNT_MIN 2000 /* with fewer, pages and pools of the allocator would blur the figure */
 
 struct phone {
 	int fd;
@@ -66,7 +59,7 @@ static int phone_open(struct waiters *w, size_t i, const char *request)
 {
 	struct timeval patience = {.tv_sec = STUCK_S};
 	struct phone *p = &w->phones[i];
-	int on = 1, n = (int)strlen(request);
+	int n = (int)strlen(request);
 
 	p->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	p->ssl = SSL_new(w->context);
@@ -75,8 +68,8 @@ static int phone_open(struct waiters *w, size_t i, const char *request)
 		SSL_set_fd(p->ssl, p->fd) != 1)
 		return fail("no connection can be made; is the limit of open files too low?");
 	(void)setsockopt(p->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	(void)setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (connect(p->fd, (struct sockaddr *)&w->address, sizeof(w->address)) < 0 ||
+	if (client_bind(p->fd, i) < 0 ||
+		connect(p->fd, (struct sockaddr *)&w->address, sizeof(w->address)) < 0 ||
 		SSL_connect(p->ssl) != 1 || SSL_write(p->ssl, request, n) != n)
 		return fail("the server cannot be reached");
 	return 0;
@@ -119,26 +112,16 @@ static int find_mark(struct waiters *w)
 	return 0;
 }
 
-static int64_t server_rss_bytes(const struct waiters *w)
+/* Memory of the kernel for its objects; sockets of both ends are there, and all else it does. */
+static long long kernel_kib(void)
 {
-	char path[64], line[128];
-	long long kib = -1;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)w->server);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "VmRSS: %lld kB", &kib) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return kib * 1024;
+	return sample_kib("/proc/meminfo", "Slab");
 }
 
 static int open_all(struct waiters *w)
 {
-	size_t warm = w->count / 10;
-	int64_t before = 0, after;
+	size_t warm = w->count / 10, counted = w->count - warm;
+	long long before = 0, after, kernel_before = 0;
 	char request[96];
 
 	snprintf(request, sizeof(request), "GET /v1/wait?mark=%lld HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -151,17 +134,20 @@ static int open_all(struct waiters *w)
 		if (i + 1 == warm) {
 			if (!phone_is_quiet(&w->phones[i], QUIET_MS))
 				return fail("a phone cannot wait");
-			before = server_rss_bytes(w);
+			before = sample_process_kib(w->server, "VmRSS");
+			kernel_before = kernel_kib();
 		}
 	}
 	for (size_t i = 0; i < w->count; i++)
 		if (!phone_is_quiet(&w->phones[i], i + 1 == w->count ? QUIET_MS : 0))
 			return fail("a phone cannot wait");
-	after = server_rss_bytes(w);
+	after = sample_process_kib(w->server, "VmRSS");
 	if (before <= 0 || after <= 0)
 		return fail("the server's memory cannot be read");
 	printf("waiting %zu\n", w->count);
-	printf("wait_bytes %lld\n", (long long)((after - before) / (int64_t)(w->count - warm)));
+	printf("wait_bytes %lld\n", (after - before) * 1024 / (long long)counted);
+	printf("wait_kernel_bytes %lld\n",
+		(kernel_kib() - kernel_before) * 1024 / (long long)counted);
 	return 0;
 }
 
@@ -217,36 +203,25 @@ static int watch(struct waiters *w)
 
 static int prepare(struct waiters *w, char **argv)
 {
-	struct rlimit files;
 	int64_t port, count, server;
 	int n;
 
 	if (parse_int64(argv[1], 1, 65535, &port) < 0 ||
-		parse_int64(argv[3], 10, FLEET_DEVICES, &count) < 0 ||
+		parse_int64(argv[3], COUNT_MIN, FLEET_DEVICES, &count) < 0 ||
 		parse_int64(argv[4], 1, INT32_MAX, &server) < 0)
 		return fail("Usage: wait_bench PORT FLEET COUNT SERVER-PID");
-	w->address = (struct sockaddr_in){
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
+	w->address = client_address((int)port);
 	w->count = (size_t)count;
 	w->server = (pid_t)server;
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-		files.rlim_cur = files.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &files);
-	}
+	if (!client_may_open(w->count, "wait_bench"))
+		return -EMFILE;
 	w->devices = calloc(FLEET_DEVICES, sizeof(*w->devices));
 	w->phones = calloc(w->count, sizeof(*w->phones));
-	w->context = SSL_CTX_new(TLS_client_method());
+	w->context = client_context();
 	if (!w->devices || !w->phones || !w->context)
 		return -ENOMEM;
 	for (size_t i = 0; i < w->count; i++)
 		w->phones[i].fd = -1;
-	SSL_CTX_set_verify(w->context, SSL_VERIFY_NONE, NULL);
-	SSL_CTX_set_mode(w->context, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS);
-	if (SSL_CTX_set_min_proto_version(w->context, TLS1_3_VERSION) != 1)
-		return -EIO;
 	n = fleet_read(argv[2], w->devices);
 	if (n < (int)w->count)
 		return fail("the file of the fleet has not so many phones");
