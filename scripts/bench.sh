@@ -427,6 +427,8 @@ measure_waiting() {
 
 # --- all of it -----------------------------------------------------------------------------------
 contained_make
+# Ids of processes are those of this namespace: what the tools read of them has to be, too.
+mount -t proc proc /proc
 : >"$work/summary"
 machine
 [ "$server_core" ] || echo "# one core: server and load share it"
