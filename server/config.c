@@ -67,24 +67,47 @@ static int config_next(
 	return 1;
 }
 
-static const struct config_verb {
-	const char *words[2];
-	enum config_action action;
-} config_verbs[] = {
-	{{"run", NULL}, CONFIG_RUN},
-	{{"config", "check"}, CONFIG_CHECK},
-	{{"config", "show"}, CONFIG_SHOW},
-	{{"backup", NULL}, CONFIG_BACKUP},
-	{{"restore", NULL}, CONFIG_RESTORE},
-	{{"audit", "verify"}, CONFIG_AUDIT_VERIFY},
-	{{"audit", "export"}, CONFIG_AUDIT_EXPORT},
+const struct config_verb config_verbs[] = {
+	{{"run", NULL}, CONFIG_RUN,
+		"--state DIR --listen HOST:PORT --admin-listen HOST:PORT [OPTION]...",
+		"serve phones and administrators; what is done without a command"},
+	{{"config", "check"}, CONFIG_CHECK, "[OPTION]...",
+		"look for errors in configuration and keys"},
+	{{"config", "show"}, CONFIG_SHOW, "[OPTION]...",
+		"print every setting and where it comes from"},
+	{{"audit", "verify"}, CONFIG_AUDIT_VERIFY, "--state DIR [--known N:CHAIN]",
+		"was the audit log changed?"},
+	{{"audit", "export"}, CONFIG_AUDIT_EXPORT, "--state DIR",
+		"print the audit log, one entry a line"},
+	{{"backup", NULL}, CONFIG_BACKUP, "--state DIR --output FILE",
+		"database and keys into one file, at any time"},
+	{{"restore", NULL}, CONFIG_RESTORE, "--state NEWDIR --from FILE",
+		"and back, into an empty directory"},
+	{{NULL, NULL}, CONFIG_RUN, NULL, NULL},
+};
+
+const struct config_option config_options[] = {
+	{"known", "N:CHAIN", &config_verbs[3], "a line that an earlier check printed"},
+	{"output", "FILE", &config_verbs[5], "the backup; nothing of that name may be there"},
+	{"from", "FILE", &config_verbs[6], "the backup"},
+	{"config", "FILE", NULL,
+		"the configuration file; " CONFIG_FILE ", if it is there, without this option"},
+	{"verbose", NULL, NULL, "the same as --log-level debug"},
+	{"help", NULL, NULL, "this text"},
+	{"version", NULL, NULL, "the version"},
+	{0},
+};
+
+const char *const config_exits[CONFIG_EXITS] = {
+	"ended when told to, or done",
+	"anything else",
+	"command line, settings or (config check) keys are wrong; starting again does not help",
 };
 
 static int config_verb(
 	const char *const *words, size_t n, struct config_command *command, char ret_problem[256])
 {
-	for (size_t i = 0; i < ARRAY_SIZE(config_verbs); i++) {
-		const struct config_verb *verb = &config_verbs[i];
+	for (const struct config_verb *verb = config_verbs; verb->words[0]; verb++) {
 		size_t wanted = verb->words[1] ? 2 : 1;
 
 		if (n == wanted && strcmp(words[0], verb->words[0]) == 0 &&

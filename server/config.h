@@ -91,6 +91,28 @@ struct config_command {
 	const char *known;	   /* of audit verify: "N:CHAIN" that was noted, or NULL */
 };
 
+struct config_verb {
+	const char *words[2]; /* the second may be NULL */
+	enum config_action action;
+	const char *usage; /* its options */
+	const char *help;  /* a phrase */
+};
+/* The last has words NULL. */
+extern const struct config_verb config_verbs[];
+
+/* Options that are no settings. */
+struct config_option {
+	const char *name, *metavar;	/* metavar NULL: a switch */
+	const struct config_verb *verb; /* NULL: of every verb */
+	const char *help;
+};
+/* The last has name NULL. */
+extern const struct config_option config_options[];
+
+#define CONFIG_EXITS 3
+/* What the exit codes 0, 1, 2 mean. */
+extern const char *const config_exits[CONFIG_EXITS];
+
 /* 0, or -EINVAL with one sentence for people in ret_problem. Settings are not looked at. */
 int config_command_parse(
 	int argc, char **argv, struct config_command *ret_command, char ret_problem[256]);

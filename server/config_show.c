@@ -8,15 +8,6 @@
 #define HELP_WIDTH 80
 
 static const char config_help_head[] =
-	"Usage: mdm-server [run] --state DIR --listen HOST:PORT --admin-listen HOST:PORT [OPTION...]\n"
-	"       mdm-server config check [OPTION...]  look for errors in configuration and keys\n"
-	"       mdm-server config show [OPTION...]   print every setting and where it comes from\n"
-	"       mdm-server audit verify --state DIR [--known N:CHAIN]  was the audit log changed?\n"
-	"       mdm-server audit export --state DIR  print it, one entry a line\n"
-	"       mdm-server backup --state DIR --output FILE\n"
-	"                                            database and keys into one file, at any time\n"
-	"       mdm-server restore --state NEWDIR --from FILE\n"
-	"                                            and back, into an empty directory\n"
 	"\n"
 	"Courier and certificate authority for phones that run mdm-agent. Every setting may also\n"
 	"stand in the configuration file, a line \"name value\" each; the command line beats the\n"
@@ -63,8 +54,17 @@ static void config_help_row(
 	config_wrap(help, column, out);
 }
 
+static void config_help_verbs(struct buf *out)
+{
+	for (const struct config_verb *v = config_verbs; v->words[0]; v++)
+		buf_printf(out, "%s mdm-server %s%s%s %s\n           %s\n",
+			v == config_verbs ? "Usage:" : "      ", v->words[0],
+			v->words[1] ? " " : "", v->words[1] ? v->words[1] : "", v->usage, v->help);
+}
+
 void config_help(struct buf *out)
 {
+	config_help_verbs(out);
 	buf_puts(out, config_help_head);
 	for (const struct setting *s = config_settings; s->name; s++) {
 		_cleanup_buf_ struct buf bounds = BUF_INIT, help = BUF_INIT;
@@ -76,12 +76,12 @@ void config_help(struct buf *out)
 			help.error ? "out of memory" : help.data, out);
 	}
 	buf_puts(out, "\n");
-	config_help_row("config", "FILE", false,
-		"the configuration file; " CONFIG_FILE ", if it is there, without this option",
-		out);
-	config_help_row("verbose", "", false, "the same as --log-level debug", out);
-	config_help_row("help", "", false, "this text", out);
-	config_help_row("version", "", false, "the version", out);
+	for (const struct config_option *o = config_options; o->name; o++)
+		if (!o->verb)
+			config_help_row(o->name, o->metavar ? o->metavar : "", false, o->help, out);
+	buf_puts(out, "\nExit codes:\n");
+	for (int code = 0; code < CONFIG_EXITS; code++)
+		buf_printf(out, "  %d  %s\n", code, config_exits[code]);
 }
 
 static void config_show_origin(

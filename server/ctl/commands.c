@@ -32,9 +32,9 @@ static void help_all(FILE *out)
 	}
 	fprintf(out, "\nOptions of every command:\n");
 	help_options(out, command_options);
-	fprintf(out, "\n'mdmctl help COMMAND' tells more.\n"
-		     "Exit codes: 0 done, 1 failure, 2 wrong arguments, 3 server not reached,\n"
-		     "4 refused by the server, 5 passphrase or key.\n");
+	fprintf(out, "\n'mdmctl help COMMAND' tells more.\n\nExit codes:\n");
+	for (int code = 0; code < FAULT_CODE_MAX; code++)
+		fprintf(out, "  %d  %s\n", code, fault_meaning(code));
 }
 
 static void help_command(FILE *out, const struct command_row *row)

@@ -6,6 +6,20 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+const char *fault_meaning(int code)
+{
+	static const char *const meanings[FAULT_CODE_MAX] = {
+		[0] = "done",
+		[FAULT_FAILURE] = "failure",
+		[FAULT_USAGE] = "wrong arguments",
+		[FAULT_UNREACHABLE] = "server not reached",
+		[FAULT_REFUSED] = "refused by the server",
+		[FAULT_KEY] = "passphrase or key",
+	};
+
+	return meanings[code];
+}
+
 int fault_set(struct fault *fault, enum fault_code code, const char *format, ...)
 {
 	va_list args;

@@ -19,6 +19,9 @@ enum fault_code {
 	FAULT_CODE_MAX,
 };
 
+/* What an exit code means, in a few words; 0 is "done". For the help. */
+const char *fault_meaning(int code);
+
 struct fault {
 	enum fault_code code;
 	char text[1024];
