@@ -89,6 +89,11 @@ static void enrol_explain(struct ctl *ctl, const struct ticket *ticket)
 		"the agent's log sent, without names and files of yours ('agentctl command list' "
 		"shows what was ordered)");
 	page_close(&page);
+	page_open(&page, 2, 4);
+	page_add(&page, PAGE_PLAIN,
+		"- have your push service, if you use one, told when there is something for this "
+		"phone, not what ('agentctl status' names the service)");
+	page_close(&page);
 	page_line(&page, 0, PAGE_PLAIN,
 		"The server itself only carries their signed documents. Rules may come later for "
 		"whatever this agent or a newer one supports. 'agentctl unenroll' (root) ends it and puts the "
