@@ -16,20 +16,20 @@
  * Prints "NAME VALUE" lines: served_s (until the last phone was served), rate, p50_ms, p99_ms (of
  * a phone, from its first attempt to its answer), attempts, refused, broken, late, at_once (open
  * connections of the load at most), connected_at_once (those of them whose handshake was done),
- * server_us (processor time per served phone), rss_before_kib, rss_peak_kib, admin_n, admin_p50_ms,
- * admin_max_ms. A phone that is not served within GIVE_UP_S is a failure, and so is a status
- * request that fails.
+ * server_us (processor time per served phone), rss_before_kib, rss_peak_kib, admin_n (status
+ * requests), admin_failed (of those, without an answer within ADMIN_LATE_US), admin_p50_ms,
+ * admin_max_ms. A phone that is not served within GIVE_UP_S is a failure.
  */
 #include "agent/enforcer/pacing.h"
 #include "bench/client.h"
 #include "bench/report.h"
 
 #define SPREAD_US 1000000
-#define GIVE_UP_S 300
+#define GIVE_UP_S 900
 #define TICK_MS 5
 #define ADMIN_PAUSE_US 250000
 #define ADMIN_SAMPLES (GIVE_UP_S * 4)
-#define ADMIN_LATE_US 60e6
+#define ADMIN_LATE_US 60e6  /* mdmctl's patience */
 #define ADMIN_ADDRESS 65536 /* as if it were this phone */
 #define EVENTS 256
 #define SIMULATED_START_US (INT64_C(1000000) * 1000000)
@@ -55,7 +55,7 @@ struct herd {
 	uint64_t random;
 	struct client admin;
 	double admin_next_us, admin_us[ADMIN_SAMPLES];
-	size_t n_admin;
+	size_t n_admin, n_admin_failed;
 };
 
 static int fail(const char *what)
@@ -179,12 +179,22 @@ static int herd_tick(struct herd *h, double now_us)
 
 /* --- the administrator ------------------------------------------------------------------- */
 
+static void admin_end(struct herd *h, double now_us)
+{
+	h->admin_us[h->n_admin++] = now_us - h->admin.start_us;
+	h->admin_next_us = now_us + ADMIN_PAUSE_US;
+	client_close(&h->admin);
+}
+
 static int admin_tick(struct herd *h, double now_us)
 {
-	if (h->admin.fd >= 0)
-		return now_us - h->admin.start_us > ADMIN_LATE_US
-			       ? fail("the server does not answer its administrator")
-			       : 0;
+	if (h->admin.fd >= 0) {
+		if (now_us - h->admin.start_us > ADMIN_LATE_US) {
+			h->n_admin_failed++;
+			admin_end(h, now_us);
+		}
+		return 0;
+	}
 	if (now_us < h->admin_next_us || h->n_admin == ADMIN_SAMPLES)
 		return 0;
 	if (client_open(&h->admin, h->context, &h->admin_address, &h->admin_identity,
@@ -199,11 +209,10 @@ static int admin_go_on(struct herd *h)
 
 	if (result == CLIENT_PENDING)
 		return 0;
-	if (result != CLIENT_ANSWERED || h->admin.status != 200)
-		return fail("the server fails its administrator");
-	h->admin_us[h->n_admin++] = sample_clock_us(CLOCK_MONOTONIC) - h->admin.start_us;
-	h->admin_next_us = sample_clock_us(CLOCK_MONOTONIC) + ADMIN_PAUSE_US;
-	client_close(&h->admin);
+	if (result == CLIENT_ANSWERED && h->admin.status != 200)
+		return fail("the server refuses its administrator");
+	h->n_admin_failed += result != CLIENT_ANSWERED;
+	admin_end(h, sample_clock_us(CLOCK_MONOTONIC));
 	return 0;
 }
 
@@ -264,8 +273,8 @@ static int herd_measure(struct herd *h)
 	printf("busy %.2f\n", server_us / wall_us);
 	printf("rss_before_kib %lld\nrss_peak_kib %lld\n", before_kib,
 		sample_process_kib(h->server, "VmHWM"));
-	printf("admin_n %zu\nadmin_p50_ms %.1f\nadmin_max_ms %.1f\n", h->n_admin,
-		sample_median(h->admin_us, h->n_admin) / 1e3,
+	printf("admin_n %zu\nadmin_failed %zu\nadmin_p50_ms %.1f\nadmin_max_ms %.1f\n", h->n_admin,
+		h->n_admin_failed, sample_median(h->admin_us, h->n_admin) / 1e3,
 		sample_quantile(h->admin_us, h->n_admin, 1) / 1e3);
 	return 0;
 }

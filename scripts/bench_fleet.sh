@@ -113,7 +113,8 @@ fleet_herd() {
 	figures "$work/herd" fleet.herd_ served_s s rate per-second p50_ms ms p99_ms ms \
 		attempts attempts refused answers broken connections late attempts \
 		at_once connections connected_at_once connections server_us us busy ratio \
-		rss_before_kib KiB rss_peak_kib KiB admin_n requests admin_p50_ms ms \
+		rss_before_kib KiB rss_peak_kib KiB admin_n requests admin_failed requests \
+		admin_p50_ms ms \
 		admin_max_ms ms
 }
 
