@@ -37,7 +37,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpo
 	-Wwrite-strings -Wvla -Wformat=2 -Wundef -Wimplicit-fallthrough -Wno-missing-field-initializers
 HARDENING := -fPIE -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fno-strict-aliasing
 CFLAGS ?= -O2 -g
-DEFINES := -D_GNU_SOURCE -DMDM_VERSION='"$(VERSION)"' -DMDM_BUILD_TIME=INT64_C\($(SOURCE_DATE_EPOCH)\) \
+DEFINES := -D_GNU_SOURCE -DMDM_VERSION='"$(VERSION)"' \
 	-DMDM_STATE_DIR='"$(STATEDIR)"' -DMDM_RUN_DIR='"$(RUNDIR)"' -DMDM_LIBEXEC_DIR='"$(LIBEXECDIR)"' \
 	-DMDM_SYSCONF_DIR='"$(SYSCONFDIR)"'
 
@@ -128,6 +128,14 @@ $(O)/settings: FORCE
 	@printf '%s\n' '$(subst ','\'',$(CC) $(COMPILE_FLAGS) $(LINK_FLAGS))' > $@.new
 	@cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
 FORCE:
+
+# The build time moves with every commit: only the file that knows it is compiled again.
+$(O)/build-time: FORCE
+	@mkdir -p $(O)
+	@echo '$(SOURCE_DATE_EPOCH)' > $@.new
+	@cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
+$(O)/agent/enforcer/enforcer.o: $(O)/build-time
+$(O)/agent/enforcer/enforcer.o: private DEFINES += -DMDM_BUILD_TIME=INT64_C\($(SOURCE_DATE_EPOCH)\)
 
 $(O)/%.o: %.c $(O)/settings
 	$(call say,CC,$<)
