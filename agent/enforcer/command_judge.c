@@ -45,7 +45,7 @@ static int judge_refuse(
 }
 
 int command_judge(const struct command_judge *judge, const struct document *document,
-	const struct command *command, const struct verb *verb,
+	const struct command *command, const struct command_verb *verb,
 	struct document_refusal *ret_refusal)
 {
 	struct json_error error = {0};

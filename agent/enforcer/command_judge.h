@@ -34,7 +34,7 @@ struct command_judge {
 
 /* verb: the row of command->verb. 0; 1: refused with *ret_refusal. */
 int command_judge(const struct command_judge *judge, const struct document *document,
-	const struct command *command, const struct verb *verb,
+	const struct command *command, const struct command_verb *verb,
 	struct document_refusal *ret_refusal);
 
 #endif

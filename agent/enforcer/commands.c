@@ -145,7 +145,8 @@ static int commands_on_deadline(sd_event_source *source, uint64_t usec, void *us
 	(void)usec;
 	c->deadline = sd_event_source_unref(c->deadline);
 	if (entry && !c->overdue) {
-		const struct command_handler *handler = &command_handlers[verb_find(entry->verb)];
+		const struct command_handler *handler =
+			&command_handlers[command_verb_find(entry->verb)];
 
 		c->overdue = true;
 		if (sd_event_add_time(e->event, &c->deadline, CLOCK_BOOTTIME,
@@ -334,8 +335,9 @@ int commands_take(
 	}
 	if (r < 0)
 		return r;
-	snprintf(why.command_verb, sizeof(why.command_verb), "%s", verbs[command.verb].name);
-	r = command_judge(&judge, document, &command, &verbs[command.verb], &why);
+	snprintf(
+		why.command_verb, sizeof(why.command_verb), "%s", command_verbs[command.verb].name);
+	r = command_judge(&judge, document, &command, &command_verbs[command.verb], &why);
 	if (r == 0)
 		r = commands_record(e, &command);
 	if (r == -EBUSY) {

@@ -103,7 +103,7 @@ int ledger_add(struct ledger *ledger, const struct command *command, int64_t now
 	if (!entry)
 		return -ENOMEM;
 	memcpy(entry->id, command->id, sizeof(entry->id));
-	snprintf(entry->verb, sizeof(entry->verb), "%s", verbs[command->verb].name);
+	snprintf(entry->verb, sizeof(entry->verb), "%s", command_verbs[command->verb].name);
 	entry->state = COMMAND_ACCEPTED;
 	entry->issued_s = command->issued_s;
 	entry->expires_s = command->expires_s;
@@ -165,7 +165,7 @@ static const char *word(const char *text)
 
 static void ledger_write_arguments(const struct command *command, struct buf *out)
 {
-	const struct verb_argument *row = verbs[command->verb].arguments;
+	const struct verb_argument *row = command_verbs[command->verb].arguments;
 
 	for (size_t i = 0; row[i].name; i++) {
 		const struct command_value *value = &command->values[i];
@@ -258,7 +258,7 @@ static int ledger_take_command(char *fields_text, struct ledger *ledger)
 		!ledger_take_word(fields[8], hex_is_valid(fields[8], BOOT_ID_BYTES), entry.boot) ||
 		!ledger_take_word(fields[9], name_is_valid(fields[9]), entry.reason))
 		return -EBADMSG;
-	verb = verb_find(entry.verb);
+	verb = command_verb_find(entry.verb);
 	if (verb != VERB_MAX && !command_state_is_final(entry.state)) {
 		entry.command = calloc(1, sizeof(*entry.command));
 		if (!entry.command)
@@ -320,10 +320,10 @@ static int ledger_take_argument(char *text, struct ledger *ledger)
 	/* Of a verb that this agent does not know. */
 	if (!entry->command)
 		return 0;
-	row = verbs[entry->command->verb].arguments;
+	row = command_verbs[entry->command->verb].arguments;
 	while (row->name && strcmp(row->name, text) != 0)
 		row++;
-	to = &entry->command->values[row - verbs[entry->command->verb].arguments];
+	to = &entry->command->values[row - command_verbs[entry->command->verb].arguments];
 	if (row->name && to->has)
 		return -EBADMSG;
 	/* Another version of the agent has other bounds: the command cannot be run then. */
@@ -388,7 +388,7 @@ static void ledger_check_arguments(struct ledger_entry *entry)
 
 	if (!entry->command)
 		return;
-	row = verbs[entry->command->verb].arguments;
+	row = command_verbs[entry->command->verb].arguments;
 	for (size_t i = 0; row[i].name; i++) {
 		if (!row[i].required || entry->command->values[i].has)
 			continue;

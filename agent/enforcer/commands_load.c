@@ -146,7 +146,7 @@ int commands_new(struct enforcer *e, struct commands **ret_commands)
 
 		if (entry->state != COMMAND_RUNNING)
 			continue;
-		if (leaving && strcmp(entry->verb, verbs[VERB_UNENROLL].name) == 0)
+		if (leaving && strcmp(entry->verb, command_verbs[VERB_UNENROLL].name) == 0)
 			memcpy(c->running, entry->id, sizeof(c->running));
 		else
 			commands_recover(e, entry);

@@ -236,6 +236,7 @@ static void renewal_done(const struct exchange_result *result, void *userdata)
 {
 	struct enforcer *e = userdata;
 
+	reactions_release(e, REACTIONS_EXCHANGE);
 	checkin_note_facts(e, result);
 	if (result->end == EXCHANGE_RENEWED)
 		renewal_succeeded(e, &result->renewed);
@@ -267,10 +268,12 @@ static void renewal_start(struct enforcer *e)
 		order.floor_s = highwater_tls_now(&e->state.facts.highwater, 0);
 		r = exchange_renew(&start, &order);
 	}
-	if (r < 0)
+	if (r < 0) {
 		renewal_failed(e, strerror(-r), -1);
-	else
-		wake_update(e);
+		return;
+	}
+	reactions_hold(e, REACTIONS_EXCHANGE);
+	wake_update(e);
 }
 
 static int renewal_on_timer(sd_event_source *source, uint64_t usec, void *userdata)

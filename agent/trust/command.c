@@ -56,7 +56,7 @@ static int command_get_argument(struct json_object *arguments, const struct verb
 static int command_get_arguments(
 	struct json_object *payload, struct command *command, struct json_error *error)
 {
-	const struct verb_argument *row = verbs[command->verb].arguments;
+	const struct verb_argument *row = command_verbs[command->verb].arguments;
 	const char *names[LIMIT_COMMAND_ARGUMENTS + 1] = {0};
 	_cleanup_json_ struct json_object *none = NULL;
 	struct json_object *arguments;
@@ -86,7 +86,7 @@ static int command_get_verb(
 
 	if (r < 0)
 		return r;
-	verb = verb_find(name);
+	verb = command_verb_find(name);
 	if (verb == VERB_MAX)
 		return json_fail(error, "verb", "%s is unknown to this version", name);
 	*ret_verb = verb;
@@ -112,7 +112,8 @@ static int command_get_nonce(struct json_object *payload, char ret_nonce[COMMAND
 	return 0;
 }
 
-int command_check(const struct command *command, const struct verb *verb, struct json_error *error)
+int command_check(
+	const struct command *command, const struct command_verb *verb, struct json_error *error)
 {
 	bool destructive = verb->role == TRUST_ROLE_DESTROY;
 	int64_t valid_s = destructive ? LIMIT_DESTRUCTIVE_VALID_S : LIMIT_COMMAND_VALID_S;
@@ -155,7 +156,7 @@ int command_parse(
 	if (r == 0)
 		r = command_get_nonce(payload, command.nonce, error);
 	if (r == 0)
-		r = command_check(&command, &verbs[command.verb], error);
+		r = command_check(&command, &command_verbs[command.verb], error);
 	if (r == 0)
 		*ret_command = command;
 	return r;
@@ -163,7 +164,7 @@ int command_parse(
 
 const struct command_value *command_argument(const struct command *command, const char *name)
 {
-	const struct verb_argument *row = verbs[command->verb].arguments;
+	const struct verb_argument *row = command_verbs[command->verb].arguments;
 
 	for (size_t i = 0; row[i].name; i++)
 		if (strcmp(row[i].name, name) == 0)

@@ -40,7 +40,8 @@ int command_parse(
  * The part of it that depends on the verb's role: how long it may be valid, and whether it has to
  * quote a nonce. verb: the row of command->verb. 0 or -EBADMSG with error.
  */
-int command_check(const struct command *command, const struct verb *verb, struct json_error *error);
+int command_check(
+	const struct command *command, const struct command_verb *verb, struct json_error *error);
 
 /* The value of an argument by its name; NULL: the verb has none of that name. */
 const struct command_value *command_argument(const struct command *command, const char *name);

@@ -34,7 +34,7 @@ static const struct verb_argument verb_reboot_arguments[] = {
 	{0},
 };
 
-const struct verb verbs[VERB_MAX] = {
+const struct command_verb command_verbs[VERB_MAX] = {
 #define X(id, verb_name, verb_role, default_s, table, handler, text)                               \
 	[VERB_##id] = {.name = verb_name,                                                          \
 		.role = verb_role,                                                                 \
@@ -45,10 +45,10 @@ const struct verb verbs[VERB_MAX] = {
 #undef X
 };
 
-enum verb_id verb_find(const char *name)
+enum verb_id command_verb_find(const char *name)
 {
 	for (enum verb_id id = 0; id < VERB_MAX; id++)
-		if (strcmp(verbs[id].name, name) == 0)
+		if (strcmp(command_verbs[id].name, name) == 0)
 			return id;
 	return VERB_MAX;
 }

@@ -58,7 +58,7 @@ enum verb_id {
 	VERB_MAX,
 };
 
-struct verb {
+struct command_verb {
 	const char *name;
 	enum trust_role role;
 	int64_t valid_s;		       /* default validity */
@@ -66,9 +66,9 @@ struct verb {
 	const char *help;		       /* end of the sentence "the phone …" */
 };
 
-extern const struct verb verbs[VERB_MAX];
+extern const struct command_verb command_verbs[VERB_MAX];
 
 /* VERB_MAX if there is none of that name. */
-enum verb_id verb_find(const char *name);
+enum verb_id command_verb_find(const char *name);
 
 #endif

@@ -52,7 +52,7 @@ static int api_push_command(struct api *api, const struct document *document, co
 			error.path, *error.path ? ": " : "", error.message);
 	snprintf(path, sizeof(path),
 		"/v1/admin/documents?type=command&device=%s&id=%s&verb=%s&expires=%" PRId64,
-		document->target, command.id, verbs[command.verb].name, command.expires_s);
+		document->target, command.id, command_verbs[command.verb].name, command.expires_s);
 	return api_call(api, &request, &answer, fault);
 }
 

@@ -17,18 +17,18 @@ void command_help_verbs(FILE *out)
 	for (enum verb_id verb = 0; verb < VERB_MAX; verb++) {
 		_cleanup_buf_ struct buf left = BUF_INIT;
 
-		buf_printf(&left, "%s ", verbs[verb].name);
+		buf_printf(&left, "%s ", command_verbs[verb].name);
 		order_synopsis(verb, &left);
-		fprintf(out, "  %-27s %s%s\n", left.error ? verbs[verb].name : left.data,
-			verbs[verb].help,
-			verbs[verb].role == TRUST_ROLE_DESTROY ? " (signed by two)" : "");
+		fprintf(out, "  %-27s %s%s\n", left.error ? command_verbs[verb].name : left.data,
+			command_verbs[verb].help,
+			command_verbs[verb].role == TRUST_ROLE_DESTROY ? " (signed by two)" : "");
 	}
 }
 
 static int command_verb(const char *name, enum verb_id *ret_verb, struct fault *fault)
 {
 	_cleanup_buf_ struct buf names = BUF_INIT;
-	enum verb_id verb = verb_find(name);
+	enum verb_id verb = command_verb_find(name);
 
 	if (verb != VERB_MAX) {
 		*ret_verb = verb;
@@ -98,7 +98,8 @@ static int command_sign(struct ctl *ctl, const struct order *order, const char *
 	int r = order_payload(order, &payload, fault);
 
 	if (!r)
-		r = signing_key_open(ctl, key_name, 1u << verbs[order->verb].role, &key, fault);
+		r = signing_key_open(
+			ctl, key_name, 1u << command_verbs[order->verb].role, &key, fault);
 	return r ? r
 		 : signing_line(DOCUMENT_COMMAND, payload.data, payload.n_bytes, &key, out, fault);
 }
@@ -124,8 +125,8 @@ int cmd_command(struct ctl *ctl, const struct args *args, struct fault *fault)
 		r = fault_set(fault, FAULT_USAGE, "name the phone: --device ID");
 	if (r)
 		return r;
-	snprintf(span, sizeof(span), "%" PRId64 "s", verbs[order.verb].valid_s);
-	nonce = verbs[order.verb].role == TRUST_ROLE_DESTROY || args_has(args, "fresh");
+	snprintf(span, sizeof(span), "%" PRId64 "s", command_verbs[order.verb].valid_s);
+	nonce = command_verbs[order.verb].role == TRUST_ROLE_DESTROY || args_has(args, "fresh");
 	if (random_bytes(random, sizeof(random)) < 0)
 		return fault_set(fault, FAULT_FAILURE, "this system gives no random numbers");
 	hex_encode(random, sizeof(random), id);
@@ -181,7 +182,8 @@ static int command_add_signature(struct ctl *ctl, const struct command_file *fil
 {
 	_cleanup_signing_key_ struct signing_key key = {0};
 	char question[LIMIT_NAME_BYTES + 64];
-	int r = signing_key_open(ctl, key_name, 1u << verbs[file->command.verb].role, &key, fault);
+	int r = signing_key_open(
+		ctl, key_name, 1u << command_verbs[file->command.verb].role, &key, fault);
 
 	if (r)
 		return r;

@@ -64,7 +64,7 @@ int command_file_read(struct ctl *ctl, const char *path, const char *text, size_
 			*error.path ? ": " : "", error.message);
 	if (r < 0)
 		return fault_errno(fault, r, "%s", path);
-	role = verbs[file.command.verb].role;
+	role = command_verbs[file.command.verb].role;
 	n = command_file_signers(file.document, ctl->org.keyset, role);
 	file.complete = document_satisfies(file.document, ctl->org.keyset, role);
 	file.missing =
@@ -76,7 +76,7 @@ int command_file_read(struct ctl *ctl, const char *path, const char *text, size_
 
 void command_file_print(FILE *out, const struct command_file *file)
 {
-	const struct verb *verb = &verbs[file->command.verb];
+	const struct command_verb *verb = &command_verbs[file->command.verb];
 	char date[24];
 
 	fprintf(out, "command    %s: the phone %s\n", verb->name, verb->help);
@@ -212,14 +212,14 @@ int command_file_send(struct ctl *ctl, struct api *api, const struct command_fil
 		fprintf(ctl->out,
 			"Command %s (%s) for device %.12s is on the server; 'mdmctl command show %s' "
 			"tells what becomes of it.\n",
-			file->command.id, verbs[file->command.verb].name, file->document->target,
-			file->command.id);
+			file->command.id, command_verbs[file->command.verb].name,
+			file->document->target, file->command.id);
 		return ctl_flush(ctl, fault);
 	}
 	jsonw_object(&w, NULL);
 	jsonw_string(&w, "id", file->command.id);
 	jsonw_string(&w, "device", file->document->target);
-	jsonw_string(&w, "verb", verbs[file->command.verb].name);
+	jsonw_string(&w, "verb", command_verbs[file->command.verb].name);
 	jsonw_int(&w, "expires", file->command.expires_s);
 	jsonw_object_end(&w);
 	return ctl_print_json(ctl, &json, fault);

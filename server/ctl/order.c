@@ -11,7 +11,7 @@
 
 void order_synopsis(enum verb_id verb, struct buf *out)
 {
-	const struct verb_argument *row = verbs[verb].arguments;
+	const struct verb_argument *row = command_verbs[verb].arguments;
 
 	for (size_t i = 0; row[i].name; i++)
 		buf_printf(out, "%s%s%s=%s%s", i ? " " : "", row[i].required ? "" : "[",
@@ -27,12 +27,12 @@ void order_synopsis(enum verb_id verb, struct buf *out)
 void order_verbs(struct buf *out)
 {
 	for (int verb = 0; verb < VERB_MAX; verb++)
-		buf_printf(out, "%s%s", verb ? ", " : "", verbs[verb].name);
+		buf_printf(out, "%s%s", verb ? ", " : "", command_verbs[verb].name);
 }
 
 static const struct verb_argument *order_row(enum verb_id verb, const char *name, size_t n_name)
 {
-	for (const struct verb_argument *row = verbs[verb].arguments; row->name; row++)
+	for (const struct verb_argument *row = command_verbs[verb].arguments; row->name; row++)
 		if (strlen(row->name) == n_name && memcmp(row->name, name, n_name) == 0)
 			return row;
 	return NULL;
@@ -97,8 +97,9 @@ static int order_arguments(const struct order *order, struct jsonw *w, struct fa
 
 		if (!row || !text[n_name])
 			return fault_set(fault, FAULT_USAGE,
-				"%s takes no \"%.60s\"; its arguments: %s", verbs[order->verb].name,
-				text, synopsis.n_bytes ? synopsis.data : "none");
+				"%s takes no \"%.60s\"; its arguments: %s",
+				command_verbs[order->verb].name, text,
+				synopsis.n_bytes ? synopsis.data : "none");
 		if (order_repeats(order, i, n_name))
 			return fault_set(fault, FAULT_USAGE, "%s is there twice", row->name);
 		r = order_value(row, text + n_name + 1, w, fault);
@@ -139,7 +140,7 @@ int order_payload(const struct order *order, struct buf *out, struct fault *faul
 	jsonw_string(&w, "enrolment", order->enrolment);
 	jsonw_object_end(&w);
 	jsonw_string(&w, "id", order->id);
-	jsonw_string(&w, "verb", verbs[order->verb].name);
+	jsonw_string(&w, "verb", command_verbs[order->verb].name);
 	if (order->n_arguments) {
 		jsonw_object(&w, "arguments");
 		r = order_arguments(order, &w, fault);

@@ -34,7 +34,7 @@ static bool is_member(const char *name)
 
 static void check_bounds(const struct command *c)
 {
-	const struct verb *verb = &verbs[c->verb];
+	const struct command_verb *verb = &command_verbs[c->verb];
 
 	expect(c->verb < VERB_MAX && hex_is_valid(c->id, 16));
 	expect(c->expires_s > c->issued_s && c->expires_s - c->issued_s <= LIMIT_COMMAND_VALID_S);
@@ -53,7 +53,7 @@ static void check_bounds(const struct command *c)
 
 static void write_again(const struct command *c, struct buf *out)
 {
-	const struct verb *verb = &verbs[c->verb];
+	const struct command_verb *verb = &command_verbs[c->verb];
 	struct jsonw w = JSONW_INIT(out);
 
 	jsonw_object(&w, NULL);

@@ -28,8 +28,8 @@ static void check_entry(const struct ledger *ledger, const struct ledger_entry *
 	expect(!entry->command || !command_state_is_final(entry->state));
 	if (!entry->command)
 		return;
-	for (size_t i = 0; verbs[entry->command->verb].arguments[i].name; i++) {
-		const struct verb_argument *row = &verbs[entry->command->verb].arguments[i];
+	for (size_t i = 0; command_verbs[entry->command->verb].arguments[i].name; i++) {
+		const struct verb_argument *row = &command_verbs[entry->command->verb].arguments[i];
 		const struct command_value *value = &entry->command->values[i];
 
 		expect(value->has || !row->required);

@@ -97,7 +97,7 @@ static void check_row(
 {
 	static const char payload[] =
 		COMMAND("\"device\":\"" DEVICE "\",\"enrolment\":\"" ENROLMENT "\"");
-	const struct verb verb = {.name = "erase", .role = row->role};
+	const struct command_verb verb = {.name = "erase", .role = row->role};
 	struct command command = {.issued_s = NOW, .expires_s = NOW + row->valid_s};
 	const struct ledger ledger = {
 		.ended_floor_s = row->ended_floor_s, .issued_floor_s = row->issued_floor_s};

@@ -72,7 +72,8 @@ static void test_round_trips(void)
 	for (enum verb_id verb = 0; verb < VERB_MAX; verb++) {
 		bool required = false;
 
-		for (const struct verb_argument *row = verbs[verb].arguments; row->name; row++)
+		for (const struct verb_argument *row = command_verbs[verb].arguments; row->name;
+			row++)
 			required |= row->required;
 		if (required)
 			continue;

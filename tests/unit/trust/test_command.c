@@ -171,7 +171,7 @@ static void test_limits(void)
 /* No verb destroys yet; the rule is there for the first that does. */
 static void test_destructive(void)
 {
-	const struct verb destroy = {.name = "destroy", .role = TRUST_ROLE_DESTROY};
+	const struct command_verb destroy = {.name = "destroy", .role = TRUST_ROLE_DESTROY};
 	struct command c = {
 		.issued_s = 1800000000,
 		.expires_s = 1800000000 + LIMIT_DESTRUCTIVE_VALID_S,
@@ -187,20 +187,20 @@ static void test_destructive(void)
 	c.nonce[0] = 0;
 	CHECK_INT(command_check(&c, &destroy, &error), -EBADMSG);
 	CHECK_STR(error.path, "nonce");
-	CHECK_INT(command_check(&c, &verbs[VERB_SYNC], &error), 0);
+	CHECK_INT(command_check(&c, &command_verbs[VERB_SYNC], &error), 0);
 }
 
 /* What every row has to be, so that whoever adds one hears of it. */
 static void test_verbs(void)
 {
-	CHECK_INT(verb_find("none"), VERB_MAX);
-	CHECK_INT(verb_find(""), VERB_MAX);
+	CHECK_INT(command_verb_find("none"), VERB_MAX);
+	CHECK_INT(command_verb_find(""), VERB_MAX);
 	for (enum verb_id id = 0; id < VERB_MAX; id++) {
-		const struct verb *verb = &verbs[id];
+		const struct command_verb *verb = &command_verbs[id];
 		size_t n = 0;
 
 		CHECK(name_is_valid(verb->name));
-		CHECK_INT(verb_find(verb->name), id);
+		CHECK_INT(command_verb_find(verb->name), id);
 		CHECK(verb->role == TRUST_ROLE_COMMAND || verb->role == TRUST_ROLE_DESTROY);
 		CHECK(verb->valid_s > 0 && verb->valid_s <= LIMIT_COMMAND_VALID_S);
 		CHECK(verb->role != TRUST_ROLE_DESTROY ||
