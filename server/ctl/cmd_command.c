@@ -11,17 +11,40 @@
 #include "server/ctl/order.h"
 #include "server/ctl/signing.h"
 
+#define HELP_COLUMNS 80
+
+/* A sentence below its verb, within 80 columns. */
+static void command_help_wrap(FILE *out, const char *text)
+{
+	size_t column = 0;
+
+	while (*text) {
+		size_t n = strcspn(text, " ");
+
+		if (column == 0 || column + 1 + n > HELP_COLUMNS) {
+			fprintf(out, "%s      ", column ? "\n" : "");
+			column = 6;
+		} else {
+			fputc(' ', out);
+			column++;
+		}
+		fprintf(out, "%.*s", (int)n, text);
+		column += n;
+		text += n + strspn(text + n, " ");
+	}
+	fputc('\n', out);
+}
+
 void command_help_verbs(FILE *out)
 {
-	fprintf(out, "Verbs, the phone:\n");
+	fprintf(out, "Verbs; the phone:\n");
 	for (enum verb_id verb = 0; verb < VERB_MAX; verb++) {
 		_cleanup_buf_ struct buf left = BUF_INIT;
 
-		buf_printf(&left, "%s ", command_verbs[verb].name);
 		order_synopsis(verb, &left);
-		fprintf(out, "  %-27s %s%s\n", left.error ? command_verbs[verb].name : left.data,
-			command_verbs[verb].help,
+		fprintf(out, "  %s %s%s\n", command_verbs[verb].name, left.n_bytes ? left.data : "",
 			command_verbs[verb].role == TRUST_ROLE_DESTROY ? " (signed by two)" : "");
+		command_help_wrap(out, command_verbs[verb].help);
 	}
 }
 

@@ -64,8 +64,8 @@ static const struct option_row assign_options[] = {
 };
 static const struct option_row order_options[] = {
 	{"device", "ID", "the phone; the beginning of its id is enough"},
-	{"expires", "SPAN", "the phone takes it until then (default: 24h, destructive verbs 15m)"},
-	{"fresh", NULL, "quote what the phone sent last, so that no clock makes an old order new"},
+	{"expires", "SPAN", "the phone takes it until then (default 24h, two keys 15m)"},
+	{"fresh", NULL, "quote what the phone sent last: no clock revives it"},
 	{"key", "NAME", "signing key, or path of a key file"},
 	{"output", "FILE", "write the document there, do not send it", .letter = 'o'},
 	{"wait", NULL, "wait until the phone said how it ended"},
