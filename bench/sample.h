@@ -48,7 +48,7 @@ static inline long long sample_kib(const char *path, const char *name)
 
 	while (file && kib < 0 && fgets(line, sizeof(line), file))
 		if (strncmp(line, name, n) == 0 && line[n] == ':')
-			kib = atoll(line + n + 1);
+			(void)sscanf(line + n + 1, "%lld", &kib);
 	if (file)
 		fclose(file);
 	return kib;
