@@ -21,7 +21,8 @@ static void http_on_parked_read(evutil_socket_t fd, short what, void *userdata)
 	http_conn_free(userdata);
 }
 
-/* The answer and the goodbye as records. 0 or -ENOMEM: then the peer may not understand any more. */
+/* The answer and the goodbye as records. 0 or -ENOMEM: then the peer may not understand any more.
+ */
 static int http_seal(struct http_conn *c, const struct buf *plain, struct buf *sealed)
 {
 	BIO *memory, *socket;

@@ -49,6 +49,13 @@ static void role_claims_enrolment(int fd)
 	(void)channel_send(fd, ROLE_NET, MESSAGE_NET_ENROLLED, &enrolled, NULL, 0);
 }
 
+static void role_wakes(int fd)
+{
+	struct msg_net_woken woken = {.news = 1, .retry_after_s = -1};
+
+	(void)channel_send(fd, ROLE_NET, MESSAGE_NET_WOKEN, &woken, NULL, 0);
+}
+
 static void role_unknown_stage(int fd)
 {
 	struct msg_net_failed failed = {.stage = NET_STAGE_MAX, .message = "x"};
@@ -74,7 +81,8 @@ static int role_main(const char *what)
 	/* Whatever goes wrong here, the process does not outlive the test. */
 	alarm(60);
 	/* Unread, it would make the kernel reset the channel at the end. */
-	if (channel_receive(fd, ROLE_NET, ROLE_ENFORCER, &order) < 0 || order.n_fds != 3)
+	if (channel_receive(fd, ROLE_NET, ROLE_ENFORCER, &order) < 0 ||
+		order.n_fds != (order.type == MESSAGE_NET_WAIT ? 1 : 3))
 		return 1;
 	if (strcmp(what, "good") == 0) {
 		role_facts(fd);
@@ -93,6 +101,13 @@ static int role_main(const char *what)
 		role_answers(fd, 1);
 	} else if (strcmp(what, "claims-enrolment") == 0) {
 		role_claims_enrolment(fd);
+		pause();
+	} else if (strcmp(what, "woken") == 0) {
+		role_facts(fd);
+		role_wakes(fd);
+	} else if (strcmp(what, "woken-twice") == 0) {
+		role_wakes(fd);
+		role_wakes(fd);
 		pause();
 	} else if (strcmp(what, "unknown-stage") == 0) {
 		role_unknown_stage(fd);
@@ -233,10 +248,61 @@ static void test_deadline(void)
 	CHECK_INT(rig.result.end, EXCHANGE_ANSWERED);
 }
 
+/* One wait; true if it ended. */
+static bool rig_wait(struct rig *rig, const char *what, uint32_t timeout_s)
+{
+	struct exchange_options options = {.program = rig->self, .user = what};
+	struct msg_net_wait order = {.timeout_s = timeout_s, .mark = 1, .server = "https://h"};
+	_cleanup_close_ int identity_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct exchange_start start = {
+		.event = rig->event,
+		.options = &options,
+		.identity_fd = identity_fd,
+		.done = rig_on_done,
+		.userdata = rig,
+		.slot = &rig->exchange,
+	};
+
+	rig->ended = false;
+	if (identity_fd < 0 || exchange_wait(&start, &order) < 0)
+		return false;
+	for (int i = 0; i < DISPATCHES && !rig->ended; i++)
+		if (sd_event_run(rig->event, UINT64_MAX) < 0)
+			return false;
+	return rig->ended && !rig->exchange;
+}
+
+/* Each order has one answer: that of another one breaks the protocol. */
+static void test_wait(void)
+{
+	static const char *const broken[] = {"good", "claims-enrolment", "woken-twice"};
+
+	if (cannot_start_role())
+		return;
+
+	_cleanup_(rig_done) struct rig rig;
+
+	CHECK(rig_init(&rig));
+	CHECK(rig_wait(&rig, "woken", 60));
+	CHECK_INT(rig.result.end, EXCHANGE_WOKEN);
+	CHECK_INT(rig.result.woken.news, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(broken); i++) {
+		CHECK(rig_wait(&rig, broken[i], 60));
+		CHECK_INT(rig.result.end, EXCHANGE_FAILED);
+		CHECK(strstr(rig.result.failed.message, "does not fit the table"));
+	}
+	CHECK(rig_checkin(&rig, "woken"));
+	CHECK_INT(rig.result.end, EXCHANGE_FAILED);
+	CHECK(rig_wait(&rig, "sleeps", 1));
+	CHECK_INT(rig.result.end, EXCHANGE_FAILED);
+	CHECK(strstr(rig.result.failed.message, "took too long"));
+}
+
 static const struct check_test tests[] = {
 	{"good", test_good},
 	{"broken_protocol", test_broken_protocol},
 	{"deadline", test_deadline},
+	{"wait", test_wait},
 };
 
 int main(int argc, char **argv)
