@@ -50,7 +50,6 @@ static void sync_begin(struct enforcer *e)
 void command_sync(struct enforcer *e, const struct command *command)
 {
 	(void)command;
-	e->commands->syncing = true;
 	sync_begin(e);
 }
 
@@ -60,13 +59,12 @@ void command_sync_exchanged(struct enforcer *e, bool answered)
 		COMMAND_DONE, "", "the server has everything that the phone reports"};
 
 	/* After a failure pacing tries again; the deadline ends that. */
-	if (!e->commands->syncing || !answered)
+	if (!answered || commands_running(e) != VERB_SYNC)
 		return;
 	/* That report had been written before. */
 	if (!e->report.complete) {
 		sync_begin(e);
 		return;
 	}
-	e->commands->syncing = false;
 	commands_finish(e, &done);
 }

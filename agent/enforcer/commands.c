@@ -156,10 +156,20 @@ static int commands_on_deadline(sd_event_source *source, uint64_t usec, void *us
 		commands_end(e, entry, COMMAND_FAILED, "timeout",
 			"it had not ended after as long as it may take");
 	} else {
+		/* Its last word is not waited for any longer, and it must not do anything any more.
+		 */
+		effects_stop(e);
 		c->running[0] = 0;
 	}
 	commands_schedule(e);
 	return 0;
+}
+
+enum verb_id commands_running(const struct enforcer *e)
+{
+	struct ledger_entry *entry = ledger_find(&e->commands->ledger, e->commands->running);
+
+	return entry && entry->command ? entry->command->verb : VERB_MAX;
 }
 
 /* False: it could not be recorded that it runs, so it does not. */
@@ -408,7 +418,6 @@ void commands_forget(struct enforcer *e)
 	c->deadline = sd_event_source_unref(c->deadline);
 	c->unenroll_timer = sd_event_source_unref(c->unenroll_timer);
 	c->unenroll = UNENROLL_NONE;
-	c->syncing = false;
 	commands_interrupt(e);
 	c->running[0] = 0;
 	c->overdue = false;

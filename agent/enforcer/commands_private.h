@@ -25,7 +25,6 @@ struct commands {
 	char running[COMMAND_ID_LENGTH + 1]; /* its handler was called in this process; "" */
 	bool overdue; /* its deadline passed; the handler has not said its last word yet */
 	sd_event_source *defer, *deadline;
-	bool syncing; /* the sync verb waits for a check-in with everything */
 
 	enum unenroll_stage unenroll;
 	uint64_t unenroll_seq; /* journal record that tells of the running command */
@@ -42,6 +41,8 @@ void commands_journal(struct enforcer *e, const struct ledger_entry *entry);
 /* Ends one that has not ended; no other arrow is asked for. */
 void commands_end(struct enforcer *e, struct ledger_entry *entry, enum command_state state,
 	const char *reason, const char *detail);
+/* The verb of the one that is running; VERB_MAX: none is. */
+enum verb_id commands_running(const struct enforcer *e);
 /* Starts the next one from the loop, if none is running. */
 void commands_schedule(struct enforcer *e);
 void commands_make_nonce(struct commands *c);

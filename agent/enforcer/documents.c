@@ -251,6 +251,7 @@ static int documents_store(
 {
 	bool keyset = document->type == DOCUMENT_KEYSET;
 	char name[LIMIT_NAME_BYTES + 17];
+	int64_t issued_s;
 	int r = 0;
 
 	documents_name(document->type, document->stream, name);
@@ -263,7 +264,9 @@ static int documents_store(
 		r = state_store_document(d->state, name, text, n_bytes);
 	if (keyset && r == 0)
 		memcpy(d->state->facts.pinned_keyset, document->payload_sha256, SHA256_BYTES);
-	if ((highwater_signed(&d->state->facts.highwater, document->issued_s) || keyset) && r == 0)
+	/* A keyset may come from the future, for its signers are several; the floor does not. */
+	issued_s = document->issued_s < d->issued_until_s ? document->issued_s : d->issued_until_s;
+	if ((highwater_signed(&d->state->facts.highwater, issued_s) || keyset) && r == 0)
 		r = state_save_facts(d->state);
 	return r;
 }
@@ -378,6 +381,20 @@ static bool documents_is_known(const struct documents *d, const struct document_
 	       d->commands.known(d->commands.userdata, why->command_id);
 }
 
+/*
+ * What was issued later than this is not believed. The signed floor is no reason to believe more:
+ * each document would open the way for the next. The server's date counts only where the clock is
+ * clearly wrong; then whoever has the server and a key, too, can still move such a phone's floor.
+ */
+static int64_t documents_issued_until(const struct documents *d, int64_t clock_s)
+{
+	int64_t signed_s = d->state->facts.highwater.signed_s, now_s = clock_s;
+
+	if (clock_s < signed_s - DOCUMENTS_AHEAD_S && d->server_date_s > clock_s)
+		now_s = d->server_date_s;
+	return now_s + DOCUMENTS_AHEAD_S > signed_s ? now_s + DOCUMENTS_AHEAD_S : signed_s;
+}
+
 static int documents_take_one(struct documents *d, const char *text, size_t n_bytes,
 	int64_t clock_s, struct documents_change *change)
 {
@@ -389,11 +406,8 @@ static int documents_take_one(struct documents *d, const char *text, size_t n_by
 
 	context.held = documents_held;
 	context.held_userdata = d;
-	/* A phone that woke up in 1970 has the server's word for the day, which TLS authenticated.
-	 */
-	context.issued_until_s =
-		DOCUMENTS_AHEAD_S +
-		(context.now_s > d->server_date_s ? context.now_s : d->server_date_s);
+	d->issued_until_s = documents_issued_until(d, clock_s);
+	context.issued_until_s = d->issued_until_s;
 	r = document_verify(text, n_bytes, &context, &document, &why);
 
 	if (r == 0) {

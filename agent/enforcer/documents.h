@@ -56,6 +56,7 @@ struct documents {
 	int64_t hour_us;	 /* CLOCK_BOOTTIME when the hour of the next two began */
 	size_t n_journalled;	 /* refusals in the journal in that hour */
 	size_t n_not_journalled; /* and those left out of it */
+	int64_t issued_until_s;	 /* no floor rises above this; 0: none rises */
 	int64_t server_date_s;	 /* what the server that sends documents said; 0: nothing */
 	char damaged[LIMIT_TEXT_BYTES + 1]; /* a stored document that could not be used; "" */
 };

@@ -31,10 +31,10 @@ static inline void separate(struct buf *out)
 		buf_puts(out, "\n");
 }
 
-static inline void write_keyset(
-	struct phone *p, int64_t version, size_t first, size_t n, struct buf *out)
+static inline struct signer_keyset phone_keyset(
+	struct phone *p, int64_t version, size_t first, size_t n)
 {
-	struct signer_keyset keyset = {
+	return (struct signer_keyset){
 		.org = ORG,
 		.version = version,
 		.issued_s = NOW - DAY,
@@ -43,6 +43,12 @@ static inline void write_keyset(
 		.n_keys = n,
 		.threshold = {1, 1, 1, 1},
 	};
+}
+
+static inline void write_keyset(
+	struct phone *p, int64_t version, size_t first, size_t n, struct buf *out)
+{
+	struct signer_keyset keyset = phone_keyset(p, version, first, n);
 
 	signer_write_keyset(&keyset, out);
 }

@@ -3,6 +3,7 @@
  * test_commands.c - commands from the bytes of the courier to their end: what is carried out, what
  * is not, and that nothing is carried out twice, whatever comes again, restarts, is lost or full.
  */
+#include "agent/enforcer/renewal.h"
 #include "tests/lib/commands_rig.h"
 
 #include <signal.h>
@@ -332,6 +333,32 @@ static void limit_files(rlim_t n_bytes)
 }
 
 /* What cannot be recorded is not done, and not lost: it comes again. */
+/* A sync that gave up is over: the check-in that comes at last ends nothing else. */
+static void test_late_sync_ends_nothing_else(void)
+{
+	_rig_ struct rig rig;
+
+	rig_init(&rig);
+	CHECK_INT(renewal_new(&rig.e, &rig.e.renewal), 0);
+	rig.answer = RIG_IS_SILENT;
+	rig_order(&rig, &(struct rig_command){.number = 1, .verb = "sync"});
+	rig_order(&rig, &(struct rig_command){.number = 2, .verb = "lock"});
+	rig_run(&rig);
+	for (int i = 0; i < 2; i++) {
+		CHECK(sd_event_source_set_time(rig.e.commands->deadline, 1) >= 0);
+		CHECK(sd_event_source_set_time_accuracy(rig.e.commands->deadline, 1) >= 0);
+		rig_run(&rig);
+	}
+	CHECK_INT(rig_state(&rig, 1), COMMAND_FAILED);
+	CHECK_INT(rig_state(&rig, 2), COMMAND_RUNNING);
+	rig.e.report.complete = true;
+	commands_exchanged(&rig.e, true);
+	CHECK_INT(rig_state(&rig, 2), COMMAND_RUNNING);
+	CHECK_INT(rig_told(&rig, 2, "done"), 0);
+	renewal_free(rig.e.renewal);
+	rig.e.renewal = NULL;
+}
+
 static void test_full_disk(void)
 {
 	const struct rig_command c = {.number = 1};
@@ -497,6 +524,7 @@ static const struct check_test tests[] = {
 	{"restart_before_it_ran", test_restart_before_it_ran},
 	{"deadline", test_deadline},
 	{"deadline_of_the_late_word", test_deadline_of_the_late_word},
+	{"late_sync_ends_nothing_else", test_late_sync_ends_nothing_else},
 	{"full_disk", test_full_disk},
 	{"disk_fills_up_before_it_runs", test_disk_fills_up_before_it_runs},
 	{"disk_fills_up_while_it_runs", test_disk_fills_up_while_it_runs},

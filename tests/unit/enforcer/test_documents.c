@@ -284,11 +284,54 @@ static void test_from_the_future(void)
 	add_policy_issued(&p, 6, INT64_C(253402200000), &body);
 	CHECK_INT(take(&p, &body, NOW).n_refused, 1);
 	CHECK_INT(p.state.facts.highwater.signed_s, before);
-	/* A phone that woke up in 1970 has the server's word for the day; and it may come again. */
-	p.documents.server_date_s = NOW;
-	add_policy_issued(&p, 6, NOW + DOCUMENTS_AHEAD_S, &body);
-	CHECK_INT(take(&p, &body, 0).n_accepted, 1);
+	/* A clock that is right needs no server's word: a thief may have both server and key. */
+	p.documents.server_date_s = NOW + 100 * DAY;
+	add_policy_issued(&p, 6, NOW + 100 * DAY, &body);
+	CHECK_INT(take(&p, &body, NOW).n_refused, 1);
+	/* Nor does one document open the way for the next. */
+	for (int i = 0; i < 10; i++) {
+		add_policy_issued(&p, 6 + i, NOW + (i + 1) * DOCUMENTS_AHEAD_S, &body);
+		CHECK_INT(take(&p, &body, NOW).n_accepted, i == 0);
+	}
 	CHECK_INT(p.state.facts.highwater.signed_s, NOW + DOCUMENTS_AHEAD_S);
+	CHECK_INT(p.state.facts.highwater.tls_s, NOW + DOCUMENTS_AHEAD_S);
+}
+
+/* A phone that woke up in 1970 has the server's word for the day. */
+static void test_issued_while_off(void)
+{
+	_phone_ struct phone p;
+	_cleanup_buf_ struct buf body = BUF_INIT;
+
+	phone_init(&p);
+	phone_provision(&p);
+	add_policy_issued(&p, 6, NOW + 300 * DAY, &body);
+	CHECK_INT(take(&p, &body, 0).n_refused, 1);
+	p.documents.server_date_s = NOW + 300 * DAY;
+	CHECK_INT(take(&p, &body, 0).n_accepted, 1);
+	CHECK_INT(p.state.facts.highwater.signed_s, NOW + 300 * DAY);
+}
+
+/* A signer's clock that runs ahead, or a co-signer who was not watched, does not end the phone's
+ * time: the keyset is taken, the floor stays with the clock. */
+static void test_keyset_from_the_future(void)
+{
+	_phone_ struct phone p;
+	_cleanup_buf_ struct buf body = BUF_INIT, payload = BUF_INIT;
+	struct signer_keyset keyset;
+
+	phone_init(&p);
+	phone_provision(&p);
+	keyset = phone_keyset(&p, 2, 0, 2);
+	keyset.issued_s = NOW + 300 * DAY;
+	signer_write_keyset(&keyset, &payload);
+	signer_sign(DOCUMENT_KEYSET, payload.data, payload.n_bytes, &p.keys[0].key, &body);
+	signer_sign(DOCUMENT_KEYSET, payload.data, payload.n_bytes, &p.keys[1].key, &body);
+	CHECK_INT(take(&p, &body, NOW).n_accepted, 1);
+	CHECK_INT(p.documents.keyset->version, 2);
+	CHECK_INT(p.state.facts.highwater.signed_s, NOW + DOCUMENTS_AHEAD_S);
+	add_policy_issued(&p, 6, NOW + DOCUMENTS_AHEAD_S, &body);
+	CHECK_INT(take(&p, &body, NOW).n_accepted, 1);
 }
 
 static void test_garbage(void)
@@ -467,6 +510,8 @@ static const struct check_test tests[] = {
 	{"cut_in_a_keyset", test_cut_in_a_keyset},
 	{"cut_before_the_pin", test_cut_before_the_pin},
 	{"from_the_future", test_from_the_future},
+	{"issued_while_off", test_issued_while_off},
+	{"keyset_from_the_future", test_keyset_from_the_future},
 	{"garbage", test_garbage},
 	{"too_many_documents", test_too_many_documents},
 	{"full_disk", test_full_disk},
