@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Runs suites and adds up their last lines: check.sh OBJECT-TREE SUITE…
-# A suite is a program whose last line is "N passed, N failed[, N skipped]".
+# A suite is a program whose last line is "N passed, N failed[, N skipped]". Those of the system wait
+# more than they work and run beside each other, JOBS at once (twice the processors).
 set -u
 tree=$1
 shift
@@ -71,14 +72,44 @@ for suite in "$@"; do
 		case $tree in
 		*/san) export ASAN_OPTIONS=detect_leaks=0 ;;
 		esac
+		beside=$(mktemp -d)
 		for test in tests/system/*.py tests/system/*.sh; do
 			case $test in
-			*_rig.py) continue ;;
-			*.py) interpreter=/usr/bin/python3 ;;
-			*) interpreter="sh" ;;
+			*_rig.py) ;;
+			*) printf '%s\n' "$test" ;;
 			esac
-			run "$test" 600 "$interpreter" "$test" "$tree"
-		done
+		done >"$beside/list"
+		# shellcheck disable=SC2016 # the inner shell expands
+		xargs -P "${JOBS:-$((2 * $(nproc)))}" -n 1 sh -c '
+			scripts/check.sh "$1" "$3" >"$2/${3##*/}" 2>&1' \
+			sh "$tree" "$beside" <"$beside/list"
+		# What failed beside others is run once more alone: a machine that is too busy shows there.
+		while read -r test; do
+			result=$beside/${test##*/}
+			tail -n 1 "$result" | grep -q '^[0-9]* passed, 0 failed' || {
+				sed '$d' "$result"
+				echo "again, alone: $test"
+				scripts/check.sh "$tree" "$test" >"$result" 2>&1 </dev/null
+			}
+			sed '$d' "$result"
+			# shellcheck disable=SC2046 # three numbers on purpose
+			set -- $(sed -n '$s/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' \
+				"$result")
+			passed=$((passed + ${1:-0}))
+			failed=$((failed + ${2:-1}))
+			skipped=$((skipped + ${3:-0}))
+		done <"$beside/list"
+		rm -rf "$beside"
+		;;
+	tests/system/*.py)
+		run "$suite" 900 /usr/bin/python3 "$suite" "$tree"
+		echo "$passed passed, $failed failed, $skipped skipped"
+		exit 0
+		;;
+	tests/system/*.sh)
+		run "$suite" 900 sh "$suite" "$tree"
+		echo "$passed passed, $failed failed, $skipped skipped"
+		exit 0
 		;;
 	valgrind)
 		for test in tests/unit/*/test_*.c tests/scenario/*/test_*.c; do
