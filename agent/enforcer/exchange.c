@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "agent/enforcer/highwater.h"
 #include "agent/enforcer/role.h"
 #include "agent/util/clock.h"
 #include "agent/util/fs.h"
@@ -133,6 +134,81 @@ static int exchange_on_deadline(sd_event_source *source, uint64_t usec, void *us
 
 /* --- messages ---------------------------------------------------------------------------- */
 
+/*
+ * Numbers go into facts, timers and subtractions. Whoever took the role over must not stop the
+ * facts from being stored with a date that cannot be, nor have a difference overflow.
+ */
+static bool exchange_is_date(int64_t date_s)
+{
+	return date_s >= 0 && date_s <= HIGHWATER_MAX_S;
+}
+
+/* Of a certificate: there always is one where these are told. */
+static bool exchange_is_span(int64_t from_s, int64_t until_s)
+{
+	return exchange_is_date(from_s) && exchange_is_date(until_s) && from_s < until_s;
+}
+
+static bool exchange_is_anchors(uint32_t n_anchors)
+{
+	return n_anchors >= 1 && n_anchors <= LIMIT_EST_CERTIFICATES;
+}
+
+/* What headers told; -1: nothing. */
+static bool exchange_is_told(int64_t value)
+{
+	return value >= -1 && value <= INT64_C(1) << 53;
+}
+
+static bool exchange_enrolled_is_valid(const struct msg_net_enrolled *m)
+{
+	return exchange_is_span(m->certificate_from_s, m->certificate_until_s) &&
+	       exchange_is_date(m->server_date_s) && exchange_is_date(m->server_cert_until_s) &&
+	       exchange_is_anchors(m->n_anchors);
+}
+
+static bool exchange_renewed_is_valid(const struct msg_net_renewed *m)
+{
+	return exchange_is_span(m->certificate_from_s, m->certificate_until_s) &&
+	       exchange_is_date(m->server_date_s) && exchange_is_date(m->server_cert_until_s) &&
+	       exchange_is_anchors(m->n_anchors);
+}
+
+static bool exchange_exchanged_is_valid(const struct msg_net_exchanged *m)
+{
+	return exchange_is_span(m->certificate_from_s, m->certificate_until_s) &&
+	       exchange_is_date(m->server_date_s) && exchange_is_date(m->server_cert_until_s) &&
+	       exchange_is_told(m->retry_after_s) && exchange_is_told(m->next_checkin_s) &&
+	       exchange_is_told(m->ack_seq) && exchange_is_told(m->mark) &&
+	       m->bytes_up <= INT64_MAX && m->bytes_down <= INT64_MAX;
+}
+
+static bool exchange_failed_is_valid(const struct msg_net_failed *m)
+{
+	return m->stage < NET_STAGE_MAX && m->http_status <= 999 &&
+	       exchange_is_told(m->retry_after_s);
+}
+
+/* Whether what the answer says can be at all. */
+static bool exchange_is_valid(const struct exchange *x)
+{
+	switch (x->result.end) {
+	case EXCHANGE_ENROLLED:
+		return exchange_enrolled_is_valid(&x->result.enrolled);
+	case EXCHANGE_ANSWERED:
+		return exchange_exchanged_is_valid(&x->result.exchanged);
+	case EXCHANGE_RENEWED:
+		return exchange_renewed_is_valid(&x->result.renewed);
+	case EXCHANGE_WOKEN:
+		return exchange_is_told(x->result.woken.retry_after_s);
+	case EXCHANGE_FAILED:
+		return exchange_failed_is_valid(&x->result.failed);
+	case EXCHANGE_END_MAX:
+		break;
+	}
+	return false;
+}
+
 static int exchange_on_message(struct exchange *x, const struct message *m)
 {
 	if (m->type != MESSAGE_NET_FACTS && m->type != MESSAGE_NET_FAILED && m->type != x->expected)
@@ -166,12 +242,12 @@ static int exchange_on_message(struct exchange *x, const struct message *m)
 	case MESSAGE_NET_FAILED:
 		x->result.end = EXCHANGE_FAILED;
 		memcpy(&x->result.failed, &m->body, sizeof(x->result.failed));
-		if (x->result.failed.stage >= NET_STAGE_MAX)
-			return -EPROTO;
 		break;
 	default:
 		return -EPROTO;
 	}
+	if (!exchange_is_valid(x))
+		return -EPROTO;
 	x->answered = true;
 	return 0;
 }

@@ -10,8 +10,6 @@
 #define HIGHWATER_AHEAD_S 86400
 /* A phone that starts without its clock is put right long before that. */
 #define HIGHWATER_LEAP_S (30 * 86400)
-/* 31 December 9999: the end of what certificates (RFC 5280) and our own dates can say. */
-#define HIGHWATER_MAX_S INT64_C(253402300799)
 
 static const char *const clock_verdict_names[CLOCK_VERDICT_MAX] = {
 	[CLOCK_PLAUSIBLE] = "plausible",

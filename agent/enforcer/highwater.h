@@ -14,6 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* 31 December 9999: the end of what certificates (RFC 5280) and our own dates can say. */
+#define HIGHWATER_MAX_S INT64_C(253402300799)
+
 struct highwater {
 	int64_t signed_s;
 	int64_t tls_s; /* >= signed_s */

@@ -155,7 +155,7 @@ int certificate_validity(X509 *certificate, int64_t *ret_from_s, int64_t *ret_un
 	int64_t from, until;
 
 	if (time_of(X509_get0_notBefore(certificate), &from) < 0 ||
-		time_of(X509_get0_notAfter(certificate), &until) < 0)
+		time_of(X509_get0_notAfter(certificate), &until) < 0 || from < 0 || until <= from)
 		return -EBADMSG;
 	*ret_from_s = from;
 	*ret_until_s = until;

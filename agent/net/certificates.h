@@ -29,7 +29,7 @@ int anchors_parse(const char *text, size_t n_bytes, struct anchors *ret_anchors)
 /* SHA-256 of the SubjectPublicKeyInfo (RFC 7469, section 2.4). 0 or -EIO. */
 int certificate_pin(X509 *certificate, uint8_t ret_pin[SHA256_BYTES]);
 
-/* Validity in Unix seconds. 0, or -EBADMSG for dates that are none. */
+/* Validity in Unix seconds, 0 <= from < until. 0, or -EBADMSG for dates that are none. */
 int certificate_validity(X509 *certificate, int64_t *ret_from_s, int64_t *ret_until_s);
 
 void certificates_free(STACK_OF(X509) * certificates);

@@ -15,7 +15,8 @@
 #include "agent/util/limits.h"
 #include "tests/lib/check.h"
 
-#define DISPATCHES 20000 /* until an exchange must have ended */
+#define DISPATCHES 20000	     /* until an exchange must have ended */
+#define LAST_S INT64_C(253402300799) /* 31 December 9999 */
 
 /* --- the other side ---------------------------------------------------------------------- */
 
@@ -35,16 +36,43 @@ static void role_talks(int fd)
 		;
 }
 
+/* Answers as a role that is what it should be gives them. */
+static const struct msg_net_exchanged good_exchanged = {
+	.http_status = 204,
+	.retry_after_s = -1,
+	.next_checkin_s = -1,
+	.ack_seq = -1,
+	.mark = -1,
+	.server_date_s = 1800000000,
+	.server_cert_until_s = LAST_S,
+	.certificate_from_s = 0,
+	.certificate_until_s = LAST_S,
+};
+static const struct msg_net_enrolled good_enrolled = {
+	.device_id = "0123456789abcdef0123456789abcdef",
+	.certificate_from_s = 0,
+	.certificate_until_s = LAST_S,
+	.server_date_s = LAST_S,
+	.server_cert_until_s = LAST_S,
+	.n_anchors = LIMIT_EST_CERTIFICATES,
+};
+static const struct msg_net_renewed good_renewed = {
+	.certificate_from_s = LAST_S - 1,
+	.certificate_until_s = LAST_S,
+	.n_anchors = 1,
+};
+
 static void role_answers(int fd, uint32_t response_bytes)
 {
-	struct msg_net_exchanged exchanged = {.http_status = 204, .response_bytes = response_bytes};
+	struct msg_net_exchanged exchanged = good_exchanged;
 
+	exchanged.response_bytes = response_bytes;
 	(void)channel_send(fd, ROLE_NET, MESSAGE_NET_EXCHANGED, &exchanged, NULL, 0);
 }
 
 static void role_claims_enrolment(int fd)
 {
-	struct msg_net_enrolled enrolled = {.device_id = "0123456789abcdef0123456789abcdef"};
+	struct msg_net_enrolled enrolled = good_enrolled;
 
 	(void)channel_send(fd, ROLE_NET, MESSAGE_NET_ENROLLED, &enrolled, NULL, 0);
 }
@@ -73,6 +101,82 @@ static void role_fills_response(int fd, const struct message *order)
 	role_answers(fd, LIMIT_RESPONSE_BYTES + sizeof(block));
 }
 
+/* What cannot be, one number at a time; the others are those of a good answer. */
+enum lie_type {
+	LIE_ENROLLED,
+	LIE_RENEWED,
+	LIE_EXCHANGED,
+	LIE_WOKEN,
+	LIE_FAILED,
+};
+
+static const struct lie {
+	enum lie_type type;
+	size_t offset, size_bytes;
+	int64_t value;
+} lies[] = {
+#define LIE(type, body, member, value)                                                             \
+	{                                                                                          \
+		type, offsetof(body, member), sizeof(((body *)NULL)->member), value                \
+	}
+#define LIE_DATES(type, body)                                                                      \
+	LIE(type, body, certificate_from_s, -1), LIE(type, body, certificate_from_s, INT64_MIN),   \
+		LIE(type, body, certificate_from_s, LAST_S),                                       \
+		LIE(type, body, certificate_from_s, INT64_MAX),                                    \
+		LIE(type, body, certificate_until_s, -1), LIE(type, body, certificate_until_s, 0), \
+		LIE(type, body, certificate_until_s, LAST_S + 1),                                  \
+		LIE(type, body, certificate_until_s, INT64_MAX),                                   \
+		LIE(type, body, server_date_s, -1), LIE(type, body, server_date_s, LAST_S + 1),    \
+		LIE(type, body, server_cert_until_s, INT64_MIN),                                   \
+		LIE(type, body, server_cert_until_s, LAST_S + 1)
+	LIE_DATES(LIE_ENROLLED, struct msg_net_enrolled),
+	LIE_DATES(LIE_RENEWED, struct msg_net_renewed),
+	LIE_DATES(LIE_EXCHANGED, struct msg_net_exchanged),
+	LIE(LIE_ENROLLED, struct msg_net_enrolled, n_anchors, 0),
+	LIE(LIE_ENROLLED, struct msg_net_enrolled, n_anchors, LIMIT_EST_CERTIFICATES + 1),
+	LIE(LIE_RENEWED, struct msg_net_renewed, n_anchors, 0),
+	LIE(LIE_RENEWED, struct msg_net_renewed, n_anchors, UINT32_MAX),
+	LIE(LIE_EXCHANGED, struct msg_net_exchanged, retry_after_s, -2),
+	LIE(LIE_EXCHANGED, struct msg_net_exchanged, next_checkin_s, INT64_MAX),
+	LIE(LIE_EXCHANGED, struct msg_net_exchanged, ack_seq, INT64_MIN),
+	LIE(LIE_EXCHANGED, struct msg_net_exchanged, mark, INT64_MAX),
+	LIE(LIE_EXCHANGED, struct msg_net_exchanged, bytes_up, -1),
+	LIE(LIE_EXCHANGED, struct msg_net_exchanged, bytes_down, INT64_MIN),
+	LIE(LIE_WOKEN, struct msg_net_woken, retry_after_s, INT64_MAX),
+	LIE(LIE_FAILED, struct msg_net_failed, retry_after_s, INT64_MIN),
+	LIE(LIE_FAILED, struct msg_net_failed, http_status, 1000),
+#undef LIE_DATES
+#undef LIE
+};
+
+/* lie NULL: the truth of that type. */
+static void role_tells(int fd, enum lie_type type, const struct lie *lie)
+{
+	struct msg_net_enrolled enrolled = good_enrolled;
+	struct msg_net_renewed renewed = good_renewed;
+	struct msg_net_exchanged exchanged = good_exchanged;
+	struct msg_net_woken woken = {.retry_after_s = -1};
+	struct msg_net_failed failed = {.retry_after_s = -1, .message = "x"};
+	const struct {
+		enum message_type message;
+		void *body;
+	} told[] = {
+		[LIE_ENROLLED] = {MESSAGE_NET_ENROLLED, &enrolled},
+		[LIE_RENEWED] = {MESSAGE_NET_RENEWED, &renewed},
+		[LIE_EXCHANGED] = {MESSAGE_NET_EXCHANGED, &exchanged},
+		[LIE_WOKEN] = {MESSAGE_NET_WOKEN, &woken},
+		[LIE_FAILED] = {MESSAGE_NET_FAILED, &failed},
+	};
+	char *member = lie ? (char *)told[type].body + lie->offset : NULL;
+	uint32_t small = lie ? (uint32_t)lie->value : 0;
+
+	if (lie && lie->size_bytes == sizeof(small))
+		memcpy(member, &small, sizeof(small));
+	else if (lie)
+		memcpy(member, &lie->value, sizeof(lie->value));
+	(void)channel_send(fd, ROLE_NET, told[type].message, told[type].body, NULL, 0);
+}
+
 static int role_main(const char *what)
 {
 	int fd = CHANNEL_FD;
@@ -82,7 +186,7 @@ static int role_main(const char *what)
 	alarm(60);
 	/* Unread, it would make the kernel reset the channel at the end. */
 	if (channel_receive(fd, ROLE_NET, ROLE_ENFORCER, &order) < 0 ||
-		order.n_fds != (order.type == MESSAGE_NET_WAIT ? 1 : 3))
+		order.n_fds != (order.type == MESSAGE_NET_CHECKIN ? 3 : 1))
 		return 1;
 	if (strcmp(what, "good") == 0) {
 		role_facts(fd);
@@ -114,6 +218,12 @@ static int role_main(const char *what)
 		pause();
 	} else if (strcmp(what, "fills-response") == 0) {
 		role_fills_response(fd, &order);
+	} else if (strncmp(what, "lie-", 4) == 0) {
+		const struct lie *lie = &lies[strtoul(what + 4, NULL, 10)];
+
+		role_tells(fd, lie->type, lie);
+	} else if (strncmp(what, "truth-", 6) == 0) {
+		role_tells(fd, (enum lie_type)strtoul(what + 6, NULL, 10), NULL);
 	}
 	message_done(&order);
 	return 0;
@@ -298,11 +408,74 @@ static void test_wait(void)
 	CHECK(strstr(rig.result.failed.message, "took too long"));
 }
 
+/* One order of the kind that this type of answer belongs to; true if it ended. */
+static bool rig_order(struct rig *rig, const char *what, enum lie_type type)
+{
+	struct exchange_options options = {.program = rig->self, .user = what};
+	struct msg_net_enrol enrol = {.timeout_s = 60};
+	struct msg_net_renew renew = {.timeout_s = 60};
+	_cleanup_close_ int identity_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct exchange_start start = {
+		.event = rig->event,
+		.options = &options,
+		.identity_fd = identity_fd,
+		.done = rig_on_done,
+		.userdata = rig,
+		.slot = &rig->exchange,
+	};
+
+	if (type == LIE_EXCHANGED || type == LIE_FAILED)
+		return rig_checkin(rig, what);
+	if (type == LIE_WOKEN)
+		return rig_wait(rig, what, 60);
+	rig->ended = false;
+	if (identity_fd < 0 || (type == LIE_ENROLLED ? exchange_enrol(&start, &enrol)
+						     : exchange_renew(&start, &renew)) < 0)
+		return false;
+	for (int i = 0; i < DISPATCHES && !rig->ended; i++)
+		if (sd_event_run(rig->event, UINT64_MAX) < 0)
+			return false;
+	return rig->ended && !rig->exchange;
+}
+
+/* Numbers that would stop the facts from being stored, or overflow a difference, go no further. */
+static void test_lies(void)
+{
+	static const enum exchange_end ends[] = {
+		[LIE_ENROLLED] = EXCHANGE_ENROLLED,
+		[LIE_RENEWED] = EXCHANGE_RENEWED,
+		[LIE_EXCHANGED] = EXCHANGE_ANSWERED,
+		[LIE_WOKEN] = EXCHANGE_WOKEN,
+		[LIE_FAILED] = EXCHANGE_FAILED,
+	};
+	char what[32];
+
+	if (cannot_start_role())
+		return;
+
+	_cleanup_(rig_done) struct rig rig;
+
+	CHECK(rig_init(&rig));
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		snprintf(what, sizeof(what), "truth-%zu", i);
+		CHECK(rig_order(&rig, what, (enum lie_type)i));
+		CHECK_INT(rig.result.end, ends[i]);
+	}
+	CHECK_STR(rig.result.failed.message, "x");
+	for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
+		snprintf(what, sizeof(what), "lie-%zu", i);
+		CHECK(rig_order(&rig, what, lies[i].type));
+		CHECK_INT(rig.result.end, EXCHANGE_FAILED);
+		CHECK(strstr(rig.result.failed.message, "does not fit the table"));
+	}
+}
+
 static const struct check_test tests[] = {
 	{"good", test_good},
 	{"broken_protocol", test_broken_protocol},
 	{"deadline", test_deadline},
 	{"wait", test_wait},
+	{"lies", test_lies},
 };
 
 int main(int argc, char **argv)
