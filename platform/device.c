@@ -14,6 +14,7 @@
 #include "platform/device_private.h"
 #include "platform/watch.h"
 
+#define BUS_NAME "org.freedesktop.DBus"
 #define BUS_SOCKET "run/dbus/system_bus_socket"
 /* A bus that was there and went may be on its way back: 1, 2, 4 … seconds, then only when its
  * socket appears anew or an exchange begins. */
@@ -128,6 +129,14 @@ bool device_is_from(const struct device_service *service, sd_bus_message *messag
 	return service->owner[0] && sender && strcmp(sender, service->owner) == 0;
 }
 
+/* Whether the bus itself sent the message. */
+static bool device_is_from_bus(sd_bus_message *message)
+{
+	const char *sender = sd_bus_message_get_sender(message);
+
+	return sender && strcmp(sender, BUS_NAME) == 0;
+}
+
 int device_match(struct device_service *service, const char *rest, sd_bus_message_handler_t handler)
 {
 	char match[512];
@@ -149,6 +158,8 @@ int device_answered(struct device_service *service, sd_bus_message *message)
 
 	if (sd_bus_message_is_method_error(message, NULL))
 		r = -sd_bus_message_get_errno(message);
+	else if (!device_is_from(service, message))
+		r = -EPERM;
 	service->presence = r == 0 ? DEVICE_PRESENT : DEVICE_SILENT;
 	return r;
 }
@@ -241,14 +252,16 @@ static void service_set_owner(struct device_service *service, const char *owner)
 	device_update(service->device);
 }
 
-/* The bus itself sent this; nobody else can use its name as the sender. */
+/* A match on the sender's name lets every unique name pass as well, so that it is looked at here:
+ * that of the bus itself is the only one nobody else can have. */
 static int service_on_owner(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
 	struct device_service *service = userdata;
 	const char *name, *old, *owner;
 
 	(void)error;
-	if (sd_bus_message_read(message, "sss", &name, &old, &owner) >= 0 &&
+	if (device_is_from_bus(message) &&
+		sd_bus_message_read(message, "sss", &name, &old, &owner) >= 0 &&
 		strcmp(name, service->row->bus_name) == 0) {
 		service->query = sd_bus_slot_unref(service->query);
 		service_set_owner(service, owner);
@@ -263,7 +276,7 @@ static int service_on_query(sd_bus_message *message, void *userdata, sd_bus_erro
 
 	(void)error;
 	service->query = sd_bus_slot_unref(service->query);
-	if (sd_bus_message_is_method_error(message, NULL) ||
+	if (sd_bus_message_is_method_error(message, NULL) || !device_is_from_bus(message) ||
 		sd_bus_message_read(message, "s", &owner) < 0)
 		owner = "";
 	service_set_owner(service, owner);

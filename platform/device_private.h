@@ -132,7 +132,8 @@ int device_match(
 	struct device_service *service, const char *rest, sd_bus_message_handler_t handler);
 /* Whether the owner of the service's name sent the message. */
 bool device_is_from(const struct device_service *service, sd_bus_message *message);
-/* An answer: 0, or the negative error it carries. The service is PRESENT or SILENT then. */
+/* An answer: 0, or the negative error it carries, -EPERM where somebody else gave it. The service
+ * is PRESENT or SILENT then. */
 int device_answered(struct device_service *service, sd_bus_message *message);
 
 struct device_method {

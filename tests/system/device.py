@@ -179,22 +179,45 @@ def test_sleep_begins_nothing(base):
         check(field.last() > before)
 
 
+def owner(name, new):
+    """What the bus says when a name changes hands, from whomever."""
+    return ("/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged", "sss", name, "", new)
+
+
+SLEEP = ("/org/freedesktop/login1", LOGIND + ".Manager", "PrepareForSleep", "b", True)
+LINK = ("/org/freedesktop/NetworkManager", "org.freedesktop.DBus.Properties", "PropertiesChanged",
+        "sa{sv}as", NETWORK, {"State": 20, "Metered": 1}, [])
+
+
+def strangers_change_nothing(field, *signals):
+    """What the owner of the name says afterwards is heard, so that all of it has arrived."""
+    stranger = field.bus.forge(field.phone.process.pid, *signals)
+    field.bus.link(metered=4)
+    field.bus.link(metered=1)
+    wait_for("the true owner's word", lambda: field.facts("online", "metered") == ("true", "true"))
+    field.bus.link(metered=2)
+    wait_for("the true owner's word", lambda: field.facts("online", "metered") == ("true", "false"))
+    check(field.detail() == "ModemManager is not running", field.detail())
+    before = field.last()
+    time.sleep(1.1)
+    check(field.phone.sync() == 0 and field.last() > before, "a stranger put it to sleep")
+    stranger.close()
+
+
 @test
 def test_strangers_are_not_believed(base):
     """Everybody may send signals to the agent; only the owner of a service's name is heard."""
     with Field(base) as field:
-        for starts in (True, True):
-            field.bus.forge(field.phone.process.pid, "/org/freedesktop/login1",
-                            LOGIND + ".Manager", "PrepareForSleep", "b", starts)
-        field.bus.forge(field.phone.process.pid, "/org/freedesktop/NetworkManager",
-                        "org.freedesktop.DBus.Properties", "PropertiesChanged", "sa{sv}as",
-                        NETWORK, {"State": 20, "Metered": 1}, [])
-        field.bus.forge(field.phone.process.pid, "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                        "NameOwnerChanged", "sss", LOGIND, ":1.1", "")
-        before = field.last()
-        time.sleep(1.1)
-        check(field.phone.sync() == 0 and field.last() > before, "a stranger put it to sleep")
-        check(field.facts("online", "metered") == ("true", "false"), field.phone.status())
+        strangers_change_nothing(field, SLEEP, SLEEP, LINK)
+
+
+@test
+def test_strangers_own_nothing(base):
+    """Nor does it help to pose as the bus, and to say that the name is one's own now."""
+    with Field(base) as field:
+        mine = Bus.STRANGER
+        strangers_change_nothing(field, owner(LOGIND, mine), SLEEP, owner(NETWORK, mine), LINK)
+        strangers_change_nothing(field, owner(LOGIND, ""), owner(NETWORK, ""), owner(MODEMS, mine))
 
 
 @test

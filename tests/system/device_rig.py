@@ -35,6 +35,8 @@ except ImportError:
 class Bus:
     """A system bus at the place where a phone's root file system has it."""
 
+    STRANGER = object()
+
     def __init__(self, base, root):
         if not dbus:
             raise Skip("python3-dbusmock is not installed")
@@ -175,15 +177,18 @@ class Bus:
                 return name
         return None
 
-    def forge(self, pid, path, interface, member, signature, *values):
-        """A signal sent straight to a process by somebody who owns no name."""
+    def forge(self, pid, *signals):
+        """Signals sent straight to a process by somebody who owns no name: (path, interface, member,
+        signature, values...). What stands for a value as Bus.STRANGER is the forger's own unique
+        name. When this returns the bus has passed them on."""
         name = self.name_of(pid)
         check(name, "process", pid, "is not on the bus")
-        message = dbus.lowlevel.SignalMessage(path, interface, member)
-        message.set_destination(name)
-        message.append(signature=signature, *values)
         stranger = self.connect()
-        stranger.send_message(message)
-        stranger.flush()
-        stranger.close()
-
+        for path, interface, member, signature, *values in signals:
+            message = dbus.lowlevel.SignalMessage(path, interface, member)
+            message.set_destination(name)
+            message.append(signature=signature, *[
+                stranger.get_unique_name() if value is Bus.STRANGER else value for value in values])
+            stranger.send_message(message)
+        stranger.get_name_owner("org.freedesktop.DBus")
+        return stranger
