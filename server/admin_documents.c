@@ -96,17 +96,27 @@ static bool admin_read_groups(const char *text, char ret_groups[STORE_GROUPS_BYT
 	return true;
 }
 
+/* Absent is 0. */
+static bool admin_read_serial(const struct admin_address *a, bool needed, int64_t *ret_serial)
+{
+	const char *serial = http_query_get(&a->query, "serial");
+
+	*ret_serial = 0;
+	return serial ? parse_int64(serial, 1, SERIAL_MAX, ret_serial) == 0 : !needed;
+}
+
+#define ADMIN_SERIAL_PROBLEM "serial must be a number from 1 to 9007199254740991"
+
 static const char *admin_read_put(const struct http_request *request, struct admin_address *a)
 {
 	static const char *const allowed[] = {
 		"type", "stream", "device", "ticket", "serial", "groups", NULL};
-	const char *problem = admin_read_address(request, allowed, a), *serial, *groups;
+	const char *problem = admin_read_address(request, allowed, a), *groups;
 
 	if (problem)
 		return problem;
-	serial = http_query_get(&a->query, "serial");
-	if (!serial || parse_int64(serial, 1, SERIAL_MAX, &a->serial) < 0)
-		return "serial must be a number from 1 to 9007199254740991";
+	if (!admin_read_serial(a, true, &a->serial))
+		return ADMIN_SERIAL_PROBLEM;
 	groups = http_query_get(&a->query, "groups");
 	if ((a->type == STORE_ASSIGNMENT) != (groups != NULL))
 		return "groups=A,B must stand with type=assignment, and only there";
@@ -204,6 +214,12 @@ void admin_document_put(void *userdata, struct http_conn *conn, const struct htt
 			"this serial or a higher one is stored already; sign with a higher serial");
 		return;
 	}
+	if (r == STORE_E_AHEAD) {
+		http_refuse(conn, 409, "ahead",
+			"keysets are stored one after the other, from 1; store those before it "
+			"first, or remove what does not belong here");
+		return;
+	}
 	if (r == 0) {
 		log_info("administrator %s stored %s%s%s serial %" PRId64, request->peer->name,
 			store_type_name(a.type), *a.address ? " " : "", a.address, a.serial);
@@ -253,4 +269,76 @@ void admin_document_get(void *userdata, struct http_conn *conn, const struct htt
 					  .body = body.data,
 					  .n_body = body.n_bytes,
 				  });
+}
+
+/* --- taking one away --------------------------------------------------------------------- */
+
+static int admin_take_document(struct server *server, const struct http_request *request,
+	const struct store_document *document, struct store_removed *ret_removed)
+{
+	int r = store_begin(server->store, STORE_SURVIVES_POWER);
+
+	if (r < 0)
+		return r;
+	r = store_document_remove(server->store, document, ret_removed);
+	return admin_end(server, request, r, 200);
+}
+
+static void admin_answer_removed(struct http_conn *conn, const struct store_removed *removed)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct jsonw w = JSONW_INIT(&body);
+
+	jsonw_object(&w, NULL);
+	jsonw_int(&w, "serial", removed->serial);
+	if (removed->before)
+		jsonw_int(&w, "newest", removed->before);
+	else
+		jsonw_null(&w, "newest");
+	jsonw_object_end(&w);
+	admin_send_recorded(conn, 200, &body);
+}
+
+/*
+ * The way back from a document that no key of the organisation signed: the server cannot tell it
+ * from a good one, and nothing else of its address could be stored below its serial.
+ */
+void admin_document_remove(
+	void *userdata, struct http_conn *conn, const struct http_request *request)
+{
+	static const char *const allowed[] = {"type", "stream", "device", "ticket", "serial", NULL};
+	struct server *server = userdata;
+	struct store_removed removed;
+	struct store_document document;
+	struct admin_address a;
+	const char *problem = admin_read_address(request, allowed, &a);
+	int r;
+
+	if (!problem && !admin_read_serial(&a, false, &a.serial))
+		problem = ADMIN_SERIAL_PROBLEM;
+	if (problem) {
+		admin_bad(conn, problem);
+		return;
+	}
+	document = (struct store_document){
+		.type = a.type, .address = a.address, .serial = a.serial, .groups = ""};
+	r = admin_take_document(server, request, &document, &removed);
+	if (r < 0) {
+		server_store_failed(server, conn, r, "remove a document");
+		return;
+	}
+	server_note_store(server, 0, NULL);
+	if (r == STORE_E_NOT_FOUND) {
+		http_refuse(conn, 404, "not_found", "there is no document of this address");
+		return;
+	}
+	if (r == STORE_E_STALE) {
+		http_refuse(conn, 409, "stale",
+			"the newest document of this address has another serial; nothing was removed");
+		return;
+	}
+	log_warning("administrator %s removed %s%s%s serial %" PRId64, request->peer->name,
+		store_type_name(a.type), *a.address ? " " : "", a.address, removed.serial);
+	wait_wake_document(server, &document);
+	admin_answer_removed(conn, &removed);
 }

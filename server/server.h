@@ -81,6 +81,8 @@ void checkin_on_batch(evutil_socket_t fd, short what, void *userdata);
 extern const struct http_route server_admin_routes[];
 /* admin_documents.c */
 void admin_document_put(void *userdata, struct http_conn *conn, const struct http_request *request);
+void admin_document_remove(
+	void *userdata, struct http_conn *conn, const struct http_request *request);
 void admin_document_get(void *userdata, struct http_conn *conn, const struct http_request *request);
 
 #endif

@@ -27,6 +27,7 @@ enum {
 	STORE_E_STALE,	/* a serial not above the stored one */
 	STORE_E_STOP,	/* a callback asked to stop */
 	STORE_E_FULL,	/* no more of this kind */
+	STORE_E_AHEAD,	/* not the next one, where one follows the other */
 };
 
 struct store;
@@ -169,10 +170,21 @@ struct store_document {
 	struct span body;
 };
 /*
- * 0: stored. STORE_E_EXISTS: the same bytes and groups were there. STORE_E_STALE otherwise if the
- * serial is not above the newest. All keysets are kept; of the others only the newest.
+ * 0: stored. STORE_E_EXISTS: the same bytes and groups were there (of others than keysets: as the
+ * newest). STORE_E_STALE otherwise if the serial is not above the newest; STORE_E_AHEAD if a keyset
+ * is not the next one. All keysets are kept; of the others the newest and the one before it.
  */
 int store_document_put(struct store *store, const struct store_document *document, int64_t now_s);
+/*
+ * Takes the newest of an address away; the one before it, if there is one, is the newest again and
+ * counts as a change. serial: which it must be (STORE_E_STALE otherwise), or 0. ret_before 0: none
+ * is left. STORE_E_NOT_FOUND.
+ */
+struct store_removed {
+	int64_t serial, before;
+};
+int store_document_remove(struct store *store, const struct store_document *address_and_serial,
+	struct store_removed *ret_removed);
 int store_document_serial(struct store *store, enum store_type type, const char *address,
 	int64_t *ret_serial); /* 0: none */
 typedef int (*store_document_fn)(const struct store_document *document, void *userdata);

@@ -44,11 +44,16 @@ int store_document_put(struct store *store, const struct store_document *d, int6
 
 	if (r < 0)
 		return r;
-	if (d->serial <= newest)
+	if (d->serial == newest || (d->serial < newest && d->type == STORE_KEYSET))
 		return store_document_same(store, d);
+	if (d->serial < newest)
+		return STORE_E_STALE;
+	/* Versions of one chain: a gap would shut out all that belong into it. */
+	if (d->type == STORE_KEYSET && d->serial != newest + 1)
+		return STORE_E_AHEAD;
 	if (d->type != STORE_KEYSET) {
-		r = store_run(
-			store_bind(store, SQL_DOCUMENT_DROP, "it", (int64_t)d->type, d->address));
+		r = store_run(store_bind(
+			store, SQL_DOCUMENT_DROP, "iti", (int64_t)d->type, d->address, newest));
 		if (r < 0)
 			return r;
 	}
@@ -57,6 +62,35 @@ int store_document_put(struct store *store, const struct store_document *d, int6
 		return r;
 	return store_run(store_bind(store, SQL_DOCUMENT_PUT, "ititiib", (int64_t)d->type,
 		d->address, d->serial, d->groups, now_s, mark, d->body));
+}
+
+int store_document_remove(struct store *store, const struct store_document *address_and_serial,
+	struct store_removed *ret_removed)
+{
+	const struct store_document *a = address_and_serial;
+	struct store_removed removed = {0};
+	int64_t mark;
+	int r = store_document_serial(store, a->type, a->address, &removed.serial);
+
+	if (r < 0)
+		return r;
+	if (!removed.serial)
+		return STORE_E_NOT_FOUND;
+	if (a->serial && a->serial != removed.serial)
+		return STORE_E_STALE;
+	r = store_run(store_bind(
+		store, SQL_DOCUMENT_REMOVE, "iti", (int64_t)a->type, a->address, removed.serial));
+	if (r == 0)
+		r = store_document_serial(store, a->type, a->address, &removed.before);
+	if (r == 0)
+		r = store_mark_next(store, &mark);
+	/* Phones that were told of the other one meanwhile may never have seen this one. */
+	if (r == 0)
+		r = store_run(store_bind(store, SQL_DOCUMENT_MARK, "iiti", mark, (int64_t)a->type,
+			a->address, removed.before));
+	if (r == 0)
+		*ret_removed = removed;
+	return r;
 }
 
 static int store_document_call(

@@ -65,7 +65,9 @@ static const char *const store_texts[SQL_MAX] = {
 		" VALUES(?,?,?,?,?,?,?)",
 	[SQL_DOCUMENT_SAME] = "SELECT 1 FROM documents WHERE type=? AND address=? AND serial=?"
 			      " AND groups=? AND body=?",
-	[SQL_DOCUMENT_DROP] = "DELETE FROM documents WHERE type=? AND address=?",
+	[SQL_DOCUMENT_DROP] = "DELETE FROM documents WHERE type=? AND address=? AND serial<?",
+	[SQL_DOCUMENT_REMOVE] = "DELETE FROM documents WHERE type=? AND address=? AND serial=?",
+	[SQL_DOCUMENT_MARK] = "UPDATE documents SET mark=? WHERE type=? AND address=? AND serial=?",
 	[SQL_DOCUMENT_SERIAL] = "SELECT max(serial) FROM documents WHERE type=? AND address=?",
 	[SQL_DOCUMENT_NEWEST] = "SELECT serial, groups, body, address FROM documents"
 				" WHERE type=? AND address=? AND serial>?"
@@ -136,7 +138,10 @@ static const char *const store_texts[SQL_MAX] = {
 		"  AND c.state IN ('queued','delivered') AND c.mark>?3)",
 	[SQL_COUNTS] = "SELECT (SELECT count(*) FROM devices), (SELECT count(*) FROM tickets),"
 		       " (SELECT count(*) FROM tickets WHERE used IS NULL AND expires>?),"
-		       " (SELECT count(*) FROM documents), (SELECT max(row) FROM events)",
+		       " (SELECT count(*) FROM documents WHERE type=0) +"
+		       " (SELECT count(*) FROM (SELECT DISTINCT type, address FROM documents"
+		       "  WHERE type<>0)),"
+		       " (SELECT max(row) FROM events)",
 };
 
 int store_errno(int sqlite_code)

@@ -219,7 +219,7 @@ def looking(server):
     server.device()  # one that has never checked in
     plain = server.pki.issue("plain-" + secrets.token_hex(4), "/OU=other/CN=plain", "client")
     pages = ("tickets", "devices", "commands", "hardware", "audit", "events")
-    server.put("type=keyset&serial=1", document("keyset"))
+    server.put("type=keyset&serial=%d" % server.next_keyset(), document("keyset"))
     for page in pages:
         c.call(200, "GET", "/v1/admin/%s" % page)
         c.call(200, "GET", "/v1/admin/%s?limit=1" % page)
@@ -260,10 +260,18 @@ def changing(server):
     stream = "s" + secrets.token_hex(4)
     for path in ("type=policy&stream=" + stream, "type=assignment&groups=a,b&device=" + device.id,
                  "type=assignment&groups=&ticket=" + ticket["id"], "type=keyset"):
-        path = "/v1/admin/documents?serial=9000&" + path
+        remove = "/v1/admin/documents?" + re.sub("&groups=[^&]*", "", path)
+        path = "/v1/admin/documents?serial=%d&%s" % (server.next_keyset() if path == "type=keyset" else 9000, path)
         c.call(201, "PUT", path, document("a"), JOSE)
         c.call(200, "PUT", path, document("a"), JOSE)
         c.call(409, "PUT", path, document("b"), JOSE)
+        c.call(409, "DELETE", remove + "&serial=9001")
+        c.call(200, "DELETE", remove)
+        c.call(201, "PUT", path, document("a"), JOSE)
+    c.call(404, "DELETE", "/v1/admin/documents?type=policy&stream=none")
+    c.call(400, "DELETE", "/v1/admin/documents?type=command")
+    c.call(403, "DELETE", "/v1/admin/documents?type=keyset", identity=viewer)
+    c.call(413, "DELETE", "/v1/admin/documents?type=keyset", b"x")
     c.call(200, "GET", "/v1/admin/documents?type=assignment&device=" + device.id)
     c.call(200, "GET", "/v1/admin/documents?type=assignment&ticket=" + ticket["id"])
     id = secrets.token_hex(16)

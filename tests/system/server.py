@@ -17,7 +17,7 @@ import threading
 import time
 
 sys.dont_write_bytecode = True
-from server_rig import (PATIENCE, Pki, Server, device_id, document, equal, event, limit, make_csr, openssl, pkcs7_certs, refused,
+from server_rig import (PATIENCE, Kept, Pki, Server, device_id, document, equal, event, limit, make_csr, openssl, pkcs7_certs, refused,
                         run_tests, section)
 
 TESTS = []
@@ -204,7 +204,7 @@ def events_are_stored_once(server):
 @test
 def documents_come_in_order_and_only_for_groups(server):
     device = server.device(server.ticket())
-    base = int(time.time())
+    base = server.next_keyset()
     keysets = {n: document("keyset %d" % n, 2) for n in (base, base + 1)}
     for n, body in keysets.items():
         equal(server.put("type=keyset&serial=%d" % n, body).status, 201)
@@ -238,7 +238,7 @@ def documents_come_in_order_and_only_for_groups(server):
 @test
 def an_answer_has_a_limit(server):
     device = server.device()
-    base = 10**9 + int(time.time())
+    base = server.next_keyset()
     for n in range(40):
         equal(server.put("type=keyset&serial=%d" % (base + n), document("k%d" % n)).status, 201)
     answer = device.checkin(server, have={"keyset": base - 1})
@@ -468,6 +468,66 @@ def serials_only_rise(server):
     equal(server.put(query + "6", document("six", 8)).status, 201)
     equal(server.admin("GET", "/v1/admin/documents?type=policy&stream=" + stream).body, document("six", 8))
     assert "administrator alice stored policy %s serial 6" % stream in server.messages()
+
+
+@test
+def keysets_come_one_after_the_other(server):
+    n = server.next_keyset()
+    for serial in (n + 1, n + 2**20, 2**53 - 1):
+        answer = server.put("type=keyset&serial=%d" % serial, document("no key signed this"))
+        equal((answer.status, answer.json["error"]), (409, "ahead"))
+    equal(server.put("type=keyset&serial=%d" % n, document("n")).status, 201)
+    equal(server.put("type=keyset&serial=%d" % n, document("n")).status, 200)
+    equal(server.put("type=keyset&serial=%d" % (n + 1), document("n + 1")).status, 201)
+    equal(server.put("type=keyset&serial=%d" % n, document("n")).status, 200)
+    equal(server.put("type=keyset&serial=%d" % n, document("m")).status, 409)
+
+
+def remove(server, query, **kind):
+    return server.admin("DELETE", "/v1/admin/documents?" + query, **kind)
+
+
+@test
+def what_nobody_signed_is_taken_away(server):
+    device, n = server.device(), server.next_keyset()
+    group = "g" + secrets.token_hex(4)
+    have = {"keyset": n, "assignment": 0, "policy": {}}
+    addresses = ("type=policy&stream=" + group, "type=assignment&device=" + device.id)
+    equal(server.put("type=keyset&serial=%d" % n, document("good keyset")).status, 201)
+    equal(server.put(addresses[0] + "&serial=3", document("good policy")).status, 201)
+    equal(server.put(addresses[1] + "&serial=3&groups=" + group, document("good assignment")).status, 201)
+    # One stolen certificate, and no key that signs.
+    equal(server.put("type=keyset&serial=%d" % (n + 1), document("bad")).status, 201)
+    equal(server.put(addresses[0] + "&serial=9007199254740991", document("bad")).status, 201)
+    equal(server.put(addresses[1] + "&serial=9007199254740991&groups=other", document("bad")).status, 201)
+    before = device.checkin(server, have=have)
+    equal(before.body, document("bad") + b"\n" + document("bad"))
+    equal(server.admin("GET", "/v1/admin/documents?" + addresses[0]).body, document("bad"))
+    equal(remove(server, addresses[0] + "&serial=3").status, 409)
+    equal(remove(server, addresses[0] + "&serial=9007199254740991").json, {"serial": 2**53 - 1, "newest": 3})
+    equal(remove(server, addresses[1]).json, {"serial": 2**53 - 1, "newest": 3})
+    equal(remove(server, "type=keyset").json, {"serial": n + 1, "newest": n})
+    # What was there before is in force again, and news to whoever waits.
+    kept = Kept(server, server.port, device.identity)
+    equal(kept.request("GET", "/v1/wait?mark=" + before.headers["mdm-mark"]).status, 200)
+    equal(device.checkin(server, have=have).body, document("good assignment") + b"\n" + document("good policy"))
+    equal(server.admin("GET", "/v1/admin/devices/" + device.id).json["groups"], [group])
+    equal(server.put(addresses[0] + "&serial=4", document("four")).status, 201)
+    # One of several is kept beside the newest, no more.
+    equal(server.put(addresses[0] + "&serial=5", document("five")).status, 201)
+    equal([remove(server, addresses[0]).json["newest"] for _ in range(2)], [4, None])
+    equal(remove(server, addresses[0]).status, 404)
+    for query in ("", "type=command", "type=command&id=" + "0" * 32, "type=policy", addresses[0] + "&serial=0", addresses[0] + "&groups=a",
+                  "type=keyset&stream=a"):
+        equal(remove(server, query).status, 400)
+    entries, after = [], 0
+    while True:
+        page = server.admin("GET", "/v1/admin/audit?after=%d" % after).json
+        if not page["entries"]:
+            break
+        entries, after = entries + page["entries"], page["next"]
+    target = "/v1/admin/documents?" + addresses[0]
+    equal([e["status"] for e in entries if (e["method"], e["target"]) == ("DELETE", target)], [200, 200, 404])
 
 
 @test

@@ -104,7 +104,8 @@ class Site:
 def put(server, query):
     global SERIAL
     SERIAL += 1
-    equal(server.put("%s&serial=%d" % (query, SERIAL), document("d%d" % SERIAL)).status, 201)
+    serial = server.next_keyset() if query == "type=keyset" else SERIAL
+    equal(server.put("%s&serial=%d" % (query, serial), document("d%d" % SERIAL)).status, 201)
 
 
 def until(what, condition):

@@ -10,6 +10,7 @@ import re
 import secrets
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -173,6 +174,12 @@ class Server:
 
     def device(self, ticket=None):
         return Device(self, ticket or self.ticket())
+
+    def next_keyset(self):
+        db = sqlite3.connect("file:%s/mdm.db?mode=ro" % self.pki.state, uri=True)
+        newest = db.execute("SELECT COALESCE(max(serial), 0) FROM documents WHERE type=0").fetchone()[0]
+        db.close()
+        return newest + 1
 
     def put(self, query, body):
         return self.admin("PUT", "/v1/admin/documents?" + query, body)

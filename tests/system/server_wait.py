@@ -150,7 +150,7 @@ def woken_by_assignments(server):
 def a_keyset_wakes_everybody(server):
     devices = [server.device() for _ in range(3)]
     waiters = [parked(server, d) for d in devices]
-    equal(server.put("type=keyset&serial=%d" % serial(), document("k")).status, 201)
+    equal(server.put("type=keyset&serial=%d" % server.next_keyset(), document("k")).status, 201)
     equal([w.answer().status for w in waiters], [200] * 3)
 
 

@@ -267,6 +267,38 @@ static void test_documents(void)
 	}
 	CHECK_INT(store_keysets_above(store, 1, copy_document, &text), 0);
 	CHECK_STR(text.data, "2:k;3:k;");
+	d = document_of(STORE_KEYSET, "", 5, "k");
+	CHECK_INT(store_document_put(store, &d, 1), STORE_E_AHEAD);
+}
+
+static void test_removal(void)
+{
+	_cleanup_(store_closep) struct store *store = fresh_store();
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct store_document d, any = {.type = STORE_POLICY, .address = "a"};
+	struct store_removed removed = {.serial = 99};
+	struct store_counts counts;
+
+	CHECK_INT(store_document_remove(store, &any, &removed), STORE_E_NOT_FOUND);
+	CHECK_INT(removed.serial, 99);
+	for (int i = 3; i <= 5; i++) {
+		d = document_of(STORE_POLICY, "a", i, "p");
+		CHECK_INT(store_document_put(store, &d, 1), 0);
+	}
+	/* The one before is kept, but is not what "the same again" means. */
+	d = document_of(STORE_POLICY, "a", 4, "p");
+	CHECK_INT(store_document_put(store, &d, 1), STORE_E_STALE);
+	CHECK_INT(store_counts(store, 1, &counts), 0);
+	CHECK_INT(counts.documents, 1);
+	CHECK_INT(store_document_remove(store, &d, &removed), STORE_E_STALE);
+	d.serial = 5;
+	CHECK_INT(store_document_remove(store, &d, &removed), 0);
+	CHECK(removed.serial == 5 && removed.before == 4);
+	CHECK_INT(store_document_newest(store, &any, copy_document, &text), 0);
+	CHECK_STR(text.data, "4:p;");
+	CHECK_INT(store_document_remove(store, &any, &removed), 0);
+	CHECK(removed.serial == 4 && removed.before == 0);
+	CHECK_INT(store_document_remove(store, &any, &removed), STORE_E_NOT_FOUND);
 }
 
 static void test_assigned(void)
@@ -457,6 +489,7 @@ static const struct check_test tests[] = {
 	{"seen", test_seen},
 	{"sections_and_events", test_sections_and_events},
 	{"documents", test_documents},
+	{"removal", test_removal},
 	{"assigned", test_assigned},
 	{"rollback", test_rollback},
 	{"killed", test_killed},
