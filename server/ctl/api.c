@@ -207,6 +207,14 @@ static void api_look_at_certificate(struct api *api)
 				strlen(line->data + sizeof(prefix) - 1));
 }
 
+int api_other_object(struct fault *fault, const char *kind, const char *asked, const char *told)
+{
+	return fault_set(fault, FAULT_REFUSED,
+		"asked for %s %.64s, the server answers for another, %.64s. Take the server for taken "
+		"over; nothing was signed",
+		kind, asked, *told ? told : "without a name");
+}
+
 int api_call(struct api *api, const struct api_request *request, struct api_answer *ret_answer,
 	struct fault *fault)
 {

@@ -43,6 +43,12 @@ struct api_request {
 int api_call(struct api *api, const struct api_request *request, struct api_answer *ret_answer,
 	struct fault *fault);
 
+/*
+ * "the server answers for another device": it was asked for one object by its name and told of
+ * another. An honest one does not; whoever took it over would have us sign for its choice.
+ */
+int api_other_object(struct fault *fault, const char *kind, const char *asked, const char *told);
+
 /* The server's keysets are completed from the organisation's, in order. */
 int api_push_keysets(struct api *api, struct ctl *ctl, struct fault *fault);
 

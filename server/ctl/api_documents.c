@@ -97,6 +97,20 @@ static int api_get_document(
 	return api_call(api, &request, ret_answer, fault);
 }
 
+/* A document of ours, but of another place: by it the server would hide the serials used here. */
+static int api_check_address(const struct document *document, enum document_type type,
+	const char *target, struct fault *fault)
+{
+	const char *of = document->type == DOCUMENT_POLICY ? document->stream : document->target;
+
+	if (document->type != type)
+		return api_other_object(fault, document_type_name(type), target,
+			document_type_name(document->type));
+	return strcmp(of, target) == 0
+		       ? 0
+		       : api_other_object(fault, document_type_name(type), target, of);
+}
+
 int api_newest_serial(struct api *api, struct ctl *ctl, enum document_type type,
 	const char *target_kind, const char *target, int64_t *ret_serial, struct fault *fault)
 {
@@ -121,10 +135,10 @@ int api_newest_serial(struct api *api, struct ctl *ctl, enum document_type type,
 			"the server holds a document for %s that the organisation's keys did not sign "
 			"(%s); have the server looked at, and name the serial yourself with --serial",
 			target, document_reason_name(reason));
-	if (document->type == type &&
-		strcmp(type == DOCUMENT_POLICY ? document->stream : document->target, target) == 0)
+	r = api_check_address(document, type, target, fault);
+	if (!r)
 		*ret_serial = document->serial;
-	return 0;
+	return r;
 }
 
 /* Which of the organisation's keysets the server has. 0: none; FAULT_REFUSED: another. */
@@ -197,7 +211,7 @@ static int api_tell_policy(
 		return r;
 	if (signing_verify(&ctl->org, answer.body, answer.n_body, ctl->now_s, &document, &reason,
 		    &refusal) == 0)
-		return 0;
+		return api_check_address(document, DOCUMENT_POLICY, stream, fault);
 	fprintf(ctl->out,
 		"The policy %s on the server is refused with this keyset (%s): sign and push it "
 		"again. Phones that have it keep it; phones that enrol now do not get it.\n",

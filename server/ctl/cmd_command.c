@@ -112,14 +112,25 @@ static int command_hand_over(struct ctl *ctl, const char *path, const struct buf
 	return ctl_flush(ctl, fault);
 }
 
-static int command_sign(struct ctl *ctl, const struct order *order, const char *key_name,
+/* Where the server chose the phone, its whole id is looked at before anything is signed. */
+static int command_sign(struct ctl *ctl, const struct args *args, const struct order *order,
 	struct buf *out, struct fault *fault)
 {
 	_cleanup_signing_key_ struct signing_key key = {0};
 	_cleanup_buf_ struct buf payload = BUF_INIT;
-	/* Whoever is not asked for a destructive verb's role could never complete it. */
-	int r = order_payload(order, &payload, fault);
+	const char *key_name = args_get(args, "key");
+	struct command command;
+	int r = order_payload(order, &payload, &command, fault);
 
+	if (!r && !device_is_named(args_get(args, "device"))) {
+		if (!ctl->yes)
+			command_file_print(ctl->err, &command, order->device);
+		r = ctl_confirm(ctl,
+			"Sign this command? The server found this phone; the whole id with --device "
+			"leaves it no choice.",
+			fault);
+	}
+	/* Whoever is not asked for a destructive verb's role could never complete it. */
 	if (!r)
 		r = signing_key_open(
 			ctl, key_name, 1u << command_verbs[order->verb].role, &key, fault);
@@ -169,7 +180,7 @@ int cmd_command(struct ctl *ctl, const struct args *args, struct fault *fault)
 	order.nonce = nonce ? found.rows[0].nonce : NULL;
 	order.issued_s = ctl->now_s;
 	order.expires_s = ctl->now_s + valid_s;
-	r = command_sign(ctl, &order, args_get(args, "key"), &text, fault);
+	r = command_sign(ctl, args, &order, &text, fault);
 	if (!r)
 		r = command_file_read(ctl, "command", text.data, text.n_bytes, &file, fault);
 	if (r)
@@ -216,7 +227,7 @@ static int command_add_signature(struct ctl *ctl, const struct command_file *fil
 				"key %s signed this command already; its second signature does not "
 				"count",
 				key.row->name);
-	command_file_print(ctl->err, file);
+	command_file_print(ctl->err, &file->command, file->document->target);
 	snprintf(question, sizeof(question), "Sign this command with key %s?", key.row->name);
 	r = ctl_confirm(ctl, question, fault);
 	return r ? r

@@ -39,8 +39,13 @@ static int command_each(struct api *api, const char *device,
 		_cleanup_(response_commands_done) struct response_commands page = {0};
 		int r = command_page(api, device, after, &page, fault);
 
-		for (size_t i = 0; i < page.n_rows && !r; i++)
-			r = visit(&page.rows[i], userdata, fault);
+		for (size_t i = 0; i < page.n_rows && !r; i++) {
+			if (*device && strcmp(page.rows[i].device, device) != 0)
+				r = api_other_object(
+					fault, "commands of device", device, page.rows[i].device);
+			else
+				r = visit(&page.rows[i], userdata, fault);
+		}
 		if (r)
 			return r;
 		/* A server that does not move on would keep us here for ever. */

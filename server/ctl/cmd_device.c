@@ -189,6 +189,25 @@ int cmd_device_show(struct ctl *ctl, const struct args *args, struct fault *faul
 	return r ? r : ctl_flush(ctl, fault);
 }
 
+/* The server decides whom the beginning of an id means; so the whole one is shown. */
+static int assign_confirm(struct ctl *ctl, const struct args *args,
+	const struct response_device *device, struct fault *fault)
+{
+	const char *group;
+
+	if (device_is_named(args->operands[0]) || ctl->yes)
+		return 0;
+	fprintf(ctl->err, "assignment of device %s, which the server found:\n", device->id);
+	fprintf(ctl->err, "  now     %s\n", *device->groups ? device->groups : "-");
+	for (size_t i = 0; (group = args_nth(args, "group", i)); i++)
+		fprintf(ctl->err, "%s%s", i ? ", " : "  groups  ", group);
+	fputc('\n', ctl->err);
+	return ctl_confirm(ctl,
+		"Sign this assignment? The whole id instead of its beginning leaves the server no "
+		"choice.",
+		fault);
+}
+
 int cmd_assign(struct ctl *ctl, const struct args *args, struct fault *fault)
 {
 	_cleanup_(response_devices_done) struct response_devices found = {0};
@@ -209,6 +228,8 @@ int cmd_assign(struct ctl *ctl, const struct args *args, struct fault *fault)
 		r = api_open(ctl, &api, fault);
 	if (!r)
 		r = device_find(api, args->operands[0], &found, fault);
+	if (!r)
+		r = assign_confirm(ctl, args, &found.rows[0], fault);
 	if (!r)
 		r = api_push_keysets(api, ctl, fault);
 	if (r)

@@ -20,8 +20,7 @@ int cmd_device_withdraw(struct ctl *ctl, const struct args *args, struct fault *
 	if (r)
 		return r;
 	snprintf(question, sizeof(question),
-		"Withdraw device %.12s? It can only come back by enrolling again.",
-		found.rows[0].id);
+		"Withdraw device %s? It can only come back by enrolling again.", found.rows[0].id);
 	r = ctl_confirm(ctl, question, fault);
 	if (r)
 		return r;

@@ -79,9 +79,17 @@ int cmd_events(struct ctl *ctl, const struct args *args, struct fault *fault)
 		r = events_page(api, device ? found.rows[0].id : "", after, &page, fault);
 		if (r)
 			break;
-		for (size_t i = 0; i < page.n_rows; i++)
-			events_print(ctl, &page.rows[i]);
-		r = ctl_flush(ctl, fault);
+		for (size_t i = 0; i < page.n_rows && !r; i++) {
+			if (device && strcmp(page.rows[i].device, found.rows[0].id) != 0)
+				r = api_other_object(fault, "events of device", found.rows[0].id,
+					page.rows[i].device);
+			else
+				events_print(ctl, &page.rows[i]);
+		}
+		if (!r)
+			r = ctl_flush(ctl, fault);
+		if (r)
+			break;
 		moved = page.n_rows && page.next > after;
 		if (moved)
 			after = page.next;

@@ -74,15 +74,15 @@ int command_file_read(struct ctl *ctl, const char *path, const char *text, size_
 	return 0;
 }
 
-void command_file_print(FILE *out, const struct command_file *file)
+void command_file_print(FILE *out, const struct command *command, const char *device)
 {
-	const struct command_verb *verb = &command_verbs[file->command.verb];
+	const struct command_verb *verb = &command_verbs[command->verb];
 	char date[24];
 
 	fprintf(out, "command    %s: the phone %s\n", verb->name, verb->help);
-	fprintf(out, "device     %s\n", file->document->target);
+	fprintf(out, "device     %s\n", device);
 	for (size_t i = 0; verb->arguments[i].name; i++) {
-		const struct command_value *value = &file->command.values[i];
+		const struct command_value *value = &command->values[i];
 
 		if (!value->has)
 			continue;
@@ -96,14 +96,15 @@ void command_file_print(FILE *out, const struct command_file *file)
 			fprintf(out, "%s\n", value->truth ? "true" : "false");
 		}
 	}
-	clock_format(file->command.expires_s, date);
+	clock_format(command->expires_s, date);
 	fprintf(out, "valid      until %s\n", date);
-	fprintf(out, "id         %s\n", file->command.id);
+	fprintf(out, "id         %s\n", command->id);
 }
 
 int command_get(struct api *api, const char *id, struct response_commands *ret_commands,
 	struct fault *fault)
 {
+	_cleanup_(response_commands_done) struct response_commands found = {0};
 	_cleanup_answer_ struct api_answer answer = {0};
 	char path[128];
 	struct api_request request = {.method = "GET", .path = path, .tolerate = 404};
@@ -116,7 +117,14 @@ int command_get(struct api *api, const char *id, struct response_commands *ret_c
 	if (answer.status == 404)
 		return fault_set(fault, FAULT_REFUSED,
 			"the server knows no command %s; 'mdmctl command list' shows them", id);
-	return response_command(answer.body, answer.n_body, ret_commands, fault);
+	r = response_command(answer.body, answer.n_body, &found, fault);
+	if (r)
+		return r;
+	if (strcmp(found.rows[0].id, id) != 0)
+		return api_other_object(fault, "command", id, found.rows[0].id);
+	*ret_commands = found;
+	found = (struct response_commands){0};
+	return 0;
 }
 
 /* "done", "refused (busy): too many commands wait". */
@@ -169,14 +177,18 @@ int command_print(struct ctl *ctl, const struct response_command *command, struc
 
 /* Asks the server until the phone has said the last word, or nobody will say it any more. */
 static int command_follow(
-	struct ctl *ctl, struct api *api, const struct command *command, struct fault *fault)
+	struct ctl *ctl, struct api *api, const struct command_file *file, struct fault *fault)
 {
+	const struct command *command = &file->command;
 	struct timespec pause = {.tv_nsec = COMMAND_POLL_MS * 1000000L};
 
 	for (;;) {
 		_cleanup_(response_commands_done) struct response_commands found = {0};
 		int r = command_get(api, command->id, &found, fault);
 
+		if (!r && strcmp(found.rows[0].device, file->document->target) != 0)
+			r = api_other_object(fault, "a command of device", file->document->target,
+				found.rows[0].device);
 		if (r)
 			return r;
 		if (command_state_is_final(command_state_find(found.rows[0].state))) {
@@ -207,7 +219,7 @@ int command_file_send(struct ctl *ctl, struct api *api, const struct command_fil
 	if (r)
 		return r;
 	if (wait)
-		return command_follow(ctl, api, &file->command, fault);
+		return command_follow(ctl, api, file, fault);
 	if (!ctl->json) {
 		fprintf(ctl->out,
 			"Command %s (%s) for device %.12s is on the server; 'mdmctl command show %s' "

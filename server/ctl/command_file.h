@@ -27,7 +27,7 @@ int command_file_read(struct ctl *ctl, const char *path, const char *text, size_
 	struct command_file *ret_file, struct fault *fault);
 
 /* What it is, to whom, with what: for the eyes of somebody who is to sign. */
-void command_file_print(FILE *out, const struct command_file *file);
+void command_file_print(FILE *out, const struct command *command, const char *device);
 
 /* Uploads a complete one and says so; wait: follows it to its end. */
 int command_file_send(struct ctl *ctl, struct api *api, const struct command_file *file,

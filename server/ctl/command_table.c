@@ -63,7 +63,7 @@ static const struct option_row assign_options[] = {
 	{0},
 };
 static const struct option_row order_options[] = {
-	{"device", "ID", "the phone; the beginning of its id is enough"},
+	{"device", "ID", "the phone; the beginning of its id is enough, but asks"},
 	{"expires", "SPAN", "the phone takes it until then (default 24h, two keys 15m)"},
 	{"fresh", NULL, "quote what the phone sent last: no clock revives it"},
 	{"key", "NAME", "signing key, or path of a key file"},

@@ -42,6 +42,7 @@ static int device_page(struct api *api, const char *after, int limit,
 static int device_get(
 	struct api *api, const char *id, struct response_devices *ret_devices, struct fault *fault)
 {
+	_cleanup_(response_devices_done) struct response_devices found = {0};
 	_cleanup_answer_ struct api_answer answer = {0};
 	char path[128];
 	struct api_request request = {.method = "GET", .path = path, .tolerate = 404};
@@ -54,7 +55,21 @@ static int device_get(
 	if (answer.status == 404)
 		return fault_set(fault, FAULT_REFUSED,
 			"the server knows no device %s; 'mdmctl device list' shows them", id);
-	return response_device(answer.body, answer.n_body, ret_devices, fault);
+	r = response_device(answer.body, answer.n_body, &found, fault);
+	if (r)
+		return r;
+	/* What is signed is signed for the phone that was asked for, not for whom the server likes.
+	 */
+	if (strcmp(found.rows[0].id, id) != 0)
+		return api_other_object(fault, "device", id, found.rows[0].id);
+	*ret_devices = found;
+	found = (struct response_devices){0};
+	return 0;
+}
+
+bool device_is_named(const char *prefix)
+{
+	return strlen(prefix) == 32;
 }
 
 int device_find(struct api *api, const char *prefix, struct response_devices *ret_devices,
@@ -68,7 +83,7 @@ int device_find(struct api *api, const char *prefix, struct response_devices *re
 		return fault_set(fault, FAULT_USAGE,
 			"\"%.40s\" is not the beginning of a device id (0-9, a-f; at most 32)",
 			prefix);
-	if (strlen(prefix) == 32)
+	if (device_is_named(prefix))
 		return device_get(api, prefix, ret_devices, fault);
 	r = device_page(api, before, 2, &page, fault);
 	if (r)

@@ -14,6 +14,12 @@ int device_find(struct api *api, const char *prefix, struct response_devices *re
 	struct fault *fault);
 
 /*
+ * Whether prefix is a whole id. Of anything shorter the server decides which phone is meant, by
+ * showing some rows and hiding others: whoever signs for that phone looks at its id first.
+ */
+bool device_is_named(const char *prefix);
+
+/*
  * The largest id below every id that begins with prefix, to ask for the page behind it; "" if
  * prefix is all zeros. Pure. -EINVAL if prefix is not 1..32 lower-case hexadecimal digits.
  */

@@ -108,22 +108,22 @@ static int order_arguments(const struct order *order, struct jsonw *w, struct fa
 }
 
 /* What the phone would say to it. */
-static int order_check(const struct buf *payload, struct fault *fault)
+static int order_check(const struct buf *payload, struct command *ret_command, struct fault *fault)
 {
 	_cleanup_json_ struct json_object *object = NULL;
 	struct json_error error = {0};
-	struct command command;
 	int r = json_parse(payload->data, payload->n_bytes, &object, &error);
 
 	if (!r)
-		r = command_parse(object, &command, &error);
+		r = command_parse(object, ret_command, &error);
 	if (r == -EBADMSG)
 		return fault_set(fault, FAULT_USAGE, "phones would refuse this command: %s%s%s",
 			error.path, *error.path ? ": " : "", error.message);
 	return r < 0 ? fault_errno(fault, r, "command") : 0;
 }
 
-int order_payload(const struct order *order, struct buf *out, struct fault *fault)
+int order_payload(const struct order *order, struct buf *out, struct command *ret_command,
+	struct fault *fault)
 {
 	_cleanup_buf_ struct buf payload = BUF_INIT;
 	struct jsonw w = JSONW_INIT(&payload);
@@ -152,7 +152,7 @@ int order_payload(const struct order *order, struct buf *out, struct fault *faul
 	if (!r && payload.error)
 		r = fault_errno(fault, payload.error, "command");
 	if (!r)
-		r = order_check(&payload, fault);
+		r = order_check(&payload, ret_command, fault);
 	if (r)
 		return r;
 	buf_append(out, payload.data, payload.n_bytes);

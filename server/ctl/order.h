@@ -20,8 +20,12 @@ struct order {
 	size_t n_arguments;
 };
 
-/* Appends the payload. 0; FAULT_USAGE where an argument does not fit the verb; FAULT_FAILURE. */
-int order_payload(const struct order *order, struct buf *out, struct fault *fault);
+/*
+ * Appends the payload, and says what a phone will read in it. 0; FAULT_USAGE where an argument does
+ * not fit the verb; FAULT_FAILURE.
+ */
+int order_payload(const struct order *order, struct buf *out, struct command *ret_command,
+	struct fault *fault);
 
 /* "text=TEXT [title=TEXT]": the arguments of a verb, for a sentence. "" if it has none. */
 void order_synopsis(enum verb_id verb, struct buf *out);

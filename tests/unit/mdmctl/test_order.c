@@ -35,7 +35,7 @@ static void check_round_trip(const struct order *order, const struct command *ex
 	struct command command;
 	struct fault fault = {0};
 
-	CHECK_INT(order_payload(order, &payload, &fault), 0);
+	CHECK_INT(order_payload(order, &payload, &command, &fault), 0);
 	CHECK_INT(json_parse(payload.data, payload.n_bytes, &json, NULL), 0);
 	CHECK_INT(command_parse(json, &command, NULL), 0);
 	CHECK_INT(command.verb, expected->verb);
@@ -88,9 +88,10 @@ static void check_refused(enum verb_id verb, const char *argument, const char *w
 	const char *arguments[] = {argument, argument};
 	struct order order = an_order(verb, arguments, 1);
 	_cleanup_buf_ struct buf payload = BUF_INIT;
+	struct command command;
 	struct fault fault = {0};
 
-	CHECK_INT(order_payload(&order, &payload, &fault), FAULT_USAGE);
+	CHECK_INT(order_payload(&order, &payload, &command, &fault), FAULT_USAGE);
 	if (!strstr(fault.text, words))
 		check_fail(__FILE__, __LINE__, "\"%s\" does not say \"%s\"", fault.text, words);
 	CHECK_INT(payload.n_bytes, 0);
@@ -119,9 +120,10 @@ static void test_refuses_repeats(void)
 	static const char *const twice[] = {"text=a", "text=b"};
 	struct order order = an_order(VERB_MESSAGE, twice, 2);
 	_cleanup_buf_ struct buf payload = BUF_INIT;
+	struct command command;
 	struct fault fault = {0};
 
-	CHECK_INT(order_payload(&order, &payload, &fault), FAULT_USAGE);
+	CHECK_INT(order_payload(&order, &payload, &command, &fault), FAULT_USAGE);
 	CHECK(strstr(fault.text, "twice"));
 }
 
@@ -129,13 +131,14 @@ static void test_refuses_what_the_phone_would(void)
 {
 	struct order order = an_order(VERB_LOCK, NULL, 0);
 	_cleanup_buf_ struct buf payload = BUF_INIT;
+	struct command command;
 	struct fault fault = {0};
 
 	order.expires_s = NOW + LIMIT_COMMAND_VALID_S + 1;
-	CHECK_INT(order_payload(&order, &payload, &fault), FAULT_USAGE);
+	CHECK_INT(order_payload(&order, &payload, &command, &fault), FAULT_USAGE);
 	CHECK(strstr(fault.text, "phones would refuse"));
 	order.expires_s--;
-	CHECK_INT(order_payload(&order, &payload, &fault), 0);
+	CHECK_INT(order_payload(&order, &payload, &command, &fault), 0);
 }
 
 static void test_synopsis(void)
