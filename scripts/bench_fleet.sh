@@ -114,8 +114,7 @@ fleet_herd() {
 		attempts attempts refused answers broken connections late attempts \
 		at_once connections connected_at_once connections server_us us busy ratio \
 		rss_before_kib KiB rss_peak_kib KiB admin_n requests admin_failed requests \
-		admin_p50_ms ms \
-		admin_max_ms ms
+		admin_first_ms ms admin_p50_ms ms admin_max_ms ms
 }
 
 # A policy wakes the half that waits, while the other half checks in.
