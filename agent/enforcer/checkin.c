@@ -101,6 +101,25 @@ void checkin_note_time(struct enforcer *e, int64_t date_s, int64_t until_s)
 	enforcer_check_clock(e);
 }
 
+/* Once for each keyset and stage, until the agent is started again. */
+static void checkin_journal_keyset(struct enforcer *e, bool expired)
+{
+	const struct keyset *keyset = e->documents.keyset;
+	_cleanup_buf_ struct buf payload = BUF_INIT;
+	struct jsonw w = JSONW_INIT(&payload);
+
+	if (e->keyset_told == keyset->version && e->keyset_told_expired == expired)
+		return;
+	e->keyset_told = keyset->version;
+	e->keyset_told_expired = expired;
+	jsonw_object(&w, NULL);
+	jsonw_int(&w, "version", keyset->version);
+	jsonw_int(&w, "expires", keyset->expires_s);
+	jsonw_bool(&w, "expired", expired);
+	jsonw_object_end(&w);
+	enforcer_journal(e, JOURNAL_KEYSET_EXPIRING, &payload);
+}
+
 static void checkin_note_keyset(struct enforcer *e)
 {
 	const struct keyset *keyset = e->documents.keyset;
@@ -113,6 +132,8 @@ static void checkin_note_keyset(struct enforcer *e)
 	left = keyset->expires_s -
 	       highwater_document_now(&e->state.facts.highwater, clock_realtime_s());
 	clock_format(keyset->expires_s, date);
+	if (left < KEYSET_WARNING_S)
+		checkin_journal_keyset(e, left <= 0);
 	if (left <= 0)
 		enforcer_problem(e, PROBLEM_KEYSET,
 			"The policy stays in force; the organisation has to sign a new keyset.",
@@ -269,8 +290,8 @@ static void checkin_done(const struct exchange_result *result, void *userdata)
 		checkin_answered(e, result);
 	else
 		checkin_failed(e, &result->failed);
-	renewal_checkin_ended(e, e->checkin_candidate,
-		result->end == EXCHANGE_ANSWERED ? NULL : &result->failed);
+	renewal_checkin_ended(
+		e, e->checkin_candidate, result->end == EXCHANGE_ANSWERED ? NULL : &result->failed);
 	checkin_schedule(e);
 	local_synced(e->local, result->end == EXCHANGE_ANSWERED);
 	renewal_update(e);
@@ -319,6 +340,7 @@ static int checkin_exchange(struct enforcer *e, uint32_t timeout_s)
 	if (r < 0)
 		return r;
 	snprintf(order.server, sizeof(order.server), "%s", e->state.facts.server);
+	renewal_identity(e, &order.identity);
 	order.floor_s = highwater_tls_now(&e->state.facts.highwater, 0);
 	e->checkin_candidate = renewal_wants_candidate(e);
 	order.candidate = e->checkin_candidate;

@@ -56,6 +56,7 @@ static int reboot_on_time(sd_event_source *source, uint64_t usec, void *userdata
 	(void)source;
 	(void)usec;
 	e->effects.timer = sd_event_source_unref(e->effects.timer);
+	reactions_hold(e, REACTIONS_COMMAND);
 	reboot_now(e);
 	return 0;
 }

@@ -50,6 +50,8 @@ static void sync_begin(struct enforcer *e)
 void command_sync(struct enforcer *e, const struct command *command)
 {
 	(void)command;
+	/* The check-in keeps the phone awake by itself; until there is a network it may sleep. */
+	reactions_release(e, REACTIONS_COMMAND);
 	sync_begin(e);
 }
 

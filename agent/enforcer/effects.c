@@ -40,6 +40,9 @@ const char *effects_organisation(const struct enforcer *e)
 
 int effects_after(struct enforcer *e, int64_t seconds, sd_event_time_handler_t handler)
 {
+	/* A phone that only waits may sleep. */
+	if (seconds > EFFECTS_AWAKE_S)
+		reactions_release(e, REACTIONS_COMMAND);
 	e->effects.timer = sd_event_source_unref(e->effects.timer);
 	return sd_event_add_time(e->event, &e->effects.timer, CLOCK_BOOTTIME,
 		(uint64_t)(clock_boottime_us() + seconds * USEC_PER_SEC), 10000, handler, e);

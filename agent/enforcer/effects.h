@@ -14,6 +14,7 @@
 
 /* Longer than what the operations take at most by themselves: a handler always ends first. */
 #define EFFECTS_DEADLINE_S 60
+#define EFFECTS_AWAKE_S 5	  /* shorter waits keep the phone awake */
 #define EFFECTS_REBOOT_WAIT_S 300 /* from the order until it is clear that nothing comes of it */
 #define EFFECTS_REBOOT_DEADLINE_S (3600 + EFFECTS_REBOOT_WAIT_S + EFFECTS_DEADLINE_S)
 #define EFFECTS_DIAGNOSTICS_WAIT_S 3600 /* for the server to acknowledge a bundle */

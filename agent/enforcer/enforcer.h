@@ -33,7 +33,8 @@ struct enforcer_options {
 	const char *sysroot;	 /* "/" but for tests */
 	const char *net_program;
 	const char *net_user;
-	const char *identity_key; /* URI of a key in hardware for the next enrolment; NULL: a file */
+	const char
+		*identity_key; /* URI of a key in hardware for the next enrolment; NULL: a file */
 	const char *session_program;
 	const char *runtime_dir; /* where users' buses are: /run/user */
 	const char *zero_touch;	 /* file of an image with a ticket, below the sysroot */
@@ -66,9 +67,9 @@ struct problem_text {
 	char advice[LIMIT_TEXT_BYTES + 1];
 };
 
-struct local;	/* agent/enforcer/local.h */
-struct wake;	/* agent/enforcer/wake.h */
-struct renewal; /* agent/enforcer/renewal.h */
+struct local;	  /* agent/enforcer/local.h */
+struct wake;	  /* agent/enforcer/wake.h */
+struct renewal;	  /* agent/enforcer/renewal.h */
 struct zerotouch; /* agent/enforcer/zerotouch.h */
 
 struct enforcer {
@@ -99,11 +100,13 @@ struct enforcer {
 	struct msg_net_facts net_facts;
 	bool has_net_facts;
 	struct renewal *renewal;
-	bool clone; /* this state directory was made on another device */
-	enum clock_verdict clock_verdict;	  /* last one noted */
+	bool clone;			  /* this state directory was made on another device */
+	enum clock_verdict clock_verdict; /* last one noted */
 	int64_t server_date_s, server_date_at_us; /* last authenticated date of this boot */
 
 	struct zerotouch *zerotouch; /* NULL: nothing to do by itself */
+	int64_t keyset_told;	     /* version whose end the journal tells of; 0: none */
+	bool keyset_told_expired;
 	struct ticket ticket;	/* of the enrolment under way; wiped afterwards */
 	struct effects effects; /* of the running command */
 	struct log_ring log;	/* what was said last, for diagnostics */

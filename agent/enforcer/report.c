@@ -19,7 +19,10 @@
 
 const struct report_item report_items[] = {
 	{"device and enrolment id, ticket id until an assignment is held, the number of the report",
-		"to tell this phone from others; made up at enrolment, no hardware numbers"},
+		"to tell this phone from others; derived from its key or made up at enrolment, not "
+		"from hardware numbers"},
+	{"serial number and IMEI, once, and only by a phone that enrolls by itself from an image",
+		"the organisation lists them beforehand, so that no stranger can enrol"},
 	{"serial numbers of keyset, assignment and policies held",
 		"so that the server sends only what is newer"},
 	{"compliance: for each setting of the policy its state, reason, wanted and seen value; for "
@@ -28,7 +31,7 @@ const struct report_item report_items[] = {
 	{"inventory: operating system and version, kernel, architecture, model, init system",
 		"to know which phones need which update"},
 	{"agent: version, which mechanisms exist on this phone, what the kernel's sandbox offers, "
-	 "whether the clock is plausible, until when its certificate is valid and since when it "
+	 "whether the clock is plausible, until when the organisation's keyset and the phone's certificate are valid and since when it "
 	 "cannot be renewed, whether the agent's files were copied from another device",
 		"to find phones on which something cannot be enforced"},
 	{"push: the address at which your push service takes messages for the agent, only where the "
@@ -41,7 +44,8 @@ const struct report_item report_items[] = {
 	 "organisation ended",
 		"the same lines that `agentctl journal show` prints"},
 	{"diagnostics, only when the organisation orders them: status, versions, the newest lines of "
-	 "journal and log; without names of people, secrets, files below home directories and "
+	 "journal and log, what the device is doing (power, network, metered, roaming), the name of "
+	 "the push service; without names of people, secrets, files below home directories and "
 	 "addresses",
 		"to find out why this phone does not do what it should; shown below word for word"},
 };
@@ -96,6 +100,8 @@ static void report_write_agent(struct enforcer *e, struct jsonw *w)
 	jsonw_string(w, "clock", clock_verdict_name(enforcer_clock_verdict(e)));
 	if (e->clone)
 		jsonw_bool(w, "clone", true);
+	if (e->documents.keyset)
+		jsonw_int(w, "keyset_until", e->documents.keyset->expires_s);
 	if (e->renewal)
 		renewal_write_report(e, w, "certificate");
 	jsonw_array(w, "backends");

@@ -448,6 +448,7 @@ in_force 120 || fail "a clock ahead loosened the policy"
 # The keyset lasts two years: seen 20 years and 700 days later. What a certificate's age is the
 # server says, whose clock is right: tests/system/identity_years.py.
 has "$(agentctl status --json | json 'j["problems"]')" "keyset expired on"
+has "$(agentctl journal show --json -n 50)" '"type":"keyset_expiring"'
 shifted $((700 * 86400))
 agentctl sync >/dev/null
 has "$(agentctl status --json | json 'j["problems"]')" "keyset expires on"
