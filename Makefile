@@ -185,17 +185,45 @@ $(foreach f,$(FUZZ_NAMES),$(eval $(call fuzz_rules,$(f),$(call layer_in,tests/fu
 FUZZERS := $(FUZZ_NAMES:%=$(O)/tests/fuzz/%)
 
 # --- small programs that tests and benchmarks use, likewise.
-TOOL_SOURCES := $(wildcard tests/lib/*_tool.c tests/interop/*_tool.c bench/*_tool.c bench/*_bench.c)
+TOOL_SOURCES := $(wildcard tools/*_tool.c tests/lib/*_tool.c tests/interop/*_tool.c bench/*_tool.c bench/*_bench.c)
 TOOLS := $(patsubst %.c,$(O)/%,$(TOOL_SOURCES))
 # A pure part of another layer: the herd comes back as the agent's own pacing says.
 lib_tool_herd_bench := enforcer
 more_of = $(foreach l,$(lib_tool_$(notdir $(1))),$(call lib,$(l)))
+# Those of tools/ print what documentation is made of; the rest of that folder is theirs.
+DOC_OBJECTS := $(patsubst %.c,$(O)/%.o,$(filter-out %_tool.c,$(wildcard tools/*.c)))
 define tool_rules
-$(O)/$(1): $(O)/$(1).o $(call libs_of,$(2)) $(call more_of,$(1))
+$(O)/$(1): $(O)/$(1).o $(if $(filter tools/%,$(1)),$(DOC_OBJECTS)) $(call libs_of,$(2)) $(call more_of,$(1))
 	$$(call say,LINK,$$@)
-	$$(Q)$$(CC) $$(LINK_FLAGS) -o $$@ $$< $(call more_of,$(1)) $(call libs_of,$(2)) $$(call pc_libs,$(pc_$(2)) $(pc_tool_$(notdir $(1))))
+	$$(Q)$$(CC) $$(LINK_FLAGS) -o $$@ $$(filter %.o,$$^) $(call more_of,$(1)) $(call libs_of,$(2)) $$(call pc_libs,$(pc_$(2)) $(pc_tool_$(notdir $(1))))
 endef
 $(foreach t,$(patsubst %.c,%,$(TOOL_SOURCES)),$(eval $(call tool_rules,$(t),$(call layer_in,$(t).c))))
+
+# --- manual pages and completion for shells, from the programs' own tables.
+DOC_TOOLS := $(patsubst %.c,$(O)/%,$(wildcard tools/*_tool.c))
+# Program, and which tool knows it.
+COMPLETED := mdmctl:mdmctl agentctl:agentctl mdm-server:server mdm-agentd:agentd
+completion_files = $(O)/completions/bash/$(1) $(O)/completions/zsh/_$(1) $(O)/completions/fish/$(1).fish
+COMPLETIONS := $(foreach c,$(COMPLETED),$(call completion_files,$(word 1,$(subst :, ,$(c)))))
+define completion_rules
+$(O)/completions/bash/$(1) $(O)/completions/zsh/_$(1) $(O)/completions/fish/$(1).fish: $(O)/tools/$(2)_tool
+	$$(call say,SHELL,$$@)
+	$$(Q)mkdir -p $$(@D) && $$< $$(notdir $$(@D)) > $$@.new && mv -f $$@.new $$@
+endef
+$(foreach c,$(COMPLETED),$(eval $(call completion_rules,$(word 1,$(subst :, ,$(c))),$(word 2,$(subst :, ,$(c))))))
+
+MANPAGES := $(patsubst docs/man/%.scd,$(O)/man/%,$(wildcard docs/man/*.scd))
+$(O)/man/%: docs/man/%.scd scripts/manpage.sh $(DOC_TOOLS)
+	$(call say,MAN,$@)
+	$(Q)mkdir -p $(@D) && scripts/manpage.sh $(O)/tools $< > $@.scd && \
+		SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) scdoc < $@.scd > $@.new && mv -f $@.new $@
+
+.PHONY: docs completions
+completions: $(COMPLETIONS)
+# Pages need scdoc, which phones do not have.
+docs: completions
+	$(Q)command -v scdoc >/dev/null || { echo "docs: scdoc is missing; run make deps" >&2; exit 1; }
+	$(Q)$(MAKE) --no-print-directory $(MANPAGES)
 
 .PHONY: tools fuzzers objects
 tools: $(TOOLS)
@@ -206,21 +234,21 @@ objects: $(foreach l,$(LAYERS),$(patsubst %.c,$(O)/%.o,$(call src,$(l)))) \
 
 # --- checks
 .PHONY: check check-unit check-san check-valgrind coverage fuzz lint layers bench bench-fleet demo reference
-check: all unit tools fuzzers
+check: all unit tools fuzzers docs
 	$(Q)scripts/check.sh $(O) unit corpus interop system
 
 check-unit: unit fuzzers
 	$(Q)scripts/check.sh $(O) unit corpus
 
 check-san:
-	$(Q)$(MAKE) VARIANT=san all unit tools fuzzers
+	$(Q)$(MAKE) VARIANT=san all unit tools fuzzers docs
 	$(Q)scripts/check.sh $(BUILD)/san unit corpus interop system
 
 check-valgrind: all unit
 	$(Q)scripts/check.sh $(O) valgrind
 
 coverage:
-	$(Q)$(MAKE) VARIANT=coverage all unit tools fuzzers
+	$(Q)$(MAKE) VARIANT=coverage all unit tools fuzzers docs
 	$(Q)scripts/check.sh $(BUILD)/coverage unit corpus interop system
 	$(Q)scripts/coverage.sh $(BUILD)/coverage
 
@@ -281,7 +309,21 @@ install-services:
 	$(if $(filter openrc,$(SERVICES)),$(call \
 		install_once,packaging/services/mdm-server.confd,0644,$(CONFDDIR)/mdm-server))
 
-install: all install-services
+BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHCOMPDIR ?= $(PREFIX)/share/fish/vendor_completions.d
+MANDIR ?= $(PREFIX)/share/man
+# Completion always; manual pages where "make docs" has made them.
+.PHONY: install-docs
+install-docs: completions
+	install -d $(DESTDIR)$(BASHCOMPDIR) $(DESTDIR)$(ZSHCOMPDIR) $(DESTDIR)$(FISHCOMPDIR)
+	install -m 0644 $(O)/completions/bash/* $(DESTDIR)$(BASHCOMPDIR)
+	install -m 0644 $(O)/completions/zsh/* $(DESTDIR)$(ZSHCOMPDIR)
+	install -m 0644 $(O)/completions/fish/* $(DESTDIR)$(FISHCOMPDIR)
+	for page in $(MANPAGES); do test ! -e $$page || install -D -m 0644 $$page \
+		$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; done
+
+install: all install-services install-docs
 	install -D -m 0755 $(O)/mdm-agentd $(DESTDIR)$(PREFIX)/sbin/mdm-agentd
 	install -D -m 0755 $(O)/mdm-agent-net $(DESTDIR)$(LIBEXECDIR)/mdm-agent-net
 	install -D -m 0755 $(O)/mdm-agent-session $(DESTDIR)$(LIBEXECDIR)/mdm-agent-session
@@ -298,6 +340,9 @@ uninstall:
 		$(DESTDIR)$(PREFIX)/bin/mdmctl \
 		$(SERVICE_PROGRAMS:%=$(DESTDIR)$(SYSTEMDUNITDIR)/%.service) \
 		$(SERVICE_PROGRAMS:%=$(DESTDIR)$(INITDDIR)/%)
+	for page in $(notdir $(MANPAGES)); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
+	for program in $(PROGRAMS); do rm -f $(DESTDIR)$(BASHCOMPDIR)/$$program \
+		$(DESTDIR)$(ZSHCOMPDIR)/_$$program $(DESTDIR)$(FISHCOMPDIR)/$$program.fish; done
 	-rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null || true
 
 clean:
@@ -317,6 +362,7 @@ help:
 		'make layers          who includes and links whom' \
 		'make bench           measurements: "bench NAME VALUE UNIT"; fails over budget' \
 		'make bench-fleet     a fleet of FLEET_PHONES (10000) against mdm-server' \
+		'make docs            manual pages and completion for shells, below build/release' \
 		'make reference       docs/policy-reference.md from the settings table' \
 		'make install         PREFIX=/usr DESTDIR= SYSCONFDIR= STATEDIR= LIBEXECDIR=' \
 		'                     SERVICES="systemd openrc" SYSTEMDUNITDIR= INITDDIR= CONFDDIR=' \

@@ -12,6 +12,7 @@ debian_all="git clang clang-format llvm libclang-rt-14-dev cppcheck shellcheck v
 	python3 python3-dbusmock dbus-daemon python3-jwcrypto python3-jsonschema python3-cryptography openssl curl iproute2
 	binutils strace musl-tools musl-dev
 	swtpm tpm2-tools tpm2-openssl softhsm2 opensc
+	scdoc mandoc zsh fish
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
 # Headers and libraries to cross-build for a phone; they live beside the machine's own.
 debian_arm64="libjson-c-dev:arm64 libssl-dev:arm64 libsystemd-dev:arm64
@@ -21,7 +22,8 @@ alpine_demo="make gcc musl-dev linux-headers pkgconf json-c-dev openssl-dev elog
 	findutils setpriv"
 alpine_all="git clang clang-extra-tools compiler-rt cppcheck shellcheck valgrind lcov python3
 	py3-dbusmock dbus py3-jwcrypto py3-jsonschema py3-cryptography openssl curl iproute2 binutils strace
-	swtpm tpm2-tools tpm2-openssl softhsm opensc pkcs11-provider"
+	swtpm tpm2-tools tpm2-openssl softhsm opensc pkcs11-provider
+	scdoc mandoc bash zsh fish"
 
 as_root() {
 	if [ "$(id -u)" -eq 0 ]; then

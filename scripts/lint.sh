@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 errors=$(mktemp)
 trap 'rm -f "$errors"' EXIT
-sources=$(find agent policies platform server tests bench -name '*.[ch]')
+sources=$(find agent policies platform server tools tests bench -name '*.[ch]')
 scripts=$(find scripts tests bench -name '*.sh' -o -name '*.py')
 shell=$(printf '%s\n' "$scripts" | grep '\.sh$')
 formatter=$(command -v clang-format-14 || command -v clang-format)
