@@ -169,6 +169,7 @@ static int admin_write_hardware(const struct store_hardware *entry, void *userda
 	jsonw_string(w, "ticket", entry->ticket);
 	admin_write_optional(w, "device", entry->device);
 	admin_write_time(w, "used", entry->used_s);
+	jsonw_bool(w, "linked", entry->is_linked);
 	jsonw_object_end(w);
 	page->last_row = entry->row;
 	return admin_page_count(page);
@@ -202,9 +203,10 @@ static int admin_hardware_let_go(struct server *server, int64_t row, bool *ret_f
 
 	if (r)
 		return r;
-	*ret_freed = entry.used_s != 0;
-	return entry.used_s ? store_hardware_free(server->store, row)
-			    : store_hardware_remove(server->store, row);
+	/* One that nobody has listed must not become a free entry. */
+	*ret_freed = entry.used_s != 0 && !entry.is_linked;
+	return *ret_freed ? store_hardware_free(server->store, row)
+			  : store_hardware_remove(server->store, row);
 }
 
 void admin_hardware_drop(void *userdata, struct http_conn *conn, const struct http_request *request)

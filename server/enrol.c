@@ -89,13 +89,18 @@ static int enrol_judge_zero_touch(
 	return r;
 }
 
-/* Who was withdrawn needs a new ticket, not the old answer once more. */
-static int enrol_judge_again(
+/*
+ * Who was withdrawn needs a ticket that an administrator made since: neither the old answer once
+ * more nor a ticket that lies in every image.
+ */
+static int enrol_judge_withdrawn(
 	struct server *server, struct enrol *e, enum enrol_verdict *ret_verdict)
 {
 	struct store_device device;
 	int r = store_device_get(server->store, e->csr.device, &device);
 
+	if (r == STORE_E_NOT_FOUND && *ret_verdict == ENROL_NEW)
+		return 0;
 	if (r == 0 && device.withdrawn_s)
 		*ret_verdict = ENROL_WITHDRAWN;
 	return r <= 0 ? r : -EBADMSG;
@@ -121,8 +126,9 @@ static int enrol_judge(struct server *server, struct enrol *e, enum enrol_verdic
 		*ret_verdict = ENROL_AGAIN;
 	else
 		*ret_verdict = ENROL_USED;
-	if (r == 0 && *ret_verdict == ENROL_AGAIN)
-		r = enrol_judge_again(server, e, ret_verdict);
+	if (r == 0 && (*ret_verdict == ENROL_AGAIN ||
+			      (*ret_verdict == ENROL_NEW && e->ticket.zero_touch)))
+		r = enrol_judge_withdrawn(server, e, ret_verdict);
 	return r;
 }
 
@@ -138,7 +144,7 @@ static int enrol_record(struct server *server, struct enrol *e, struct buf *der)
 	memcpy(device.id, e->csr.device, sizeof(device.id));
 	memcpy(device.ticket, e->ticket.id, sizeof(device.ticket));
 	r = e->ticket.zero_touch
-		    ? zero_touch_use(server->store, &e->claim, device.id, e->now_s)
+		    ? zero_touch_use(server->store, e->ticket.id, &e->claim, device.id, e->now_s)
 		    : store_ticket_use(server->store, e->ticket.id, device.id, e->now_s);
 	if (r)
 		return r < 0 ? r : -EIO;
@@ -151,6 +157,9 @@ static int enrol_kept(struct server *server, struct enrol *e, struct buf *der)
 	size_t n;
 	int r = store_certificate_get(server->store, e->csr.device, kept, &n);
 
+	/* What it says of itself only now, or what was listed since. */
+	if (r == 0 && e->ticket.zero_touch)
+		r = zero_touch_use(server->store, e->ticket.id, &e->claim, e->csr.device, e->now_s);
 	if (r)
 		return r < 0 ? r : -EBADMSG;
 	buf_append(der, kept, n);

@@ -18,6 +18,7 @@ static void store_hardware_read(sqlite3_stmt *s, struct store_hardware *ret_entr
 		.row = sqlite3_column_int64(s, 0),
 		.is_imei = strcmp(kind, "imei") == 0,
 		.used_s = sqlite3_column_int64(s, 5),
+		.is_linked = sqlite3_column_int64(s, 6),
 	};
 	store_text(s, 1, ret_entry->ticket, sizeof(ret_entry->ticket));
 	store_text(s, 3, ret_entry->value, sizeof(ret_entry->value));
@@ -70,6 +71,21 @@ int store_hardware_use(struct store *store, int64_t row, const char *device, int
 {
 	return store_hardware_change(store,
 		store_bind(store, SQL_HARDWARE_USE, "tii", device, now_s, row), STORE_E_NOT_FOUND);
+}
+
+int store_hardware_link(struct store *store, const struct store_hardware *entry)
+{
+	return store_run(store_bind(store, SQL_HARDWARE_LINK, "tttti", entry->ticket,
+		store_hardware_kind(entry), entry->value, entry->device, entry->used_s));
+}
+
+int store_hardware_is_taken(
+	struct store *store, const struct store_hardware *wanted, const char *device)
+{
+	_cleanup_statement_ sqlite3_stmt *s = store_bind(store, SQL_HARDWARE_TAKEN, "ttt",
+		store_hardware_kind(wanted), wanted->value, device);
+
+	return store_step(s);
 }
 
 int store_hardware_free(struct store *store, int64_t row)

@@ -66,6 +66,11 @@ static const char *const store_steps[] = {
 	" ticket TEXT NOT NULL REFERENCES tickets(id), kind TEXT NOT NULL, value TEXT NOT NULL,"
 	" device TEXT, used INTEGER, UNIQUE(ticket, kind, value)) STRICT;"
 	"PRAGMA user_version=2;",
+
+	/* 3: numbers that a listed phone said beside its listed one */
+	"ALTER TABLE hardware ADD COLUMN linked INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX hardware_by_number ON hardware(kind, value);"
+	"PRAGMA user_version=3;",
 };
 
 const int store_schema_version = ARRAY_SIZE(store_steps);

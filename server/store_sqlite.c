@@ -17,6 +17,8 @@
 #define STORE_COMMAND_COLUMNS                                                                      \
 	"row, id, device, enrolment, verb, state, reason, detail, created, expires, changed"
 
+#define STORE_HARDWARE_COLUMNS "row, ticket, kind, value, device, used, linked"
+
 static const char *const store_texts[SQL_MAX] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
 	[SQL_COMMIT] = "COMMIT",
@@ -110,16 +112,22 @@ static const char *const store_texts[SQL_MAX] = {
 	[SQL_AUDIT_LAST] = "SELECT n, chain, json FROM audit ORDER BY n DESC LIMIT 1",
 	[SQL_AUDIT_ADD] = "INSERT INTO audit(n, json, chain) VALUES(?,?,?)",
 	[SQL_AUDIT_LIST] = "SELECT n, chain, json FROM audit WHERE n>? ORDER BY n LIMIT ?",
+	/* One that was linked is a listed one from then on. */
 	[SQL_HARDWARE_ADD] = "INSERT INTO hardware(ticket, kind, value) VALUES(?,?,?)"
-			     " ON CONFLICT(ticket, kind, value) DO NOTHING",
-	[SQL_HARDWARE_FIND] = "SELECT row, ticket, kind, value, device, used FROM hardware"
+			     " ON CONFLICT(ticket, kind, value) DO UPDATE SET linked=0"
+			     " WHERE linked=1",
+	[SQL_HARDWARE_LINK] = "INSERT INTO hardware(ticket, kind, value, device, used, linked)"
+			      " VALUES(?,?,?,?,?,1) ON CONFLICT(ticket, kind, value) DO NOTHING",
+	[SQL_HARDWARE_TAKEN] = "SELECT 1 FROM hardware INDEXED BY hardware_by_number"
+			       " WHERE kind=? AND value=? AND used IS NOT NULL AND device<>?"
+			       " LIMIT 1",
+	[SQL_HARDWARE_FIND] = "SELECT " STORE_HARDWARE_COLUMNS " FROM hardware"
 			      " WHERE ticket=? AND kind=? AND value=?",
-	[SQL_HARDWARE_GET] =
-		"SELECT row, ticket, kind, value, device, used FROM hardware WHERE row=?",
+	[SQL_HARDWARE_GET] = "SELECT " STORE_HARDWARE_COLUMNS " FROM hardware WHERE row=?",
 	[SQL_HARDWARE_USE] = "UPDATE hardware SET device=?, used=? WHERE row=? AND used IS NULL",
 	[SQL_HARDWARE_FREE] = "UPDATE hardware SET device=NULL, used=NULL WHERE row=?",
 	[SQL_HARDWARE_REMOVE] = "DELETE FROM hardware WHERE row=?",
-	[SQL_HARDWARE_LIST] = "SELECT row, ticket, kind, value, device, used FROM hardware"
+	[SQL_HARDWARE_LIST] = "SELECT " STORE_HARDWARE_COLUMNS " FROM hardware"
 			      " WHERE row>? ORDER BY row LIMIT ?",
 	[SQL_MARK] = "SELECT value FROM counters WHERE name='mark'",
 	[SQL_MARK_NEXT] = "UPDATE counters SET value=value+1 WHERE name='mark' RETURNING value",

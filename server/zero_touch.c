@@ -64,47 +64,74 @@ static int zero_touch_match(struct store *store, struct store_hardware *wanted, 
 
 	if (!wanted->value[0])
 		return 0;
+	/* A phone has its numbers whatever ticket lists them. */
+	r = store_hardware_is_taken(store, wanted, device);
+	if (r == 0)
+		*verdict = ZERO_TOUCH_TAKEN;
+	if (r < 0)
+		return r;
 	r = store_hardware_find(store, wanted, &entry);
 	if (r)
 		return r < 0 ? r : 0;
+	claim->is_listed = true;
 	if (!entry.used_s)
 		claim->entries[claim->n_entries++] = entry;
-	else if (strcmp(entry.device, device) != 0)
-		*verdict = ZERO_TOUCH_TAKEN;
 	else if (*verdict != ZERO_TOUCH_TAKEN)
 		*verdict = ZERO_TOUCH_AGAIN;
 	return 0;
+}
+
+static void zero_touch_numbers(
+	const struct zero_touch *claim, const char *ticket, struct store_hardware ret_numbers[2])
+{
+	ret_numbers[0] = (struct store_hardware){0};
+	ret_numbers[1] = (struct store_hardware){.is_imei = true};
+	for (int i = 0; i < 2; i++) {
+		struct store_hardware *number = &ret_numbers[i];
+
+		snprintf(number->ticket, sizeof(number->ticket), "%s", ticket);
+		snprintf(number->value, sizeof(number->value), "%s",
+			number->is_imei ? claim->imei : claim->serial);
+	}
 }
 
 int zero_touch_judge(struct store *store, const char *ticket, const char *device,
 	struct zero_touch *claim, enum zero_touch_verdict *ret_verdict)
 {
 	enum zero_touch_verdict verdict = ZERO_TOUCH_UNLISTED;
-	struct store_hardware serial = {0}, imei = {.is_imei = true};
-	int r;
+	struct store_hardware numbers[2];
+	int r = 0;
 
-	snprintf(serial.ticket, sizeof(serial.ticket), "%s", ticket);
-	snprintf(serial.value, sizeof(serial.value), "%s", claim->serial);
-	snprintf(imei.ticket, sizeof(imei.ticket), "%s", ticket);
-	snprintf(imei.value, sizeof(imei.value), "%s", claim->imei);
+	zero_touch_numbers(claim, ticket, numbers);
 	claim->n_entries = 0;
-	r = zero_touch_match(store, &serial, device, claim, &verdict);
-	if (r == 0)
-		r = zero_touch_match(store, &imei, device, claim, &verdict);
+	claim->is_listed = false;
+	for (int i = 0; i < 2 && r == 0; i++)
+		r = zero_touch_match(store, &numbers[i], device, claim, &verdict);
 	if (r)
 		return r;
-	if (verdict == ZERO_TOUCH_UNLISTED && claim->n_entries)
+	if (!claim->is_listed)
+		verdict = ZERO_TOUCH_UNLISTED;
+	else if (verdict == ZERO_TOUCH_UNLISTED)
 		verdict = ZERO_TOUCH_NEW;
 	*ret_verdict = verdict;
 	return 0;
 }
 
-int zero_touch_use(
-	struct store *store, const struct zero_touch *claim, const char *device, int64_t now_s)
+int zero_touch_use(struct store *store, const char *ticket, const struct zero_touch *claim,
+	const char *device, int64_t now_s)
 {
+	struct store_hardware numbers[2];
 	int r = 0;
 
 	for (size_t i = 0; i < claim->n_entries && r == 0; i++)
 		r = store_hardware_use(store, claim->entries[i].row, device, now_s);
+	zero_touch_numbers(claim, ticket, numbers);
+	for (int i = 0; i < 2 && r == 0; i++) {
+		if (!numbers[i].value[0])
+			continue;
+		numbers[i].used_s = now_s;
+		snprintf(numbers[i].device, sizeof(numbers[i].device), "%s", device);
+		r = store_hardware_link(store, &numbers[i]);
+	}
 	return r <= 0 ? r : -EIO; /* they were free in this very transaction */
 }

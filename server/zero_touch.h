@@ -19,6 +19,7 @@ struct zero_touch {
 	char imei[HARDWARE_IMEI_LENGTH + 1];   /* the same */
 	struct store_hardware entries[2];      /* that it matches and that are free */
 	size_t n_entries;
+	bool is_listed; /* the ticket's list has at least one of the two */
 };
 
 /*
@@ -31,13 +32,16 @@ enum zero_touch_verdict {
 	ZERO_TOUCH_NEW,	     /* claim->entries are free for it */
 	ZERO_TOUCH_AGAIN,    /* this device has used one of them */
 	ZERO_TOUCH_UNLISTED, /* the ticket's list has none of it */
-	ZERO_TOUCH_TAKEN,    /* another device has used one of them */
+	ZERO_TOUCH_TAKEN,    /* another device has used one of the numbers, with whatever ticket */
 };
 /* Inside a transaction. 0 or as the store. */
 int zero_touch_judge(struct store *store, const char *ticket, const char *device,
 	struct zero_touch *claim, enum zero_touch_verdict *ret_verdict);
-/* Inside the same one: the free entries are this device's now. */
-int zero_touch_use(
-	struct store *store, const struct zero_touch *claim, const char *device, int64_t now_s);
+/*
+ * Inside the same one, if the verdict is NEW or AGAIN: the free entries are this device's now, and
+ * so is the number that nobody has listed, lest it come back with a new key by that.
+ */
+int zero_touch_use(struct store *store, const char *ticket, const struct zero_touch *claim,
+	const char *device, int64_t now_s);
 
 #endif

@@ -234,6 +234,66 @@ def a_withdrawn_phone_of_an_image_stays_out(server):
 
 
 @test
+def a_withdrawn_phone_does_not_return_by_its_other_number(server):
+    ticket, sn, other = image_ticket(server), serial(), imei()
+    allow(server, ticket, {"serial": sn}, {"imei": other})
+    phone = Phone(server, "/serialNumber=" + sn)
+    equal(phone.enrol(ticket).status, 200)
+    equal(server.admin("DELETE", "/v1/admin/devices/" + phone.id).status, 200)
+    csr = base64.encodebytes(make_csr(phone.key, "/CN=phone/serialNumber=imei:" + other))
+    answer = server.est(ticket, csr)
+    assert answer.status == 403 and b"withdrawn" in answer.body, answer
+    assert server.admin("GET", "/v1/admin/devices/" + phone.id).json["withdrawn"]
+    # The number that it kept back is free still: nobody has seen the two together.
+    equal([e["device"] for e in entries(server, ticket)], [phone.id, None])
+    equal(server.est(server.ticket(), csr).status, 200)
+
+
+@test
+def the_numbers_of_a_phone_belong_together_once_seen(server):
+    ticket, sn, other = image_ticket(server), serial(), imei()
+    allow(server, ticket, {"serial": sn})
+    phone = Phone(server, "/serialNumber=%s/serialNumber=imei:%s" % (sn, other))
+    equal(phone.enrol(ticket).status, 200)
+    found = entries(server, ticket)
+    equal([(e["serial"], e["imei"], e["device"], e["linked"]) for e in found],
+          [(sn, None, phone.id, False), (None, other, phone.id, True)])
+    by_imei = Phone(server, "/serialNumber=imei:" + other)
+    equal(by_imei.enrol(ticket).status, 403)
+    equal(allow(server, ticket, {"imei": other}), 1)  # listed later, and used already
+    equal(allow(server, ticket, {"imei": other}), 0)
+    equal(by_imei.enrol(ticket).status, 403)
+    # A linked one that is let go is gone: it never was on the list.
+    ticket, sn, other = image_ticket(server), serial(), imei()
+    allow(server, ticket, {"serial": sn})
+    phone = Phone(server, "/serialNumber=%s/serialNumber=imei:%s" % (sn, other))
+    equal(phone.enrol(ticket).status, 200)
+    rows = [e["row"] for e in entries(server, ticket)]
+    equal(server.admin("DELETE", "/v1/admin/hardware/%d" % rows[1]).json, {"row": rows[1], "freed": False})
+    equal(Phone(server, "/serialNumber=imei:" + other).enrol(ticket).status, 403)
+    equal(len(entries(server, ticket)), 1)
+    # The same key says its other number only when it asks again.
+    equal(phone.enrol(ticket).status, 200)
+    equal([e["linked"] for e in entries(server, ticket)], [False, True])
+
+
+@test
+def a_number_counts_over_all_tickets(server):
+    one, two, sn = image_ticket(server), image_ticket(server, "other-other-other"), serial()
+    allow(server, one, {"serial": sn})
+    allow(server, two, {"serial": sn})
+    first = Phone(server, "/serialNumber=" + sn)
+    equal(first.enrol(one).status, 200)
+    answer = Phone(server, "/serialNumber=" + sn).enrol(two)
+    assert answer.status == 403 and b"already used" in answer.body, answer
+    # The same phone may come by the other image.
+    equal(first.enrol(two).status, 200)
+    for ticket in (one, two):
+        server.admin("DELETE", "/v1/admin/hardware/%d" % entries(server, ticket)[0]["row"])
+    equal(Phone(server, "/serialNumber=" + sn).enrol(two).status, 200)
+
+
+@test
 def bad_lists_are_refused_as_a_whole(server):
     ticket, sn = image_ticket(server), serial()
     good = {"ticket": ticket[0], "entries": [{"serial": sn}]}
