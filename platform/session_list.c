@@ -11,6 +11,8 @@
 
 #include "platform/bus.h"
 
+#define BUS_NAME "org.freedesktop.DBus"
+#define BUS_PATH "/org/freedesktop/DBus"
 #define PROPERTIES "org.freedesktop.DBus.Properties"
 /* logind's own prefix of the objects of sessions. */
 #define SESSION_NAMESPACE LOGIN_PATH "/session"
@@ -204,22 +206,26 @@ static int row_read_properties(struct session_row *row, sd_bus_message *m)
 
 static void row_reread(struct session_row *row);
 
+static bool is_of_no_object(const sd_bus_error *error)
+{
+	return sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_OBJECT) ||
+	       sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_METHOD) ||
+	       sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_INTERFACE);
+}
+
 static int on_properties(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
 	struct session_row *row = userdata;
 	struct session_list *list = row->list;
 	const sd_bus_error *error = sd_bus_message_get_error(m);
+	bool is_from = session_list_is_from(list, m);
 
 	(void)ret_error;
 	row->read = sd_bus_slot_unref(row->read);
-	if (error && (sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_OBJECT) ||
-			     sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_METHOD) ||
-			     sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_INTERFACE))) {
+	if (is_from && error && is_of_no_object(error)) {
 		row_remove(row); /* ended meanwhile */
-	} else if (error || row_read_properties(row, m) < 0) {
-		row->known = false;
 	} else {
-		row->known = true;
+		row->known = is_from && !error && row_read_properties(row, m) >= 0;
 		if (row->stale) {
 			row->stale = false;
 			row_reread(row);
@@ -306,6 +312,11 @@ static int on_list(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 		list->failed(list, result, detail, list->userdata);
 		return 0;
 	}
+	if (!session_list_is_from(list, m)) {
+		list->failed(list, SESSION_NO_ANSWER,
+			"somebody else answered in the place of the login service", list->userdata);
+		return 0;
+	}
 	if (list_read(list, m) < 0) {
 		list->failed(list, SESSION_TROUBLE,
 			"the login service's list of sessions could not be read", list->userdata);
@@ -322,54 +333,124 @@ static int on_new(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 	const char *id, *path;
 
 	(void)ret_error;
-	if (sd_bus_message_read(m, "so", &id, &path) < 0)
+	if (!session_list_is_from(list, m) || sd_bus_message_read(m, "so", &id, &path) < 0)
 		return 0;
 	(void)row_add(list, id, path);
 	list->changed(list, list->userdata);
 	return 0;
 }
 
+/* What a signal says of a session that is known is a reason to look, nothing more. */
+static void list_look(struct session_list *list, sd_bus_message *m, const char *path)
+{
+	struct session_row *row = session_list_is_from(list, m) ? row_find(list, path) : NULL;
+
+	if (row)
+		row_reread(row);
+}
+
 static int on_removed(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
-	struct session_list *list = userdata;
-	struct session_row *row;
 	const char *id, *path;
 
 	(void)ret_error;
-	if (sd_bus_message_read(m, "so", &id, &path) < 0)
-		return 0;
-	row = row_find(list, path);
-	if (!row)
-		return 0;
-	row_remove(row);
-	list->changed(list, list->userdata);
+	if (sd_bus_message_read(m, "so", &id, &path) >= 0)
+		list_look(userdata, m, path);
 	return 0;
 }
 
-/* Only that something changed is taken from the signal; what it is now is asked for. */
 static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
 {
-	struct session_list *list = userdata;
-	struct session_row *row = row_find(list, sd_bus_message_get_path(m));
-
 	(void)ret_error;
-	if (row)
-		row_reread(row);
+	list_look(userdata, m, sd_bus_message_get_path(m));
 	return 0;
 }
 
-enum session_result session_list_open(
-	struct session_list *list, struct platform *platform, char ret_detail[LIMIT_TEXT_BYTES + 1])
+/* --- the login service -------------------------------------------------------------------- */
+
+static bool is_sender(sd_bus_message *m, const char *name)
+{
+	const char *sender = sd_bus_message_get_sender(m);
+
+	return *name && sender && strcmp(sender, name) == 0;
+}
+
+bool session_list_is_from(const struct session_list *list, sd_bus_message *m)
+{
+	return is_sender(m, list->owner);
+}
+
+/* Starts the service if it is not running. 0 or negative. */
+static int list_ask(struct session_list *list)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-	enum session_result result = session_bus(platform, &list->bus, ret_detail);
-	int r;
+	int r = sd_bus_message_new_method_call(
+		list->bus, &m, LOGIN_NAME, LOGIN_PATH, LOGIN_MANAGER, "ListSessions");
 
-	if (result != SESSION_DONE)
-		return result;
-	/* In this order: what happens after the list was made is heard of. */
-	r = sd_bus_match_signal_async(list->bus, &list->match_new, LOGIN_NAME, LOGIN_PATH,
-		LOGIN_MANAGER, "SessionNew", on_new, NULL, list);
+	list->call = sd_bus_slot_unref(list->call);
+	if (r >= 0)
+		r = sd_bus_call_async(list->bus, &list->call, m, on_list, list, LOGIN_TIMEOUT_US);
+	return r < 0 ? r : 0;
+}
+
+/* Another one than the one that was listened to has sessions of its own to tell of. */
+static void list_set_owner(struct session_list *list, const char *owner)
+{
+	if (strcmp(list->owner, owner) == 0 || strlen(owner) >= sizeof(list->owner))
+		return;
+	memcpy(list->owner, owner, strlen(owner) + 1);
+	if (!*owner || !list->listed)
+		return;
+	list->listed = false;
+	session_list_reread(list);
+	if (list_ask(list) < 0)
+		list->failed(
+			list, SESSION_NO_ANSWER, "the login service went away", list->userdata);
+}
+
+static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
+{
+	struct session_list *list = userdata;
+	const char *name, *old, *owner;
+
+	(void)ret_error;
+	if (is_sender(m, BUS_NAME) && sd_bus_message_read(m, "sss", &name, &old, &owner) >= 0 &&
+		strcmp(name, LOGIN_NAME) == 0) {
+		list->owner_call = sd_bus_slot_unref(list->owner_call);
+		list_set_owner(list, owner);
+	}
+	return 0;
+}
+
+/* An error: it is not running yet, and its name is told of when it is. */
+static int on_owner_call(sd_bus_message *m, void *userdata, sd_bus_error *ret_error)
+{
+	struct session_list *list = userdata;
+	const char *owner;
+
+	(void)ret_error;
+	list->owner_call = sd_bus_slot_unref(list->owner_call);
+	if (!sd_bus_message_get_error(m) && is_sender(m, BUS_NAME) &&
+		sd_bus_message_read(m, "s", &owner) >= 0)
+		list_set_owner(list, owner);
+	return 0;
+}
+
+/* In this order: who it is is known before anything it says, and what happens after the list was
+ * made is heard of. 0 or negative. */
+static int list_subscribe(struct session_list *list)
+{
+	int r = sd_bus_add_match_async(list->bus, &list->match_owner,
+		"type='signal',sender='" BUS_NAME "',path='" BUS_PATH "',interface='" BUS_NAME
+		"',member='NameOwnerChanged',arg0='" LOGIN_NAME "'",
+		on_owner, NULL, list);
+
+	if (r >= 0)
+		r = sd_bus_call_method_async(list->bus, &list->owner_call, BUS_NAME, BUS_PATH,
+			BUS_NAME, "GetNameOwner", on_owner_call, list, "s", LOGIN_NAME);
+	if (r >= 0)
+		r = sd_bus_match_signal_async(list->bus, &list->match_new, LOGIN_NAME, LOGIN_PATH,
+			LOGIN_MANAGER, "SessionNew", on_new, NULL, list);
 	if (r >= 0)
 		r = sd_bus_match_signal_async(list->bus, &list->match_removed, LOGIN_NAME,
 			LOGIN_PATH, LOGIN_MANAGER, "SessionRemoved", on_removed, NULL, list);
@@ -379,11 +460,18 @@ enum session_result session_list_open(
 			"',member='PropertiesChanged',path_namespace='" SESSION_NAMESPACE
 			"',arg0='" LOGIN_SESSION "'",
 			on_changed, NULL, list);
-	if (r >= 0)
-		r = sd_bus_message_new_method_call(
-			list->bus, &m, LOGIN_NAME, LOGIN_PATH, LOGIN_MANAGER, "ListSessions");
-	if (r >= 0)
-		r = sd_bus_call_async(list->bus, &list->call, m, on_list, list, LOGIN_TIMEOUT_US);
+	return r < 0 ? r : list_ask(list);
+}
+
+enum session_result session_list_open(
+	struct session_list *list, struct platform *platform, char ret_detail[LIMIT_TEXT_BYTES + 1])
+{
+	enum session_result result = session_bus(platform, &list->bus, ret_detail);
+	int r;
+
+	if (result != SESSION_DONE)
+		return result;
+	r = list_subscribe(list);
 	if (r >= 0)
 		return SESSION_DONE;
 	session_list_close(list);
@@ -399,6 +487,8 @@ void session_list_close(struct session_list *list)
 {
 	while (list->n_rows)
 		row_free(list->rows[--list->n_rows]);
+	list->match_owner = sd_bus_slot_unref(list->match_owner);
+	list->owner_call = sd_bus_slot_unref(list->owner_call);
 	list->match_new = sd_bus_slot_unref(list->match_new);
 	list->match_removed = sd_bus_slot_unref(list->match_removed);
 	list->match_changed = sd_bus_slot_unref(list->match_changed);

@@ -17,6 +17,7 @@
 #define LOGIN_SESSION "org.freedesktop.login1.Session"
 #define LOGIN_USER "org.freedesktop.login1.User"
 
+#define LOGIN_OWNER_BYTES 64			 /* ":1.234" */
 #define LOGIN_TIMEOUT_US (5 * UINT64_C(1000000)) /* for one answer of logind */
 
 struct session_list;
@@ -40,10 +41,12 @@ struct session_row {
 
 struct session_list {
 	sd_bus *bus;
-	sd_bus_slot *match_new, *match_removed, *match_changed, *call;
+	/* Whose signals and answers count, as the bus itself says; "": nobody's. */
+	char owner[LOGIN_OWNER_BYTES];
+	sd_bus_slot *match_owner, *match_new, *match_removed, *match_changed, *owner_call, *call;
 	struct session_row *rows[LIMIT_SESSIONS];
 	size_t n_rows;
-	bool listed;   /* the list was read */
+	bool listed;   /* the list of the present login service was read */
 	bool too_many; /* some did not fit */
 	/* After every change, and after every row that was read. May free the list. */
 	void (*changed)(struct session_list *list, void *userdata);
@@ -68,6 +71,11 @@ enum session_result session_list_open(struct session_list *list, struct platform
 	char ret_detail[LIMIT_TEXT_BYTES + 1]);
 void session_list_close(struct session_list *list);
 
+/*
+ * Whether the login service sent the message. The match of a signal on its name is no proof: it
+ * lets everybody pass, and every user may send signals to the agent.
+ */
+bool session_list_is_from(const struct session_list *list, sd_bus_message *m);
 /* Reads the properties of every session again. */
 void session_list_reread(struct session_list *list);
 /* Whether a row is still being read. */

@@ -228,7 +228,9 @@ static int lock_on_end(sd_event_source *source, uint64_t usec, void *userdata)
 
 	(void)source;
 	(void)usec;
-	if (count.n_locked == count.n_wanted)
+	if (!l->list.listed) /* a new login service has not said who is there */
+		session_finish(&l->start, SESSION_NO_ANSWER, "the login service does not answer");
+	else if (count.n_locked == count.n_wanted)
 		lock_succeed(l, &count);
 	else
 		lock_give_up(l, &count);

@@ -138,7 +138,8 @@ static int notify_on_gid(sd_bus_message *m, void *userdata, sd_bus_error *ret_er
 		enum session_result result = session_error(error, detail);
 
 		session_finish(&n->start, result, "%s", detail);
-	} else if (sd_bus_message_read(m, "v", "u", &gid) < 0) {
+	} else if (!session_list_is_from(&n->list, m) ||
+		   sd_bus_message_read(m, "v", "u", &gid) < 0) {
 		session_finish(&n->start, SESSION_TROUBLE,
 			"the login service does not tell the group of the active session's user");
 	} else {

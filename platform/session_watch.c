@@ -30,7 +30,8 @@ static int watch_on_gid(sd_bus_message *m, void *userdata, sd_bus_error *ret_err
 
 	(void)ret_error;
 	w->user = sd_bus_slot_unref(w->user);
-	if (sd_bus_message_get_error(m) || sd_bus_message_read(m, "v", "u", &gid) < 0 || gid == 0) {
+	if (sd_bus_message_get_error(m) || !session_list_is_from(&w->list, m) ||
+		sd_bus_message_read(m, "v", "u", &gid) < 0 || gid == 0) {
 		w->uid = 0;
 		watch_tell(w, 0, 0);
 	} else {

@@ -15,7 +15,7 @@ sys.dont_write_bytecode = True
 from mdmctl_rig import BUILD, Admin, Server, check, run_tests
 from agent_rig import Agent, wait_for
 from push_rig import Distributor
-from session_rig import Desktop, Login
+from session_rig import Desktop, LOGIN_PATH, Login, MANAGER
 
 TESTS = []
 URL = "https://push.example.org/up/1?up=1"
@@ -151,6 +151,19 @@ def test_hostile_session(base):
                  field.report().get("push") == "https://push.example.org/up/2")
         service.order("unregistered")
         wait_for("the end", lambda: field.push()["state"] == "ended" and field.push()["service"] is None)
+
+
+@test
+def test_strangers_log_nobody_out(base):
+    """Who is in front of the screen is logind's word, not that of everybody on the bus."""
+    with Field(base) as field:
+        service = field.distributor()
+        field.start()
+        wait_for("the registration", field.registered)
+        field.login.forge((LOGIN_PATH, MANAGER, "SessionRemoved", "so", "c1", LOGIN_PATH + "/session/c1"))
+        time.sleep(1)
+        check(field.registered(), field.push())
+        check(sum("register" == line.split()[0] for line in service.log()) == 1, service.log())
 
 
 @test

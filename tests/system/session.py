@@ -6,14 +6,17 @@ notification service on buses of their own. The last line is "N passed, N failed
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 
-from session_rig import (Bus, IGNORES, LATER, LIES, LOGIN_PATH, MANAGER, NOBODY, PATIENCE, SESSION, SILENT,
-                         run_tests, slow, wait_for)
+import dbus
+
+from session_rig import (Bus, IGNORES, LATER, LIES, LOGIN, LOGIN_PATH, MANAGER, NOBODY, PATIENCE, SESSION, SILENT,
+                         STRANGER, run_tests, slow, wait_for)
 
 HELD_UP_MS = 1000  # the loop was not waiting, even on a busy machine
 
@@ -103,6 +106,71 @@ def test_lock_of_a_session_that_ended(place):
                             "('c2', dbus.UInt32(1), 'x', '', dbus.ObjectPath('%s'))]"
                             % (gone, LOGIN_PATH + "/session/c2"))
     assert lock(place) == ("done", "1 session is locked")
+
+
+# --- lock: whose word counts ----------------------------------------------------------------------
+
+def signal_of(member, name):
+    return LOGIN_PATH, MANAGER, member, "so", name, dbus.ObjectPath(LOGIN_PATH + "/session/" + name)
+
+
+def owner(new):
+    return "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged", "sss", LOGIN, "", new
+
+
+def test_lock_and_strangers(place):
+    """Every user may send signals to the agent. Nobody's session ends by that, none begins."""
+    for signals in ([signal_of("SessionRemoved", "c2")],
+                    [owner(STRANGER), signal_of("SessionRemoved", "c2")],
+                    [signal_of("SessionNew", "x%d" % i) for i in range(70)],
+                    [owner(STRANGER)] + [signal_of("SessionNew", "x%d" % i) for i in range(70)]):
+        login = place.login()
+        session = login.session("c2", lock=LATER % (1500, "True"))
+        process = place.start("lock")
+        wait_for(lambda s=session: login.calls(s, "Lock"), "a Lock")
+        login.forge(*signals)
+        assert place.finish(process)[:2] == ("done", "1 session is locked"), signals
+        place.open.remove(login)
+        login.close()
+
+
+def test_lock_and_a_stranger_who_is_faster(place):
+    """All the time, so that some fall between the list of sessions and the first look at one."""
+    login = place.login()
+    session = login.session("c2")
+    login.manager.AddMethod(MANAGER, "ListSessions", "", "a(susso)",
+                            "import time\nfrom gi.repository import GLib\n"
+                            "GLib.timeout_add(0, lambda: time.sleep(1))\n"
+                            "ret = [('c2', dbus.UInt32(1), 'x', '', dbus.ObjectPath('%s/session/c2'))]" % LOGIN_PATH)
+    process = place.start("lock")
+    while process.poll() is None:
+        login.forge(signal_of("SessionRemoved", "c2"), owner(STRANGER), owner(""))
+    assert place.finish(process)[:2] == ("done", "1 session is locked")
+    assert len(login.calls(session, "Lock")) == 1
+
+
+def test_lock_looks_before_it_believes_an_end(place):
+    """Of a session that is still there even logind's own signal is a reason to look."""
+    login = place.login()
+    session = login.session("c2", lock=LATER % (1500, "True"))
+    process = place.start("lock")
+    wait_for(lambda: login.calls(session, "Lock"), "a Lock")
+    login.manager.EmitSignal(MANAGER, "SessionRemoved", "so", list(signal_of("SessionRemoved", "c2")[4:]))
+    assert place.finish(process)[:2] == ("done", "1 session is locked")
+
+
+def test_lock_and_another_logind(place):
+    """It restarts in the middle: its successor is asked, and heard."""
+    login = place.login()
+    first = login.session("c2", lock=IGNORES)
+    process = place.start("lock")
+    wait_for(lambda: login.calls(first, "Lock"), "a Lock")
+    process.send_signal(signal.SIGSTOP)
+    login.restart()
+    second = login.session("c3")
+    process.send_signal(signal.SIGCONT)
+    assert place.finish(process)[:2] == ("done", "1 session is locked")
+    assert len(login.calls(second, "Lock")) == 1
 
 
 # --- lock: why not --------------------------------------------------------------------------------

@@ -15,10 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import dbus
 import dbus.bus
+import dbus.lowlevel
 
 STARTED = []  # every process, so that none outlives a test that failed
 PATIENCE = 30  # seconds until something that must happen is called missing
 NOBODY = 65534
+STRANGER = object()
 LOGIN = "org.freedesktop.login1"
 LOGIN_PATH = "/org/freedesktop/login1"
 MANAGER = LOGIN + ".Manager"
@@ -127,6 +129,32 @@ class Login:
         path = LOGIN_PATH + "/session/" + name
         self.manager.RemoveObject(path)
         self.manager.EmitSignal(MANAGER, "SessionRemoved", "so", [name, dbus.ObjectPath(path)])
+
+    def restart(self):
+        """Another one takes its place, which knows nobody yet."""
+        self.bus.processes.pop().kill()
+        wait_for(lambda: not answers(self.connection, LOGIN), "the end of logind")
+        self.bus.mock(True, "--template", "logind")
+        wait_for(lambda: answers(self.connection, LOGIN), "a double of logind")
+        self.manager = self.mock(LOGIN_PATH)
+
+    def forge(self, *signals):
+        """Signals sent to everybody on the bus by somebody who owns no name: (path, interface, member,
+        signature, values...); STRANGER is that somebody's own unique name."""
+        stranger = self.bus.connect()
+        try:
+            mine = stranger.get_unique_name()
+            for name in stranger.list_names():
+                if not name.startswith(":") or name in (mine, self.connection.get_unique_name()):
+                    continue
+                for path, interface, member, signature, *values in signals:
+                    message = dbus.lowlevel.SignalMessage(path, interface, member)
+                    message.set_destination(name)
+                    message.append(signature=signature, *[mine if v is STRANGER else v for v in values])
+                    stranger.send_message(message)
+            stranger.get_name_owner(dbus.BUS_DAEMON_NAME)  # they have been passed on
+        finally:
+            stranger.close()
 
     def calls(self, mock, method):
         return [args for _, name, args in mock.GetCalls() if name == method]
