@@ -189,7 +189,7 @@ void complete_scdoc_sentence(const char *text, struct buf *out)
 		return;
 	complete_scdoc_text(first, out);
 	complete_scdoc_text(text + 1, out);
-	if (!strchr(".?)", text[n - 1]))
+	if (!strchr(".?", text[n - 1]))
 		buf_puts(out, ".");
 }
 
