@@ -8,11 +8,13 @@ again when the true server is back.
 Usage: stolen_server.py BUILD_DIR [NAME...]    The last line is "N passed, N failed".
 """
 import base64
+import email.utils
 import hashlib
 import http.server
 import json
 import os
 import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -65,7 +67,7 @@ class Rogue:
     def __init__(self, admin, port):
         self.answer = (204, {}, b"")  # of the next check-ins
         self.wait = None              # of long polls; None: 404
-        self.est = None               # (status, body) of simplereenroll
+        self.est = {}                 # answers of EST, by the last word of the path
         self.requests = []
         rogue = self
 
@@ -73,8 +75,8 @@ class Rogue:
             protocol_version = "HTTP/1.1"
 
             def reply(self, status, headers, body):
-                self.send_response(status)
-                for name, value in headers.items():
+                self.send_response_only(status)
+                for name, value in dict({"Date": self.date_time_string()}, **headers).items():
                     self.send_header(name, value)
                 if status != 204:
                     self.send_header("Content-Length", str(len(body)))
@@ -88,8 +90,9 @@ class Rogue:
                     self.reply(*rogue.answer)
                 elif self.path.startswith("/v1/wait") and rogue.wait:
                     self.reply(*rogue.wait)
-                elif self.path.startswith("/.well-known/est/") and rogue.est:
-                    self.reply(*rogue.est)
+                elif self.path.startswith("/.well-known/est/") and self.path.split("/")[-1] in rogue.est:
+                    self.reply(200, {"Content-Type": "application/pkcs7-mime"},
+                               rogue.est[self.path.split("/")[-1]])
                 else:
                     self.reply(404, {}, b"")
 
@@ -311,24 +314,27 @@ def test_damage(fleet):
     h, p, s = strict.split(".")
     h2, p2, s2 = loose.split(".")
     hc, pc, sc = good.strip().split(".")
-    keyset = open(os.path.join(fleet.admin.org, "keysets", "1.jose")).read()
-    lines = keyset.strip().split("\n")
+    # The next keyset, of which the thief has caught a copy before it was pushed.
+    fleet.admin.ok("keyset", "renew", "--expires", "3y")
+    fleet.admin.ok("keyset", "sign", "--yes", "--key", "admin", "-o", "next.jose")
+    half = fleet.file("next.jose").strip()
     with fleet.take_over() as rogue:
-        for name, document in (
-                ("the old payload under the new signature", ".".join((h, p2, s))),
-                ("the old signature over the new payload", ".".join((h, p, s2))),
-                ("without a signature", ".".join((h, p2, ""))),
-                ("a policy called command", ".".join((hc, p2, s2))),
-                ("a command called policy", ".".join((h, pc, sc))),
-                ("alg none", ".".join((b64(b'{"alg":"none","typ":"mdm-policy"}'), p2, s2))),
-                ("the same line twice", loose + "\n" + loose),
-                ("lines of two documents", strict + "\n" + loose),
-                ("cut", loose[:len(loose) // 2]),
-                ("padding", loose + "="),
-                ("nothing signed", ".."),
-                ("a keyset with half its signatures", lines[0])):
+        for name, document, *reason in (
+                ("the old payload under the new signature", ".".join((h, p2, s)), "signature"),
+                ("the old signature over the new payload", ".".join((h, p, s2)), "signature"),
+                ("without a signature", ".".join((h, p2, "")), "form"),
+                ("a policy called command", ".".join((hc, p2, s2)), "signature"),
+                ("a command called policy", ".".join((h, pc, sc)), "signature"),
+                ("alg none", ".".join((b64(b'{"alg":"none","typ":"mdm-policy"}'), p2, s2)), "signature"),
+                ("the same line twice", loose + "\n" + loose, "duplicate_signature"),
+                ("lines of two documents", strict + "\n" + loose, "payload_mismatch"),
+                ("cut", loose[:len(loose) // 2], "form"),
+                ("padding", loose + "=", "form"),
+                ("nothing signed", "..", "form"),
+                ("a keyset without one of its signatures", half, "threshold"),
+                ("a keyset signed twice by one key", half + "\n" + half, "duplicate_signature")):
             rogue.documents(document + "\n")
-            attempt(fleet, rogue, name)
+            attempt(fleet, rogue, name, reason)
 
 
 @with_fleet
@@ -395,21 +401,78 @@ def test_withhold(fleet):
 
 
 @with_fleet
-def test_identity(fleet):
-    """Certificates for the thief's own key, by the CA key that the thief has: a stranger's
-    certificate never replaces the phone's."""
-    net = os.path.join(fleet.phone.state, "net")
-    before = {n: open(os.path.join(net, n), "rb").read() for n in sorted(os.listdir(net))}
+def test_wakes(fleet):
+    """The phone waits at the thief's, who wakes it without end: it comes ten times, then rests."""
+    always = {"time": {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]}}
+    fleet.admin.file("w.json", json.dumps({"checkin": {"interval": 3600, "long_poll": always},
+                                           "profiles": [{"id": "p", "settings": STRICT}]}))
+    fleet.admin.ok("policy", "sign", "w.json", "--stream", "staff", "-o", "w.jws")
+    fleet.admin.ok("policy", "push", "w.jws")
+    fleet.phone.sync()
     with fleet.take_over() as rogue:
-        with open(os.path.join(fleet.admin.org, "server", "device-ca.pem"), "rb") as f:
-            rogue.est = (200, {"Content-Type": "application/pkcs7-mime"}, base64.b64encode(f.read()))
-        attempt(fleet, rogue, "an answer beside the question")
+        marks = iter(range(10**6, 2 * 10**6))
+
+        class Answer(tuple):
+            """204 with a mark that grows: there always is something new."""
+            def __iter__(self):
+                return iter((204, {"MDM-Mark": str(next(marks))}, b""))
+        rogue.answer, rogue.wait = Answer(), (200, {}, b"")
+        before = fleet.standing()
+        fleet.phone.sync()
+        waits = lambda: sum(1 for _, path, _ in rogue.requests if path.startswith("/v1/wait"))
+        wait_for("a wait at the thief's\n" + fleet.phone.log(), lambda: waits() >= 2)
+        time.sleep(20)
+        check(rogue.checkins() <= 13, "woken %d times" % rogue.checkins())
+        check(waits() <= 20, "%d waits" % waits())
+        check(fleet.standing() == before)
+
+
+def pkcs7(*paths):
+    """Certificates as EST sends them."""
+    args = sum((["-certfile", path] for path in paths), [])
+    der = subprocess.run(["openssl", "crl2pkcs7", "-nocrl", "-outform", "DER", *args],
+                         capture_output=True, check=True).stdout
+    return base64.encodebytes(der)
+
+
+@with_fleet
+def test_identity(fleet):
+    """The phone renews its certificate at the thief's, who has the CA key and answers with a
+    certificate for a key of his own: a stranger's certificate never replaces the phone's."""
+    server, net = os.path.join(fleet.admin.org, "server"), os.path.join(fleet.phone.state, "net")
+    key, request, stranger, shim = (os.path.join(fleet.base, n) for n in ("k", "r", "s.pem", "shim.so"))
+    for command in (
+            ["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+             "-keyout", key, "-subj", "/CN=" + fleet.device, "-out", request],
+            ["openssl", "x509", "-req", "-in", request, "-CA", os.path.join(server, "device-ca.pem"), "-CAkey",
+             os.path.join(server, "device-ca-key.pem"), "-set_serial", "77", "-days", "200", "-out", stranger],
+            ["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", shim, os.path.join(
+                os.path.dirname(os.path.abspath(__file__)), "../lib/clock_shim.c")]):
+        subprocess.run(command, check=True, capture_output=True)
+    # Beyond the half of the certificate's 90 days.
+    later = 50 * 86400
+    fleet.phone.stop()
+    fleet.phone.env = {"LD_PRELOAD": shim, "CLOCK_SHIM_OFFSET": str(later),
+                       "ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}
+    with fleet.take_over() as rogue:
+        rogue.answer = (204, {"Date": email.utils.formatdate(time.time() + later, usegmt=True)}, b"")
+        rogue.est = {"cacerts": pkcs7(os.path.join(server, "root.pem")), "simplereenroll": pkcs7(stranger)}
+        fleet.phone.start()
+        before = {n: open(os.path.join(net, n), "rb").read() for n in sorted(os.listdir(net))}
+
+        def asked():
+            fleet.phone.sync()
+            return any(path.endswith("/simplereenroll") for _, path, _ in rogue.requests)
+        wait_for("a renewal at the thief's\n" + fleet.phone.log(), asked)
+        fleet.phone.sync()
         after = {n: open(os.path.join(net, n), "rb").read() for n in sorted(os.listdir(net))}
-        check(after == before, "the identity changed")
+        check(after == before, "the identity changed", sorted(before), sorted(after))
+        told = [r["data"]["what"] for r in fleet.phone.journal("certificate")]
+        check("renewed" not in told and "proven" not in told, told)
 
 
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     sys.exit(run_tests([test_forge, test_replay_and_swap, test_damage, test_nonsense, test_withhold,
-                        test_identity]))
+                        test_wakes, test_identity]))
