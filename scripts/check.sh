@@ -64,6 +64,7 @@ for suite in "$@"; do
 		run tests/interop/jws.py 300 /usr/bin/python3 tests/interop/jws.py \
 			"$tree/tests/interop/jws_tool"
 		run tests/interop/citations.py 60 /usr/bin/python3 tests/interop/citations.py
+		run tests/interop/user_guide.py 60 /usr/bin/python3 tests/interop/user_guide.py
 		run tests/interop/schema.py 300 /usr/bin/python3 tests/interop/schema.py \
 			"$tree/tests/lib/reference_tool"
 		;;
