@@ -20,6 +20,10 @@
 /* Connections. A phone needs one for less than a second an hour. */
 #define BOUND_CONNECTIONS 4096
 #define BOUND_ADMIN_CONNECTIONS 64
+/* Of a listener, for those of one address that have not shown who they are; but at least so many.
+ */
+#define BOUND_STRANGERS_SHARE 8
+#define BOUND_STRANGERS_MIN 8
 #define BOUND_WAITING 4096	   /* phones at /v1/wait, beside the connections above */
 #define BOUND_WAKES_PER_SECOND 500 /* half of what a core can answer when they all come back */
 /* Push services: told about as many phones at once, each once a minute. */
@@ -29,8 +33,9 @@
 #define BOUND_PUSH_DISTANCE_SECONDS 60
 #define BOUND_REQUEST_SECONDS                                                                      \
 	60 /* from the first byte (or the handshake's) to the last of the answer */
-#define BOUND_IDLE_SECONDS 15  /* between two requests */
-#define BOUND_LINGER_SECONDS 2 /* for a peer to read why it was refused, before a reset */
+#define BOUND_HANDSHAKE_SECONDS 10 /* of it, for the handshake: two round trips */
+#define BOUND_IDLE_SECONDS 15	   /* between two requests */
+#define BOUND_LINGER_SECONDS 2	   /* for a peer to read why it was refused, before a reset */
 
 /* The configuration file. A complete one with all its comments has 8 KiB. */
 #define BOUND_CONFIG_BYTES (64 * 1024)

@@ -27,7 +27,9 @@ int guard_init(struct guard *guard, const struct config *config)
 	int r;
 
 	*guard = (struct guard){.config = config};
-	r = rate_tally_init(&guard->strangers);
+	r = rate_tally_init(&guard->strangers[GUARD_DEVICES]);
+	if (r == 0)
+		r = rate_tally_init(&guard->strangers[GUARD_ADMINS]);
 	if (r == 0)
 		r = rate_tally_init(&guard->connections);
 	if (r == 0)
@@ -52,13 +54,17 @@ static bool guard_refuse(struct guard *guard, enum guard_refusal why)
 	return false;
 }
 
-bool guard_admits_stranger(
-	struct guard *guard, const struct sockaddr_storage *address, struct rate_place *ret_place)
+bool guard_admits_stranger(struct guard *guard, enum guard_listener listener, int max_connections,
+	const struct sockaddr_storage *address, struct rate_place *ret_place)
 {
 	struct rate_key key = rate_key_address(address);
+	int64_t limit = max_connections / BOUND_STRANGERS_SHARE;
 
-	return rate_tally_add(
-		       &guard->strangers, &key, guard->config->strangers_per_address, ret_place) ||
+	if (limit < BOUND_STRANGERS_MIN)
+		limit = BOUND_STRANGERS_MIN;
+	if (limit > guard->config->strangers_per_address)
+		limit = guard->config->strangers_per_address;
+	return rate_tally_add(&guard->strangers[listener], &key, limit, ret_place) ||
 	       guard_refuse(guard, GUARD_STRANGERS);
 }
 

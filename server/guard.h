@@ -25,10 +25,17 @@ enum guard_refusal {
 /* Lower-case words with underscores. */
 const char *guard_refusal_name(enum guard_refusal refusal);
 
+/* Each counts for itself: who fills the phones' does not keep administrators out. */
+enum guard_listener {
+	GUARD_DEVICES,
+	GUARD_ADMINS,
+	GUARD_LISTENERS,
+};
+
 struct guard {
 	const struct config *config; /* borrowed; its values may change at any time */
 	struct rate_table *addresses, *devices, *failures;
-	struct rate_tally strangers, connections;
+	struct rate_tally strangers[GUARD_LISTENERS], connections;
 	uint64_t refused[GUARD_MAX];
 };
 
@@ -36,9 +43,13 @@ struct guard {
 int guard_init(struct guard *guard, const struct config *config);
 void guard_done(struct guard *guard);
 
-/* A connection came in; place goes back by rate_tally_remove(&guard->strangers, …). */
-bool guard_admits_stranger(
-	struct guard *guard, const struct sockaddr_storage *address, struct rate_place *ret_place);
+/*
+ * A connection came in at a listener for max_connections; place goes back by
+ * rate_tally_remove(&guard->strangers[listener], …). However high the setting is, no address gets
+ * more than a share of a listener before it has shown who it is.
+ */
+bool guard_admits_stranger(struct guard *guard, enum guard_listener listener, int max_connections,
+	const struct sockaddr_storage *address, struct rate_place *ret_place);
 /* It showed a phone's certificate; likewise, &guard->connections. */
 bool guard_admits_device(struct guard *guard, const char *device, struct rate_place *ret_place);
 

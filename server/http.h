@@ -75,8 +75,9 @@ struct http_options {
 	void *userdata;			 /* of the handlers and of record */
 	int max_connections;		 /* that are not parked */
 	int request_seconds, idle_seconds;
-	struct guard *guard;  /* NULL: no limits by address and phone */
-	bool limits_requests; /* not connections alone */
+	struct guard *guard; /* NULL: no limits by address and phone */
+	enum guard_listener guarded_as;
+	bool limits_requests;					       /* not connections alone */
 	void (*observe)(void *userdata, const struct http_seen *seen); /* may be NULL */
 };
 

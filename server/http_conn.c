@@ -35,8 +35,10 @@ void http_set_state(struct http_conn *c, enum http_state state)
 	}
 	c->state = state;
 	switch (state) {
-	case HTTP_HANDSHAKE:
-		http_set_deadline(c, o->request_seconds);
+	case HTTP_HANDSHAKE: /* nobody has shown anything yet */
+		http_set_deadline(c, o->request_seconds < BOUND_HANDSHAKE_SECONDS
+					     ? o->request_seconds
+					     : BOUND_HANDSHAKE_SECONDS);
 		break;
 	case HTTP_IDLE:
 		http_set_deadline(c, o->idle_seconds);
@@ -100,7 +102,8 @@ void http_conn_free(struct http_conn *c)
 	buf_done(&c->sealed);
 	closep(&c->fd);
 	if (l->options.guard) {
-		rate_tally_remove(&l->options.guard->strangers, &c->stranger);
+		rate_tally_remove(
+			&l->options.guard->strangers[l->options.guarded_as], &c->stranger);
 		rate_tally_remove(&l->options.guard->connections, &c->connection);
 	}
 	if (c->previous)
@@ -161,7 +164,7 @@ bool http_conn_identify(struct http_conn *c)
 		return false;
 	if (!o->guard || c->peer.kind == TLS_PEER_NONE || c->peer.kind == TLS_PEER_MISFIT)
 		return true;
-	rate_tally_remove(&o->guard->strangers, &c->stranger);
+	rate_tally_remove(&o->guard->strangers[o->guarded_as], &c->stranger);
 	return !*c->peer.device || guard_admits_device(o->guard, c->peer.device, &c->connection);
 }
 

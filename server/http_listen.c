@@ -63,8 +63,8 @@ static void http_on_accept(struct evconnlistener *listener, evutil_socket_t fd,
 	memcpy(&c->address, address,
 		(size_t)n_address < sizeof(c->address) ? (size_t)n_address : sizeof(c->address));
 	/* Before TLS, and without a word: an answer would cost more than the question. */
-	if (l->options.guard &&
-		!guard_admits_stranger(l->options.guard, &c->address, &c->stranger)) {
+	if (l->options.guard && !guard_admits_stranger(l->options.guard, l->options.guarded_as,
+					l->options.max_connections, &c->address, &c->stranger)) {
 		close(fd);
 		free(c);
 		return;

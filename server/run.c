@@ -170,6 +170,7 @@ static int run_listen(struct run *run)
 		return r;
 	options.context = run->admin_context;
 	options.tls = TLS_ADMIN;
+	options.guarded_as = GUARD_ADMINS;
 	options.routes = server_admin_routes;
 	options.record = audit_record;
 	options.max_connections = BOUND_ADMIN_CONNECTIONS;

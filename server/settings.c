@@ -74,7 +74,8 @@ const struct setting config_settings[] = {
 		AT(commands_per_hour), .reloadable = true,
 		.help = "commands that administrators may give within an hour, all phones together"},
 	{"request-timeout", "SECONDS", NUMBER(1, 600, BOUND_REQUEST_SECONDS), AT(request_seconds),
-		.reloadable = true, .help = "for a handshake, and for one request"},
+		.reloadable = true,
+		.help = "for one request, and for a handshake, which has 10 seconds at most"},
 	{"idle-timeout", "SECONDS", NUMBER(1, 600, BOUND_IDLE_SECONDS), AT(idle_seconds),
 		.reloadable = true, .help = "between two requests"},
 	{"log-format", "FORMAT", CHOICE(setting_log_formats, CONFIG_LOG_TEXT), AT(log_format),
@@ -97,7 +98,7 @@ const struct setting config_settings[] = {
 	{"strangers-per-address", "N", NUMBER(1, 100000, 256), AT(strangers_per_address),
 		.reloadable = true,
 		.help = "connections of one address at once that have not shown a certificate, "
-			"unfinished TLS handshakes above all"},
+			"unfinished TLS handshakes above all; never more than an eighth of a listener's"},
 	{"connections-per-device", "N", NUMBER(2, 100000, 16), AT(connections_per_device),
 		.reloadable = true, .help = "connections of one phone at once"},
 	{"enrol-address-failures", "N", NUMBER(1, 1000000, 60), AT(enrol_address_failures),

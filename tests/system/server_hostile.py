@@ -7,6 +7,7 @@ import base64
 import os
 import resource
 import secrets
+import select
 import shutil
 import socket
 import sqlite3
@@ -122,6 +123,22 @@ def refused_or_end(action):
         equal(action(), b"")
     except (ssl.SSLError, ConnectionError):
         pass
+
+
+@test
+def one_address_does_not_keep_administrators_out(server):
+    crowd = [socket.create_connection(("127.0.0.1", server.admin_port), PATIENCE, ("127.0.0.2", 0)) for _ in range(64)]
+    until = time.monotonic() + PATIENCE
+    ended = []
+    while len(ended) < 56 and time.monotonic() < until:
+        ended = select.select(crowd, [], [], 0.1)[0]
+    assert len(ended) >= 56, len(ended)
+    equal(server.admin("GET", "/v1/admin/status").status, 200)
+    # Who does not say hello is sent away long before the minute that a request may take.
+    for s in crowd:
+        s.settimeout(40)
+        refused_or_end(lambda s=s: s.recv(1))
+        s.close()
 
 
 @test

@@ -108,16 +108,40 @@ static void test_connections(void)
 	static struct guard guard;
 
 	CHECK_INT(guard_init(&guard, &config), 0);
-	CHECK(guard_admits_stranger(&guard, &here, &places[0]));
-	CHECK(guard_admits_stranger(&guard, &here, &places[1]));
-	CHECK(!guard_admits_stranger(&guard, &here, &places[2]) && !places[2].counted);
-	CHECK(guard_admits_stranger(&guard, &there, &places[2]));
-	rate_tally_remove(&guard.strangers, &places[0]);
-	CHECK(guard_admits_stranger(&guard, &here, &places[0]));
+	CHECK(guard_admits_stranger(&guard, GUARD_DEVICES, 4096, &here, &places[0]));
+	CHECK(guard_admits_stranger(&guard, GUARD_DEVICES, 4096, &here, &places[1]));
+	CHECK(!guard_admits_stranger(&guard, GUARD_DEVICES, 4096, &here, &places[2]) &&
+		!places[2].counted);
+	CHECK(guard_admits_stranger(&guard, GUARD_DEVICES, 4096, &there, &places[2]));
+	rate_tally_remove(&guard.strangers[GUARD_DEVICES], &places[0]);
+	CHECK(guard_admits_stranger(&guard, GUARD_DEVICES, 4096, &here, &places[0]));
 	CHECK(guard_admits_device(&guard, "a", &places[0]));
 	CHECK(guard_admits_device(&guard, "a", &places[1]));
 	CHECK(!guard_admits_device(&guard, "a", &places[3]));
 	CHECK(guard_admits_device(&guard, "b", &places[3]));
+	guard_done(&guard);
+}
+
+/* Whatever is set: an address without a name has a share of a listener, and of each its own. */
+static void test_share(void)
+{
+	static const struct config open_handed = {.strangers_per_address = 100000};
+	struct sockaddr_storage here = address("192.0.2.1"), there = address("192.0.2.2");
+	struct rate_place place;
+	static struct guard guard;
+
+	CHECK_INT(guard_init(&guard, &open_handed), 0);
+	for (int i = 0; i < 512; i++)
+		CHECK(guard_admits_stranger(&guard, GUARD_DEVICES, 4096, &here, &place));
+	CHECK(!guard_admits_stranger(&guard, GUARD_DEVICES, 4096, &here, &place));
+	CHECK(guard_admits_stranger(&guard, GUARD_DEVICES, 4096, &there, &place));
+	for (int i = 0; i < 8; i++)
+		CHECK(guard_admits_stranger(&guard, GUARD_ADMINS, 64, &here, &place));
+	CHECK(!guard_admits_stranger(&guard, GUARD_ADMINS, 64, &here, &place));
+	/* A listener for hardly anybody is still usable. */
+	for (int i = 0; i < 7; i++)
+		CHECK(guard_admits_stranger(&guard, GUARD_DEVICES, 4, &there, &place));
+	CHECK(!guard_admits_stranger(&guard, GUARD_DEVICES, 4, &there, &place));
 	guard_done(&guard);
 }
 
@@ -134,6 +158,7 @@ static const struct check_test tests[] = {
 	{"requests", test_requests},
 	{"enrolment", test_enrolment},
 	{"connections", test_connections},
+	{"share", test_share},
 	{"names", test_names},
 };
 CHECK_MAIN(tests)
