@@ -124,7 +124,7 @@ int cmd_ca_new(struct ctl *ctl, const struct args *args, struct fault *fault)
 	int r = ctl_open(ctl, fault);
 
 	if (!r)
-		r = draft_open(ctl, true, &draft, fault);
+		r = draft_open(ctl, DRAFT_BEGIN, &draft, fault);
 	if (!r)
 		r = rollover_read(&ctl->org, ORG_ROOT, &root, pins[0], fault);
 	if (r)
@@ -292,7 +292,7 @@ int cmd_ca_retire(struct ctl *ctl, const struct args *args, struct fault *fault)
 		return fault_set(fault, FAULT_FAILURE,
 			"the server still has the CAs of before; 'mdmctl ca switch' comes first");
 	if (!r)
-		r = draft_open(ctl, true, &draft, fault);
+		r = draft_open(ctl, DRAFT_BEGIN, &draft, fault);
 	if (!r)
 		r = rollover_read(&ctl->org, ORG_ROOT, &root, pin, fault);
 	if (r)

@@ -98,7 +98,7 @@ int cmd_key_new(struct ctl *ctl, const struct args *args, struct fault *fault)
 	if (!r)
 		r = ctl_open(ctl, fault);
 	if (!r)
-		r = draft_open(ctl, true, &draft, fault);
+		r = draft_open(ctl, DRAFT_BEGIN, &draft, fault);
 	if (r)
 		return r;
 	if (keyset_find_name(draft.keyset, order.name) ||
@@ -132,7 +132,7 @@ int cmd_key_rotate(struct ctl *ctl, const struct args *args, struct fault *fault
 	int r = ctl_open(ctl, fault);
 
 	if (!r)
-		r = draft_open(ctl, true, &draft, fault);
+		r = draft_open(ctl, DRAFT_BEGIN, &draft, fault);
 	if (r)
 		return r;
 	for (size_t i = 0; i < draft.keyset->n_keys; i++)
@@ -217,7 +217,7 @@ int cmd_key_revoke(struct ctl *ctl, const struct args *args, struct fault *fault
 	int r = ctl_open(ctl, fault);
 
 	if (!r)
-		r = draft_open(ctl, true, &draft, fault);
+		r = draft_open(ctl, DRAFT_BEGIN, &draft, fault);
 	if (r)
 		return r;
 	while (i < draft.keyset->n_keys && strcmp(draft.keyset->keys[i].name, name) != 0)

@@ -13,6 +13,7 @@
 #include "server/ctl/key_table.h"
 #include "server/ctl/keyset_sign.h"
 #include "server/ctl/keyset_words.h"
+#include "server/ctl/rehearsal.h"
 #include "server/ctl/span.h"
 
 #define KEYSET_SPAN "2y"
@@ -56,16 +57,17 @@ static void keyset_write(
 static int keyset_print(struct ctl *ctl, struct fault *fault)
 {
 	const struct keyset *keyset = ctl->org.keyset;
-	char date[24], relative[32], digest[2 * SHA256_BYTES + 1];
+	char issued[24], date[24], relative[32], digest[2 * SHA256_BYTES + 1];
 	int r;
 
 	hex_encode(ctl->org.keyset_sha256, SHA256_BYTES, digest);
+	clock_format(keyset->issued_s, issued);
 	clock_format(keyset->expires_s, date);
 	span_format_relative(keyset->expires_s, ctl->now_s, relative);
 	fprintf(ctl->out,
 		"organisation  %s (%s)\nkeyset        %" PRId64
-		"\nexpires       %s (%s)\nSHA-256       %s\nsignatures    ",
-		keyset->org_name, keyset->org, keyset->version, date, relative, digest);
+		"\nmade          %s\nexpires       %s (%s)\nSHA-256       %s\nsignatures    ",
+		keyset->org_name, keyset->org, keyset->version, issued, date, relative, digest);
 	for (int role = 0; role < TRUST_ROLE_MAX; role++)
 		fprintf(ctl->out, "%s%s %u", role ? ", " : "",
 			trust_role_name((enum trust_role)role), keyset->threshold[role]);
@@ -131,7 +133,7 @@ static int draft_show(struct ctl *ctl, struct fault *fault)
 	_cleanup_buf_ struct buf json = BUF_INIT, missing = BUF_INIT;
 	struct jsonw w = JSONW_INIT(&json);
 	struct keyset_tally tally;
-	int r = draft_open(ctl, false, &draft, fault);
+	int r = draft_open(ctl, DRAFT_MUST_EXIST, &draft, fault);
 
 	if (!r)
 		r = keyset_tally(ctl->org.keyset, draft.keyset, &draft.text, &tally, fault);
@@ -151,7 +153,7 @@ static int draft_show(struct ctl *ctl, struct fault *fault)
 	}
 	fprintf(ctl->out, "draft of keyset %" PRId64 ":\n", draft.keyset->version);
 	if (keyset_words_difference(ctl->out, ctl->org.keyset, draft.keyset, ctl->now_s) == 0)
-		fprintf(ctl->out, "  nothing but its version changes\n");
+		fprintf(ctl->out, "  nothing but its version and its day changes\n");
 	keyset_tally_print(ctl->out, &tally);
 	fprintf(ctl->out, "%s\n",
 		missing.n_bytes ? missing.data
@@ -175,16 +177,42 @@ int cmd_keyset_draft(struct ctl *ctl, const struct args *args, struct fault *fau
 	return discard ? draft_discard(ctl, fault) : draft_show(ctl, fault);
 }
 
+/*
+ * The clock was wrong when the keyset in force was made, or is wrong now; in that case its dates
+ * would be refused by every phone.
+ */
+static int renew_confirm(struct ctl *ctl, enum draft_start *ret_start, struct fault *fault)
+{
+	const struct keyset *held = ctl->org.keyset;
+	char issued[24], now[24], question[96];
+
+	if (!rehearsal_is_ahead(held->issued_s, ctl->now_s) || draft_exists(&ctl->org))
+		return 0;
+	clock_format(held->issued_s, issued);
+	clock_format(ctl->now_s, now);
+	fprintf(ctl->err,
+		"mdmctl: keyset %" PRId64 " says that it was made on %s, and here it is %s:\n"
+		"one of the two clocks was wrong. If it was that one, the next keyset mends it: phones\n"
+		"that took this one take it, too. Sign the policies and assignments of that time again.\n",
+		held->version, issued, now);
+	snprintf(question, sizeof(question), "Is it %s (UTC)?", now);
+	*ret_start = DRAFT_BEGIN_EARLIER;
+	return ctl_confirm(ctl, question, fault);
+}
+
 int cmd_keyset_renew(struct ctl *ctl, const struct args *args, struct fault *fault)
 {
 	_cleanup_draft_ struct draft draft = DRAFT_INIT;
+	enum draft_start start = DRAFT_BEGIN;
 	int64_t valid_s;
 	int r = ctl_span_option(args, "expires", KEYSET_SPAN, &valid_s, fault);
 
 	if (!r)
 		r = ctl_open(ctl, fault);
 	if (!r)
-		r = draft_open(ctl, true, &draft, fault);
+		r = renew_confirm(ctl, &start, fault);
+	if (!r)
+		r = draft_open(ctl, start, &draft, fault);
 	if (r)
 		return r;
 	draft.keyset->expires_s = ctl->now_s + valid_s;
@@ -208,7 +236,7 @@ int cmd_keyset_threshold(struct ctl *ctl, const struct args *args, struct fault 
 	if (!r)
 		r = ctl_open(ctl, fault);
 	if (!r)
-		r = draft_open(ctl, true, &draft, fault);
+		r = draft_open(ctl, DRAFT_BEGIN, &draft, fault);
 	if (r)
 		return r;
 	if (keyset_count_role(draft.keyset, role) < (uint32_t)n)

@@ -130,7 +130,7 @@ static int sign_run(
 	fprintf(ctl->err, "Keyset %" PRId64 ", against keyset %" PRId64 " in force:\n",
 		s->next->version, s->held->version);
 	if (keyset_words_difference(ctl->err, s->held, s->next, ctl->now_s) == 0)
-		fprintf(ctl->err, "  nothing but its version changes\n");
+		fprintf(ctl->err, "  nothing but its version and its day changes\n");
 	keyset_words_warn(ctl->err, s->next, ctl->now_s);
 	snprintf(question, sizeof(question), "Sign keyset %" PRId64 "%s%.64s?", s->next->version,
 		name ? " with key " : "", name ? name : "");
@@ -161,7 +161,7 @@ int cmd_keyset_sign(struct ctl *ctl, const struct args *args, struct fault *faul
 	int r = ctl_open(ctl, fault);
 
 	if (!r)
-		r = draft_open(ctl, false, &draft, fault);
+		r = draft_open(ctl, DRAFT_MUST_EXIST, &draft, fault);
 	if (r)
 		return r;
 	s = (struct signing){
@@ -281,13 +281,34 @@ int cmd_keyset_cosign(struct ctl *ctl, const struct args *args, struct fault *fa
 		"here, too");
 	/* Behind the words: they speak of the keyset that was in force until now. */
 	return keyset_tally_is_complete(&s.tally)
-		       ? keyset_adopt(ctl, text.data, text.n_bytes, fault)
+		       ? keyset_adopt(ctl, text.data, text.n_bytes, ctl->now_s, fault)
 		       : 0;
 }
 
-/* One file; *ret_taken says whether it was the one after the newest here. */
-static int import_one(struct ctl *ctl, const char *path, bool *ret_taken, struct fault *fault)
+/*
+ * Whether the one behind a keyset, signed by it and with honest dates, is among the files: then a
+ * wrong clock has been mended already, and who comes later has to follow.
+ */
+static bool import_is_mended(struct ctl *ctl, const struct args *args, const struct incoming *in)
 {
+	for (size_t i = 0; i < args->n_operands; i++) {
+		_cleanup_incoming_ struct incoming behind = {0};
+		struct fault ignored = {0};
+
+		if (incoming_read(args->operands[i], &behind, &ignored) == 0 &&
+			behind.keyset->version == in->keyset->version + 1 &&
+			keyset_accept(
+				in->keyset, behind.text, behind.n_bytes, ctl->now_s, &ignored) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* One file; *ret_taken says whether it was the one after the newest here. */
+static int import_one(struct ctl *ctl, const struct args *args, const char *path, bool *ret_taken,
+	struct fault *fault)
+{
+	int64_t now_s = ctl->now_s;
 	_cleanup_incoming_ struct incoming in = {0};
 	int r = incoming_read(path, &in, fault);
 
@@ -298,14 +319,18 @@ static int import_one(struct ctl *ctl, const char *path, bool *ret_taken, struct
 		in.keyset->version != ctl->org.keyset->version + 1)
 		return 0;
 	r = incoming_check(ctl, path, &in, fault);
+	/* As of its own day, then. */
+	if (!r && rehearsal_is_ahead(in.keyset->issued_s, now_s) &&
+		import_is_mended(ctl, args, &in))
+		now_s = in.keyset->issued_s;
 	if (!r)
-		r = keyset_accept(ctl->org.keyset, in.text, in.n_bytes, ctl->now_s, fault);
+		r = keyset_accept(ctl->org.keyset, in.text, in.n_bytes, now_s, fault);
 	if (r)
 		return r;
 	fprintf(ctl->err, "Keyset %" PRId64 ":\n", in.keyset->version);
 	keyset_words_difference(ctl->err, ctl->org.keyset, in.keyset, ctl->now_s);
 	*ret_taken = true;
-	return keyset_adopt(ctl, in.text, in.n_bytes, fault);
+	return keyset_adopt(ctl, in.text, in.n_bytes, now_s, fault);
 }
 
 /* Whatever did not come to be taken is here already, or does not follow. */
@@ -328,7 +353,7 @@ int cmd_keyset_import(struct ctl *ctl, const struct args *args, struct fault *fa
 	while (!r && taken) {
 		taken = false;
 		for (size_t i = 0; i < args->n_operands && !r && !taken; i++)
-			r = import_one(ctl, args->operands[i], &taken, fault);
+			r = import_one(ctl, args, args->operands[i], &taken, fault);
 	}
 	for (size_t i = 0; i < args->n_operands && !r; i++)
 		r = import_rest(ctl, args->operands[i], fault);
@@ -360,7 +385,8 @@ static int push_find(struct ctl *ctl, const char *path, struct buf *out, struct 
 	}
 	if (!draft_exists(&ctl->org))
 		return 0;
-	r = draft_open(ctl, true, &draft, fault);
+	/* Nothing of a new one is kept. */
+	r = draft_open(ctl, DRAFT_BEGIN_EARLIER, &draft, fault);
 	/* It was the keyset in force already, left behind by an interruption. */
 	if (r || draft.is_new)
 		return r;
@@ -393,7 +419,7 @@ int cmd_keyset_push(struct ctl *ctl, const struct args *args, struct fault *faul
 	if (!r)
 		r = api_push_keysets(api, ctl, fault);
 	if (!r && text.n_bytes)
-		r = keyset_adopt(ctl, text.data, text.n_bytes, fault);
+		r = keyset_adopt(ctl, text.data, text.n_bytes, ctl->now_s, fault);
 	if (!r)
 		r = api_push_keysets(api, ctl, fault);
 	if (r)

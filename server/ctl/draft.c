@@ -83,7 +83,7 @@ static int draft_read_lines(const struct org *org, struct draft *draft, struct f
 	return 0;
 }
 
-static int draft_begin(struct ctl *ctl, struct draft *draft, struct fault *fault)
+static int draft_begin(struct ctl *ctl, bool earlier, struct draft *draft, struct fault *fault)
 {
 	const struct keyset *held = ctl->org.keyset;
 	struct json_error error = {0};
@@ -97,10 +97,11 @@ static int draft_begin(struct ctl *ctl, struct draft *draft, struct fault *fault
 	jws_done(&jws);
 	if (r < 0)
 		return fault_errno(fault, r, "keyset %" PRId64, held->version);
-	if (ctl->now_s < held->issued_s)
+	if (!earlier && rehearsal_is_ahead(held->issued_s, ctl->now_s))
 		return fault_set(fault, FAULT_FAILURE,
 			"this machine's clock is before the day keyset %" PRId64
-			" was made; set it",
+			" was made; set it. If it is right, the clock was wrong when that keyset "
+			"was made: 'mdmctl keyset renew' begins with the next one",
 			held->version);
 	draft->keyset->version++;
 	draft->keyset->issued_s = ctl->now_s;
@@ -159,7 +160,8 @@ static int draft_parse(struct ctl *ctl, struct draft *draft, struct fault *fault
 	return 0;
 }
 
-int draft_open(struct ctl *ctl, bool begin, struct draft *ret_draft, struct fault *fault)
+int draft_open(
+	struct ctl *ctl, enum draft_start start, struct draft *ret_draft, struct fault *fault)
 {
 	_cleanup_draft_ struct draft draft = DRAFT_INIT;
 	bool over = false;
@@ -177,8 +179,8 @@ int draft_open(struct ctl *ctl, bool begin, struct draft *ret_draft, struct faul
 	}
 	if (!r && draft.keyset)
 		r = draft_read_lines(&ctl->org, &draft, fault);
-	else if (!r && begin)
-		r = draft_begin(ctl, &draft, fault);
+	else if (!r && start != DRAFT_MUST_EXIST)
+		r = draft_begin(ctl, start == DRAFT_BEGIN_EARLIER, &draft, fault);
 	else if (!r)
 		r = fault_set(fault, FAULT_FAILURE,
 			"there is no draft of a keyset; 'mdmctl key new, rotate, revoke', 'mdmctl "

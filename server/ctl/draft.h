@@ -27,12 +27,20 @@ struct draft {
 void draft_done(struct draft *draft);
 #define _cleanup_draft_ _cleanup_(draft_done)
 
+enum draft_start {
+	DRAFT_MUST_EXIST,
+	DRAFT_BEGIN,
+	/* Even if the keyset in force is of a later day than now: the administrator was asked. */
+	DRAFT_BEGIN_EARLIER,
+};
+
 /*
- * Opens the draft, locked against other programs. Without one: a copy of the keyset in force with
- * the next version, valid from now for as long as that one was, if begin is set; FAULT_FAILURE
- * otherwise.
+ * Opens the draft, locked against other programs. Without one a new one begins, where start says
+ * so: a copy of the keyset in force with the next version, valid from now for as long as that one
+ * was. FAULT_FAILURE otherwise.
  */
-int draft_open(struct ctl *ctl, bool begin, struct draft *ret_draft, struct fault *fault);
+int draft_open(
+	struct ctl *ctl, enum draft_start start, struct draft *ret_draft, struct fault *fault);
 /* The keyset of a draft if there is a good one, for showing; NULL otherwise. keyset_free(). */
 struct keyset *draft_peek(const struct org *org);
 

@@ -7,6 +7,7 @@
 
 #include "agent/util/fs.h"
 #include "server/ctl/keyset_words.h"
+#include "server/ctl/rehearsal.h"
 
 /* The key of a keyset that signed a line. */
 static const struct keyset_key *tally_signer(
@@ -151,7 +152,7 @@ static int accept_by(const struct keyset *held, const uint8_t *pinned, const cha
 	if (document->expires_s <= now_s)
 		return fault_set(fault, FAULT_FAILURE,
 			"this keyset has expired: with it, phones would take nothing any more");
-	return 0;
+	return rehearsal_check_issued(document->keyset, now_s, fault);
 }
 
 int keyset_accept(const struct keyset *held, const char *text, size_t n_bytes, int64_t now_s,
@@ -192,7 +193,8 @@ static int adopt_end_draft(struct ctl *ctl, const char *text, size_t n_bytes, st
 	return same ? draft_remove(&ctl->org, fault) : 0;
 }
 
-int keyset_adopt(struct ctl *ctl, const char *text, size_t n_bytes, struct fault *fault)
+int keyset_adopt(
+	struct ctl *ctl, const char *text, size_t n_bytes, int64_t now_s, struct fault *fault)
 {
 	_cleanup_close_ int lock_fd = -1;
 	char name[64];
@@ -205,7 +207,7 @@ int keyset_adopt(struct ctl *ctl, const char *text, size_t n_bytes, struct fault
 	r = org_keyset(&ctl->org, fault);
 	if (!r && (ctl->org.n_keyset_text != n_bytes ||
 			  memcmp(ctl->org.keyset_text, text, n_bytes) != 0)) {
-		r = keyset_accept(ctl->org.keyset, text, n_bytes, ctl->now_s, fault);
+		r = keyset_accept(ctl->org.keyset, text, n_bytes, now_s, fault);
 		if (r)
 			return r;
 		snprintf(name, sizeof(name), "%s/%" PRId64 ".jose", ORG_KEYSETS,
@@ -225,7 +227,7 @@ void keyset_tell_draft(struct ctl *ctl, const struct keyset *draft)
 {
 	fprintf(ctl->err, "mdmctl: the draft of keyset %" PRId64 " changes:\n", draft->version);
 	if (keyset_words_difference(ctl->err, ctl->org.keyset, draft, ctl->now_s) == 0)
-		fprintf(ctl->err, "  nothing but its version\n");
+		fprintf(ctl->err, "  nothing but its version and its day\n");
 	fprintf(ctl->err, "mdmctl: nothing of it is in force yet; when all changes are made: "
 			  "'mdmctl keyset sign'\n");
 }

@@ -29,15 +29,20 @@ void keyset_tally_print(FILE *out, const struct keyset_tally *tally);
 void keyset_tally_missing(const struct keyset_tally *tally, const struct keyset *held,
 	const struct keyset *next, struct buf *out);
 
-/* What a phone that holds the newest keyset, and a fresh one with a ticket of this one, say. */
+/*
+ * What a phone that holds the newest keyset, and a fresh one with a ticket of this one, say; and it
+ * must not come from the future.
+ */
 int keyset_accept(const struct keyset *held, const char *text, size_t n_bytes, int64_t now_s,
 	struct fault *fault);
 
 /*
  * Keeps an accepted keyset as the newest one, gives key files their places and removes the draft
- * that it was. ctl->org has it afterwards. Nothing happens for one that is kept already.
+ * that it was, as of now_s. ctl->org has it afterwards. Nothing happens for one that is kept
+ * already.
  */
-int keyset_adopt(struct ctl *ctl, const char *text, size_t n_bytes, struct fault *fault);
+int keyset_adopt(
+	struct ctl *ctl, const char *text, size_t n_bytes, int64_t now_s, struct fault *fault);
 
 /* What the draft changes and what comes next, on ctl->err. */
 void keyset_tell_draft(struct ctl *ctl, const struct keyset *draft);

@@ -150,9 +150,14 @@ static size_t words_pins(FILE *out, const struct keyset *held, const struct keys
 size_t keyset_words_difference(
 	FILE *out, const struct keyset *held, const struct keyset *next, int64_t now_s)
 {
-	char before[24], after[24], relative[32];
+	char before[24], after[24], issued[24], relative[32], age[32];
 	size_t n = 0;
 
+	clock_format(next->issued_s, issued);
+	clock_format(next->expires_s, after);
+	span_format_relative(next->issued_s, now_s, age);
+	span_format_relative(next->expires_s, now_s, relative);
+	fprintf(out, "  made %s (%s), expires %s (%s)\n", issued, age, after, relative);
 	if (strcmp(held->org_name, next->org_name) != 0) {
 		_cleanup_buf_ struct buf name = BUF_INIT;
 
@@ -173,8 +178,6 @@ size_t keyset_words_difference(
 	if (held->expires_s == next->expires_s)
 		return n;
 	clock_format(held->expires_s, before);
-	clock_format(next->expires_s, after);
-	span_format_relative(next->expires_s, now_s, relative);
 	fprintf(out, "  ~ expires %s (%s) instead of %s\n", after, relative, before);
 	return n + 1;
 }

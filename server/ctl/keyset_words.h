@@ -6,7 +6,8 @@
 
 #include "server/ctl/ctl.h"
 
-/* One line for each difference; returns how many there are. */
+/* The dates of next, on a line of their own, then one for each difference; returns how many differ.
+ */
 size_t keyset_words_difference(
 	FILE *out, const struct keyset *held, const struct keyset *next, int64_t now_s);
 

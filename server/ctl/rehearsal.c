@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "agent/trust/document.h"
+#include "agent/util/clock.h"
 #include "agent/util/jsonw.h"
 #include "server/ctl/draft.h"
 #include "server/ctl/keyfile.h"
@@ -222,12 +223,35 @@ static int rehearsal_play(struct rehearsal *s, const struct keyset *next)
 		"every later keyset that a ticket names");
 }
 
+bool rehearsal_is_ahead(int64_t issued_s, int64_t now_s)
+{
+	return issued_s > now_s + REHEARSAL_AHEAD_S;
+}
+
+int rehearsal_check_issued(const struct keyset *next, int64_t now_s, struct fault *fault)
+{
+	char issued[24], now[24];
+
+	if (!rehearsal_is_ahead(next->issued_s, now_s))
+		return 0;
+	clock_format(next->issued_s, issued);
+	clock_format(now_s, now);
+	return fault_set(fault, FAULT_FAILURE,
+		"keyset %" PRId64
+		" says that it is made on %s, but it is %s here: phones could take "
+		"the one for today's date. If this clock is right, do not sign it, and ask whoever "
+		"drafted it to set the clock and to draft it again. Nothing was changed",
+		next->version, issued, now);
+}
+
 int rehearsal_run(
 	const struct keyset *held, const struct keyset *next, int64_t now_s, struct fault *fault)
 {
 	_cleanup_(rehearsal_done) struct rehearsal s = {.now_s = now_s, .fault = fault};
-	int r = rehearsal_cast(&s, held, &s.held);
+	int r = rehearsal_check_issued(next, now_s, fault);
 
+	if (!r)
+		r = rehearsal_cast(&s, held, &s.held);
 	if (!r)
 		r = rehearsal_cast(&s, next, &s.next);
 	return r ? r : rehearsal_play(&s, next);

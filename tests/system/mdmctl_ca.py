@@ -184,6 +184,62 @@ def ends_are_announced_weeks_ahead(base):
     check(later(a, 800, "keyset", "import", "next.jose").returncode == 0)
 
 
+def signed_later(a, days, *renew):
+    """The next keyset, drafted and signed by two where the clock is wrong, in next.jose."""
+    for args in (("renew", *renew), ("sign", "--yes"),
+                 ("sign", "--yes", "--key", "second", "--output", "next.jose")):
+        r = later(a, days, "keyset", *args)
+        check(r.returncode == 0, args, r.stderr)
+
+
+@test
+def nobody_signs_a_keyset_from_the_future(base):
+    a = Admin(base)
+    shim(base)
+    stick = ("--org", os.path.join(a.home, "stick"))
+    a.ok("key", "give", "second", stick[1], "--new-passphrase-file", a.passphrase_file)
+    # The end stays where it was: its day is all that tells.
+    check(later(a, 3, "keyset", "renew").returncode == 0)
+    r = later(a, 3, "keyset", "sign", "--yes", "--output", "mail.jose")
+    check(r.returncode == 0 and "made 20" in r.stderr, r.stderr)
+    a.fails(1, *stick, "keyset", "cosign", "mail.jose", "--yes", says="do not sign it")
+    a.fails(1, "keyset", "sign", "--yes", says="do not sign it")
+    r = later(a, 2, *stick, "keyset", "cosign", "mail.jose", "--yes")
+    check(r.returncode == 0 and "made 20" in r.stderr and "expires 20" in r.stderr, r.stderr)
+    # Complete, but this machine believes its own clock.
+    a.fails(1, "keyset", "import", "mail.jose", says="do not sign it")
+    a.fails(1, "keyset", "push", "mail.jose", says="do not sign it")
+
+
+@test
+def a_wrong_clock_is_mended(base):
+    a = Admin(base)
+    shim(base)
+    stick = ("--org", os.path.join(a.home, "stick"))
+    a.ok("key", "give", "recovery", stick[1], "--new-passphrase-file", a.passphrase_file)
+    signed_later(a, 700)
+    check(later(a, 700, "keyset", "import", "next.jose").returncode == 0)
+    a.fails(1, "key", "rotate", "admin", says="keyset renew")
+    words = a.fails(2, "keyset", "renew", says="--yes")
+    check("one of the two clocks was wrong" in words, words)
+    a.ok("keyset", "renew", "--yes")
+    # The draft is there now: other changes go with it.
+    a.ok("keyset", "renew", "--expires", "1y")
+    for name in ("admin", "second"):
+        a.ok("keyset", "sign", "--yes", "--key", name, "--output", "next.jose")
+    second, third = os.path.join(a.org, "keysets/2.jose"), os.path.join(a.home, "next.jose")
+    # Who comes later follows if the one behind is there, signed.
+    a.fails(1, *stick, "keyset", "import", second, says="do not sign it")
+    with open(third) as f:
+        one = a.file("one.jose", f.readlines()[0])
+    a.fails(1, *stick, "keyset", "import", second, one, says="do not sign it")
+    a.ok(*stick, "keyset", "import", third, second)
+    a.ok("keyset", "import", "next.jose")
+    check(a.json("keyset", "show")["version"] == a.json(*stick, "keyset", "show")["version"] == 3)
+    # As ever from here on.
+    a.ok("key", "rotate", "admin")
+
+
 @test
 def risks_are_named(base):
     a = Admin(base)

@@ -67,7 +67,9 @@ static void test_differences(void)
 	fill(&held);
 	fill(&next);
 	next.version = 2;
-	expect(&held, &next, 0, NULL);
+	expect(&held, &next, 0, "made 1970-01-01");
+	next.issued_s = NOW - 86400;
+	expect(&held, &next, 0, "made 2027-01-14");
 	next.expires_s++;
 	expect(&held, &next, 1, "expires");
 	next.threshold[TRUST_ROLE_POLICY] = 3;

@@ -106,8 +106,27 @@ static void test_rules(void)
 	CHECK_INT(rehearsal_run(held, next, NOW, &fault), 0);
 }
 
+/* Two days are what clocks may be apart; the date of one in force does not matter. */
+static void test_future(void)
+{
+	_cleanup_(keyset_freep) struct keyset *held = make(4, 0, 3, 2);
+	_cleanup_(keyset_freep) struct keyset *next = make(5, 0, 3, 2);
+	struct fault fault = {0};
+
+	next->expires_s = held->expires_s = NOW + 1000 * DAY;
+	next->issued_s = NOW + REHEARSAL_AHEAD_S;
+	CHECK_INT(rehearsal_run(held, next, NOW, &fault), 0);
+	next->issued_s++;
+	CHECK_INT(rehearsal_run(held, next, NOW, &fault), FAULT_FAILURE);
+	CHECK(strstr(fault.text, "do not sign it"));
+	next->issued_s = NOW;
+	held->issued_s = NOW + 700 * DAY;
+	CHECK_INT(rehearsal_run(held, next, NOW, &fault), 0);
+}
+
 static const struct check_test tests[] = {
 	{"table", test_table},
 	{"rules", test_rules},
+	{"future", test_future},
 };
 CHECK_MAIN(tests)
