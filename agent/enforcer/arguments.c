@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/util/codec.h"
+
 #define ARGUMENTS_MAX 16
 #define ARGUMENTS_VALUE 256 /* what getopt_long() returns for the first row; above any letter */
 
@@ -79,9 +81,13 @@ static int argument_take(int c, struct enforcer_options *options, enum arguments
 		return -EINVAL;
 	row = &argument_rows[c - ARGUMENTS_VALUE];
 	*argument_at(row, options) = optarg;
-	if (options->identity_key && strlen(options->identity_key) > LIMIT_URL_BYTES) {
+	if (options->identity_key &&
+		(strlen(options->identity_key) > LIMIT_URL_BYTES ||
+			!text_is_valid(options->identity_key, strlen(options->identity_key)) ||
+			strchr(options->identity_key, ' '))) {
 		fprintf(stderr,
-			"mdm-agentd: the URI of --identity-key is longer than %d characters\n",
+			"mdm-agentd: the URI of --identity-key is longer than %d characters or "
+			"has spaces or control characters\n",
 			LIMIT_URL_BYTES);
 		return -EINVAL;
 	}

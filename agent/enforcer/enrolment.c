@@ -31,6 +31,8 @@ static int checkin_adopt(struct enforcer *e, const struct exchange_result *resul
 	facts->enrolled = true;
 	snprintf(facts->server, sizeof(facts->server), "%s", e->ticket.server);
 	snprintf(facts->est, sizeof(facts->est), "%s", e->ticket.est);
+	snprintf(facts->key_uri, sizeof(facts->key_uri), "%s",
+		e->options.identity_key ? e->options.identity_key : "");
 	memset(facts->ca_pins, 0, sizeof(facts->ca_pins));
 	memcpy(facts->ca_pins, e->ticket.ca_pins, e->ticket.n_ca_pins * SHA256_BYTES);
 	memset(facts->anchors_pins, 0, sizeof(facts->anchors_pins));
@@ -67,8 +69,7 @@ static void checkin_enrolled(const struct exchange_result *result, void *userdat
 	if (result->end != EXCHANGE_ENROLLED) {
 		log_warning("enrolment failed: %s", result->failed.message);
 		explicit_bzero(&e->ticket, sizeof(e->ticket));
-		zerotouch_ended(
-			e, checkin_failure_code(&result->failed), result->failed.message);
+		zerotouch_ended(e, checkin_failure_code(&result->failed), result->failed.message);
 		local_enrolled(
 			e->local, checkin_failure_code(&result->failed), result->failed.message);
 		return;
@@ -104,8 +105,8 @@ static void checkin_enrolled(const struct exchange_result *result, void *userdat
 	checkin_begin(e);
 }
 
-int checkin_enrol(struct enforcer *e, const struct ticket *ticket,
-	const struct enrolment_hardware *hardware)
+int checkin_enrol(
+	struct enforcer *e, const struct ticket *ticket, const struct enrolment_hardware *hardware)
 {
 	_cleanup_close_ int identity_fd = -1;
 	struct msg_net_enrol order = {.timeout_s = LIMIT_EXCHANGE_SECONDS};

@@ -77,6 +77,14 @@ static size_t renewal_pins(
 	return n;
 }
 
+void renewal_identity(const struct enforcer *e, struct msg_net_identity *ret_identity)
+{
+	*ret_identity = (struct msg_net_identity){0};
+	snprintf(
+		ret_identity->key_uri, sizeof(ret_identity->key_uri), "%s", e->state.facts.key_uri);
+	ret_identity->n_ca_pins = (uint32_t)renewal_pins(e, ret_identity->ca_pins);
+}
+
 /* Whether the anchors that are held were chosen by these pins; they are noted if nobody knows. */
 static bool renewal_follows(struct enforcer *e, const void *pins, size_t n_pins, bool note)
 {
@@ -264,7 +272,7 @@ static void renewal_start(struct enforcer *e)
 	if (r >= 0) {
 		snprintf(order.server, sizeof(order.server), "%s", e->state.facts.server);
 		snprintf(order.est, sizeof(order.est), "%s", e->state.facts.est);
-		order.n_ca_pins = (uint32_t)renewal_pins(e, order.ca_pins);
+		renewal_identity(e, &order.identity);
 		order.floor_s = highwater_tls_now(&e->state.facts.highwater, 0);
 		r = exchange_renew(&start, &order);
 	}
@@ -408,9 +416,10 @@ static enum renewal_proof renewal_judge(const struct msg_net_failed *failed)
 
 void renewal_checkin_ended(struct enforcer *e, bool candidate, const struct msg_net_failed *failed)
 {
-	uint8_t pins[LIMIT_TICKET_PINS][SHA256_BYTES];
+	uint8_t pins[LIMIT_TICKET_PINS][SHA256_BYTES] = {0};
 	struct renewal_machine *m = &e->renewal->machine;
 	struct renewal_now now = renewal_now(e);
+	size_t n_pins = renewal_pins(e, pins);
 
 	if (renewal_machine_checked_in(m, candidate, renewal_judge(failed), &now))
 		renewal_drop(
@@ -419,9 +428,10 @@ void renewal_checkin_ended(struct enforcer *e, bool candidate, const struct msg_
 	else if (candidate && !failed)
 		renewal_promote(e);
 	/* Of several pinned CAs one was not there yet when the anchors were fetched: it may be the
-	 * server's now. */
-	if (failed && failed->stage == NET_STAGE_TLS &&
-		(int64_t)renewal_pins(e, pins) > e->state.facts.n_anchors)
+	 * server's now. Or the keyset pins others than are held, and those count no more. */
+	if (failed && failed->stage == NET_STAGE_TLS && n_pins > 0 &&
+		((int64_t)n_pins > e->state.facts.n_anchors ||
+			!renewal_follows(e, pins, n_pins, false)))
 		renewal_machine_want(m, now.now_s, 0);
 	renewal_note_problem(e);
 }

@@ -14,6 +14,7 @@ struct enforcer;
 struct renewal; /* e->renewal */
 struct jsonw;
 struct msg_net_failed;
+struct msg_net_identity;
 
 enum renewal_state {
 	RENEWAL_IDLE,	 /* the certificate is young, or there is none */
@@ -41,6 +42,8 @@ bool renewal_wants_candidate(const struct enforcer *e);
  * given up for now; then the check-in is repeated with the old one. */
 void renewal_checkin_ended(struct enforcer *e, bool candidate, const struct msg_net_failed *failed);
 
+/* Who the phone is and which CAs it believes, for an order of the net role. */
+void renewal_identity(const struct enforcer *e, struct msg_net_identity *ret_identity);
 /* What time it is for the phone's own certificate: the server's, where it is known. */
 int64_t renewal_now_s(const struct enforcer *e);
 /* The dates of the certificate that was used, as an exchange showed them. */

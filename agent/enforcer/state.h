@@ -22,20 +22,21 @@ struct state_facts {
 	char server[LIMIT_URL_BYTES + 1];
 	char est[LIMIT_URL_BYTES + 1];			  /* of the ticket; "": the server's own */
 	uint8_t ca_pins[LIMIT_TICKET_PINS][SHA256_BYTES]; /* of the ticket; zeros: none */
+	char key_uri[LIMIT_URL_BYTES + 1]; /* of the device key, if it is in hardware; "": a file */
 	char device_id[33];
 	char enrolment_id[33];
 	char ticket_id[33];
 	uint8_t pinned_keyset[SHA256_BYTES]; /* newest keyset accepted; at first the ticket's */
-	/* Digest of the zero-touch file that this phone enrolled with last. It survives unenrolment:
-	 * who leaves is not taken back by the same file. */
+	/* Digest of the zero-touch file that this phone enrolled with last. It survives
+	 * unenrolment: who leaves is not taken back by the same file. */
 	uint8_t zero_touch[SHA256_BYTES];
 	int64_t enrolled_s;
 	int64_t certificate_from_s, certificate_until_s; /* of the certificate in use; 0: unknown */
 	int64_t candidate_from_s, candidate_until_s;	 /* of a renewed one, not proven; 0: none */
-	int64_t renewal_failing_s;		   /* since when renewal fails; 0: it does not */
-	int64_t n_anchors;			   /* CA certificates held; 0: unknown */
-	uint8_t anchors_pins[SHA256_BYTES];	   /* digest of the pins that they follow */
-	uint8_t fingerprint[SHA256_BYTES];	   /* of this device; platform/hardware.h */
+	int64_t renewal_failing_s;	    /* since when renewal fails; 0: it does not */
+	int64_t n_anchors;		    /* CA certificates held; 0: unknown */
+	uint8_t anchors_pins[SHA256_BYTES]; /* digest of the pins that they follow */
+	uint8_t fingerprint[SHA256_BYTES];  /* of this device; platform/hardware.h */
 	struct highwater highwater;
 	uint64_t acked_seq;		  /* journal records the server has */
 	int64_t report_seq;		  /* counts reports */

@@ -105,6 +105,7 @@ static const struct fact_row {
 	{"est", FACT_URL, offsetof(struct state_facts, est)},
 	{"ca_pin", FACT_SHA256, offsetof(struct state_facts, ca_pins[0])},
 	{"ca_pin_2", FACT_SHA256, offsetof(struct state_facts, ca_pins[1])},
+	{"key_uri", FACT_URL, offsetof(struct state_facts, key_uri)},
 	{"device", FACT_ID, offsetof(struct state_facts, device_id)},
 	{"enrolment", FACT_ID, offsetof(struct state_facts, enrolment_id)},
 	{"ticket", FACT_ID, offsetof(struct state_facts, ticket_id)},

@@ -8,6 +8,7 @@
 
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/checkin_private.h"
+#include "agent/enforcer/renewal.h"
 #include "agent/enforcer/wake_private.h"
 #include "agent/util/clock.h"
 #include "agent/util/log.h"
@@ -71,6 +72,7 @@ static int longpoll_launch(struct wake *wake)
 	if (identity_fd < 0)
 		return identity_fd;
 	snprintf(order.server, sizeof(order.server), "%s", e->state.facts.server);
+	renewal_identity(e, &order.identity);
 	return exchange_wait(&start, &order);
 }
 

@@ -48,12 +48,21 @@ struct msg_net_enrol {
 	uint32_t reserved;
 };
 
+/*
+ * What the enforcer knows of the phone's identity. The directory that the role gets is its own
+ * user's: an earlier role may have been taken over and have left there what it liked.
+ */
+struct msg_net_identity {
+	char key_uri[LIMIT_URL_BYTES + 1]; /* the key is in hardware; "": in a file */
+	uint8_t ca_pins[LIMIT_TICKET_PINS][SHA256_BYTES]; /* of the keyset, else of the ticket */
+	uint32_t n_ca_pins; /* 0: an older agent enrolled and did not keep them */
+};
+
 /* simplereenroll with the same key; the new certificate is stored beside the old one. */
 struct msg_net_renew {
 	char server[LIMIT_URL_BYTES + 1];
 	char est[LIMIT_URL_BYTES + 1];
-	uint8_t ca_pins[LIMIT_TICKET_PINS][SHA256_BYTES]; /* of the keyset, else of the ticket */
-	uint32_t n_ca_pins;
+	struct msg_net_identity identity; /* with at least one pin */
 	uint32_t timeout_s;
 	int64_t floor_s;
 };
@@ -61,6 +70,7 @@ struct msg_net_renew {
 /* Waits at the server until it has something new for this phone. */
 struct msg_net_wait {
 	char server[LIMIT_URL_BYTES + 1];
+	struct msg_net_identity identity;
 	int64_t floor_s;
 	int64_t mark;	    /* MDM-Mark of the last answer */
 	uint32_t timeout_s; /* at most LIMIT_WAIT_SECONDS */
@@ -69,6 +79,7 @@ struct msg_net_wait {
 
 struct msg_net_checkin {
 	char server[LIMIT_URL_BYTES + 1];
+	struct msg_net_identity identity;
 	int64_t floor_s;
 	uint32_t timeout_s;
 	uint32_t report_bytes; /* size of the report descriptor */

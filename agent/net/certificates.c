@@ -140,6 +140,26 @@ int certificate_pin(X509 *certificate, uint8_t ret_pin[SHA256_BYTES])
 	return r;
 }
 
+bool certificate_is_pinned(X509 *certificate, const uint8_t (*pins)[SHA256_BYTES], size_t n_pins)
+{
+	uint8_t pin[SHA256_BYTES];
+
+	if (certificate_pin(certificate, pin) < 0)
+		return false;
+	for (size_t i = 0; i < n_pins; i++)
+		if (memcmp(pin, pins[i], SHA256_BYTES) == 0)
+			return true;
+	return false;
+}
+
+void anchors_keep_pinned(
+	struct anchors *anchors, const uint8_t (*pins)[SHA256_BYTES], size_t n_pins)
+{
+	for (int i = sk_X509_num(anchors->pinned) - 1; i >= 0; i--)
+		if (!certificate_is_pinned(sk_X509_value(anchors->pinned, i), pins, n_pins))
+			X509_free(sk_X509_delete(anchors->pinned, i));
+}
+
 static int time_of(const ASN1_TIME *time, int64_t *ret_time_s)
 {
 	struct tm tm;

@@ -82,6 +82,8 @@ int checkin_run(const struct exchange *exchange, const struct msg_net_checkin *b
 		.dir_fd = fds->identity,
 		.candidate = body->candidate == 1,
 		.hardware = exchange->hardware,
+		.pins = (const uint8_t(*)[SHA256_BYTES])body->identity.ca_pins,
+		.n_pins = body->identity.n_ca_pins,
 	};
 	struct http_response response;
 	int r;

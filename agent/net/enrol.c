@@ -61,9 +61,8 @@ int enrol_run(const struct exchange *exchange, const struct msg_net_enrol *body,
 	struct msg_net_enrolled enrolled = {0};
 	int r;
 
-	r = exchange->hardware
-		    ? identity_adopt(&identity, exchange->hardware, body->key_uri, ret_failure)
-		    : identity_generate(&identity, ret_failure);
+	r = exchange->hardware ? identity_adopt(&identity, exchange->hardware, ret_failure)
+			       : identity_generate(&identity, ret_failure);
 	if (r == 0)
 		r = fetch_anchors(exchange, body, &identity.anchors, ret_failure);
 	if (r == 0)

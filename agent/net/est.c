@@ -108,18 +108,6 @@ static bool push(STACK_OF(X509) * into, X509 *certificate)
 	return false;
 }
 
-static bool is_pinned(X509 *certificate, const uint8_t (*pins)[SHA256_BYTES], size_t n_pins)
-{
-	uint8_t pin[SHA256_BYTES];
-
-	if (certificate_pin(certificate, pin) < 0)
-		return false;
-	for (size_t i = 0; i < n_pins; i++)
-		if (memcmp(pin, pins[i], SHA256_BYTES) == 0)
-			return true;
-	return false;
-}
-
 enum est_answer est_select_anchors(STACK_OF(X509) * certificates,
 	const uint8_t (*pins)[SHA256_BYTES], size_t n_pins, struct anchors *ret_anchors)
 {
@@ -134,7 +122,7 @@ enum est_answer est_select_anchors(STACK_OF(X509) * certificates,
 	for (int i = 0; i < sk_X509_num(certificates); i++) {
 		X509 *certificate = sk_X509_value(certificates, i);
 		bool ca = X509_check_ca(certificate) == 1; /* version 3 with CA:TRUE */
-		bool pinned = is_pinned(certificate, pins, n_pins);
+		bool pinned = certificate_is_pinned(certificate, pins, n_pins);
 
 		ERR_clear_error();
 		not_ca |= pinned && !ca;
@@ -149,6 +137,25 @@ enum est_answer est_select_anchors(STACK_OF(X509) * certificates,
 	*ret_anchors = anchors;
 	anchors = (struct anchors){0};
 	return EST_OK;
+}
+
+enum est_answer est_select_pinned(STACK_OF(X509) * certificates,
+	const uint8_t (*pins)[SHA256_BYTES], size_t n_pins, struct anchors *ret_anchors)
+{
+	STACK_OF(X509) *pinned = sk_X509_new_null();
+	enum est_answer answer = pinned ? EST_OK : EST_E_MEMORY;
+
+	for (int i = 0; i < sk_X509_num(certificates) && answer == EST_OK; i++) {
+		X509 *certificate = sk_X509_value(certificates, i);
+
+		if (certificate_is_pinned(certificate, pins, n_pins) &&
+			sk_X509_push(pinned, certificate) <= 0)
+			answer = EST_E_MEMORY;
+	}
+	if (answer == EST_OK)
+		answer = est_select_anchors(pinned, pins, n_pins, ret_anchors);
+	sk_X509_free(pinned); /* they are borrowed */
+	return answer;
 }
 
 enum est_answer est_select_certificate(

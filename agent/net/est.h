@@ -33,6 +33,13 @@ enum est_answer est_parse(const char *body, size_t n_bytes, STACK_OF(X509) * *re
 enum est_answer est_select_anchors(STACK_OF(X509) * certificates,
 	const uint8_t (*pins)[SHA256_BYTES], size_t n_pins, struct anchors *ret_anchors);
 
+/*
+ * The same for an answer from anybody: nothing but the pinned CAs is taken, and what has no pinned
+ * key is not looked at beyond that.
+ */
+enum est_answer est_select_pinned(STACK_OF(X509) * certificates,
+	const uint8_t (*pins)[SHA256_BYTES], size_t n_pins, struct anchors *ret_anchors);
+
 /* The first certificate for the key, borrowed from the stack. */
 enum est_answer est_select_certificate(
 	STACK_OF(X509) * certificates, EVP_PKEY *key, X509 **ret_certificate);

@@ -70,7 +70,9 @@ int est_call_anchors(struct est_call *call, const struct est_pins *pins,
 	r = est_request(call, &request, &certificates, ret_failure);
 	if (r != 0)
 		return r;
-	answer = est_select_anchors(certificates, pins->pins, pins->n_pins, ret_anchors);
+	answer = pins->only
+			 ? est_select_pinned(certificates, pins->pins, pins->n_pins, ret_anchors)
+			 : est_select_anchors(certificates, pins->pins, pins->n_pins, ret_anchors);
 	return answer == EST_OK ? 0 : est_call_failed(call, answer, ret_failure);
 }
 

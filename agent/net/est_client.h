@@ -21,6 +21,7 @@ struct est_call {
 struct est_pins {
 	const uint8_t (*pins)[SHA256_BYTES];
 	size_t n_pins;
+	bool only; /* the pinned ones and nothing else: the server is anybody */
 };
 
 /* The CA certificates of the server, sorted by the pins. 0; NET_E_FAILED; -ECANCELED. */

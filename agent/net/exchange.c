@@ -67,7 +67,7 @@ int exchange_of_renew(const struct msg_net_renew *body, struct exchange *ret_exc
 {
 	struct exchange exchange = {0};
 
-	if (body->n_ca_pins < 1 || body->n_ca_pins > LIMIT_TICKET_PINS ||
+	if (body->identity.n_ca_pins < 1 || body->identity.n_ca_pins > LIMIT_TICKET_PINS ||
 		set_times(body->floor_s, body->timeout_s, LIMIT_EXCHANGE_SECONDS, &exchange) < 0 ||
 		set_server(body->server, &exchange) < 0 ||
 		set_est(body->est, body->server, &exchange) < 0)
@@ -82,7 +82,7 @@ int exchange_of_checkin(const struct msg_net_checkin *body, struct exchange *ret
 
 	if (body->report_bytes < 1 || body->report_bytes > LIMIT_REPORT_BYTES ||
 		body->response_max < 1 || body->response_max > LIMIT_RESPONSE_BYTES ||
-		body->candidate > 1 ||
+		body->candidate > 1 || body->identity.n_ca_pins > LIMIT_TICKET_PINS ||
 		set_times(body->floor_s, body->timeout_s, LIMIT_EXCHANGE_SECONDS, &exchange) < 0 ||
 		set_server(body->server, &exchange) < 0)
 		return -EBADMSG;
@@ -95,6 +95,7 @@ int exchange_of_wait(const struct msg_net_wait *body, struct exchange *ret_excha
 	struct exchange exchange = {0};
 
 	if (body->mark < 0 || body->mark > INT64_C(1) << 53 ||
+		body->identity.n_ca_pins > LIMIT_TICKET_PINS ||
 		set_times(body->floor_s, body->timeout_s, LIMIT_WAIT_SECONDS, &exchange) < 0 ||
 		set_server(body->server, &exchange) < 0)
 		return -EBADMSG;

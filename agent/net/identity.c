@@ -20,7 +20,6 @@
 #define CERTIFICATE_FILE "certificate.pem"
 #define CANDIDATE_FILE "certificate-new.pem"
 #define ANCHORS_FILE "anchors.pem"
-#define URI_FILE IDENTITY_KEY_URI_FILE
 #define NEW ".new"
 
 #define KEY_CURVE "prime256v1"
@@ -78,17 +77,15 @@ int identity_generate(struct identity *ret_identity, struct failure *ret_failure
 	return 0;
 }
 
-int identity_adopt(
-	struct identity *ret_identity, EVP_PKEY *key, const char *uri, struct failure *ret_failure)
+int identity_adopt(struct identity *ret_identity, EVP_PKEY *key, struct failure *ret_failure)
 {
-	_cleanup_(identity_done) struct identity identity = {0};
+	_cleanup_(identity_done) struct identity identity = {.hardware = true};
 
 	if (EVP_PKEY_up_ref(key) == 1)
 		identity.key = key;
 	if (!identity.key || set_device_id(&identity) < 0)
 		return failure_set(ret_failure, NET_STAGE_IDENTITY,
 			"the public half of the device key cannot be read from the hardware");
-	snprintf(identity.key_uri, sizeof(identity.key_uri), "%s", uri);
 	*ret_identity = identity;
 	identity = (struct identity){0};
 	return 0;
@@ -227,31 +224,14 @@ static int try_key(int dir_fd, const char *name, X509 *certificate, struct ident
 	return r < 0 ? r : identity_set_certificate(identity, certificate);
 }
 
-int identity_read_uri(int dir_fd, char ret_uri[LIMIT_URL_BYTES + 1])
-{
-	char uri[LIMIT_URL_BYTES + 1];
-	int r = fs_read_line(dir_fd, URI_FILE, uri, sizeof(uri));
-
-	if (r < 0)
-		return r;
-	if (!uri[0] || !text_is_valid(uri, strlen(uri)))
-		return -EBADMSG;
-	memcpy(ret_uri, uri, sizeof(uri));
-	return 0;
-}
-
 /* The key that was opened in hardware, if it is the certificate's. */
 static int take_hardware(
 	const struct identity_source *source, X509 *certificate, struct identity *identity)
 {
-	int r = identity_read_uri(source->dir_fd, identity->key_uri);
-
-	if (r < 0)
-		return r;
-	EVP_PKEY_free(TAKE_PTR(identity->key));
 	if (EVP_PKEY_up_ref(source->hardware) != 1)
 		return -ENOMEM;
 	identity->key = source->hardware;
+	identity->hardware = true;
 	return identity_set_certificate(identity, certificate);
 }
 
@@ -262,10 +242,8 @@ static int find_key(const struct identity_source *source, X509 *certificate,
 	int r;
 
 	*ret_pending = false;
-	/* A key in a file that fits was enrolled later than the URI, or the other way round. */
-	if (source->hardware && take_hardware(source, certificate, identity) == 0)
-		return 0;
-	identity->key_uri[0] = 0;
+	if (source->hardware)
+		return take_hardware(source, certificate, identity);
 	r = try_key(source->dir_fd, KEY_FILE, certificate, identity);
 	if (r != -EBADMSG && r != -ENOENT)
 		return r;
@@ -294,6 +272,8 @@ static int load(const struct identity_source *source, struct identity *identity,
 	r = pending ? read_anchors(dir_fd, ANCHORS_FILE NEW, &identity->anchors) : -ENOENT;
 	if (r == -ENOENT)
 		r = read_anchors(dir_fd, ANCHORS_FILE, &identity->anchors);
+	if (r == 0 && source->n_pins)
+		anchors_keep_pinned(&identity->anchors, source->pins, source->n_pins);
 	if (r == 0)
 		r = set_device_id(identity);
 	if (r == 0)
@@ -411,8 +391,6 @@ static int store_file(int dir_fd, const struct identity *identity)
 {
 	int r = write_all_new(dir_fd, identity);
 
-	if (r == 0)
-		r = fs_remove(dir_fd, URI_FILE);
 	if (r == 0 && renameat(dir_fd, CERTIFICATE_FILE NEW, dir_fd, CERTIFICATE_FILE) < 0)
 		r = -errno;
 	if (r < 0) {
@@ -432,16 +410,12 @@ static int store_file(int dir_fd, const struct identity *identity)
  */
 static int store_hardware(int dir_fd, const struct identity *identity)
 {
-	struct fs_owner owner = {geteuid(), getegid(), 0600};
 	int r = fs_remove(dir_fd, CERTIFICATE_FILE);
 
 	if (r == 0)
 		r = fs_remove(dir_fd, KEY_FILE);
 	if (r == 0)
 		r = write_anchors(dir_fd, ANCHORS_FILE, &identity->anchors);
-	if (r == 0)
-		r = fs_replace(
-			dir_fd, URI_FILE, identity->key_uri, strlen(identity->key_uri), &owner);
 	if (r == 0)
 		r = write_certificate(dir_fd, CERTIFICATE_FILE, identity->certificate);
 	return r;
@@ -456,7 +430,7 @@ int identity_store(int dir_fd, const struct identity *identity, struct failure *
 	if (r < 0)
 		return failure_errno(ret_failure, NET_STAGE_IDENTITY, r,
 			"the files of an interrupted enrolment cannot be put in order");
-	r = identity->key_uri[0] ? store_hardware(dir_fd, identity) : store_file(dir_fd, identity);
+	r = identity->hardware ? store_hardware(dir_fd, identity) : store_file(dir_fd, identity);
 	if (r < 0)
 		return failure_errno(ret_failure, NET_STAGE_IDENTITY, r,
 			"the new identity could not be stored and the old one stays; is the disk full?");

@@ -10,7 +10,9 @@
  * A renewed certificate is for the same key and stands beside the old one as certificate-new.pem
  * until the enforcer, which saw it work, renames it; the old one is valid as long as it is there.
  *
- * A key in hardware has no key.pem but a file key.uri, which names it; see hardware_key.h.
+ * A key in hardware has no key.pem; where it is the enforcer says with each order. Nothing in the
+ * directory says so, and no mark in it makes a CA trusted: whoever took an earlier role over may
+ * have written there.
  */
 #ifndef MDM_NET_IDENTITY_H
 #define MDM_NET_IDENTITY_H
@@ -20,12 +22,11 @@
 #include "agent/net/certificates.h"
 #include "agent/net/failure.h"
 
-#define IDENTITY_KEY_URI_FILE "key.uri"
 #define DEVICE_ID_BYTES 16 /* of the SHA-256 over the SubjectPublicKeyInfo */
 
 struct identity {
-	EVP_PKEY *key;			   /* P-256 */
-	char key_uri[LIMIT_URL_BYTES + 1]; /* where it is, if not in key.pem; "": there */
+	EVP_PKEY *key; /* P-256 */
+	bool hardware; /* it is there and not in key.pem */
 	X509 *certificate;
 	struct anchors anchors;
 	char device_id[2 * DEVICE_ID_BYTES + 1];
@@ -38,8 +39,7 @@ void identity_done(struct identity *identity);
 int identity_generate(struct identity *ret_identity, struct failure *ret_failure);
 
 /* Takes a key that was opened in hardware in place of a new one. 0 or NET_E_FAILED. */
-int identity_adopt(
-	struct identity *ret_identity, EVP_PKEY *key, const char *uri, struct failure *ret_failure);
+int identity_adopt(struct identity *ret_identity, EVP_PKEY *key, struct failure *ret_failure);
 
 /* Numbers of the hardware that zero-touch enrolment tells; "" or NULL: none. */
 struct identity_numbers {
@@ -60,10 +60,13 @@ int identity_set_certificate(struct identity *identity, X509 *certificate);
 struct identity_source {
 	int dir_fd;
 	bool candidate;	    /* the renewed certificate in place of the one in use */
-	EVP_PKEY *hardware; /* what key.uri names, opened before the sandbox was closed; or NULL */
+	EVP_PKEY *hardware; /* the key, opened before the sandbox was closed; NULL: in key.pem */
+	const uint8_t (*pins)[SHA256_BYTES]; /* of the order: no other CA counts */
+	size_t n_pins;			     /* 0: none are known, the marks in the file count */
 };
 
-/* Loads a whole identity. 0 or NET_E_FAILED; nothing is written. */
+/* Loads a whole identity, with as many anchors as are pinned: perhaps none. 0 or NET_E_FAILED;
+ * nothing is written. */
 int identity_load(const struct identity_source *source, struct identity *ret_identity,
 	struct failure *ret_failure);
 
@@ -77,8 +80,5 @@ int identity_store(int dir_fd, const struct identity *identity, struct failure *
  */
 int identity_store_renewed(const struct identity_source *source, const struct anchors *anchors,
 	X509 *certificate, struct failure *ret_failure);
-
-/* The text of key.uri, without its line end. 0; -ENOENT: the key is in a file; -errno. */
-int identity_read_uri(int dir_fd, char ret_uri[LIMIT_URL_BYTES + 1]);
 
 #endif

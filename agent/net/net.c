@@ -148,24 +148,32 @@ static int seal(struct net *net, struct sandbox_error *ret_error)
 	return sandbox_seal(&sandbox_role_net, &grant, &net->facts, ret_error);
 }
 
+static const char *key_uri(const struct message *request)
+{
+	switch (request->type) {
+	case MESSAGE_NET_ENROL:
+		return request->body.as_1.key_uri;
+	case MESSAGE_NET_RENEW:
+		return request->body.as_7.identity.key_uri;
+	case MESSAGE_NET_WAIT:
+		return request->body.as_9.identity.key_uri;
+	default: /* check_request() let nothing else pass */
+		return request->body.as_2.identity.key_uri;
+	}
+}
+
 /*
  * A key in hardware is opened before the sandbox is closed: the provider is code that has to be
- * mapped, from paths that are out of reach afterwards. 0 or NET_E_FAILED.
+ * mapped, from paths that are out of reach afterwards. Its address is the enforcer's word alone:
+ * nothing that an earlier role may have written chooses that code. 0 or NET_E_FAILED.
  */
 static int open_hardware(struct net *net, struct failure *ret_failure)
 {
-	char uri[LIMIT_URL_BYTES + 1] = "";
-	int r = 0;
+	const char *uri = key_uri(&net->request);
+	int r;
 
-	if (net->request.type == MESSAGE_NET_ENROL)
-		memcpy(uri, net->request.body.as_1.key_uri, sizeof(uri));
-	else
-		r = identity_read_uri(net->request.fds[0], uri);
-	if (r == -ENOENT || (r == 0 && !uri[0]))
+	if (!uri[0])
 		return 0;
-	if (r < 0)
-		return failure_errno(ret_failure, NET_STAGE_IDENTITY, r,
-			"cannot read " IDENTITY_KEY_URI_FILE " of the device's identity");
 	r = http_setup(ret_failure);
 	return r == 0 ? hardware_key_open(uri, &net->exchange.hardware, ret_failure) : r;
 }

@@ -91,14 +91,9 @@ int renew_merge_anchors(const struct identity *held, const uint8_t (*pins)[SHA25
 
 	for (int i = 0; i < sk_X509_num(held->anchors.pinned) && r == 0; i++) {
 		X509 *anchor = sk_X509_value(held->anchors.pinned, i);
-		uint8_t pin[SHA256_BYTES];
-		bool wanted = false;
 
-		if (certificate_pin(anchor, pin) < 0)
-			continue;
-		for (size_t j = 0; j < n_pins; j++)
-			wanted |= memcmp(pin, pins[j], SHA256_BYTES) == 0;
-		if (wanted && !has_key(fetched->pinned, anchor))
+		if (certificate_is_pinned(anchor, pins, n_pins) &&
+			!has_key(fetched->pinned, anchor))
 			r = add(fetched, fetched->pinned, anchor);
 	}
 	for (int i = 0; i < LIMIT_EST_CERTIFICATES && r == 0; i++) {
@@ -111,33 +106,75 @@ int renew_merge_anchors(const struct identity *held, const uint8_t (*pins)[SHA25
 	return r;
 }
 
+static bool has_ended(STACK_OF(X509) * certificates, int64_t time_s)
+{
+	int64_t from_s, until_s;
+
+	for (int i = 0; i < sk_X509_num(certificates); i++)
+		if (certificate_validity(sk_X509_value(certificates, i), &from_s, &until_s) == 0 &&
+			until_s <= time_s)
+			return true;
+	return false;
+}
+
+/*
+ * Whether anybody may be asked for the CA certificates: only if what this phone itself holds cannot
+ * verify the server any more. What the server shows is no reason, or whoever stands between could
+ * choose to be asked.
+ */
+static bool may_ask_anybody(
+	const struct identity *identity, const struct est_pins *pins, const struct tls *tls)
+{
+	for (size_t i = 0; i < pins->n_pins; i++) {
+		bool held = false;
+
+		for (int j = 0; j < sk_X509_num(identity->anchors.pinned); j++)
+			held |= certificate_is_pinned(
+				sk_X509_value(identity->anchors.pinned, j), &pins->pins[i], 1);
+		if (!held)
+			return true;
+	}
+	return tls->verify_error == X509_V_ERR_CERT_HAS_EXPIRED && !tls->verify_error_leaf &&
+	       (has_ended(identity->anchors.pinned, tls->time_s) ||
+		       has_ended(identity->anchors.intermediates, tls->time_s));
+}
+
 /*
  * The CA certificates, from a server that is verified and knows us. A phone that was away while the
- * CA was replaced cannot verify it any more; then they come from anybody, as at enrolment: only
- * those with a pinned key count, and everything after this is verified against them.
+ * CA was replaced cannot verify it any more; then those with a pinned key come from anybody, as at
+ * enrolment, and all of them once more from the server, which is verified against these.
  */
 static int fetch_anchors(const struct exchange *exchange, const struct msg_net_renew *body,
 	const struct identity *identity, struct anchors *ret_anchors, struct failure *ret_failure)
 {
-	struct tls tls = {
+	_cleanup_(anchors_done) struct anchors found = {0};
+	const struct tls verified = {
 		.anchors = &identity->anchors,
 		.identity = identity,
 		.host = exchange->est.host,
 		.host_literal = exchange->est.literal,
 		.time_s = exchange->time_s,
 	};
+	struct tls tls = verified;
 	struct est_call call = {
 		.exchange = exchange, .tls = &tls, .status_text = renew_status_text};
 	struct est_pins pins = {
-		.pins = (const uint8_t(*)[SHA256_BYTES])body->ca_pins,
-		.n_pins = body->n_ca_pins,
+		.pins = (const uint8_t(*)[SHA256_BYTES])body->identity.ca_pins,
+		.n_pins = body->identity.n_ca_pins,
 	};
 	int r = est_call_anchors(&call, &pins, ret_anchors, ret_failure);
 
 	if (r != NET_E_FAILED || ret_failure->stage != NET_STAGE_TLS ||
-		tls.verify_error == X509_V_OK)
+		tls.verify_error == X509_V_OK || !may_ask_anybody(identity, &pins, &tls))
 		return r;
 	tls = (struct tls){.host = exchange->est.host, .time_s = exchange->time_s};
+	pins.only = true;
+	r = est_call_anchors(&call, &pins, &found, ret_failure);
+	if (r != 0)
+		return r;
+	tls = verified;
+	tls.anchors = &found;
+	pins.only = false;
 	return est_call_anchors(&call, &pins, ret_anchors, ret_failure);
 }
 
@@ -199,7 +236,12 @@ int renew_run(const struct exchange *exchange, const struct msg_net_renew *body,
 	_cleanup_(identity_done) struct identity identity = {0};
 	_cleanup_(anchors_done) struct anchors anchors = {0};
 	_cleanup_(certificate_freep) X509 *certificate = NULL;
-	struct identity_source source = {.dir_fd = dir_fd, .hardware = exchange->hardware};
+	struct identity_source source = {
+		.dir_fd = dir_fd,
+		.hardware = exchange->hardware,
+		.pins = (const uint8_t(*)[SHA256_BYTES])body->identity.ca_pins,
+		.n_pins = body->identity.n_ca_pins,
+	};
 	struct msg_net_renewed renewed = {0};
 	struct failure unused;
 	int r;
@@ -209,8 +251,8 @@ int renew_run(const struct exchange *exchange, const struct msg_net_renew *body,
 		r = fetch_anchors(exchange, body, &identity, &anchors, ret_failure);
 	if (r != 0)
 		return r;
-	r = renew_merge_anchors(&identity, (const uint8_t(*)[SHA256_BYTES])body->ca_pins,
-		body->n_ca_pins, &anchors);
+	r = renew_merge_anchors(&identity, (const uint8_t(*)[SHA256_BYTES])body->identity.ca_pins,
+		body->identity.n_ca_pins, &anchors);
 	if (r < 0)
 		return failure_errno(ret_failure, NET_STAGE_EST, r, "the CA certificates");
 	r = request_certificate(exchange, &identity, &anchors, &certificate, &renewed, ret_failure);

@@ -191,6 +191,11 @@ static int explain_dates(const struct tls *tls, struct failure *ret_failure)
 
 static int explain_verification(const struct tls *tls, struct failure *ret_failure)
 {
+	if (sk_X509_num(tls->anchors->pinned) == 0)
+		return failure_set(ret_failure, NET_STAGE_TLS,
+			"%.100s cannot be verified: this phone holds no CA certificate that its "
+			"keyset or ticket names; renewing its own certificate fetches them",
+			tls->host);
 	switch (tls->verify_error) {
 	case X509_V_ERR_CERT_NOT_YET_VALID:
 	case X509_V_ERR_CERT_HAS_EXPIRED:

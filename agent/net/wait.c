@@ -46,7 +46,12 @@ int wait_run(const struct exchange *exchange, const struct msg_net_wait *body, i
 		.cancel_fd = exchange->cancel_fd,
 		.keepalive_s = WAIT_KEEPALIVE_S,
 	};
-	struct identity_source source = {.dir_fd = identity_fd, .hardware = exchange->hardware};
+	struct identity_source source = {
+		.dir_fd = identity_fd,
+		.hardware = exchange->hardware,
+		.pins = (const uint8_t(*)[SHA256_BYTES])body->identity.ca_pins,
+		.n_pins = body->identity.n_ca_pins,
+	};
 	struct http_response response;
 	unsigned int status;
 	int r;

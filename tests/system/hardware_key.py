@@ -14,7 +14,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 from net_role_rig import (answer, expect_failed, files, Lab, NET_ENROLLED, NET_EXCHANGED, NET_FACTS,
-                          NET_RENEWED, NOW, DAY, run, run_cases, ROLE_USER)
+                          NET_RENEWED, NET_WOKEN, NOW, DAY, run, run_cases, ROLE_USER)
 import net_renew
 
 assert Lab and NET_FACTS and NOW and DAY  # made and used by run_cases
@@ -103,17 +103,16 @@ def whole_life(lab, uri):
     assert result and result["kind"] == NET_ENROLLED, result
     # The sandbox was closed behind the key.
     assert role.facts and (role.facts["seccomp"] or "seccomp" in role.facts["note"]), role.facts
-    assert sorted(files(directory)) == ["anchors.pem", "certificate.pem", "key.uri"], files(directory)
-    assert files(directory)["key.uri"].decode() == uri
+    assert sorted(files(directory)) == ["anchors.pem", "certificate.pem"], files(directory)
     with lab.checkin_server(answer("204 No Content")) as server:
-        result = lab.checkin(server.url(), directory).finish()
+        result = lab.checkin(server.url(), directory, key_uri=uri).finish()
         assert result["kind"] == NET_EXCHANGED, result
         assert server.requests[0].peer
     with net_renew.Est(lab) as server:
-        result = lab.renew(server.url(), directory).finish()
+        result = lab.renew(server.url(), directory, key_uri=uri).finish()
     assert result["kind"] == NET_RENEWED, result
     with lab.checkin_server(answer("204 No Content")) as server:
-        result = lab.checkin(server.url(), directory, candidate=1).finish()
+        result = lab.checkin(server.url(), directory, candidate=1, key_uri=uri).finish()
     assert result["kind"] == NET_EXCHANGED, result
     certificates = [run("openssl", "x509", "-in", os.path.join(directory, n), "-noout", "-pubkey")
                     for n in ("certificate.pem", "certificate-new.pem")]
@@ -131,7 +130,8 @@ def case_tpm(lab):
             with Tpm(lab) as other:
                 lab.env = {"TPM2OPENSSL_TCTI": other.tcti}
                 with lab.checkin_server(answer("204 No Content")) as server:
-                    expect_failed(lab.checkin(server.url(), directory).finish(), "identity", "key.pem")
+                    expect_failed(lab.checkin(server.url(), directory, key_uri="handle:" + HANDLE).finish(), "identity",
+                                  "key.pem")
                     assert not server.requests
         finally:
             lab.env = {}
@@ -171,13 +171,23 @@ def case_unknown_kinds(lab):
         for uri in ("file:/etc/passwd", "key.pem", "engine:x", "HANDLE:1"):
             expect_failed(lab.enrol(server.url(), directory, key_uri=uri).finish(), "identity", "pkcs11:")
         assert not server.requests
-    # One that somebody wrote into the directory.
+    # Nor does a check-in fall back to a key in a file.
+    directory = lab.enrolled()
+    with lab.checkin_server(answer("204 No Content")) as server:
+        expect_failed(lab.checkin(server.url(), directory, key_uri="file:x").finish(), "identity", "pkcs11:")
+        assert not server.requests
+
+
+def case_planted_uri(lab):
+    """A role that was taken over writes a URI: no code is chosen by it."""
+    directory = lab.enrolled()
     with open(os.path.join(directory, "key.uri"), "w") as f:
-        f.write("\x01\n")
+        f.write("handle:" + HANDLE)
     if os.geteuid() == 0:
         shutil.chown(os.path.join(directory, "key.uri"), ROLE_USER)
     with lab.checkin_server(answer("204 No Content")) as server:
-        expect_failed(lab.checkin(server.url(), directory).finish(), "identity", "key.uri")
+        for exchange in (lab.checkin, lab.wait):
+            assert exchange(server.url(), directory).finish()["kind"] in (NET_EXCHANGED, NET_WOKEN)
 
 
 def case_token(lab):

@@ -8,8 +8,8 @@ import os
 import sys
 
 sys.dont_write_bytecode = True
-from net_role_rig import (answer, DAY, expect_failed, files, Lab, NET_EXCHANGED, NET_RENEWED, NOW,
-                          run, run_cases, Server)
+from net_role_rig import (answer, DAY, expect_failed, files, Lab, NET_EXCHANGED, NET_RENEWED,
+                          NET_WOKEN, NOW, run, run_cases, Server)
 
 assert Lab  # made by run_cases
 PKCS7 = "Content-Type: application/pkcs7-mime; smime-type=certs-only\r\n"
@@ -31,13 +31,13 @@ def issue(lab, request, ca=None, since=NOW - 3600, until=NOW + 90 * DAY, key=Non
 class Est:
     """An EST server: `cas` are in cacerts, `reenrol` answers the rest. The TLS certificate is ca's."""
 
-    def __init__(self, lab, cas=None, reenrol=None, ca=None, until=NOW + 300 * DAY, clients=None):
+    def __init__(self, lab, cas=None, reenrol=None, ca=None, until=NOW + 300 * DAY, clients=None, strangers=False):
         self.lab, self.cas = lab, cas if cas is not None else [lab.ca]
         self.reenrol = reenrol or (lambda request: answer("200 OK", PKCS7, issue(lab, request)))
         ca = ca or lab.ca
         cert = ca.server("est-%d" % id(self), "DNS:localhost,IP:127.0.0.1", until=until)
         # Clients are always of the CA under which they enrolled, unless told otherwise.
-        self.server = Server(clients or lab.ca, cert, self.answer_to, want_client=True)
+        self.server = Server(clients or lab.ca, cert, self.answer_to, want_client=not strangers)
 
     def answer_to(self, _server, request, _tls):
         if "/cacerts" in request.line:
@@ -178,13 +178,47 @@ def case_both_pinned_cas_are_kept(lab):
         cert = ca.server("either", "DNS:localhost")
         server = Server(lab.ca, cert, lambda *_: answer("204 No Content"), want_client=True)
         with server:
-            assert lab.checkin(server.url(), directory).finish()["kind"] == NET_EXCHANGED
+            result = lab.checkin(server.url(), directory, pins=[lab.other.pin(), lab.ca.pin()]).finish()
+            assert result["kind"] == NET_EXCHANGED, result
     # Pinned no more, it goes.
     with Est(lab, cas=[lab.ca, lab.other], ca=lab.other) as server:
         result = lab.renew(server.url(), directory, pins=[lab.other.pin()]).finish()
     assert result["kind"] == NET_RENEWED and result["n_anchors"] == 1, result
     with lab.checkin_server(answer("204 No Content")) as server:
-        expect_failed(lab.checkin(server.url(), directory).finish(), "tls", "not from the CA")
+        expect_failed(lab.checkin(server.url(), directory, pins=[lab.other.pin()]).finish(), "tls", "not from the CA")
+
+
+def plant(directory, ca):
+    """A CA, marked as the role marks those that are pinned, before the ones that are there."""
+    path = os.path.join(directory, "anchors.pem")
+    with open(path) as f:
+        text = f.read()
+    with open(path, "w") as f, open(ca.cert) as cert:
+        f.write("pinned\n" + cert.read() + text)
+
+
+def case_a_planted_ca_counts_for_nothing(lab):
+    """An earlier role was taken over and marked a CA of its own as pinned."""
+    directory = lab.enrolled()
+    plant(directory, lab.other)
+    cert = lab.other.server("impostor", "DNS:localhost")
+    with Server(lab.ca, cert, lambda *_: answer("204 No Content"), want_client=True) as server:
+        for exchange in (lab.checkin, lab.wait):
+            expect_failed(exchange(server.url(), directory).finish(), "tls", "not from the CA")
+        assert not server.requests
+    with lab.checkin_server(answer("204 No Content")) as server:
+        for exchange in (lab.checkin, lab.wait):
+            assert exchange(server.url(), directory).finish()["kind"] in (NET_EXCHANGED, NET_WOKEN)
+    # The next renewal leaves it out of the file.
+    with Est(lab) as server:
+        assert lab.renew(server.url(), directory).finish()["n_anchors"] == 1
+    assert anchors(directory).count("pinned\n") == 1
+    # Where none that is pinned is held, nobody is believed.
+    with lab.checkin_server(answer("204 No Content")) as server:
+        for exchange in (lab.checkin, lab.wait):
+            result = exchange(server.url(), directory, pins=[lab.other.pin()]).finish()
+            expect_failed(result, "tls", "holds no CA certificate")
+        assert not server.requests
 
 
 def case_what_is_held_and_pinned_stays(lab):
@@ -201,11 +235,11 @@ def case_anchors_that_shut_the_server_out(lab):
     """The pins name a CA that is not the server's: nothing is stored."""
     directory = lab.enrolled()
     before = files(directory)
-    with Est(lab, cas=[lab.ca, lab.other]) as server:
+    with Est(lab, cas=[lab.ca, lab.other], strangers=True) as server:
         result = lab.renew(server.url(), directory, pins=[lab.other.pin()]).finish()
         assert len(server.requests) == 1
     unchanged(lab, directory, before, result, "tls", "not from the CA")
-    with Est(lab, cas=[lab.ca]) as server:
+    with Est(lab, cas=[lab.ca], strangers=True) as server:
         result = lab.renew(server.url(), directory, pins=[lab.other.pin()]).finish()
     unchanged(lab, directory, before, result, "est", "no CA that the ticket names")
     with Est(lab, cas=[]) as server:
@@ -228,14 +262,53 @@ def case_the_ca_changed_while_the_phone_was_away(lab):
     with Server(lab.other, cert, reply) as server:
         result = lab.renew(server.url(), directory, pins=[lab.ca.pin(), lab.other.pin()]).finish()
     assert result["kind"] == NET_RENEWED and result["n_anchors"] == 2, result
-    assert len(seen) == 2
-    # With CA 1 alone pinned it is a man in the middle, and gets no request for a certificate.
+    # From anybody only the pinned CA is taken; then all of it from the server that CA 2 verifies.
+    assert [r.line.split()[0] for r in seen] == ["GET", "GET", "POST"]
+    # With CA 1 alone pinned it is a man in the middle, and is not asked for anything.
     directory = lab.enrolled()
     before, seen[:] = files(directory), []
     with Server(lab.other, cert, reply) as server:
         result = lab.renew(server.url(), directory).finish()
-    unchanged(lab, directory, before, result, "est", "no CA")
-    assert len(seen) == 1
+    unchanged(lab, directory, before, result, "tls", "not from the CA")
+    assert not seen
+
+
+def case_whom_the_phone_could_verify_it_does(lab):
+    """All that is pinned is held and good: no fault of a server is a reason to ask it unverified."""
+    directory = lab.enrolled()
+    before = files(directory)
+    for ca, san, until, word in [
+            (lab.ca, "DNS:elsewhere", NOW + DAY, "is not for"),
+            (lab.ca, "DNS:localhost", NOW - 3600, "expired"),
+            (lab.other, "DNS:localhost", NOW + DAY, "not from the CA")]:
+        cert = ca.server("faulty", san, until=until)
+        with Server(ca, cert, lambda *_: answer("500 Oops")) as server:
+            result = lab.renew(server.url(), directory).finish()
+            assert not server.requests, server.requests[0].line
+        unchanged(lab, directory, before, result, "tls", word)
+
+
+def case_the_held_ca_has_ended(lab):
+    """Its key got a new certificate while the phone was away."""
+    directory = lab.enrolled()
+    now = NOW + 3700 * DAY  # the enforcer's floor
+    longer = lab.ca.path("longer.pem")
+    name = run("openssl", "x509", "-in", lab.ca.cert, "-noout", "-subject", "-nameopt", "RFC2253").decode()
+    run("openssl", "req", "-x509", "-new", "-key", lab.ca.key, "-out", longer, "-days", "4000", "-subj",
+        "/" + name.strip().split("=", 1)[1], "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+    cert, seen = lab.ca.server("later", "DNS:localhost", until=now + 10 * DAY), []
+
+    def reply(_server, request, _tls):
+        seen.append(request.line.split()[0])
+        if "/cacerts" in request.line:
+            return answer("200 OK", "Content-Type: application/pkcs7-mime\r\n", lab.ca.bundle(longer))
+        return answer("200 OK", PKCS7, issue(lab, request, until=now + DAY))
+    with Server(lab.ca, cert, reply) as server:
+        result = lab.renew(server.url(), directory, floor=now).finish()
+    assert result["kind"] == NET_RENEWED and result["n_anchors"] == 1, result
+    assert seen == ["GET", "GET", "POST"], seen
+    with open(longer) as f:
+        assert f.read() in anchors(directory)
 
 
 def case_without_an_identity(lab):

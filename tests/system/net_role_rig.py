@@ -24,8 +24,10 @@ NET_ENROL, NET_CHECKIN, NET_FACTS, NET_ENROLLED, NET_EXCHANGED, NET_FAILED = ran
 NET_RENEW, NET_RENEWED, NET_WAIT, NET_WOKEN = range(7, 11)
 STAGES = ["sandbox", "identity", "resolve", "connect", "tls", "http", "est", "response"]
 ENROL = "@257s257s64s64s257s65s16s64sIqII"
-RENEW = "@257s257s64sIIq"
-CHECKIN = "@257sqIIII"
+# Behind the texts comes the identity: the key's URI, pins, how many.
+RENEW = "@257s257s2x257s64sIIq"
+CHECKIN = "@257s3x257s64sIqIIII"
+WAIT = "@257s3x257s64sIqqII"
 FORMATS = {
     NET_FACTS: "@IIIIII257s0I",
     NET_ENROLLED: "@33sqqqqII",
@@ -305,10 +307,21 @@ class Lab:
         os.close(fd)
         return role
 
+    def known(self, pins, key_uri="", n_pins=None):
+        """What the enforcer says of the identity: whatever the directory may hold."""
+        pins = [self.ca.pin()] if pins is None else pins
+        return key_uri.encode(), b"".join(pins), len(pins) if n_pins is None else n_pins
+
+    def wait(self, url, directory, mark=1, floor=0, timeout=20, pins=None, **kwargs):
+        role = Role(self.program, *self.options, env=self.env)
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        role.send(NET_WAIT, struct.pack(WAIT, url.encode(), *self.known(pins, **kwargs), floor, mark,
+                                        timeout, 0), [fd])
+        os.close(fd)
+        return role
+
     def renew(self, url, directory, est="", pins=None, floor=0, timeout=20, **kwargs):
-        pins = pins or [self.ca.pin()]
-        body = struct.pack(RENEW, url.encode(), est.encode(), b"".join(pins),
-                           kwargs.get("n_pins", len(pins)), timeout, floor)
+        body = struct.pack(RENEW, url.encode(), est.encode(), *self.known(pins, **kwargs), timeout, floor)
         role = Role(self.program, *self.options, env=self.env)
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         role.send(NET_RENEW, body, [fd])
@@ -316,14 +329,14 @@ class Lab:
         return role
 
     def checkin(self, url, directory, report=b'{"v":1}', floor=0, timeout=20, limit=1 << 20,
-                candidate=0):
+                candidate=0, pins=None, **kwargs):
         role = Role(self.program, *self.options, env=self.env)
         role.response = os.memfd_create("response")
         report_fd = os.memfd_create("report")
         os.write(report_fd, report)
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-        role.send(NET_CHECKIN, struct.pack(CHECKIN, url.encode(), floor, timeout, len(report),
-                                           limit, candidate), [fd, report_fd, role.response])
+        role.send(NET_CHECKIN, struct.pack(CHECKIN, url.encode(), *self.known(pins, **kwargs), floor,
+                                           timeout, len(report), limit, candidate), [fd, report_fd, role.response])
         os.close(fd)
         os.close(report_fd)
         return role

@@ -85,6 +85,9 @@ static void test_errors(void)
 	action = ARGUMENTS_VERSION;
 	uri[LIMIT_URL_BYTES] = 'x';
 	CHECK(parse(ARGS((char *)"--identity-key", uri), &options, &action) < 0);
+	CHECK(parse(ARGS((char *)"--identity-key", (char *)"pkcs11:token=a b"), &options, &action) <
+		0);
+	CHECK(parse(ARGS((char *)"--identity-key", (char *)"handle:1\n"), &options, &action) < 0);
 	CHECK(parse(ARGS((char *)"--bogus"), &options, &action) < 0);
 	CHECK(parse(ARGS((char *)"word"), &options, &action) < 0);
 	CHECK(parse(ARGS((char *)"--socket"), &options, &action) < 0);

@@ -119,6 +119,7 @@ static void test_facts_identity(void)
 	struct state_facts facts = enrolled_facts, read;
 
 	strcpy(facts.est, "https://est.example.org/base");
+	strcpy(facts.key_uri, "pkcs11:token=mdm;object=device?pin-source=file:/etc/pin");
 	memset(facts.ca_pins[0], 1, SHA256_BYTES);
 	memset(facts.ca_pins[1], 2, SHA256_BYTES);
 	memset(facts.anchors_pins, 3, SHA256_BYTES);
@@ -132,6 +133,7 @@ static void test_facts_identity(void)
 	CHECK_INT(state_facts_write(&facts, &text), 0);
 	CHECK_INT(state_facts_parse(text.data, text.n_bytes, &read), 0);
 	CHECK_STR(read.est, facts.est);
+	CHECK_STR(read.key_uri, facts.key_uri);
 	CHECK(memcmp(read.ca_pins, facts.ca_pins, sizeof(facts.ca_pins)) == 0);
 	CHECK(memcmp(read.anchors_pins, facts.anchors_pins, SHA256_BYTES) == 0);
 	CHECK(memcmp(read.fingerprint, facts.fingerprint, SHA256_BYTES) == 0);

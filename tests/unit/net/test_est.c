@@ -166,6 +166,13 @@ static void test_anchors(void)
 	CHECK_INT(sk_X509_num(anchors.intermediates), 1);
 	CHECK(sk_X509_value(anchors.intermediates, 0) == c.sub);
 	anchors_done(&anchors);
+	/* From anybody: the pinned one and nothing else. */
+	CHECK_INT(est_select_pinned(all, c.root_pin, 1, &anchors), EST_OK);
+	CHECK_INT(sk_X509_num(anchors.pinned), 1);
+	CHECK(sk_X509_value(anchors.pinned, 0) == c.root);
+	CHECK_INT(sk_X509_num(anchors.intermediates), 0);
+	anchors_done(&anchors);
+	CHECK_INT(est_select_pinned(all, c.root_pin, 0, &anchors), EST_E_NO_PIN);
 	/* The CA below pinned: the root above it is of no use. */
 	CHECK_INT(est_select_anchors(all, c.sub_pin, 1, &anchors), EST_OK);
 	CHECK(sk_X509_value(anchors.pinned, 0) == c.sub);
@@ -190,6 +197,7 @@ static void test_anchors_refused(void)
 	all = stack_of((X509 *[]){c.leaf, c.root, NULL});
 	/* The leaf's key is pinned, but the leaf is no CA. */
 	CHECK_INT(est_select_anchors(all, c.leaf_pin, 1, &anchors), EST_E_NOT_CA);
+	CHECK_INT(est_select_pinned(all, c.leaf_pin, 1, &anchors), EST_E_NOT_CA);
 	CHECK(anchors.pinned == NULL);
 	sk_X509_free(all);
 	chain_done(&c);

@@ -282,6 +282,46 @@ static void test_other_keys(void)
 	EVP_PKEY_free(key);
 }
 
+/* Which CAs count is said by the order, not by the file: whoever took a role over may write it. */
+static void test_pins(void)
+{
+	_cleanup_(identity_done) struct identity identity = {0}, other = {0};
+	uint8_t pins[LIMIT_TICKET_PINS][SHA256_BYTES] = {{0}};
+	char path[256];
+	_cleanup_close_ int dir_fd = check_tmpdir(path);
+	struct identity_source source = {
+		.dir_fd = dir_fd, .pins = (const uint8_t(*)[SHA256_BYTES])pins, .n_pins = 1};
+	struct failure failure;
+	X509 *planted;
+
+	make(&identity);
+	make(&other);
+	CHECK_INT(certificate_pin(sk_X509_value(identity.anchors.pinned, 0), pins[0]), 0);
+	planted = sk_X509_value(other.anchors.pinned, 0);
+	X509_up_ref(planted);
+	sk_X509_unshift(identity.anchors.pinned, planted);
+	CHECK_INT(identity_store(dir_fd, &identity, &failure), 0);
+	for (size_t n_pins = 0; n_pins <= LIMIT_TICKET_PINS; n_pins++) {
+		_cleanup_(identity_done) struct identity loaded = {0};
+
+		source.n_pins = n_pins;
+		CHECK_INT(identity_load(&source, &loaded, &failure), 0);
+		CHECK_INT(sk_X509_num(loaded.anchors.pinned), n_pins == 0 ? 2 : 1);
+		if (n_pins)
+			CHECK_INT(X509_cmp(sk_X509_value(loaded.anchors.pinned, 0),
+					  sk_X509_value(identity.anchors.pinned, 1)),
+				0);
+	}
+	/* Pinned no more. */
+	{
+		_cleanup_(identity_done) struct identity loaded = {0};
+
+		memset(pins, 1, sizeof(pins));
+		CHECK_INT(identity_load(&source, &loaded, &failure), 0);
+		CHECK_INT(sk_X509_num(loaded.anchors.pinned), 0);
+	}
+}
+
 static void test_anchors_file(void)
 {
 	_cleanup_(identity_done) struct identity identity = {0};
@@ -323,6 +363,7 @@ static const struct check_test tests[] = {
 	{"store fails", test_store_fails},
 	{"damaged", test_damaged},
 	{"other keys", test_other_keys},
+	{"pins", test_pins},
 	{"anchors file", test_anchors_file},
 };
 

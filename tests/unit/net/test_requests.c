@@ -80,6 +80,7 @@ static void test_wait_request(void)
 		change;                                                                            \
 		CHECK_INT(exchange_of_wait(&body, &e), -EBADMSG);                                  \
 	} while (0)
+	REFUSED(body.identity.n_ca_pins = LIMIT_TICKET_PINS + 1);
 	REFUSED(body.mark = -1);
 	REFUSED(body.mark = (INT64_C(1) << 53) + 1);
 	REFUSED(body.timeout_s = 0);
@@ -105,6 +106,9 @@ static void test_checkin_request(void)
 	CHECK(e.server.literal);
 	CHECK(e.deadline_us - now_us <= (LIMIT_EXCHANGE_SECONDS + 60) * USEC_PER_SEC);
 	body.report_bytes++;
+	CHECK_INT(exchange_of_checkin(&body, &e), -EBADMSG);
+	body = good;
+	body.identity.n_ca_pins = LIMIT_TICKET_PINS + 1;
 	CHECK_INT(exchange_of_checkin(&body, &e), -EBADMSG);
 	body = good;
 	body.response_max++;
