@@ -256,6 +256,54 @@ def examples_use_what_exists():
     assert count > 15, count
 
 
+def check_command(words, where):
+    """Commands of agentctl and mdmctl with their options; of mdm-server its options."""
+    known = {"agentctl": commands_of("agentctl"), "mdmctl": commands_of("mdmctl") + ["help"]}
+    options = [word.partition("=")[0] for word in words if re.match(r"--[a-z]", word)]
+    if words[0] == "mdm-server":
+        text = program("mdm-server", "--help").stdout
+        allowed = long_options(text) | set(re.findall(r"--[a-z-]+", text.split("Courier")[0]))
+    else:
+        rest, at = words[1:], 0
+        while at < len(rest) and rest[at].startswith("-"):
+            at += 2
+        rest = [word.strip(",.;)") for word in rest[at:]]
+        if not rest:
+            return
+        name = " ".join(rest[:2]) if " ".join(rest[:2]) in known[words[0]] else rest[0]
+        first = {command.split()[0] for command in known[words[0]]}
+        assert name in known[words[0]] or (len(rest) == 1 and name in first), (where, words)
+        if name not in known[words[0]]:
+            return
+        allowed = long_options(help_of(words[0], name)) | long_options(program(words[0], "--help").stdout)
+    for option in options:
+        assert option in allowed, (where, words, option)
+
+
+@test
+def guides_use_what_exists():
+    count = 0
+    for name in ("README.md", "docs/admin-guide.md", "docs/user-guide.md", "docs/key-drill.md", "docs/agentctl.md"):
+        with open(os.path.join(TREE, name), encoding="utf-8") as f:
+            text = f.read()
+        joined = text.replace("\\\n", " ")
+        found = re.findall(r"^    +(?:\$ )?((?:mdmctl|agentctl|mdm-server) .*)$", joined, re.M)
+        found += [line.replace("\n", " ") for line in re.findall(r"`((?:mdmctl|agentctl|mdm-server) [a-z-][^`]*)`", text)]
+        for line in found:
+            words = re.split(r"  +#| &| \||>| && ", line)[0].split()
+            if len(words) > 1 and "|" not in line:
+                check_command(words, name)
+                count += 1
+        # Headings that are linked, and files.
+        anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^#+ (.*)$", text, re.M)}
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            if target.startswith("#"):
+                assert target[1:] in anchors, (name, target)
+            elif "://" not in target:
+                assert os.path.exists(os.path.join(TREE, os.path.dirname(name), target.split("#")[0])), (name, target)
+    assert count > 80, count
+
+
 @test
 def nothing_to_complain_about():
     for path in sorted(glob.glob(BUILD + "/man/*.[1-8]")):
