@@ -316,6 +316,19 @@ static void checkin_note_clone(
 			device->id);
 }
 
+/*
+ * The same key with another enrolment: it may be in the hardware of a phone that was made anew, and
+ * its journal then begins at 1. Its events must not be taken for those that we have.
+ */
+static int checkin_note_enrolment(
+	struct server *server, const struct report *report, struct store_device *device)
+{
+	if (!*device->enrolment || strcmp(report->enrolment, device->enrolment) == 0)
+		return 0;
+	device->last_event = 0;
+	return store_event_renumber(server->store, device->id);
+}
+
 /* Inside the transaction. 0: decided (c->status); negative: the batch cannot go on. */
 static int checkin_process(struct server *server, struct checkin *c, int64_t now_s)
 {
@@ -353,6 +366,9 @@ static int checkin_process(struct server *server, struct checkin *c, int64_t now
 		checkin_note_clone(server, &device, now_s);
 		seen.clone_s = now_s;
 	}
+	r = checkin_note_enrolment(server, &c->report, &device);
+	if (r)
+		return r;
 	seen.last_event = device.last_event;
 	r = checkin_store_sections(server, c, &held, now_s);
 	if (r == 0)

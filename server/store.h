@@ -92,7 +92,8 @@ struct store_device {
 int store_device_get(struct store *store, const char *id, struct store_device *ret_device);
 /*
  * Records a device and the certificate it got (der may be NULL: another CA issued it). What was
- * known of an earlier enrolment with the same key (its id, a withdrawal, a clone) is over.
+ * known of an earlier enrolment with the same key (its id, a withdrawal, a clone, how far its
+ * events had come) is over.
  */
 int store_device_enrol(
 	struct store *store, const struct store_device *device, const void *der, size_t n_der);
@@ -143,6 +144,11 @@ struct store_event {
 	const char *device;
 	struct span json;
 };
+/*
+ * The device begins a new journal: what is stored of the old one stays, but its numbers are free
+ * again. (The number that a reader sees is in the event itself.)
+ */
+int store_event_renumber(struct store *store, const char *device);
 typedef int (*store_event_fn)(const struct store_event *event, void *userdata);
 /* device NULL: of all. In the order of rows, those above after. */
 struct store_event_range {

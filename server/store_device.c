@@ -112,6 +112,8 @@ int store_device_enrol(
 		device->ticket[0] ? device->ticket : NULL, device->enrolled_s,
 		device->certificate_until_s));
 
+	if (r == 0)
+		r = store_event_renumber(store, device->id);
 	if (r < 0 || !der)
 		return r;
 	return store_run(store_bind(store, SQL_CERTIFICATE_PUT, "tb", device->id, certificate));
@@ -250,6 +252,11 @@ int store_event_add(
 {
 	return store_run(
 		store_bind(store, SQL_EVENT_ADD, "tiib", device, event->seq, now_s, event->json));
+}
+
+int store_event_renumber(struct store *store, const char *device)
+{
+	return store_run(store_bind(store, SQL_EVENT_RENUMBER, "t", device));
 }
 
 int store_event_list(struct store *store, const struct store_event_range *range, store_event_fn fn,

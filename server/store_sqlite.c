@@ -35,7 +35,8 @@ static const char *const store_texts[SQL_MAX] = {
 		"INSERT INTO devices(id, ticket, enrolled, certificate_until)"
 		" VALUES(?,?,?,?) ON CONFLICT(id) DO UPDATE SET ticket=excluded.ticket,"
 		" enrolled=excluded.enrolled, certificate_until=excluded.certificate_until,"
-		" enrolment=NULL, nonce=NULL, withdrawn=NULL, clone=NULL, report=NULL, push=NULL",
+		" enrolment=NULL, nonce=NULL, withdrawn=NULL, clone=NULL, report=NULL, push=NULL,"
+		" last_event=0",
 	[SQL_DEVICE_RENEW] = "UPDATE devices SET certificate_until=? WHERE id=?",
 	[SQL_DEVICE_WITHDRAW] = "UPDATE devices SET withdrawn=? WHERE id=? AND withdrawn IS NULL",
 	[SQL_DEVICE_LIST] =
@@ -57,6 +58,8 @@ static const char *const store_texts[SQL_MAX] = {
 			     " WHERE device=? ORDER BY name",
 	[SQL_EVENT_ADD] = "INSERT INTO events(device, seq, received, json) VALUES(?,?,?,?)"
 			  " ON CONFLICT(device, seq) DO NOTHING",
+	/* Below all that a phone can say, and never twice. */
+	[SQL_EVENT_RENUMBER] = "UPDATE events SET seq=-row WHERE device=? AND seq>0",
 	[SQL_EVENT_LIST] = "SELECT row, received, device, json FROM events"
 			   " WHERE row>? ORDER BY row LIMIT ?",
 	[SQL_EVENT_LIST_DEVICE] = "SELECT row, received, device, json"

@@ -305,6 +305,26 @@ def a_phone_refuses_what_it_cannot_read(server):
     equal((shown["state"], shown["reason"], shown["detail"], shown["verb"]), ("refused", "meaning", "verb: unknown", "later"))
 
 
+@test
+def a_phone_made_anew_with_the_same_key_is_heard(server):
+    for again in ("with a new ticket", "by its new enrolment alone"):
+        device = seen_device(server)
+        equal(device.checkin(server, events=[event(i) for i in range(1, 21)]).headers["mdm-ack"], "20")
+        if again == "with a new ticket":
+            device.ticket = server.ticket()
+            equal(server.est(device.ticket, device.csr).status, 200)
+        device.enrolment = secrets.token_hex(16)
+        assert "mdm-ack" not in device.checkin(server).headers, again
+        id = give(server, device)
+        device.checkin(server)
+        events = [said(1, id, "accepted"), said(2, id, "running"), said(3, id, "done")]
+        for _ in range(2):  # the answer got lost
+            equal(device.checkin(server, events=events).headers["mdm-ack"], "3")
+        equal(command(server, id)["state"], "done")
+        kept = server.admin("GET", "/v1/admin/events?device=" + device.id).json["events"]
+        equal([e["seq"] for e in kept], [*range(1, 21), 1, 2, 3])
+
+
 # --- withdrawal and clones
 
 
