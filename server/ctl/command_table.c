@@ -85,6 +85,10 @@ static const struct option_row order_list_options[] = {
 	{"device", "ID", "of this phone only; the beginning of its id is enough"},
 	{0},
 };
+static const struct option_row diagnostics_options[] = {
+	{"output", "FILE", "write it there, mode 0600", .letter = 'o'},
+	{0},
+};
 static const struct option_row audit_options[] = {
 	{"after", "N", "only what came after entry N"},
 	{0},
@@ -163,6 +167,9 @@ const struct command_row commands[] = {
 	{"device show", "ID", "show one phone, setting by setting",
 		"The beginning of the id is enough if no other begins so.", 1, 1, NULL,
 		cmd_device_show},
+	{"device diagnostics", "ID", "print what a phone sent on the command \"diagnostics\"",
+		"The newest bundle, as JSON; the phone's user sees the same with 'agentctl privacy'.",
+		1, 1, diagnostics_options, cmd_device_diagnostics},
 	{"device withdraw", "ID", "make a lost phone's certificate worthless",
 		"The server does not talk to it any more. The rules on the phone stay in force; nothing\n"
 		"is erased.",

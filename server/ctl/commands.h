@@ -36,6 +36,7 @@ int cmd_command_push(struct ctl *ctl, const struct args *args, struct fault *fau
 int cmd_command_list(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_command_show(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_command_cancel(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_device_diagnostics(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_device_withdraw(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_audit_list(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_audit_verify(struct ctl *ctl, const struct args *args, struct fault *fault);
