@@ -25,7 +25,7 @@
 #define BOUND_STRANGERS_SHARE 8
 #define BOUND_STRANGERS_MIN 8
 #define BOUND_WAITING 4096	   /* phones at /v1/wait, beside the connections above */
-#define BOUND_WAKES_PER_SECOND 500 /* half of what a core can answer when they all come back */
+#define BOUND_WAKES_PER_SECOND 150 /* each costs two handshakes: half of a slow core */
 /* Push services: told about as many phones at once, each once a minute. */
 #define BOUND_PUSHES 1024
 #define BOUND_PUSH_CONNECTIONS 16
