@@ -42,33 +42,15 @@ static int audit_write_body(struct jsonw *w, const struct http_request *request)
 	return 0;
 }
 
-/*
- * What stands in a URL stays; everything else is written as a URL has it (RFC 3986, 2.1), so that
- * whoever reads the entry and writes it anew has the bytes that were chained.
- */
-static void audit_target(const struct http_head *head, struct buf *out)
-{
-	_cleanup_buf_ struct buf raw = BUF_INIT;
-
-	buf_printf(&raw, "%s%s%s", head->path, *head->query ? "?" : "", head->query);
-	for (size_t i = 0; i < raw.n_bytes; i++) {
-		unsigned char c = (unsigned char)raw.data[i];
-
-		if (c <= 0x20 || c >= 0x7f || c == '"' || c == '\\')
-			buf_printf(out, "%%%02X", c);
-		else
-			buf_append(out, &c, 1);
-	}
-	out->error = out->error ? out->error : raw.error;
-}
-
 static int audit_write(int64_t n, const struct http_request *request, int status, struct buf *out)
 {
+	const struct http_head *head = request->head;
 	_cleanup_buf_ struct buf target = BUF_INIT;
 	struct jsonw w = JSONW_INIT(out);
 	int r;
 
-	audit_target(request->head, &target);
+	/* The parser took none but characters that JSON has as they are. */
+	buf_printf(&target, "%s%s%s", head->path, *head->query ? "?" : "", head->query);
 	if (target.error)
 		return target.error;
 	jsonw_object(&w, NULL);

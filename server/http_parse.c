@@ -61,6 +61,10 @@ static int http_target(char *target, struct http_head *head)
 	if (target[strspn(target, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 				  "/._-")])
 		return 400;
+	/* What no URL has (RFC 3986, 3.4) and would be written threefold into log and audit. */
+	for (const char *c = query; c && *c; c++)
+		if (*c <= 0x20 || *c >= 0x7f || *c == '"' || *c == '\\')
+			return 400;
 	head->path = target;
 	head->query = query ? query : "";
 	return 0;
