@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "agent/util/codec.h"
 
@@ -127,6 +128,25 @@ bool url_is_valid(const char *text, bool with_path)
 	return with_path && path_is_plain(strchr(text + strlen(URL_SCHEME), '/'));
 }
 
+/*
+ * What some server reads as a step upwards once it has decoded the path, or cut off what stands
+ * behind a ';'.
+ */
+static bool path_climbs(const char *path)
+{
+	static const char *const escapes[] = {"%2e", "%2f", "%5c"};
+
+	for (const char *c = path; *c; c++)
+		for (size_t i = 0; i < sizeof(escapes) / sizeof(*escapes); i++)
+			if (strncasecmp(c, escapes[i], 3) == 0)
+				return true;
+	for (; *path == '/'; path += 1 + strcspn(path + 1, "/"))
+		if (strncmp(path, "/..", 3) == 0 || strncmp(path, "/./", 3) == 0 ||
+			strncmp(path, "/.;", 3) == 0 || strcmp(path, "/.") == 0)
+			return true;
+	return false;
+}
+
 bool url_is_endpoint(const char *text)
 {
 	char base[LIMIT_URL_BYTES + 1];
@@ -144,9 +164,5 @@ bool url_is_endpoint(const char *text)
 	if (url_parse(base, &url) < 0)
 		return false;
 	path = strchr(base + strlen(URL_SCHEME), '/');
-	for (; path && *path; path += 1 + strcspn(path + 1, "/"))
-		if (strncmp(path, "/../", 4) == 0 || strcmp(path, "/..") == 0 ||
-			strncmp(path, "/./", 3) == 0 || strcmp(path, "/.") == 0)
-			return false;
-	return true;
+	return !path || !path_climbs(path);
 }

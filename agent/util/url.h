@@ -35,7 +35,7 @@ bool url_is_valid(const char *text, bool with_path);
 /*
  * The endpoint of a push service (UnifiedPush): an https URL that may have a query, but no
  * fragment, in at most LIMIT_URL_BYTES. It is shown to people and written into requests: no
- * character of it means anything there, and no segment leads upwards.
+ * character of it means anything there, and no segment leads upwards, nor does after decoding.
  */
 bool url_is_endpoint(const char *text);
 

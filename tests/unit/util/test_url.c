@@ -217,7 +217,10 @@ static void test_endpoints(void)
 		"https://push.example.org/a?b\\c", "https://push.example.org/x\r\nHost: y",
 		"https://push.example.org/\xc3\xa4", "https://push.example.org/../x",
 		"https://push.example.org/a/..", "https://push.example.org/a/./b",
-		"https://push.example.org/.", "/x", ""};
+		"https://push.example.org/.", "/x", "", "https://push.example.org/up/%2e%2e/admin",
+		"https://push.example.org/up/..%2Fadmin", "https://push.example.org/up/%2E./admin",
+		"https://push.example.org/up/..;/admin", "https://push.example.org/up/.;/admin",
+		"https://push.example.org/up/..x", "https://push.example.org/up/a%5Cb"};
 	char longest[LIMIT_URL_BYTES + 2];
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
