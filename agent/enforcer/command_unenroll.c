@@ -32,6 +32,8 @@ static void unenroll_leave(struct enforcer *e)
 {
 	unenroll_set_stage(e, UNENROLL_NONE);
 	exchange_free(e->exchange);
+	/* Nobody else will: what is freed does not end. */
+	reactions_release(e, REACTIONS_EXCHANGE);
 	checkin_left(e, e->commands->unenroll_failed);
 }
 

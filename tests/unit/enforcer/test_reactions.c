@@ -8,6 +8,8 @@
 #include <time.h>
 
 #include "agent/enforcer/checkin.h"
+#include "agent/enforcer/commands_private.h"
+#include "agent/enforcer/renewal.h"
 #include "tests/unit/enforcer/device_rig.h"
 
 #define S USEC_PER_SEC
@@ -251,6 +253,23 @@ static void test_wake_device(void)
 	}
 }
 
+/* The last word to the server that is left behind does not keep the phone awake for ever. */
+static void test_released_when_left(void)
+{
+	_device_rig_ struct device_rig rig;
+
+	device_rig_init(&rig, CHECKIN);
+	rig.e.documents.n_policies = 0; /* it stays the rig's */
+	CHECK_INT(renewal_new(&rig.e, &rig.e.renewal), 0);
+	rig.e.commands->unenroll = UNENROLL_LAST_WORDS;
+	reactions_hold(&rig.e, REACTIONS_EXCHANGE);
+	CHECK_INT(device_fake_holds(rig.device), 1);
+	command_unenroll_exchanged(&rig.e, false);
+	CHECK(!rig.e.state.facts.enrolled);
+	CHECK_INT(device_fake_holds(rig.device), 0);
+	renewal_free(rig.e.renewal);
+}
+
 static const struct check_test tests[] = {
 	{"without_reactions", test_without_reactions},
 	{"conditions_see_facts", test_conditions_see_facts},
@@ -260,6 +279,7 @@ static const struct check_test tests[] = {
 	{"sleep", test_sleep},
 	{"network_after_resume", test_network_after_resume},
 	{"holds", test_holds},
+	{"released_when_left", test_released_when_left},
 	{"wake_device", test_wake_device},
 };
 CHECK_MAIN(tests)
