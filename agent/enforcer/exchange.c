@@ -15,6 +15,7 @@
 
 #include "agent/enforcer/highwater.h"
 #include "agent/enforcer/role.h"
+#include "agent/util/child.h"
 #include "agent/util/clock.h"
 #include "agent/util/fs.h"
 
@@ -38,10 +39,8 @@ void exchange_free(struct exchange *x)
 	sd_event_source_unref(x->channel_source);
 	sd_event_source_unref(x->child_source);
 	sd_event_source_unref(x->deadline_source);
-	if (x->pid > 0) {
-		kill(x->pid, SIGKILL);
-		waitpid(x->pid, NULL, 0);
-	}
+	if (x->pid > 0)
+		child_abandon(x->start.event, x->pid);
 	closep(&x->channel_fd);
 	closep(&x->response_fd);
 	*x->start.slot = NULL;

@@ -43,7 +43,7 @@ void wake_free(struct wake *wake)
 		return;
 	wake_longpoll.stop(wake);
 	/* The registration stays: the phone is enrolled, and the agent comes back. */
-	wake_push_done(&wake->push);
+	wake_push_done(wake);
 	sd_event_source_unref(wake->timer);
 	wake->e->wake = NULL;
 	free(wake);

@@ -26,7 +26,6 @@ struct wake_push {
 	sd_event_source *channel_source, *child_source, *end_source, *pause;
 };
 void wake_push_init(struct wake_push *push);
-void wake_push_done(struct wake_push *push);
 
 struct wake {
 	struct enforcer *e;
@@ -39,6 +38,8 @@ struct wake {
 
 	struct wake_push push;
 };
+
+void wake_push_done(struct wake *wake);
 
 extern const struct wake_transport wake_longpoll, wake_push;
 

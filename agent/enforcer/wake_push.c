@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -16,6 +15,7 @@
 #include "agent/enforcer/checkin_private.h"
 #include "agent/enforcer/role.h"
 #include "agent/enforcer/wake_private.h"
+#include "agent/util/child.h"
 #include "agent/util/clock.h"
 #include "agent/util/codec.h"
 #include "agent/util/digest.h"
@@ -40,15 +40,16 @@ static void push_begin(struct wake *wake);
 
 /* --- the program ------------------------------------------------------------------------- */
 
-static void push_drop_program(struct wake_push *push)
+static void push_drop_program(struct wake *wake)
 {
+	struct wake_push *push = &wake->push;
+
 	push->channel_source = sd_event_source_unref(push->channel_source);
 	push->child_source = sd_event_source_unref(push->child_source);
 	push->end_source = sd_event_source_unref(push->end_source);
-	if (push->pid > 0) {
-		kill(push->pid, SIGKILL);
-		waitpid(push->pid, NULL, 0);
-	}
+	/* It may hang where its user wants it to: nobody waits for it. */
+	if (push->pid > 0)
+		child_abandon(wake->e->event, push->pid);
 	push->pid = 0;
 	closep(&push->channel_fd);
 	push->endpoint[0] = 0;
@@ -72,7 +73,7 @@ static void push_pause(struct wake *wake)
 	struct wake_push *push = &wake->push;
 	int64_t now_us = clock_boottime_us(), span_s = PUSH_PAUSE_S, wait_us;
 
-	push_drop_program(push);
+	push_drop_program(wake);
 	if (!push->wanted)
 		return;
 	if (push->started_us && now_us - push->started_us > PUSH_GOOD_US)
@@ -166,7 +167,7 @@ static int push_on_child(sd_event_source *source, const siginfo_t *info, void *u
 	if (push->endpoint[0] && !ending)
 		push_set_endpoint(wake, "");
 	if (ending) {
-		push_drop_program(push);
+		push_drop_program(wake);
 		if (push->wanted)
 			push_begin(wake);
 	} else {
@@ -232,7 +233,7 @@ static void push_on_user(uint32_t uid, uint32_t gid, bool lost, void *userdata)
 	push->uid = uid;
 	push->gid = gid;
 	push->state = PUSH_NO_SERVICE;
-	push_drop_program(push);
+	push_drop_program(wake);
 	if (lost) {
 		session_watch_free(TAKE_PTR(push->watch));
 		push_pause(wake);
@@ -277,7 +278,9 @@ static int push_on_end(sd_event_source *source, uint64_t usec, void *userdata)
 
 	(void)source;
 	(void)usec;
-	push_drop_program(&wake->push);
+	push_drop_program(wake);
+	/* Wanted again meanwhile. */
+	push_begin(wake);
 	return 0;
 }
 
@@ -297,12 +300,13 @@ static void push_stop(struct wake *wake)
 	if (push->pid <= 0)
 		return;
 	push->ending = true;
+	push->end_source = sd_event_source_unref(push->end_source);
 	if (channel_send(push->channel_fd, ROLE_ENFORCER, MESSAGE_PUSH_END, &nothing, NULL, 0) <
 			0 ||
 		sd_event_add_time(wake->e->event, &push->end_source, CLOCK_BOOTTIME,
 			(uint64_t)(clock_boottime_us() + PUSH_END_US), USEC_PER_SEC, push_on_end,
 			wake) < 0)
-		push_drop_program(push);
+		push_drop_program(wake);
 }
 
 void wake_push_init(struct wake_push *push)
@@ -310,12 +314,14 @@ void wake_push_init(struct wake_push *push)
 	*push = (struct wake_push){.channel_fd = -1, .state = PUSH_NO_SERVICE};
 }
 
-void wake_push_done(struct wake_push *push)
+void wake_push_done(struct wake *wake)
 {
+	struct wake_push *push = &wake->push;
+
 	push->wanted = false;
 	sd_event_source_unref(push->pause);
 	session_watch_free(push->watch);
-	push_drop_program(push);
+	push_drop_program(wake);
 }
 
 const struct wake_transport wake_push = {

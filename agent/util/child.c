@@ -200,29 +200,29 @@ static void child_release(struct child *child)
 	free(child);
 }
 
-/* Kills the whole group and leaves the process to the reaper. */
+void child_abandon(sd_event *event, pid_t pid)
+{
+	sd_event_source *reaper = NULL;
+
+	kill(-pid, SIGKILL);
+	kill(pid, SIGKILL);
+	if (sd_event_add_child(event, &reaper, pid, WEXITED, child_reaped, NULL) < 0 ||
+		sd_event_source_set_floating(reaper, 1) < 0)
+		/* Out of memory. What has not ended yet stays as a dead process until we end. */
+		(void)waitpid(pid, NULL, WNOHANG);
+	sd_event_source_unref(reaper);
+}
+
 static void child_kill(struct child *child)
 {
 	sd_event *event;
-	sd_event_source *reaper = NULL;
 
 	if (child->pid <= 0)
 		return;
-	kill(-child->pid, SIGKILL);
-	kill(child->pid, SIGKILL);
-	event = sd_event_source_get_event(child->exit_source);
+	event = sd_event_ref(sd_event_source_get_event(child->exit_source));
 	/* A second source for one process is refused, so ours goes first. */
-	sd_event_ref(event);
 	child->exit_source = sd_event_source_unref(child->exit_source);
-	if (sd_event_add_child(event, &reaper, child->pid, WEXITED, child_reaped, NULL) < 0 ||
-		sd_event_source_set_floating(reaper, 1) < 0) {
-		/* Out of memory: wait here, a killed process ends soon. */
-		sd_event_source_unref(reaper);
-		while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-	} else {
-		sd_event_source_unref(reaper);
-	}
+	child_abandon(event, child->pid);
 	sd_event_unref(event);
 	child->pid = 0;
 }
@@ -373,9 +373,8 @@ int child_start(sd_event *event, const struct child_spec *spec, child_done_fn do
 	}
 	r = child_watch(child, event, spec->deadline_s);
 	if (r < 0) {
-		kill(-child->pid, SIGKILL);
-		while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
-			;
+		child->exit_source = sd_event_source_unref(child->exit_source);
+		child_abandon(event, child->pid);
 		child_release(child);
 		return r;
 	}

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <systemd/sd-event.h>
 
 #include "agent/util/buf.h"
@@ -54,5 +55,12 @@ int child_start(sd_event *event, const struct child_spec *spec, child_done_fn do
 	struct child **ret_child);
 
 void child_free(struct child *child);
+
+/*
+ * Kills a process of one's own, and its group if it leads one, and leaves it to the loop, which
+ * reaps it whenever it ends. Never waits: one that hangs in the kernel, in a file system of a user
+ * for example, does not end for as long as that user likes. A source for it is dropped before.
+ */
+void child_abandon(sd_event *event, pid_t pid);
 
 #endif

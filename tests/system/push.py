@@ -5,19 +5,22 @@ both versions of the interfaces, on a private session bus) and a real mdm-server
 
 Usage: push.py BUILD_DIR [NAME...]    The last line is "N passed, N failed".
 """
+import ctypes
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 
 sys.dont_write_bytecode = True
-from mdmctl_rig import BUILD, Admin, Server, check, run_tests
+from mdmctl_rig import BUILD, Admin, Server, Skip, check, run_tests
 from agent_rig import Agent, wait_for
 from push_rig import Distributor
-from session_rig import Desktop, LOGIN_PATH, Login, MANAGER
+from session_rig import Desktop, LOGIN_PATH, Login, MANAGER, SESSION
 
 TESTS = []
+PTRACE_SEIZE, WALL = 0x4206, 0x40000000
 URL = "https://push.example.org/up/1?up=1"
 
 
@@ -83,6 +86,16 @@ class Field:
 
     def registered(self):
         return self.push() == {"state": "registered", "service": "push.example.org"}
+
+    def program(self):
+        """The process in the user's session."""
+        with open("/proc/%d/task/%d/children" % ((self.phone.process.pid,) * 2)) as f:
+            children = f.read().split()
+        for pid in children:
+            with open("/proc/%s/comm" % pid) as f:
+                if f.read().startswith("mdm-agent-sessi"):
+                    return int(pid)
+        raise AssertionError("there is none")
 
     def report(self):
         return self.phone.json("privacy")["last_report"]
@@ -164,6 +177,52 @@ def test_strangers_log_nobody_out(base):
         time.sleep(1)
         check(field.registered(), field.push())
         check(sum("register" == line.split()[0] for line in service.log()) == 1, service.log())
+
+
+def clings_to(pid):
+    """Traces a process and does not look at it: killed, it does not end for its parent, as it would
+    hang in a file system of the user's own that does not answer. What lets it go; None: not allowed."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    if libc.ptrace(PTRACE_SEIZE, pid, None, None) != 0:
+        return None
+    return lambda: os.waitpid(pid, WALL)
+
+
+@test
+def test_program_that_does_not_end(base):
+    """The agent goes on while the program in the user's session hangs."""
+    with Field(base) as field:
+        field.distributor()
+        field.start()
+        wait_for("the registration", field.registered)
+        pid = field.program()
+        release = clings_to(pid)
+        if not release:
+            raise Skip("processes may not be traced here")
+        field.session.UpdateProperties(SESSION, {"Active": False})
+        # Who is dropped is killed; the agent answers all the same.
+        wait_for("the end of the session", lambda: field.push() == {"state": "no_session", "service": None})
+        check(os.path.exists("/proc/%d" % pid), "it has ended")
+        check(field.phone.sync() == 0)
+        release()
+
+
+@test
+def test_wanted_again(base):
+    """Taken back and given again while the program hangs: what it has is taken, then it starts anew."""
+    with Field(base) as field:
+        service = field.distributor()
+        field.start()
+        wait_for("the registration", field.registered)
+        pid = field.program()
+        os.kill(pid, signal.SIGSTOP)
+        for push in (False, True):
+            field.policy(push)
+            check(field.phone.sync() == 0)
+            wait_for("the policy", lambda: field.phone.effective()["screen_lock.idle_delay"] == field.delay)
+        service.until("register", 2)
+        wait_for("the registration", field.registered)
 
 
 @test

@@ -115,6 +115,13 @@ def systemd_finds_nothing_wrong(tree):
 
 
 @test
+def an_agent_that_hangs_is_started_anew(tree):
+    unit = tree.read(UNITS + "mdm-agentd.service")
+    for line in ("WatchdogSec=[0-9]+min", "NotifyAccess=main", "Restart=always"):
+        assert re.search("^%s$" % line, unit, re.M), line
+
+
+@test
 def the_server_is_confined(tree):
     unit = tree.read(UNITS + "mdm-server.service")
     for line in ("ProtectSystem=strict", "NoNewPrivileges=yes", "CapabilityBoundingSet=", "SystemCallFilter=@system-service",

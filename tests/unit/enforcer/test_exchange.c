@@ -6,7 +6,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -177,6 +180,27 @@ static void role_tells(int fd, enum lie_type type, const struct lie *lie)
 	(void)channel_send(fd, ROLE_NET, told[type].message, told[type].body, NULL, 0);
 }
 
+/*
+ * A process that was killed and does not end for its parent: it is traced by one that does not look
+ * at it, as it would hang in a file system that does not answer. Tells the test by a signal,
+ * SIGUSR1, or SIGUSR2 where tracing is not allowed.
+ */
+static void role_hangs(pid_t test)
+{
+	pid_t role = getpid(), tracer;
+
+	(void)prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
+	tracer = fork();
+	if (tracer != 0)
+		return;
+	/* Not of the group that is killed with the role. */
+	setsid();
+	alarm(20);
+	kill(test, ptrace(PTRACE_SEIZE, role, NULL, NULL) == 0 ? SIGUSR1 : SIGUSR2);
+	for (;;)
+		pause();
+}
+
 static int role_main(const char *what)
 {
 	int fd = CHANNEL_FD;
@@ -218,6 +242,9 @@ static int role_main(const char *what)
 		pause();
 	} else if (strcmp(what, "fills-response") == 0) {
 		role_fills_response(fd, &order);
+	} else if (strncmp(what, "hangs-", 6) == 0) {
+		role_hangs((pid_t)strtol(what + 6, NULL, 10));
+		pause();
 	} else if (strncmp(what, "lie-", 4) == 0) {
 		const struct lie *lie = &lies[strtoul(what + 4, NULL, 10)];
 
@@ -358,8 +385,7 @@ static void test_deadline(void)
 	CHECK_INT(rig.result.end, EXCHANGE_ANSWERED);
 }
 
-/* One wait; true if it ended. */
-static bool rig_wait(struct rig *rig, const char *what, uint32_t timeout_s)
+static bool rig_begin_wait(struct rig *rig, const char *what, uint32_t timeout_s)
 {
 	struct exchange_options options = {.program = rig->self, .user = what};
 	struct msg_net_wait order = {.timeout_s = timeout_s, .mark = 1, .server = "https://h"};
@@ -374,12 +400,53 @@ static bool rig_wait(struct rig *rig, const char *what, uint32_t timeout_s)
 	};
 
 	rig->ended = false;
-	if (identity_fd < 0 || exchange_wait(&start, &order) < 0)
+	return identity_fd >= 0 && exchange_wait(&start, &order) == 0;
+}
+
+/* One wait; true if it ended. */
+static bool rig_wait(struct rig *rig, const char *what, uint32_t timeout_s)
+{
+	if (!rig_begin_wait(rig, what, timeout_s))
 		return false;
 	for (int i = 0; i < DISPATCHES && !rig->ended; i++)
 		if (sd_event_run(rig->event, UINT64_MAX) < 0)
 			return false;
 	return rig->ended && !rig->exchange;
+}
+
+/* The enforcer does not wait for a role that it killed and that does not end. */
+static void test_role_that_does_not_end(void)
+{
+	const struct timespec patience = {.tv_sec = 20};
+	siginfo_t told = {0}, child = {0};
+	sigset_t mask;
+	char what[32];
+
+	if (cannot_start_role())
+		return;
+
+	_cleanup_(rig_done) struct rig rig;
+
+	CHECK(rig_init(&rig));
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGUSR1);
+	sigaddset(&mask, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	snprintf(what, sizeof(what), "hangs-%d", (int)getpid());
+	CHECK(rig_begin_wait(&rig, what, 60));
+	CHECK(sigtimedwait(&mask, &told, &patience) > 0);
+	if (told.si_signo == SIGUSR2) {
+		check_skip("processes may not be traced here");
+		return;
+	}
+	exchange_free(rig.exchange);
+	CHECK(!rig.exchange);
+	/* It is still there: nobody has waited for it. */
+	CHECK_INT(waitid(P_ALL, 0, &child, WEXITED | WNOHANG | WNOWAIT), 0);
+	CHECK_INT(child.si_pid, 0);
+	/* Reaping by the loop is of test_child.c: of a traced process sd-event hears too early. */
+	CHECK_INT(kill(told.si_pid, SIGKILL), 0);
+	CHECK(waitpid(-1, NULL, 0) > 0);
 }
 
 /* Each order has one answer: that of another one breaks the protocol. */
@@ -475,6 +542,7 @@ static const struct check_test tests[] = {
 	{"broken_protocol", test_broken_protocol},
 	{"deadline", test_deadline},
 	{"wait", test_wait},
+	{"role_that_does_not_end", test_role_that_does_not_end},
 	{"lies", test_lies},
 };
 
