@@ -4,6 +4,7 @@ real mdm-server and as much of a phone as mdmctl can see. Only python3 and the o
 only 127.0.0.1."""
 
 import base64
+import concurrent.futures
 import hashlib
 import http.client
 import http.server
@@ -28,6 +29,7 @@ MDMCTL = os.path.join(BUILD, "mdmctl")
 SERVER = os.path.join(BUILD, "mdm-server")
 PASSPHRASE = "correct horse battery staple"
 KEPT = tempfile.TemporaryDirectory(prefix="mdmctl-")
+MAKING = threading.Lock()  # of what is kept there
 
 
 class Skip(Exception):
@@ -56,11 +58,13 @@ class Admin:
         kept = os.path.join(KEPT.name, os.path.basename(base) if base.endswith("/b") else "a")
         if options or server != admin:
             self.ok(*init)
-        elif os.path.exists(kept):
-            shutil.copytree(kept, self.org)
-        else:
-            self.ok(*init)
-            shutil.copytree(self.org, kept)
+            return
+        with MAKING:
+            if os.path.exists(kept):
+                shutil.copytree(kept, self.org)
+            else:
+                self.ok(*init)
+                shutil.copytree(self.org, kept)
 
     def file(self, name, text, mode=0o644):
         path = os.path.join(self.home, name)
@@ -329,22 +333,29 @@ class Phone:
         return [d for d in answer.decode().split("\n\n") if d.strip()]
 
 
-def run_tests(tests):
+def run_one(function):
+    """None, or why not."""
+    with tempfile.TemporaryDirectory(prefix="mdmctl-") as base:
+        try:
+            function(base)
+        except Skip as reason:
+            return "skipped: %s: %s" % (function.__name__, reason)
+        except Exception as error:
+            return "FAILED %s: %s: %s" % (function.__name__, type(error).__name__, error)
+    return None
+
+
+def run_tests(tests, beside=1):
+    """So many beside each other: for those that wait for deadlines."""
     os.umask(0o022)
-    names = sys.argv[2:]
+    tests = [f for f in tests if not sys.argv[2:] or f.__name__ in sys.argv[2:]]
     passed = failed = skipped = 0
-    for function in tests:
-        if names and function.__name__ not in names:
-            continue
-        with tempfile.TemporaryDirectory(prefix="mdmctl-") as base:
-            try:
-                function(base)
-                passed += 1
-            except Skip as reason:
-                skipped += 1
-                print("skipped: %s: %s" % (function.__name__, reason))
-            except Exception as error:
-                failed += 1
-                print("FAILED %s: %s: %s" % (function.__name__, type(error).__name__, error))
+    with concurrent.futures.ThreadPoolExecutor(beside) as pool:
+        for said in pool.map(run_one, tests):
+            passed += said is None
+            skipped += bool(said) and said.startswith("skipped")
+            failed += bool(said) and said.startswith("FAILED")
+            if said:
+                print(said)
     print("%d passed, %d failed, %d skipped" % (passed, failed, skipped))
     return 1 if failed else 0
