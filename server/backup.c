@@ -61,17 +61,43 @@ static int backup_copy_pages(struct backup *b, sqlite3 *to)
 	return code == SQLITE_DONE ? 0 : backup_sqlite_failed(b, code, from, "copy the database");
 }
 
+/*
+ * The directory belongs to the user that runs mdm-server, and a backup is often made by root: what
+ * that user links there must not bring files of others into it. -errno;
+ * -EISDIR for what is no file.
+ */
+static int backup_open_file(struct backup *b, const char *name)
+{
+	_cleanup_close_ int fd =
+		openat(b->state_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+	struct stat st, directory;
+
+	if (fd < 0 && errno == ELOOP)
+		return backup_fail(b->result, -ELOOP,
+			"%.200s/%.100s is a link; put the file itself there, or keep it elsewhere",
+			b->state, name);
+	if (fd < 0 || fstat(fd, &st) < 0 || fstat(b->state_fd, &directory) < 0)
+		return backup_fail(b->result, -errno, "cannot open %.200s/%.100s: %s", b->state,
+			name, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return -EISDIR; /* a directory of the administrator's */
+	if (st.st_uid != directory.st_uid)
+		return backup_fail(b->result, -EPERM,
+			"%.200s/%.100s belongs to another user than the directory; give it to the user that runs mdm-server",
+			b->state, name);
+	return TAKE_FD(fd);
+}
+
 static int backup_add_file(struct backup *b, sqlite3_stmt *insert, const char *name)
 {
-	_cleanup_close_ int fd = openat(b->state_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	_cleanup_close_ int fd = backup_open_file(b, name);
 	char *data = NULL;
-	struct stat st;
 	size_t n = 0;
 	int r;
 
-	if (fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
-		return 0; /* a directory of the administrator's */
-	r = fd < 0 ? -errno : fs_read_fd(fd, BACKUP_FILE_BYTES, &data, &n);
+	if (fd < 0)
+		return fd == -EISDIR ? 0 : fd;
+	r = fs_read_fd(fd, BACKUP_FILE_BYTES, &data, &n);
 	if (r == 0 && ++b->n_files > BACKUP_FILES)
 		r = -E2BIG;
 	if (r == 0) {

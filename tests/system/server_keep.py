@@ -291,6 +291,29 @@ def contents(path):
 
 
 @test
+def a_backup_holds_no_file_of_others(server):
+    own = Own(server)
+    secret, link = own.pki.path("secret"), os.path.join(own.pki.state, "x.pem")
+    with open(secret, "w") as f:
+        f.write("not the server's")
+    os.symlink(secret, link)
+    backup = own.pki.path("backup")
+    code, out, err = run(server, "backup", "--state", own.pki.state, "--output", backup)
+    assert code == 1 and "x.pem is a link" in err and not os.path.exists(backup), (code, out, err)
+    os.unlink(link)
+    os.mkdir(link)  # what is no file is left out
+    if os.geteuid() == 0:
+        os.link(secret, link + "2")
+        os.chown(link + "2", 65534, 65534)
+        code, out, err = run(server, "backup", "--state", own.pki.state, "--output", backup)
+        assert code == 1 and "belongs to another user" in err and not os.path.exists(backup), (code, out, err)
+        os.unlink(link + "2")
+    code, out, err = run(server, "backup", "--state", own.pki.state, "--output", backup)
+    equal((code, err), (0, ""))
+    equal(own.stop(), 0)
+
+
+@test
 def what_was_backed_up_comes_back(server):
     own = Own(server)
     device = own.device()
