@@ -184,6 +184,17 @@ static int enrol_transact(
 	return r;
 }
 
+bool enrol_can_issue(struct server *server, struct http_conn *conn, int64_t now_s)
+{
+	if (est_can_issue(&server->pki, now_s))
+		return true;
+	log_error("the device CA has expired: no certificates can be issued; replace it with "
+		  "\"mdmctl ca\" and reload");
+	http_refuse(conn, 503, "ca_expired",
+		"the server's CA has expired; an administrator has to replace it");
+	return false;
+}
+
 void enrol_answer(struct http_conn *conn, const struct buf *der)
 {
 	const unsigned char *at = (const unsigned char *)der->data;
@@ -314,7 +325,8 @@ static void enrol_read(struct server *server, struct http_conn *conn,
 	int r;
 
 	e->asker = (struct guard_asker){.address = request->address, .ticket = e->credentials.id};
-	if (!enrol_may_try(server, conn, e))
+	/* Before the ticket is looked at: it must not be used up for nothing. */
+	if (!enrol_may_try(server, conn, e) || !enrol_can_issue(server, conn, e->now_s))
 		return;
 	r = enrol_authenticate(server, e, &right);
 	if (r < 0) {

@@ -170,6 +170,11 @@ static bool est_fill(X509 *x509, const struct pki *pki, const struct est_csr *cs
 	       est_add_extensions(x509, pki->device_ca);
 }
 
+bool est_can_issue(const struct pki *pki, int64_t now_s)
+{
+	return pki_until(pki->device_ca) > now_s;
+}
+
 int est_issue(const struct pki *pki, const struct est_csr *csr, struct est_validity validity,
 	struct buf *ret_der, int64_t *ret_until_s)
 {
@@ -184,6 +189,8 @@ int est_issue(const struct pki *pki, const struct est_csr *csr, struct est_valid
 	ca_until_s = pki_until(pki->device_ca);
 	if (until_s > ca_until_s)
 		until_s = ca_until_s;
+	if (!est_can_issue(pki, validity.now_s))
+		return -EINVAL; /* it would be worth nothing from its first moment */
 	if (!x509 || !est_fill(x509, pki, csr, validity.now_s - EST_BACKDATE_S, until_s) ||
 		X509_sign(x509, pki->device_ca_key, digest) <= 0) {
 		ERR_clear_error();

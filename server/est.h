@@ -41,12 +41,14 @@ void est_csr_done(struct est_csr *csr);
 /*
  * Issues a certificate for the key of the request: CN = device id whatever the request says,
  * client authentication only. The validity ends with that of the CA at the latest. *ret_der is
- * the caller's. 0 or -EIO.
+ * the caller's. 0; -EINVAL: the CA has ended (est_can_issue()); or -EIO.
  */
 struct est_validity {
 	int64_t now_s;
 	int64_t days;
 };
+/* Whether the device CA lives still: it may end while the server runs. */
+bool est_can_issue(const struct pki *pki, int64_t now_s);
 int est_issue(const struct pki *pki, const struct est_csr *csr, struct est_validity validity,
 	struct buf *ret_der, int64_t *ret_until_s);
 

@@ -117,6 +117,8 @@ void renew_simple(void *userdata, struct http_conn *conn, const struct http_requ
 		http_refuse(conn, 415, "type", "the content type must be application/pkcs10");
 		return;
 	}
+	if (!enrol_can_issue(userdata, conn, clock_realtime_s()))
+		return;
 	r = est_csr_parse(request->body, request->n_body, &csr);
 	if (r < 0)
 		http_refuse(

@@ -71,6 +71,8 @@ void enrol_cacerts(void *userdata, struct http_conn *conn, const struct http_req
 void enrol_simple(void *userdata, struct http_conn *conn, const struct http_request *request);
 bool enrol_is_pkcs10(const char *content_type);
 /* Answers with the certificate. */
+/* false: refused, because nothing that the device CA issues now would be worth anything. */
+bool enrol_can_issue(struct server *server, struct http_conn *conn, int64_t now_s);
 void enrol_answer(struct http_conn *conn, const struct buf *der);
 /* renew.c */
 void renew_simple(void *userdata, struct http_conn *conn, const struct http_request *request);

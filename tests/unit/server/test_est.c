@@ -233,6 +233,29 @@ static void test_issue(void)
 	free(text);
 }
 
+/* A CA that ends while the server runs issues nothing more. */
+static void test_ended(void)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	struct pki pki = {.device_ca_key = EVP_EC_gen("P-256")};
+	_cleanup_buf_ struct buf der = BUF_INIT;
+	char *text = make_csr(key, key);
+	int64_t until_s = -1;
+	struct est_csr csr;
+
+	CHECK_INT(est_csr_parse(text, strlen(text), &csr), 0);
+	pki.device_ca = make_ca(pki.device_ca_key, NOW);
+	CHECK(est_can_issue(&pki, NOW - 1) && !est_can_issue(&pki, NOW));
+	CHECK_INT(est_issue(&pki, &csr, (struct est_validity){NOW, 90}, &der, &until_s), -EINVAL);
+	CHECK(der.n_bytes == 0 && until_s == -1);
+	CHECK_INT(est_issue(&pki, &csr, (struct est_validity){NOW - 1, 90}, &der, &until_s), 0);
+	CHECK_INT(until_s, NOW);
+	est_csr_done(&csr);
+	pki_done(&pki);
+	EVP_PKEY_free(key);
+	free(text);
+}
+
 static void test_certs_only(void)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
@@ -271,6 +294,7 @@ static const struct check_test tests[] = {
 	{"keys", test_keys},
 	{"csr_size", test_csr_size},
 	{"issue", test_issue},
+	{"ended", test_ended},
 	{"certs_only", test_certs_only},
 	{"problems_have_texts", test_problems_have_texts},
 };
