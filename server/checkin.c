@@ -185,7 +185,7 @@ static int checkin_hear(struct server *server, const char *device, struct span d
 	if (r == 0 && strcmp(command.device, device) != 0)
 		r = STORE_E_NOT_FOUND; /* another phone's is not this one's to know */
 	if (r == 0)
-		r = store_command_move(server->store, command.row,
+		r = store_command_hear(server->store, command.row,
 			&(struct store_step){said.state, said.reason, said.detail, now_s});
 	if (r > 0)
 		server->counts.command_nonsense++;

@@ -210,6 +210,13 @@ static int store_command_state(struct store *store, int64_t row, enum command_st
 	return *ret_state == COMMAND_STATE_MAX ? -EBADMSG : 0;
 }
 
+static int store_command_set(struct store *store, int64_t row, const struct store_step *step)
+{
+	int r = store_run(store_bind(store, SQL_COMMAND_MOVE, "tttii",
+		command_state_name(step->state), step->reason, step->detail, step->time_s, row));
+	return r < 0 ? r : store_history_add(store, row, step);
+}
+
 int store_command_move(struct store *store, int64_t row, const struct store_step *step)
 {
 	enum command_state state;
@@ -217,11 +224,19 @@ int store_command_move(struct store *store, int64_t row, const struct store_step
 
 	if (r)
 		return r;
-	if (!command_state_may_follow(state, step->state))
-		return STORE_E_STALE;
-	r = store_run(store_bind(store, SQL_COMMAND_MOVE, "tttii", command_state_name(step->state),
-		step->reason, step->detail, step->time_s, row));
-	return r < 0 ? r : store_history_add(store, row, step);
+	return command_state_may_follow(state, step->state) ? store_command_set(store, row, step)
+							    : STORE_E_STALE;
+}
+
+int store_command_hear(struct store *store, int64_t row, const struct store_step *step)
+{
+	enum command_state state;
+	int r = store_command_state(store, row, &state);
+
+	if (r)
+		return r;
+	return command_state_may_be_told(state, step->state) ? store_command_set(store, row, step)
+							     : STORE_E_STALE;
 }
 
 /* One of a device that was not delivered; STORE_E_NOT_FOUND. */

@@ -63,6 +63,8 @@ struct store_step {
  * command is; nothing was changed.
  */
 int store_command_move(struct store *store, int64_t row, const struct store_step *step);
+/* The same for what its phone says of it, whose records in between may be lost. */
+int store_command_hear(struct store *store, int64_t row, const struct store_step *step);
 /* Cancels all of a device that were not delivered. */
 int store_command_cancel_all(
 	struct store *store, const char *device, const struct store_step *step);

@@ -42,6 +42,21 @@ bool command_state_may_follow(enum command_state from, enum command_state to)
 	return command_states[from].next & (1U << to);
 }
 
+bool command_state_may_be_told(enum command_state from, enum command_state to)
+{
+	static const enum command_state between[] = {COMMAND_ACCEPTED, COMMAND_RUNNING};
+
+	if (to == COMMAND_QUEUED || to == COMMAND_DELIVERED || to == COMMAND_CANCELLED)
+		return false; /* words of the server */
+	if (command_state_may_follow(from, to))
+		return true;
+	for (size_t i = 0; i < sizeof(between) / sizeof(*between); i++)
+		if (command_state_may_follow(from, between[i]) &&
+			command_state_may_be_told(between[i], to))
+			return true;
+	return false;
+}
+
 bool command_state_is_final(enum command_state state)
 {
 	return command_states[state].next == 0;

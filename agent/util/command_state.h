@@ -37,6 +37,11 @@ const char *command_state_name(enum command_state state);
 enum command_state command_state_find(const char *name);
 /* Whether the machine has that arrow. */
 bool command_state_may_follow(enum command_state from, enum command_state to);
+/*
+ * Whether a phone may say so of a command: by an arrow, or by several of its own. Its journal may
+ * have lost what was in between.
+ */
+bool command_state_may_be_told(enum command_state from, enum command_state to);
 bool command_state_is_final(enum command_state state);
 
 #endif

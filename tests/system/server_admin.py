@@ -231,7 +231,6 @@ def a_phone_moves_its_own_commands_and_by_the_machine_only(server):
     device, other = seen_device(server), seen_device(server)
     id = give(server, device)
     # Not delivered yet, so nothing can have become of it.
-    device.checkin(server, events=[], have={"keyset": 2**53 - 1})
     lies = [said(1, id, "done"), said(2, id, "running"), said(3, id, "cancelled"), said(4, id, "queued"), said(5, id, "DONE"),
             said(6, "0" * 32, "accepted"), said(7, "x", "accepted"), said(8, id, "accepted", verb="li es"),
             said(9, id, 1), said(10, id, "accepted", detail=7), said(11, id, "accepted", reason="two words"),
@@ -246,11 +245,22 @@ def a_phone_moves_its_own_commands_and_by_the_machine_only(server):
     equal(len(events), len(lies))
     device.checkin(server, events=[said(20, id, "accepted", detail="x" * 512)])
     # One that is told again, and one that went by already, change nothing.
-    device.checkin(server, events=[said(20, id, "accepted"), said(12, id, "refused"), said(21, id, "delivered"), said(22, id, "refused")])
+    device.checkin(server, events=[said(20, id, "accepted"), said(12, id, "refused"), said(21, id, "delivered"), said(22, id, "cancelled")])
     shown = command(server, id)
     equal([h["state"] for h in shown["history"]], ["queued", "delivered", "accepted"])
     device.checkin(server, events=[said(23, id, "running"), said(24, id, "interrupted", reason="reboot"), said(25, id, "done")])
     equal(command(server, id)["state"], "interrupted")
+
+
+@test
+def records_that_a_phone_lost_do_not_leave_its_command_open(server):
+    device = seen_device(server)
+    for seq, states in ((1, ["done"]), (11, ["running", "failed"]), (21, ["accepted", "refused"]), (31, ["interrupted", "running"])):
+        id = give(server, device)
+        device.checkin(server)
+        device.checkin(server, events=[said(seq + n, id, state) for n, state in enumerate(states)])
+        told = [state for state in states if seq != 31 or state == "interrupted"]
+        equal([h["state"] for h in command(server, id)["history"]], ["queued", "delivered", *told])
 
 
 @test

@@ -77,9 +77,29 @@ static void test_ends(void)
 	CHECK(!command_state_is_final(COMMAND_QUEUED));
 }
 
+/* What a phone may say: never a word of the server, never after an end, never of what it cannot
+ * have. */
+static void test_told(void)
+{
+	for (int from = 0; from < COMMAND_STATE_MAX; from++)
+		for (int to = 0; to < COMMAND_STATE_MAX; to++) {
+			bool told = command_state_may_be_told(
+				(enum command_state)from, (enum command_state)to);
+
+			if (to == COMMAND_QUEUED || to == COMMAND_DELIVERED ||
+				to == COMMAND_CANCELLED ||
+				command_state_is_final((enum command_state)from) ||
+				(from == COMMAND_QUEUED && to != COMMAND_EXPIRED))
+				CHECK(!told);
+			else
+				CHECK(told == (to > from));
+		}
+}
+
 static const struct check_test tests[] = {
 	{"names", test_names},
 	{"arrows", test_arrows},
 	{"ends", test_ends},
+	{"told", test_told},
 };
 CHECK_MAIN(tests)
