@@ -286,7 +286,8 @@ static int checkin_adopt(struct server *server, struct checkin *c, int64_t now_s
 		r = store_ticket_get(server->store, c->report.ticket, &ticket);
 	if (r < 0)
 		return r;
-	if (r == 0 && !ticket.used_s && ticket.expires_s > now_s) {
+	/* One of an image is for those that its list names, which nothing here can tell. */
+	if (r == 0 && !ticket.zero_touch && !ticket.used_s && ticket.expires_s > now_s) {
 		r = store_ticket_use(server->store, ticket.id, device.id, now_s);
 		if (r < 0)
 			return r;

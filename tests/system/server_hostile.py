@@ -172,11 +172,17 @@ def devices_of_another_ca_are_adopted(server):
         home.put("type=assignment&ticket=%s&serial=1&groups=a" % device.ticket[0], document("for the adopted"))
         home.put("type=assignment&ticket=%s&serial=1&groups=a" % own.ticket[0], document("for the other"))
         equal(device.checkin(home).body, document("for the adopted"))
-        # It cannot take over a ticket that somebody has used.
-        identity = foreign.issue("thief", "/CN=thief", "client", ca)
-        device.id, device.identity, device.ticket = device_id(identity[1]), identity, own.ticket
-        equal(device.checkin(home).status, 204)
-        equal(home.admin("GET", "/v1/admin/devices/" + device.id).json["ticket"], None)
+        # It cannot take over a ticket that somebody has used, nor one of an image.
+        image = secrets.token_hex(16)
+        equal(home.admin("POST", "/v1/admin/tickets", {"id": image, "secret_sha256": "0" * 64, "expires": int(time.time()) + 3600,
+                                                       "groups": ["a"], "zero_touch": True}).status, 201)
+        for name, ticket in (("thief", own.ticket), ("second", (image, ""))):
+            identity = foreign.issue(name, "/CN=" + name, "client", ca)
+            device.id, device.identity, device.ticket = device_id(identity[1]), identity, ticket
+            equal(device.checkin(home).status, 204)
+            equal(home.admin("GET", "/v1/admin/devices/" + device.id).json["ticket"], None)
+        tickets = home.admin("GET", "/v1/admin/tickets").json["tickets"]
+        equal([t["used"] for t in tickets if t["id"] == image], [None])
         # The administrator of the other CA, and a direct leaf of its root, are nobody here.
         refused(lambda: device.checkin(home, identity=foreign.admin))
         equal(home.stop(), 0)
