@@ -5,7 +5,7 @@
 
 #include "agent/util/clock.h"
 #include "server/ctl/commands.h"
-#include "server/ctl/draft.h"
+#include "server/ctl/keyset_sign.h"
 #include "server/ctl/key_table.h"
 #include "server/ctl/keyset_words.h"
 #include "server/ctl/span.h"
@@ -33,7 +33,7 @@ static int key_list_print(struct ctl *ctl, const struct keyset *draft, struct fa
 		relative);
 	if (draft) {
 		fprintf(ctl->out, "draft of keyset %" PRId64 ":\n", draft->version);
-		keyset_words_difference(ctl->out, keyset, draft, ctl->now_s);
+		keyset_tell_difference(ctl, ctl->out, draft);
 	}
 	keyring_each_old(&ctl->org, draft, NULL, list_note_old, &old);
 	if (old.n_bytes)

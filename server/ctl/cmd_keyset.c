@@ -152,7 +152,7 @@ static int draft_show(struct ctl *ctl, struct fault *fault)
 		return ctl_print_json(ctl, &json, fault);
 	}
 	fprintf(ctl->out, "draft of keyset %" PRId64 ":\n", draft.keyset->version);
-	if (keyset_words_difference(ctl->out, ctl->org.keyset, draft.keyset, ctl->now_s) == 0)
+	if (keyset_tell_difference(ctl, ctl->out, draft.keyset) == 0)
 		fprintf(ctl->out, "  nothing but its version and its day changes\n");
 	keyset_tally_print(ctl->out, &tally);
 	fprintf(ctl->out, "%s\n",

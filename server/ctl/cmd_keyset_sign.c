@@ -124,12 +124,14 @@ static int sign_run(
 	int r = keyset_tally(s->held, s->next, s->text, &s->tally, fault);
 
 	if (!r)
+		r = draft_check_pins(&ctl->org, s->next, fault);
+	if (!r)
 		r = rehearsal_run(s->held, s->next, ctl->now_s, fault);
 	if (r)
 		return r;
 	fprintf(ctl->err, "Keyset %" PRId64 ", against keyset %" PRId64 " in force:\n",
 		s->next->version, s->held->version);
-	if (keyset_words_difference(ctl->err, s->held, s->next, ctl->now_s) == 0)
+	if (keyset_tell_difference(ctl, ctl->err, s->next) == 0)
 		fprintf(ctl->err, "  nothing but its version and its day changes\n");
 	keyset_words_warn(ctl->err, s->next, ctl->now_s);
 	snprintf(question, sizeof(question), "Sign keyset %" PRId64 "%s%.64s?", s->next->version,
@@ -328,7 +330,7 @@ static int import_one(struct ctl *ctl, const struct args *args, const char *path
 	if (r)
 		return r;
 	fprintf(ctl->err, "Keyset %" PRId64 ":\n", in.keyset->version);
-	keyset_words_difference(ctl->err, ctl->org.keyset, in.keyset, ctl->now_s);
+	keyset_tell_difference(ctl, ctl->err, in.keyset);
 	*ret_taken = true;
 	return keyset_adopt(ctl, in.text, in.n_bytes, now_s, fault);
 }

@@ -7,9 +7,9 @@
 #include <inttypes.h>
 
 #include "agent/util/fs.h"
-#include "server/ctl/ca.h"
 #include "server/ctl/envelope.h"
 #include "server/ctl/rehearsal.h"
+#include "server/ctl/rollover.h"
 
 void draft_done(struct draft *draft)
 {
@@ -207,30 +207,57 @@ struct keyset *draft_peek(const struct org *org)
 	return NULL;
 }
 
-/* Phones that follow these pins must find a server: the CA of the one that runs is among them. */
-static int draft_check_pins(struct ctl *ctl, const struct keyset *keyset, struct fault *fault)
+void draft_pins(const struct org *org, struct keyset_pins *ret_pins)
 {
-	_cleanup_free_ char *pem = NULL;
+	_cleanup_x509_ X509 *root = NULL, *next = NULL;
+	struct fault ignored = {0};
+
+	*ret_pins = (struct keyset_pins){0};
+	ret_pins->has_root = rollover_read(org, ORG_ROOT, &root, ret_pins->root, &ignored) == 0;
+	ret_pins->has_next =
+		rollover_read(org, ORG_NEXT "/" ORG_ROOT, &next, ret_pins->next, &ignored) == 0;
+}
+
+/*
+ * A CA of which this machine can say that the server is of it. Where the root CA's key is, that is
+ * the root; a co-signer's copy of the root may be of before a change of CAs, so that there what the
+ * keyset in force pins counts, too.
+ */
+static bool draft_pin_serves(
+	const struct org *org, const struct keyset_pins *pins, const uint8_t pin[SHA256_BYTES])
+{
+	if (memcmp(pin, pins->root, SHA256_BYTES) == 0)
+		return true;
+	if (faccessat(org->fd, ORG_ROOT_KEY, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return false;
+	for (size_t i = 0; i < org->keyset->n_ca_pins; i++)
+		if (memcmp(pin, org->keyset->ca_pins[i], SHA256_BYTES) == 0)
+			return true;
+	return false;
+}
+
+int draft_check_pins(const struct org *org, const struct keyset *keyset, struct fault *fault)
+{
 	_cleanup_x509_ X509 *root = NULL;
-	uint8_t pin[SHA256_BYTES];
-	size_t n_bytes;
+	struct keyset_pins pins = {0};
 	int r;
 
 	if (keyset->n_ca_pins == 0)
-		return 0;
-	r = org_read(&ctl->org, ORG_ROOT, &pem, &n_bytes, fault);
-	if (!r)
-		r = ca_read(pem, n_bytes, ORG_ROOT, &root, fault);
-	if (!r)
-		r = ca_pin(root, pin, fault);
-	for (size_t i = 0; i < keyset->n_ca_pins && !r; i++)
-		if (memcmp(keyset->ca_pins[i], pin, SHA256_BYTES) == 0)
+		return org->keyset->n_ca_pins == 0
+			       ? 0
+			       : fault_set(fault, FAULT_FAILURE,
+					 "this keyset pins no CA any more: phones would go back to the "
+					 "one of their ticket, which may be gone. Nothing was changed");
+	r = rollover_read(org, ORG_ROOT, &root, pins.root, fault);
+	if (r)
+		return r;
+	for (size_t i = 0; i < keyset->n_ca_pins; i++)
+		if (draft_pin_serves(org, &pins, keyset->ca_pins[i]))
 			return 0;
-	return r ? r
-		 : fault_set(fault, FAULT_FAILURE,
-			   "this keyset does not pin the CA of the server (%s): no phone could reach "
-			   "it any more. Nothing was changed",
-			   ORG_ROOT);
+	return fault_set(fault, FAULT_FAILURE,
+		"this keyset does not pin the CA of the server (%s): no phone could reach it any more. "
+		"Nothing was changed",
+		ORG_ROOT);
 }
 
 static int draft_check(struct ctl *ctl, const struct keyset *keyset, struct fault *fault)
@@ -242,7 +269,7 @@ static int draft_check(struct ctl *ctl, const struct keyset *keyset, struct faul
 		return fault_set(fault, FAULT_FAILURE,
 			"phones would refuse this keyset: %s: %s. Nothing was changed", error.path,
 			error.message);
-	r = draft_check_pins(ctl, keyset, fault);
+	r = draft_check_pins(&ctl->org, keyset, fault);
 	return r ? r : rehearsal_run(ctl->org.keyset, keyset, ctl->now_s, fault);
 }
 

@@ -9,6 +9,7 @@
 #define MDM_MDMCTL_DRAFT_H
 
 #include "server/ctl/keyring.h"
+#include "server/ctl/keyset_words.h"
 
 struct draft {
 	int lock_fd;	       /* held while the draft is open */
@@ -49,6 +50,15 @@ struct keyset *draft_peek(const struct org *org);
  * the change made worthless (said on ctl->err).
  */
 int draft_save(struct ctl *ctl, struct draft *draft, struct fault *fault);
+
+/* The CAs of this organisation directory, as pins; those that are not there are not set. */
+void draft_pins(const struct org *org, struct keyset_pins *ret_pins);
+
+/*
+ * Phones that follow the pins of the next keyset must find a server: FAULT_FAILURE unless the CA of
+ * the one that runs is among them, or if none is left. org has its keyset.
+ */
+int draft_check_pins(const struct org *org, const struct keyset *keyset, struct fault *fault);
 
 /* Keeps the signatures in draft->text. */
 int draft_save_lines(struct ctl *ctl, const struct draft *draft, struct fault *fault);

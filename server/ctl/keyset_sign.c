@@ -193,6 +193,21 @@ static int adopt_end_draft(struct ctl *ctl, const char *text, size_t n_bytes, st
 	return same ? draft_remove(&ctl->org, fault) : 0;
 }
 
+/* What was signed elsewhere may pin other CAs than those whose server runs. */
+static int adopt_check_pins(
+	const struct org *org, const char *text, size_t n_bytes, struct fault *fault)
+{
+	_cleanup_(keyset_freep) struct keyset *keyset = NULL;
+	struct jws jws;
+	int r;
+
+	if (jws_split(text, n_bytes, &jws) != 0)
+		return fault_set(fault, FAULT_FAILURE, "not a signed document");
+	r = keyset_parse(jws.payload, jws.n_payload, &keyset, NULL);
+	jws_done(&jws);
+	return r < 0 ? fault_errno(fault, r, "keyset") : draft_check_pins(org, keyset, fault);
+}
+
 int keyset_adopt(
 	struct ctl *ctl, const char *text, size_t n_bytes, int64_t now_s, struct fault *fault)
 {
@@ -208,6 +223,8 @@ int keyset_adopt(
 	if (!r && (ctl->org.n_keyset_text != n_bytes ||
 			  memcmp(ctl->org.keyset_text, text, n_bytes) != 0)) {
 		r = keyset_accept(ctl->org.keyset, text, n_bytes, now_s, fault);
+		if (!r)
+			r = adopt_check_pins(&ctl->org, text, n_bytes, fault);
 		if (r)
 			return r;
 		snprintf(name, sizeof(name), "%s/%" PRId64 ".jose", ORG_KEYSETS,
@@ -223,10 +240,18 @@ int keyset_adopt(
 	return r ? r : adopt_end_draft(ctl, text, n_bytes, fault);
 }
 
+size_t keyset_tell_difference(struct ctl *ctl, FILE *out, const struct keyset *next)
+{
+	struct keyset_pins pins;
+
+	draft_pins(&ctl->org, &pins);
+	return keyset_words_difference(out, ctl->org.keyset, next, &pins, ctl->now_s);
+}
+
 void keyset_tell_draft(struct ctl *ctl, const struct keyset *draft)
 {
 	fprintf(ctl->err, "mdmctl: the draft of keyset %" PRId64 " changes:\n", draft->version);
-	if (keyset_words_difference(ctl->err, ctl->org.keyset, draft, ctl->now_s) == 0)
+	if (keyset_tell_difference(ctl, ctl->err, draft) == 0)
 		fprintf(ctl->err, "  nothing but its version and its day\n");
 	fprintf(ctl->err, "mdmctl: nothing of it is in force yet; when all changes are made: "
 			  "'mdmctl keyset sign'\n");

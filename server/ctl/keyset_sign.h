@@ -44,6 +44,9 @@ int keyset_accept(const struct keyset *held, const char *text, size_t n_bytes, i
 int keyset_adopt(
 	struct ctl *ctl, const char *text, size_t n_bytes, int64_t now_s, struct fault *fault);
 
+/* keyset_words_difference() of the keyset in force and the next, with the CAs known here. */
+size_t keyset_tell_difference(struct ctl *ctl, FILE *out, const struct keyset *next);
+
 /* What the draft changes and what comes next, on ctl->err. */
 void keyset_tell_draft(struct ctl *ctl, const struct keyset *draft);
 

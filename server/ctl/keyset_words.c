@@ -119,36 +119,58 @@ static bool words_has_pin(const struct keyset *keyset, const uint8_t pin[SHA256_
 	return false;
 }
 
-static size_t words_missing_pins(
-	FILE *out, char sign, const struct keyset *of, const struct keyset *in)
+/* Whose pin it is: a signer has no other way to tell a CA of the organisation from a stranger's. */
+static const char *words_of_pin(const struct keyset_pins *pins, const uint8_t pin[SHA256_BYTES])
+{
+	if (pins->has_root && memcmp(pin, pins->root, SHA256_BYTES) == 0)
+		return "this organisation's root";
+	if (pins->has_next && memcmp(pin, pins->next, SHA256_BYTES) == 0)
+		return "the next root";
+	return NULL;
+}
+
+static void words_pin(FILE *out, char sign, const uint8_t pin[SHA256_BYTES], const char *whose)
 {
 	char text[BASE64URL_LENGTH(SHA256_BYTES) + 1];
+
+	base64url_encode(pin, SHA256_BYTES, text);
+	fprintf(out, "  %c CA pin %s: %s\n", sign, text, whose);
+}
+
+static size_t words_pins(FILE *out, const struct keyset *held, const struct keyset *next,
+	const struct keyset_pins *pins)
+{
+	bool unknown = false;
 	size_t n = 0;
 
-	for (size_t i = 0; i < of->n_ca_pins; i++) {
-		if (words_has_pin(in, of->ca_pins[i]))
+	for (size_t i = 0; i < held->n_ca_pins; i++) {
+		const char *whose = words_of_pin(pins, held->ca_pins[i]);
+
+		if (words_has_pin(next, held->ca_pins[i]))
 			continue;
-		base64url_encode(of->ca_pins[i], SHA256_BYTES, text);
-		fprintf(out, "  %c CA pin %s\n", sign, text);
+		words_pin(out, '-', held->ca_pins[i], whose ? whose : "not known here");
 		n++;
 	}
-	return n;
-}
+	for (size_t i = 0; i < next->n_ca_pins; i++) {
+		const char *whose = words_of_pin(pins, next->ca_pins[i]);
 
-static size_t words_pins(FILE *out, const struct keyset *held, const struct keyset *next)
-{
-	size_t n =
-		words_missing_pins(out, '-', held, next) + words_missing_pins(out, '+', next, held);
-
+		if (words_has_pin(held, next->ca_pins[i]))
+			continue;
+		words_pin(out, '+', next->ca_pins[i], whose ? whose : "UNKNOWN here");
+		unknown = unknown || !whose;
+		n++;
+	}
+	if (unknown)
+		fprintf(out,
+			"    (whoever has the key of an unknown CA is a server to phones; compare "
+			"with 'mdmctl ca\n    list' where the root CA's key is, before you sign)\n");
 	if (held->n_ca_pins == 0 && next->n_ca_pins)
 		fprintf(out, "    (phones trust these CAs instead of the one of their ticket)\n");
-	if (held->n_ca_pins && next->n_ca_pins == 0)
-		fprintf(out, "    (phones trust the CA of their ticket again)\n");
 	return n;
 }
 
-size_t keyset_words_difference(
-	FILE *out, const struct keyset *held, const struct keyset *next, int64_t now_s)
+size_t keyset_words_difference(FILE *out, const struct keyset *held, const struct keyset *next,
+	const struct keyset_pins *pins, int64_t now_s)
 {
 	char before[24], after[24], issued[24], relative[32], age[32];
 	size_t n = 0;
@@ -174,7 +196,7 @@ size_t keyset_words_difference(
 			held->threshold[role]);
 		n++;
 	}
-	n += words_pins(out, held, next);
+	n += words_pins(out, held, next, pins);
 	if (held->expires_s == next->expires_s)
 		return n;
 	clock_format(held->expires_s, before);

@@ -6,10 +6,16 @@
 
 #include "server/ctl/ctl.h"
 
+/* The CA pins that this machine has the certificates of. */
+struct keyset_pins {
+	uint8_t root[SHA256_BYTES], next[SHA256_BYTES];
+	bool has_root, has_next;
+};
+
 /* The dates of next, on a line of their own, then one for each difference; returns how many differ.
  */
-size_t keyset_words_difference(
-	FILE *out, const struct keyset *held, const struct keyset *next, int64_t now_s);
+size_t keyset_words_difference(FILE *out, const struct keyset *held, const struct keyset *next,
+	const struct keyset_pins *pins, int64_t now_s);
 
 /*
  * The n-th risk of a keyset, appended to out: a threshold of the role keyset below that of destroy,

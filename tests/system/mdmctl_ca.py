@@ -98,6 +98,82 @@ def one_ca_follows_another(base):
     check(b"G3" in text, text)
 
 
+def repinned(a, pins):
+    """The draft with other pins, as somebody with an editor leaves it for those who sign."""
+    path = os.path.join(a.org, "draft.json")
+    with open(path) as f:
+        draft = json.load(f)
+    draft["ca_pins"] = pins
+    if not pins:
+        del draft["ca_pins"]
+    with open(path, "w") as f:
+        json.dump(draft, f, separators=(",", ":"))
+
+
+@test
+def nobody_signs_away_the_server(base):
+    a = Admin(base)
+    stick = ("--org", os.path.join(a.home, "stick"))
+    a.ok("key", "give", "second", stick[1], "--new-passphrase-file", a.passphrase_file)
+    stranger = "A" * 42 + "E"
+    own = a.json("ca", "list")["cas"][0]["pin"]
+    a.ok("keyset", "renew")
+    repinned(a, [stranger])
+    a.fails(1, "keyset", "sign", "--yes", says="does not pin the CA of the server")
+    repinned(a, [own, stranger])
+    r = a.run("keyset", "sign", "--yes", "--output", "mail.jose")
+    check(r.returncode == 0, r.stderr)
+    check(own + ": this organisation's root" in r.stderr, r.stderr)
+    check(stranger + ": UNKNOWN" in r.stderr and "before you sign" in r.stderr, r.stderr)
+    # Another root: that of an organisation which moved on without this machine.
+    with open(os.path.join(stick[1], "root.pem")) as f:
+        root = f.read()
+    b = Admin(os.path.join(base, "b"))
+    shutil.copy(os.path.join(b.org, "root.pem"), os.path.join(stick[1], "root.pem"))
+    a.fails(1, *stick, "keyset", "cosign", "mail.jose", "--yes", says="does not pin the CA")
+    with open(os.path.join(stick[1], "root.pem"), "w") as f:
+        f.write(root)
+    a.ok(*stick, "keyset", "cosign", "mail.jose", "--yes")
+    # Complete; what is kept here is judged by the root here.
+    with open(os.path.join(a.org, "root.pem")) as f:
+        root = f.read()
+    shutil.copy(os.path.join(b.org, "root.pem"), os.path.join(a.org, "root.pem"))
+    a.fails(1, "keyset", "import", "mail.jose", says="does not pin the CA")
+    with open(os.path.join(a.org, "root.pem"), "w") as f:
+        f.write(root)
+    a.ok("keyset", "import", "mail.jose")
+    # From here on none is as bad as a wrong one.
+    a.ok("keyset", "renew")
+    repinned(a, [])
+    a.fails(1, "keyset", "sign", "--yes", says="pins no CA any more")
+
+
+@test
+def a_cosigner_follows_a_change_of_cas(base):
+    """The copy of the root on a stick is the one of the day on which it was given."""
+    a = Admin(base)
+    stick = ("--org", os.path.join(a.home, "stick"))
+    a.ok("key", "give", "second", stick[1], "--new-passphrase-file", a.passphrase_file)
+
+    def both_sign():
+        words = a.run("keyset", "sign", "--yes", "--output", "mail.jose").stderr
+        r = a.run(*stick, "keyset", "cosign", "mail.jose", "--yes")
+        check(r.returncode == 0, r.stderr)
+        a.ok("keyset", "import", "mail.jose")
+        return words, r.stderr
+
+    a.ok("ca", "new")
+    here, there = both_sign()
+    check("the next root" in here and "UNKNOWN" not in here, here)
+    check("UNKNOWN" in there, there)
+    a.ok("ca", "switch", "--output", "srv")
+    a.ok("ca", "retire")
+    both_sign()
+    a.ok("keyset", "renew")
+    both_sign()
+    check(len(a.json(*stick, "keyset", "show")["ca_pins"]) == 1)
+
+
 @test
 def an_interrupted_switch_is_finished(base):
     a = Admin(base)

@@ -42,9 +42,10 @@ static size_t tell(const struct keyset *held, const struct keyset *next, char **
 {
 	size_t size, n;
 	FILE *out = open_memstream(ret_text, &size);
+	struct keyset_pins pins = {.has_root = true, .root = {2}, .has_next = true, .next = {3}};
 
 	signer_must(out != NULL);
-	n = keyset_words_difference(out, held, next, NOW);
+	n = keyset_words_difference(out, held, next, &pins, NOW);
 	fclose(out);
 	return n;
 }
@@ -89,8 +90,15 @@ static void test_differences(void)
 	next.ca_pins[1][0] = 1;
 	expect(&held, &next, 9, "+ CA pin AQAA");
 	expect(&next, &held, 9, "- CA pin AQAA");
+	expect(&held, &next, 9, ": UNKNOWN here");
+	expect(&held, &next, 9, "before you sign");
+	expect(&next, &held, 9, ": not known here");
 	held.n_ca_pins = 1;
 	expect(&held, &next, 8, "+ CA pin AQAA");
+	next.ca_pins[1][0] = 2;
+	expect(&held, &next, 8, ": this organisation's root");
+	next.ca_pins[1][0] = 3;
+	expect(&held, &next, 8, ": the next root");
 }
 
 static size_t risks(const struct keyset *keyset, const char *words)
