@@ -46,6 +46,23 @@ static int upkeep_prune_events(struct store *store, int64_t before_s, int64_t *r
 	return upkeep_run(s, store, removed);
 }
 
+/* With what happened to them. No phone takes one whose time is over, nor would its id be new. */
+static int upkeep_prune_commands(struct store *store, int64_t before_s, int64_t *removed)
+{
+	static const char sql[] =
+		"DELETE FROM commands WHERE row IN (SELECT row FROM commands"
+		" INDEXED BY commands_by_time WHERE created<?1 AND expires<?1 AND changed<?1"
+		" ORDER BY created LIMIT ?2)";
+	_cleanup_(upkeep_finalize) sqlite3_stmt *s = NULL;
+	int r = upkeep_prepare(store, sql, &s);
+
+	if (r < 0)
+		return r;
+	sqlite3_bind_int64(s, 1, before_s);
+	sqlite3_bind_int64(s, 2, STORE_PRUNE_ROWS);
+	return upkeep_run(s, store, removed);
+}
+
 static int upkeep_prune_tickets(struct store *store, int64_t before_s, int64_t *removed)
 {
 	static const char sql[] =
@@ -71,6 +88,8 @@ int store_prune(struct store *store, const struct store_retention *retention, in
 	if (r < 0)
 		return r;
 	r = upkeep_prune_events(store, retention->events_before_s, &removed);
+	if (r == 0)
+		r = upkeep_prune_commands(store, retention->events_before_s, &removed);
 	if (r == 0)
 		r = upkeep_prune_tickets(store, retention->tickets_before_s, &removed);
 	if (r == 0)

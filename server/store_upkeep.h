@@ -11,10 +11,10 @@
 #define STORE_PRUNE_ROWS 500 /* looked at in one transaction: a few milliseconds */
 
 /*
- * One step, one small transaction: removes events received before events_before_s and tickets that
- * were used, or have expired, before tickets_before_s and that no record refers to. The newest
- * event of all stays, so that row numbers are never given twice. ret_removed: how many rows; go on
- * while there are some.
+ * One step, one small transaction: removes events received before events_before_s, commands whose
+ * time and last news were before that, with their history, and tickets that were used, or have
+ * expired, before tickets_before_s and that no record refers to. The newest event of all stays, so
+ * that row numbers are never given twice. ret_removed: how many rows; go on while there are some.
  */
 struct store_retention {
 	int64_t events_before_s, tickets_before_s;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sqlite3.h>
 
+#include "server/store_command.h"
 #include "tests/lib/check.h"
 
 #define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -181,9 +182,48 @@ static void test_probe(void)
 	sqlite3_close(db);
 }
 
+static void add_command(struct store *store, const char *id, int64_t created_s, int64_t expires_s)
+{
+	struct store_command command = {
+		.verb = "lock", .created_s = created_s, .expires_s = expires_s};
+
+	strcpy(command.id, id);
+	strcpy(command.device, ID_A);
+	strcpy(command.enrolment, ID_B);
+	CHECK_INT(store_command_put(store, &command, (struct span){"x", 1}), 0);
+}
+
+/* Those that ended and are long over, with their history; not one that may still be delivered. */
+static void test_prune_commands(void)
+{
+	_cleanup_(store_closep) struct store *store = fresh_store();
+	struct store_retention retention = {.events_before_s = 1000};
+	struct store_command command;
+	int64_t removed = -1;
+
+	add_command(store, ID_A, 10, 999);
+	add_command(store, ID_B, 10, 1000);
+	add_command(store, "cccccccccccccccccccccccccccccccc", 10, 20);
+	CHECK_INT(store_command_get(store, ID_A, 0, &command), 0);
+	CHECK_INT(store_command_move(store, command.row,
+			  &(struct store_step){COMMAND_DELIVERED, "", "", 1000}),
+		0);
+	CHECK_INT(store_prune(store, &retention, &removed), 0);
+	CHECK_INT(removed, 1);
+	CHECK_INT(number("SELECT count(*) FROM commands"), 2);
+	CHECK_INT(number("SELECT count(*) FROM command_history"), 3);
+	retention.events_before_s = 1001;
+	CHECK_INT(store_prune(store, &retention, &removed), 0);
+	CHECK_INT(removed, 2);
+	CHECK_INT(number("SELECT count(*) FROM command_history"), 0);
+	CHECK_INT(store_prune(store, &retention, &removed), 0);
+	CHECK_INT(removed, 0);
+}
+
 static const struct check_test tests[] = {
 	{"prune_events", test_prune_events},
 	{"prune_tickets", test_prune_tickets},
+	{"prune_commands", test_prune_commands},
 	{"event_quota", test_event_quota},
 	{"section_bytes", test_section_bytes},
 	{"probe", test_probe},
