@@ -304,3 +304,20 @@ const struct sandbox_role sandbox_role_session = {
 	.limits = session_limits,
 	.n_limits = ARRAY_SIZE(session_limits),
 };
+
+/* The same program, as it stays with the user's push service for months: no bound on its time. What
+ * it may cost is bounded by how often it listens; who talks to it is the user whose time it is. */
+static const struct sandbox_limit push_limits[] = {
+	{RLIMIT_CORE, 0, "a core file would hold the token"},
+	{RLIMIT_NOFILE, 16, "one connection and the channel"},
+	{RLIMIT_FSIZE, 4096, "it writes no file but our log"},
+	{RLIMIT_MEMLOCK, 0, "nothing is locked"},
+	{RLIMIT_AS, 128 * 1024 * 1024, "a hostile session must not fill the phone's memory",
+		.not_sanitized = true},
+};
+
+const struct sandbox_role sandbox_role_push = {
+	.name = "push",
+	.limits = push_limits,
+	.n_limits = ARRAY_SIZE(push_limits),
+};

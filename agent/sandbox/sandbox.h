@@ -85,7 +85,7 @@ struct sandbox_role {
 };
 
 extern const struct sandbox_role sandbox_role_net;
-extern const struct sandbox_role sandbox_role_session; /* step 1 only */
+extern const struct sandbox_role sandbox_role_session, sandbox_role_push; /* step 1 only */
 
 /* What one run of the role needs beyond its row. */
 struct sandbox_grant {

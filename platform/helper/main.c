@@ -33,7 +33,7 @@ static const char usage[] =
 	"mdm-agentd on descriptor 3. It is of no use by itself.\n";
 
 /* 0 or -errno; the process must exit then. */
-static int session_become(uid_t uid, gid_t gid)
+static int session_become(const struct sandbox_role *role, uid_t uid, gid_t gid)
 {
 	const struct privilege_user user = {.uid = uid, .gid = gid};
 	struct sandbox_error error = {0};
@@ -47,9 +47,9 @@ static int session_become(uid_t uid, gid_t gid)
 			(uint32_t)uid, (uint32_t)gid);
 		return -EPERM;
 	}
-	r = privilege_limit(&sandbox_role_session, false, &n_limits, &error);
+	r = privilege_limit(role, false, &n_limits, &error);
 	if (r == 0)
-		r = privilege_drop(&sandbox_role_session, root ? &user : NULL, &error);
+		r = privilege_drop(role, root ? &user : NULL, &error);
 	if (r < 0) {
 		log_error("%s", error.message);
 		return r;
@@ -107,6 +107,7 @@ static int session_notify(void)
 
 int main(int argc, char **argv)
 {
+	const struct sandbox_role *role = &sandbox_role_session;
 	int64_t uid, gid;
 
 	log_setup("mdm-agent-session", LOG_LEVEL_WARNING);
@@ -116,9 +117,11 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
-	if (session_become((uid_t)uid, (gid_t)gid) < 0)
-		return 1;
 	if (strcmp(argv[1], "push") == 0)
+		role = &sandbox_role_push;
+	if (session_become(role, (uid_t)uid, (gid_t)gid) < 0)
+		return 1;
+	if (role == &sandbox_role_push)
 		return connector_run(CHANNEL_FD);
 	alarm(SESSION_SECONDS);
 	return session_notify();
