@@ -354,3 +354,18 @@ void pacing_wake(struct pacing *p, int64_t now_us, uint64_t random)
 	p->wake_owed = true;
 	p->wake_bucket.empty_us = ready_us;
 }
+
+void pacing_request_paid(struct pacing *p, int64_t now_us, uint64_t random)
+{
+	int64_t ready_us =
+		bucket_ready_us(&p->wake_bucket, PACING_WAKE_TOKENS, PACING_WAKE_TOKEN_S, now_us);
+	int64_t next_us = p->next_us;
+	bool pending = p->pending_request;
+
+	if (ready_us > now_us)
+		return;
+	pacing_request(p, now_us, random, false);
+	/* What changed nothing costs nothing. */
+	if (p->next_us != next_us || p->pending_request != pending)
+		p->wake_bucket.empty_us = ready_us;
+}

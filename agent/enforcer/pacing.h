@@ -40,7 +40,8 @@
  * Being woken by the server costs tokens, too: ten at once and one more every six minutes, so that
  * a server that wakes without end costs at most ten check-ins and ten more an hour. A wake that
  * finds no token is owed and served by the next one; one that comes during an exchange is served
- * after it; back-off and Retry-After go before.
+ * after it; back-off and Retry-After go before. A new address of the push service is told early for
+ * one of these tokens: the service could change it all day.
  *
  * Expensive links: whoever configures passes the longer interval. Going there moves the slot to a
  * later one, but never further from the last exchange than the new interval and its jitter, so that
@@ -124,6 +125,9 @@ void pacing_request(struct pacing *p, int64_t now_us, uint64_t random, bool user
 void pacing_edge(struct pacing *p, int64_t now_us, uint64_t random, bool network);
 /* The server said that there is something new. */
 void pacing_wake(struct pacing *p, int64_t now_us, uint64_t random);
+/* Something changed that others can change as often as they like (the address of a push service): a
+ * request that costs a token of the wakes. Without one it is told at the next check-in. */
+void pacing_request_paid(struct pacing *p, int64_t now_us, uint64_t random);
 /* Wakes that would be served at once. */
 unsigned int pacing_wake_tokens(const struct pacing *p, int64_t now_us);
 

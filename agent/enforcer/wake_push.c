@@ -92,7 +92,7 @@ static void push_pause(struct wake *wake)
 		log_error("the push service of the session cannot be asked again: out of memory");
 }
 
-/* The server hears of a new address with the next report, which this brings on. */
+/* The server hears of a new address with the next report, which this brings on for a token. */
 static void push_set_endpoint(struct wake *wake, const char *endpoint)
 {
 	struct enforcer *e = wake->e;
@@ -100,7 +100,7 @@ static void push_set_endpoint(struct wake *wake, const char *endpoint)
 	if (strcmp(wake->push.endpoint, endpoint) == 0)
 		return;
 	snprintf(wake->push.endpoint, sizeof(wake->push.endpoint), "%s", endpoint);
-	pacing_request(&e->pacing, clock_boottime_us(), checkin_random(), false);
+	pacing_request_paid(&e->pacing, clock_boottime_us(), checkin_random());
 	checkin_schedule(e);
 }
 

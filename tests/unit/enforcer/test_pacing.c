@@ -495,6 +495,40 @@ static void test_wake_meets_others(void)
 	CHECK_INT(p.next_us, (5000 + PACING_WAKE_TOKEN_S) * S);
 }
 
+/* Whoever changes what is told all the time pays: a day of it, a change each second. */
+static void test_requests_that_cost(void)
+{
+	const int64_t day_s = 86400;
+	unsigned int n = 0;
+	struct pacing p;
+
+	make_waiting(&p, 5000 * S);
+	for (int64_t at_s = 5000; at_s < 5000 + day_s; at_s++) {
+		pacing_request_paid(&p, at_s * S, 0);
+		if (pacing_due_us(&p, at_s * S) > 0)
+			continue;
+		n++;
+		pacing_begin(&p, at_s * S);
+		/* One that comes during an exchange is not free either. */
+		pacing_request_paid(&p, at_s * S, 0);
+		pacing_succeed(&p, at_s * S, 0, -1, false);
+	}
+	CHECK(n >= PACING_WAKE_TOKENS);
+	CHECK(n <= PACING_WAKE_TOKENS + day_s / PACING_WAKE_TOKEN_S + day_s / 3600 + 1);
+	/* Each is told early as long as there are tokens, a minute apart, and costs one. */
+	make_waiting(&p, 5000 * S);
+	pacing_request_paid(&p, 5001 * S, 0);
+	CHECK_INT(p.next_us, 5060 * S);
+	CHECK_INT(pacing_wake_tokens(&p, 5001 * S), PACING_WAKE_TOKENS - 1);
+	pacing_request_paid(&p, 5002 * S, 0);
+	CHECK_INT(pacing_wake_tokens(&p, 5002 * S), PACING_WAKE_TOKENS - 1);
+	/* Before the first exchange everything is new, and nothing is to be paid. */
+	pacing_init(&p, "00");
+	pacing_start(&p, 10 * S, (uint64_t)1000 * S, false);
+	pacing_request_paid(&p, 11 * S, 0);
+	CHECK_INT(pacing_wake_tokens(&p, 11 * S), PACING_WAKE_TOKENS);
+}
+
 static const struct check_test tests[] = {
 	{"names", test_names},
 	{"device_offset", test_device_offset},
@@ -515,5 +549,6 @@ static const struct check_test tests[] = {
 	{"edges_that_change_nothing", test_edges_that_change_nothing},
 	{"wake", test_wake},
 	{"wake_meets_others", test_wake_meets_others},
+	{"requests_that_cost", test_requests_that_cost},
 };
 CHECK_MAIN(tests)
