@@ -67,11 +67,13 @@ grep -nE '^#include <(fcntl|unistd|sys/|dirent|spawn|signal|pthread|netdb|arpa/)
 # Few files see effects, each a part of the enforcer at its edge; of these only reconcile.h sees
 # decisions as well.
 edges='^agent/enforcer/(reconcile|effects|reactions)\.h$|^agent/enforcer/(clone|zerotouch)\.c$'
-grep -ln '^#include "platform/' agent/*/*.[ch] | grep -vE "$edges" |
-	sed 's/$/ includes from platform; few files of agent\/enforcer may/' >>"$errors"
-grep -ln '^#include "platform/' agent/enforcer/*.[ch] | xargs grep -ln '^#include "policies/' |
-	grep -v '^agent/enforcer/reconcile\.h$' |
-	sed 's/$/ includes from platform and policies; only reconcile.h may/' >>"$errors"
+{
+	grep -ln '^#include "platform/' agent/*/*.[ch] | grep -vE "$edges" |
+		sed 's/$/ includes from platform; few files of agent\/enforcer may/'
+	grep -ln '^#include "platform/' agent/enforcer/*.[ch] | xargs grep -ln '^#include "policies/' |
+		grep -v '^agent/enforcer/reconcile\.h$' |
+		sed 's/$/ includes from platform and policies; only reconcile.h may/'
+} >>"$errors"
 
 # Libraries: a program may not load those that follow it.
 cat <<'TABLE' | while read -r program never; do

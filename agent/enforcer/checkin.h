@@ -12,8 +12,8 @@ void checkin_begin(struct enforcer *e);
 /* Starts enrolling with the ticket. hardware: numbers to tell (zero-touch); NULL: none. 0; -EBUSY;
  * -EALREADY; -errno. The end goes to local_enrolled() and zerotouch_ended(). */
 struct enrolment_hardware;
-int checkin_enrol(struct enforcer *e, const struct ticket *ticket,
-	const struct enrolment_hardware *hardware);
+int checkin_enrol(
+	struct enforcer *e, const struct ticket *ticket, const struct enrolment_hardware *hardware);
 /* Reverts, forgets, and tells local_unenrolled(). 0; -ENOENT: not enrolled. */
 int checkin_unenrol(struct enforcer *e);
 /* Between checkin_unenrol() and its end, when nothing may start an exchange any more. */

@@ -23,7 +23,7 @@ enum exchange_end {
 	EXCHANGE_ENROLLED,
 	EXCHANGE_ANSWERED, /* HTTP answer below 400 */
 	EXCHANGE_RENEWED,
-	EXCHANGE_WOKEN,	   /* the wait ended by the server's answer */
+	EXCHANGE_WOKEN, /* the wait ended by the server's answer */
 	EXCHANGE_FAILED,
 	EXCHANGE_END_MAX,
 };

@@ -27,13 +27,13 @@ const char *report_section_name(enum report_section section);
 struct report {
 	char acked[REPORT_SECTION_MAX][REPORT_DIGEST_LENGTH + 1]; /* what the server has */
 	char sent[REPORT_SECTION_MAX][REPORT_DIGEST_LENGTH + 1];  /* in the exchange under way */
-	int64_t number;						  /* of this report; 0: it has none */
-	uint64_t sent_seq;					  /* highest event in it */
-	bool more_events;					  /* did not all fit */
-	bool lean;	   /* what can wait is not in it; see report_lean.h */
-	uint64_t lean_seq; /* highest event in it, beyond some that wait */
-	uint64_t ahead_seq; /* pressing events up to here are with the server already */
-	bool complete; /* every section is in it with its body */
+	int64_t number;		/* of this report; 0: it has none */
+	uint64_t sent_seq;	/* highest event in it */
+	bool more_events;	/* did not all fit */
+	bool lean;		/* what can wait is not in it; see report_lean.h */
+	uint64_t lean_seq;	/* highest event in it, beyond some that wait */
+	uint64_t ahead_seq;	/* pressing events up to here are with the server already */
+	bool complete;		/* every section is in it with its body */
 	bool diagnostics_whole; /* the bundle is in it, not what stands for it */
 	int64_t last_s;		/* wall clock of the last one sent; kept as state file "report" */
 };
