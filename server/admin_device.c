@@ -126,7 +126,7 @@ static int admin_withdraw(struct server *server, const char *id, int64_t *ret_wi
 		return r;
 	*ret_withdrawn_s = device.withdrawn_s;
 	if (device.withdrawn_s)
-		return 0;
+		return STORE_E_EXISTS;
 	*ret_withdrawn_s = cancelled.time_s;
 	r = store_device_withdraw(server->store, id, cancelled.time_s);
 	return r ? r : store_command_cancel_all(server->store, id, &cancelled);
@@ -159,12 +159,17 @@ void admin_device_withdraw(
 			"there is no such device; \"mdmctl device list\" lists those there are");
 		return;
 	}
-	log_info("administrator %s withdrew device %s", request->peer->name, request->rest);
-	/* If it waits for news: the answer makes it check in, and that is refused. */
-	wait_wake_device(server, request->rest);
+	if (r == 0) {
+		log_info("administrator %s withdrew device %s", request->peer->name, request->rest);
+		/* If it waits for news: the answer makes it check in, and that is refused. */
+		wait_wake_device(server, request->rest);
+	}
 	jsonw_object(&w, NULL);
 	jsonw_string(&w, "id", request->rest);
 	jsonw_int(&w, "withdrawn", withdrawn_s);
 	jsonw_object_end(&w);
-	admin_send_recorded(conn, 200, &body);
+	if (r == 0)
+		admin_send_recorded(conn, 200, &body);
+	else
+		admin_send(conn, 200, &body);
 }

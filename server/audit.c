@@ -97,7 +97,7 @@ int audit_append(struct server *server, const struct http_request *request, int 
 	return r < 0 ? r : store_audit_append(server->store, &entry);
 }
 
-/* Refused attempts within the hour that began with the first of them. */
+/* Requests that changed nothing, within the hour that began with the first of them. */
 static bool audit_has_room(struct server *server)
 {
 	int64_t now_s = clock_boottime_us() / USEC_PER_SEC;
@@ -111,8 +111,9 @@ static bool audit_has_room(struct server *server)
 		return true;
 	}
 	if (server->refusals++ == BOUND_REFUSALS_PER_HOUR)
-		log_warning("more than %d requests of administrators were refused within an hour; "
-			    "those that follow are not in the audit log",
+		log_warning(
+			"more than %d requests of administrators changed nothing within an hour; "
+			"those that follow are not in the audit log",
 			BOUND_REFUSALS_PER_HOUR);
 	return false;
 }
@@ -122,7 +123,8 @@ int audit_record(void *userdata, const struct http_request *request, int status)
 	struct server *server = userdata;
 	int r;
 
-	if (status >= 400 && !audit_has_room(server)) {
+	/* What comes here has changed nothing: it was refused, or said again what is so already. */
+	if (!audit_has_room(server)) {
 		server->counts.audit_dropped++;
 		/* A 403 of a GET says it better, and nothing could have been done with it. */
 		return request->head->method == HTTP_GET ? 0 : 429;

@@ -579,8 +579,17 @@ def refused_attempts_do_not_fill_the_disk(server):
             equal(len(audit(flooded)), most)
             equal(flooded.messages().count("those that follow are not in the audit log"), 1)
             # What is not refused goes on, and is on record.
-            flooded.ticket()
+            device = seen_device(flooded)
             equal(audit(flooded)[-1]["status"], 201)
+            equal(flooded.admin("DELETE", "/v1/admin/devices/" + device.id).status, 200)
+            equal(audit(flooded)[-1]["target"], "/v1/admin/devices/" + device.id)
+            query = "type=policy&stream=again&serial=1"
+            equal(flooded.put(query, document("x")).status, 201)
+            n = len(audit(flooded))
+            # Nor does what changes nothing because it is so already.
+            equal(flooded.put(query, document("x")).status, 429)
+            equal(flooded.admin("DELETE", "/v1/admin/devices/" + device.id).status, 429)
+            equal(len(audit(flooded)), n)
         finally:
             flooded.kill()
 
