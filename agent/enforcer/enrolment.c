@@ -46,7 +46,7 @@ static int checkin_adopt(struct enforcer *e, const struct exchange_result *resul
 	clone_enrolled(e);
 	memcpy(facts->pinned_keyset, e->ticket.keyset_sha256, SHA256_BYTES);
 	facts->enrolled_s = clock_realtime_s();
-	(void)zerotouch_is_enrolling(e, facts->zero_touch);
+	zerotouch_remember(e, facts->zero_touch);
 	/* What happened before does not concern the organisation. */
 	facts->acked_seq = e->journal ? journal_last_seq(e->journal) : 0;
 	r = state_save_facts(&e->state);
@@ -61,7 +61,6 @@ static void checkin_enrolled(const struct exchange_result *result, void *userdat
 	_cleanup_buf_ struct buf payload = BUF_INIT;
 	struct jsonw w = JSONW_INIT(&payload);
 	char message[LIMIT_TEXT_BYTES + 1];
-	uint8_t digest[SHA256_BYTES];
 	int r;
 
 	reactions_release(e, REACTIONS_EXCHANGE);
@@ -91,7 +90,7 @@ static void checkin_enrolled(const struct exchange_result *result, void *userdat
 	jsonw_object(&w, NULL);
 	jsonw_string(&w, "server", e->state.facts.server);
 	jsonw_string(&w, "device", e->state.facts.device_id);
-	jsonw_bool(&w, "zero_touch", zerotouch_is_enrolling(e, digest));
+	jsonw_bool(&w, "zero_touch", zerotouch_is_enrolling(e));
 	jsonw_object_end(&w);
 	enforcer_journal(e, JOURNAL_ENROLLED, &payload);
 	zerotouch_ended(e, CTL_OK, "");

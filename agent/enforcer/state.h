@@ -27,8 +27,8 @@ struct state_facts {
 	char enrolment_id[33];
 	char ticket_id[33];
 	uint8_t pinned_keyset[SHA256_BYTES]; /* newest keyset accepted; at first the ticket's */
-	/* Digest of the zero-touch file that this phone enrolled with last. It survives
-	 * unenrolment: who leaves is not taken back by the same file. */
+	/* Digest of the zero-touch file that was there when this phone enrolled last, with it or by
+	 * hand. It survives unenrolment: who leaves is not taken back by the same file. */
 	uint8_t zero_touch[SHA256_BYTES];
 	int64_t enrolled_s;
 	int64_t certificate_from_s, certificate_until_s; /* of the certificate in use; 0: unknown */

@@ -130,6 +130,9 @@ void zerotouch_ended(struct enforcer *e, enum ctl_code code, const char *message
 	z->enrolling = false;
 	if (code == CTL_OK) {
 		z->failures = 0;
+		/* An attempt that waits for its time would come after the phone has left again. */
+		z->timer = sd_event_source_unref(z->timer);
+		modem_query_free(TAKE_PTR(z->query));
 		explicit_bzero(&z->ticket.secret, sizeof(z->ticket.secret));
 		enforcer_problem(e, PROBLEM_ZERO_TOUCH, NULL, NULL);
 		return;
@@ -145,12 +148,9 @@ void zerotouch_ended(struct enforcer *e, enum ctl_code code, const char *message
 	zerotouch_arm(z, zerotouch_delay_s(z->failures, refused, checkin_random()) * USEC_PER_SEC);
 }
 
-bool zerotouch_is_enrolling(const struct enforcer *e, uint8_t ret_digest[SHA256_BYTES])
+bool zerotouch_is_enrolling(const struct enforcer *e)
 {
-	if (!e->zerotouch || !e->zerotouch->enrolling)
-		return false;
-	memcpy(ret_digest, e->zerotouch->digest, SHA256_BYTES);
-	return true;
+	return e->zerotouch && e->zerotouch->enrolling;
 }
 
 void zerotouch_update(struct enforcer *e)
@@ -179,6 +179,42 @@ static int zerotouch_check_owner(struct enforcer *e, const char *path)
 	return 0;
 }
 
+/* The text is the caller's, and secret. */
+static int zerotouch_read(struct enforcer *e, const char *path, char **ret_text,
+	size_t *ret_n_bytes, uint8_t ret_digest[SHA256_BYTES])
+{
+	char *text;
+	size_t n_bytes;
+	int r = zerotouch_check_owner(e, path);
+
+	if (r == 0)
+		r = fs_read(e->sysroot_fd, path, ZEROTOUCH_FILE_BYTES, &text, &n_bytes);
+	if (r < 0)
+		return r;
+	r = sha256(text, n_bytes, ret_digest);
+	if (r < 0) {
+		secret_free(text, n_bytes);
+		return r;
+	}
+	*ret_text = text;
+	*ret_n_bytes = n_bytes;
+	return 0;
+}
+
+void zerotouch_remember(struct enforcer *e, uint8_t digest[SHA256_BYTES])
+{
+	const char *path = e->options.zero_touch;
+	char *text;
+	size_t n_bytes;
+
+	if (zerotouch_is_enrolling(e)) {
+		memcpy(digest, e->zerotouch->digest, SHA256_BYTES);
+		return;
+	}
+	if (path && zerotouch_read(e, path + strspn(path, "/"), &text, &n_bytes, digest) == 0)
+		secret_free(text, n_bytes);
+}
+
 static int zerotouch_load(struct zerotouch *z, const char *path)
 {
 	struct enforcer *e = z->e;
@@ -189,13 +225,9 @@ static int zerotouch_load(struct zerotouch *z, const char *path)
 
 	/* Below the root that the agent looks after, whatever that is. */
 	path += strspn(path, "/");
-	r = zerotouch_check_owner(e, path);
-	if (r == 0)
-		r = fs_read(e->sysroot_fd, path, ZEROTOUCH_FILE_BYTES, &text, &n_bytes);
+	r = zerotouch_read(e, path, &text, &n_bytes, z->digest);
 	if (r == -ENOENT)
 		return r;
-	if (r == 0)
-		r = sha256(text, n_bytes, z->digest);
 	if (r < 0) {
 		enforcer_problem(e, PROBLEM_ZERO_TOUCH,
 			"It must be a file of root's that nobody else can write.",

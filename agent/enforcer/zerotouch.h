@@ -31,8 +31,11 @@ void zerotouch_free(struct zerotouch *zerotouch);
 /* A network came up, or an enrolment by hand ended: tries soon, if it is waiting. */
 void zerotouch_update(struct enforcer *e);
 
-/* Whether the enrolment under way is one of these, and the digest of its file. */
-bool zerotouch_is_enrolling(const struct enforcer *e, uint8_t ret_digest[SHA256_BYTES]);
+/* Whether the enrolment under way is one of these. */
+bool zerotouch_is_enrolling(const struct enforcer *e);
+/* The digest of the file that this enrolment, of whatever kind, leaves behind: who leaves is not
+ * taken back by it. Untouched if there is none. */
+void zerotouch_remember(struct enforcer *e, uint8_t digest[SHA256_BYTES]);
 
 /* It ended. code CTL_OK: enrolled; otherwise message says why not. */
 void zerotouch_ended(struct enforcer *e, enum ctl_code code, const char *message);

@@ -12,9 +12,11 @@ import sys
 sys.dont_write_bytecode = True
 from mdmctl_rig import Admin, Server, check, run_tests
 from agent_rig import Agent, wait_for
+from device_rig import Bus
 
 CONF = "etc/mdm-agent/zero-touch.conf"
 PHONES = 10
+IMEI, OTHER_IMEI = "359124067124581", "359124067124599"
 
 
 class Factory:
@@ -24,7 +26,7 @@ class Factory:
         os.chmod(base, 0o755)
         self.base, self.admin = base, Admin(base)
         self.server = Server(self.admin)
-        self.phones = []
+        self.phones, self.buses = [], []
         self.admin.policy("p.json", {"screen_lock": {"enabled": True, "idle_delay": 120}})
         self.admin.ok("policy", "sign", "p.json", "--stream", "staff", "-o", "p.jws")
         self.admin.ok("policy", "push", "p.jws")
@@ -41,12 +43,17 @@ class Factory:
         self.admin.file("list", "".join(n + "\n" for n in numbers))
         return self.admin.ok("hardware", "add", self.ticket, "list")
 
-    def phone(self, name, serial, image=None, options=()):
+    def phone(self, name, serial, image=None, options=(), imei=None):
         files = {CONF: image or self.image}
         if serial:
             files["sys/class/dmi/id/product_serial"] = serial + "\n"
         phone = Agent(self.base, name, files, options=options,
                       env={"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent"})
+        if imei:
+            bus = Bus(phone.base, phone.root)
+            phone.env = bus.env
+            self.buses.append(bus)
+            bus.start().modem_of(imei)
         self.phones.append(phone)
         return phone.start()
 
@@ -57,6 +64,8 @@ class Factory:
     def close(self):
         for phone in self.phones:
             phone.stop()
+        for bus in self.buses:
+            bus.stop()
         self.server.__exit__()
 
 
@@ -120,6 +129,27 @@ def test_strangers_and_clones(factory):
 
 
 @with_factory
+def test_imei(factory):
+    """A phone without a serial number enrols by the number of its modem, if it is one of a phone."""
+    factory.allow(IMEI, "PX26-0007-A7")
+    phone = factory.phone("modem", None, imei=IMEI)
+    wait_for("the policy\n" + phone.log(), lambda: enforced(phone))
+    used = [r for r in factory.rows() if r["used"]]
+    check([(r["imei"], r["serial"], r["device"]) for r in used] ==
+          [(IMEI, "", phone.status()["device"])], factory.rows())
+    # A digit that is wrong, everybody's example, more than a number: as if there were no modem. One
+    # that nobody put on the list, and one that is another phone's already: refused by the server.
+    bad = [(number, number not in (OTHER_IMEI, IMEI),
+            factory.phone("bad%d" % i, None, imei=number)) for i, number in enumerate((
+                IMEI[:-1] + "2", "490154203237518", "imei:" + IMEI, IMEI + "\n", OTHER_IMEI, IMEI))]
+    for number, useless, phone in bad:
+        words = wait_for("the refusal of %s\n%s" % (number, phone.log()), lambda p=phone: problem(p))
+        check(useless == ("neither a serial number nor an IMEI" in words), number, words)
+        check(not phone.status()["enrolled"], number)
+    check(len([r for r in factory.rows() if r["used"]]) == 1, factory.rows())
+
+
+@with_factory
 def test_list_refuses_placeholders(factory):
     """A number that is on many phones must not open the door to many phones."""
     for number in ("To be filled by O.E.M.", "0123456789", "imei:490154203237518", "imei:12345",
@@ -147,6 +177,25 @@ def test_who_leaves_stays_away(factory):
     factory.allow("PX26-0001-A7")
     phone.start()
     wait_for("the second enrolment\n" + phone.log(), lambda: enforced(phone))
+
+
+@with_factory
+def test_who_came_by_hand_stays_away(factory):
+    """Enrolled by hand although the image has a file: leaving counts for that file, too."""
+    phone = factory.phone("phone", None)
+    wait_for("the refusal\n" + phone.log(), lambda: problem(phone))
+    phone.enrol(factory.admin.json("ticket", "new", "--group", "staff")["uri"])
+    wait_for("the policy", lambda: enforced(phone))
+    check(problem(phone) is None and phone.journal("enrolled")[-1]["data"]["zero_touch"] is False)
+    phone.ok("unenroll", "--yes")
+    phone.stop()
+    # From now on nothing but its having left keeps it from enrolling by itself.
+    factory.allow("PX26-0001-A7")
+    phone.write("sys/class/dmi/id/product_serial", "PX26-0001-A7\n")
+    phone.start()
+    wait_for("the line of the log\n" + phone.log(),
+             lambda: "does not enrol there by itself again" in phone.log())
+    check(not phone.status()["enrolled"] and problem(phone) is None)
 
 
 @with_factory
@@ -180,6 +229,7 @@ def test_ticket_alone_is_worth_nothing(factory):
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    sys.exit(run_tests([test_ten_at_once, test_strangers_and_clones, test_list_refuses_placeholders,
-                        test_who_leaves_stays_away, test_file_of_others,
-                        test_ticket_alone_is_worth_nothing]))
+    sys.exit(run_tests([test_ten_at_once, test_strangers_and_clones, test_imei,
+                        test_list_refuses_placeholders,
+                        test_who_leaves_stays_away, test_who_came_by_hand_stays_away,
+                        test_file_of_others, test_ticket_alone_is_worth_nothing]))
