@@ -147,6 +147,14 @@ class Bus:
 
     # --- ModemManager ---
 
+    def modem_of(self, imei):
+        """A modem that says this is its number; for who asks which modems there are."""
+        self.serve(MODEMS, "--is-object-manager", MODEMS, "/org/freedesktop/ModemManager1", MODEMS)
+        self.mock(MODEMS, "/org/freedesktop/ModemManager1").AddObject(
+            "/org/freedesktop/ModemManager1/Modem/0", MODEMS + ".Modem",
+            dbus.Dictionary({"Manufacturer": "Example", "EquipmentIdentifier": imei}, signature="sv"),
+            dbus.Array([], signature="(ssss)"))
+
     def modems(self, registration):
         self.serve(MODEMS, "--is-object-manager", MODEMS, "/org/freedesktop/ModemManager1", MODEMS)
         self.mock(MODEMS, "/org/freedesktop/ModemManager1").AddObject(
