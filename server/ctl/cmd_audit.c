@@ -96,11 +96,6 @@ int cmd_audit_list(struct ctl *ctl, const struct args *args, struct fault *fault
 	return r ? r : ctl_flush(ctl, fault);
 }
 
-static int audit_visit(const struct audit_entry *entry, void *userdata, struct fault *fault)
-{
-	return audit_follow(userdata, entry, fault);
-}
-
 /* Where the last check ended; from the beginning if there was none. */
 static int audit_remembered(struct ctl *ctl, struct audit_head *ret_head, struct fault *fault)
 {
@@ -120,56 +115,64 @@ static int audit_remembered(struct ctl *ctl, struct audit_head *ret_head, struct
 	return 0;
 }
 
-/* The entry that the last check ended with must still be there: nothing can be cut off its end. */
-static int audit_still_there(struct api *api, const struct audit_head *head, struct fault *fault)
-{
-	_cleanup_(audit_page_done) struct audit_page page = {0};
-	int r = 0;
+struct audit_check {
+	struct audit_head head;	 /* so far */
+	struct audit_head known; /* of the last check */
+};
 
-	if (head->n == 0)
-		return 0;
-	r = audit_page_get(api, head->n - 1, &page, fault);
-	if (r)
-		return r;
-	if (page.n_rows && page.rows[0].n == head->n &&
-		memcmp(page.rows[0].chain, head->chain, SHA256_BYTES) == 0)
-		return 0;
+static int audit_changed(const struct audit_check *check, struct fault *fault)
+{
 	return fault_set(fault, FAULT_REFUSED,
 		"entry %" PRId64
 		" of the audit log is not what it was at the last check: the log was altered, or an old "
 		"backup was restored",
-		head->n);
+		check->known.n);
 }
 
+static int audit_visit(const struct audit_entry *entry, void *userdata, struct fault *fault)
+{
+	struct audit_check *check = userdata;
+	int r = audit_follow(&check->head, entry, fault);
+
+	if (!r && check->head.n == check->known.n &&
+		memcmp(check->head.chain, check->known.chain, SHA256_BYTES) != 0)
+		r = audit_changed(check, fault);
+	return r;
+}
+
+/* From the first entry, as the log is shown from there, too: what was checked once may have been
+ * altered since. Nor can anything be cut off the end that the last check saw. */
 int cmd_audit_verify(struct ctl *ctl, const struct args *args, struct fault *fault)
 {
 	_cleanup_(api_freep) struct api *api = NULL;
-	struct audit_head head, before;
+	struct audit_check check = {0};
+	int64_t n_new;
 	char text[96];
 	int r = audit_open(ctl, &api, fault);
 
 	(void)args;
 	if (!r)
-		r = audit_remembered(ctl, &head, fault);
+		r = audit_remembered(ctl, &check.known, fault);
+	if (!r)
+		r = audit_each(api, 0, audit_visit, &check, fault);
+	if (!r && check.head.n < check.known.n)
+		r = audit_changed(&check, fault);
 	if (r)
 		return r;
-	before = head;
-	r = audit_still_there(api, &head, fault);
-	if (!r)
-		r = audit_each(api, head.n, audit_visit, &head, fault);
-	if (!r && head.n > before.n) {
-		audit_head_format(&head, text);
+	n_new = check.head.n - check.known.n;
+	if (n_new) {
+		audit_head_format(&check.head, text);
 		r = org_write(ctl->org.fd, AUDIT_HEAD, text, strlen(text), fault);
 	}
 	if (r)
 		return r;
 	if (ctl->json)
 		fprintf(ctl->out, "{\"ok\":true,\"entries\":%" PRId64 ",\"new\":%" PRId64 "}\n",
-			head.n, head.n - before.n);
+			check.head.n, n_new);
 	else
 		fprintf(ctl->out,
 			"The audit log is whole: %" PRId64 " entries, %" PRId64
 			" of them new since the last check.\n",
-			head.n, head.n - before.n);
+			check.head.n, n_new);
 	return ctl_flush(ctl, fault);
 }

@@ -220,8 +220,8 @@ const struct command_row commands[] = {
 	{"audit list", "", "print what administrators did on the server", NULL, 0, 0, audit_options,
 		cmd_audit_list},
 	{"audit verify", "", "check that nobody altered the server's log of administrators",
-		"Follows the chain from where the last check ended, which is remembered here: a server\n"
-		"cannot rewrite what was checked.",
+		"Follows the chain from the first entry to the last and past the end of the last check,\n"
+		"which is remembered here: a server cannot rewrite or cut off what was checked.",
 		0, 0, NULL, cmd_audit_verify},
 	{"events", "", "print what the phones reported", NULL, 0, 0, events_options, cmd_events},
 	{"key list", "", "list the signing keys: roles, where they are, what is risky", NULL, 0, 0,
