@@ -7,11 +7,12 @@ Usage: wake.py BUILD_DIR [NAME...]    The last line is "N passed, N failed".
 """
 import json
 import os
+import socket
 import sys
 import time
 
 sys.dont_write_bytecode = True
-from mdmctl_rig import Admin, Server, check, run_tests
+from mdmctl_rig import Admin, Server, Skip, check, run_tests
 from agent_rig import Agent, wait_for
 from stolen_server import Rogue
 
@@ -27,13 +28,13 @@ def test(function):
 class Field:
     """An administrator, a server, a phone that follows "staff" and may wait all week."""
 
-    def __init__(self, base, long_poll=True):
+    def __init__(self, base, long_poll=True, files=()):
         os.chmod(base, 0o755)
         self.admin, self.delay = Admin(base), 900
         self.server = Server(self.admin)
         self.port = int(self.server.url.rsplit(":", 1)[1])
         self.policy(long_poll)
-        self.phone = Agent(base).start()
+        self.phone = Agent(base, files=files).start()
 
     def __enter__(self):
         try:
@@ -54,7 +55,7 @@ class Field:
         self.delay -= 10
         checkin = {"interval": 3600, "jitter": 0}
         if long_poll:
-            checkin["long_poll"] = ALWAYS
+            checkin["long_poll"] = ALWAYS if long_poll is True else long_poll
         self.admin.file("p.json", json.dumps({
             "checkin": checkin, "profiles": [{"id": "p", "settings": {
                 "screen_lock": {"enabled": True, "idle_delay": self.delay}}}]}))
@@ -116,6 +117,40 @@ def test_only_while_the_policy_says_so(base):
         field.policy(False)
         wait_for("the end of waiting", lambda: field.enforced(field.delay) and
                  field.wake()["state"] == "off" and field.roles() == [])
+
+
+CHARGER = "sys/class/power_supply/usb/"
+
+
+def plug(phone, online):
+    """The file changes, and the phone hears what its kernel would say. Anybody's word is a reason to
+    look, but only root may speak to such a socket."""
+    phone.write(CHARGER + "online", "%d\n" % online)
+    lines = ["change@/devices/usb", "ACTION=change", "SUBSYSTEM=power_supply",
+             "POWER_SUPPLY_NAME=usb", "POWER_SUPPLY_ONLINE=%d" % online]
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15) as s:  # NETLINK_KOBJECT_UEVENT
+        try:
+            s.sendto("".join(line + "\0" for line in lines).encode(), (phone.process.pid, 0))
+        except PermissionError:
+            raise Skip("it needs root to play the kernel") from None
+
+
+@test
+def test_while_it_charges(base):
+    """On the charger it waits and obeys at once; off the charger nothing of it is left."""
+    with Field(base, {"charging": {"is": True}}, {CHARGER + "type": "USB\n", CHARGER + "online": "0\n"}) as field:
+        wait_for("no process of the role", lambda: field.roles() == [])
+        check(field.wake()["state"] == "off", field.wake())
+        for _ in range(2):
+            plug(field.phone, 1)
+            wait_for("the phone to wait", field.waits)
+            command = field.admin.json("command", "sync", "--device", field.phone.status()["device"])["id"]
+            wait_for("the command", lambda c=command: any(
+                r["data"]["id"] == c and r["data"]["state"] == "done"
+                for r in field.phone.journal("command")))
+            wait_for("the phone to wait", field.waits)
+            plug(field.phone, 0)
+            wait_for("the end of waiting", lambda: field.wake()["state"] == "off" and field.roles() == [])
 
 
 def cost(role):
