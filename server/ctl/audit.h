@@ -9,10 +9,13 @@
 #include "agent/util/digest.h"
 #include "server/ctl/response.h"
 
+/* Path and query of a request line, each byte of which may have become three in JSON's UTF-8. */
+#define AUDIT_TARGET_BYTES (3 * 2048)
+
 struct audit_entry {
 	int64_t n, time_s, status;
 	char who[LIMIT_NAME_BYTES + 2], role[LIMIT_NAME_BYTES + 1], method[16];
-	char target[2 * 1024 + 1];
+	char target[AUDIT_TARGET_BYTES + 1];
 	uint8_t chain[SHA256_BYTES];
 	struct json_object *json; /* borrowed */
 };
