@@ -10,13 +10,15 @@
 #include "server/ctl/api.h"
 #include "server/ctl/audit.h"
 #include "server/ctl/commands.h"
+#include "server/ctl/paging.h"
 #include "server/ctl/text.h"
 
 #define AUDIT_PAGE 200
 #define AUDIT_HEAD "audit-head" /* in the organisation directory */
 
 static int audit_page_get(
-	struct api *api, int64_t after, struct audit_page *ret_page, struct fault *fault)
+	struct api *api, struct paging *paging, int64_t after, struct audit_page *ret_page,
+	struct fault *fault)
 {
 	_cleanup_answer_ struct api_answer answer = {0};
 	char path[128];
@@ -26,6 +28,8 @@ static int audit_page_get(
 	snprintf(path, sizeof(path), "/v1/admin/audit?after=%" PRId64 "&limit=%d", after,
 		AUDIT_PAGE);
 	r = api_call(api, &request, &answer, fault);
+	if (!r)
+		r = paging_page(paging, answer.n_body, fault);
 	return r ? r : audit_page_read(answer.body, answer.n_body, ret_page, fault);
 }
 
@@ -34,12 +38,17 @@ static int audit_each(struct api *api, int64_t after,
 	int (*visit)(const struct audit_entry *entry, void *userdata, struct fault *fault),
 	void *userdata, struct fault *fault)
 {
+	struct paging paging = {.row = after};
+
 	for (;;) {
 		_cleanup_(audit_page_done) struct audit_page page = {0};
-		int r = audit_page_get(api, after, &page, fault);
+		int r = audit_page_get(api, &paging, after, &page, fault);
 
-		for (size_t i = 0; i < page.n_rows && !r; i++)
-			r = visit(&page.rows[i], userdata, fault);
+		for (size_t i = 0; i < page.n_rows && !r; i++) {
+			r = paging_row(&paging, page.rows[i].n, fault);
+			if (!r)
+				r = visit(&page.rows[i], userdata, fault);
+		}
 		if (r)
 			return r;
 		if (!page.n_rows || page.next <= after)

@@ -9,12 +9,13 @@
 #include "server/ctl/command_file.h"
 #include "server/ctl/commands.h"
 #include "server/ctl/device.h"
+#include "server/ctl/paging.h"
 #include "server/ctl/span.h"
 #include "server/ctl/text.h"
 
 #define COMMAND_PAGE 200
 
-static int command_page(struct api *api, const char *device, int64_t after,
+static int command_page(struct api *api, struct paging *paging, const char *device,
 	struct response_commands *ret_page, struct fault *fault)
 {
 	_cleanup_answer_ struct api_answer answer = {0};
@@ -23,8 +24,10 @@ static int command_page(struct api *api, const char *device, int64_t after,
 	int r;
 
 	snprintf(path, sizeof(path), "/v1/admin/commands?%s%s%safter=%" PRId64 "&limit=%d",
-		*device ? "device=" : "", device, *device ? "&" : "", after, COMMAND_PAGE);
+		*device ? "device=" : "", device, *device ? "&" : "", paging->row, COMMAND_PAGE);
 	r = api_call(api, &request, &answer, fault);
+	if (!r)
+		r = paging_page(paging, answer.n_body, fault);
 	return r ? r : response_commands(answer.body, answer.n_body, ret_page, fault);
 }
 
@@ -33,17 +36,20 @@ static int command_each(struct api *api, const char *device,
 	int (*visit)(const struct response_command *command, void *userdata, struct fault *fault),
 	void *userdata, struct fault *fault)
 {
-	int64_t after = 0;
+	struct paging paging = {0};
 
 	for (;;) {
+		int64_t after = paging.row;
 		_cleanup_(response_commands_done) struct response_commands page = {0};
-		int r = command_page(api, device, after, &page, fault);
+		int r = command_page(api, &paging, device, &page, fault);
 
 		for (size_t i = 0; i < page.n_rows && !r; i++) {
 			if (*device && strcmp(page.rows[i].device, device) != 0)
 				r = api_other_object(
 					fault, "commands of device", device, page.rows[i].device);
-			else
+			if (!r)
+				r = paging_row(&paging, page.rows[i].row, fault);
+			if (!r)
 				r = visit(&page.rows[i], userdata, fault);
 		}
 		if (r)
@@ -51,7 +57,6 @@ static int command_each(struct api *api, const char *device,
 		/* A server that does not move on would keep us here for ever. */
 		if (!page.n_rows || page.next <= after)
 			return 0;
-		after = page.next;
 	}
 }
 

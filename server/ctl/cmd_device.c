@@ -23,10 +23,13 @@ static int device_list_add(struct listing *listing, const struct api_answer *ans
 	struct table *table = &listing->table;
 	int r = response_devices(answer->body, answer->n_body, &page, fault);
 
-	for (size_t i = 0; i < page.n_rows; i++) {
+	for (size_t i = 0; i < page.n_rows && !r; i++) {
 		const struct response_device *device = &page.rows[i];
 		char seen[32];
 
+		r = paging_id(&listing->paging, device->id, fault);
+		if (r)
+			break;
 		if (listing_json(listing, device->json))
 			continue;
 		span_format_relative(device->last_seen_s, listing->ctl->now_s, seen);

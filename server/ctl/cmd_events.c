@@ -9,13 +9,14 @@
 #include "agent/util/codec.h"
 #include "server/ctl/commands.h"
 #include "server/ctl/device.h"
+#include "server/ctl/paging.h"
 #include "server/ctl/text.h"
 
 #define EVENTS_PAGE 50 /* their data counts against LIMIT_JSON_MEMBERS */
 #define EVENTS_POLL_S 3
 #define EVENTS_DATA_MAX 400 /* bytes of data on one line; --json has all of it */
 
-static int events_page(struct api *api, const char *device, int64_t after,
+static int events_page(struct api *api, struct paging *paging, const char *device,
 	struct response_events *ret_events, struct fault *fault)
 {
 	_cleanup_answer_ struct api_answer answer = {0};
@@ -24,8 +25,10 @@ static int events_page(struct api *api, const char *device, int64_t after,
 	int r;
 
 	snprintf(path, sizeof(path), "/v1/admin/events?%s%s%safter=%" PRId64 "&limit=%d",
-		*device ? "device=" : "", device, *device ? "&" : "", after, EVENTS_PAGE);
+		*device ? "device=" : "", device, *device ? "&" : "", paging->row, EVENTS_PAGE);
 	r = api_call(api, &request, &answer, fault);
+	if (!r)
+		r = paging_page(paging, answer.n_body, fault);
 	return r ? r : response_events(answer.body, answer.n_body, ret_events, fault);
 }
 
@@ -61,10 +64,10 @@ int cmd_events(struct ctl *ctl, const struct args *args, struct fault *fault)
 	_cleanup_(api_freep) struct api *api = NULL;
 	const char *text = args_get(args, "after"), *device = args_get(args, "device");
 	bool follow = args_has(args, "follow");
-	int64_t after = 0;
+	struct paging paging = {0};
 	int r = 0;
 
-	if (text && parse_int64(text, 0, INT64_MAX, &after) < 0)
+	if (text && parse_int64(text, 0, INT64_MAX, &paging.row) < 0)
 		return fault_set(fault, FAULT_USAGE, "--after must be a number of an event");
 	r = ctl_open(ctl, fault);
 	if (!r)
@@ -74,16 +77,19 @@ int cmd_events(struct ctl *ctl, const struct args *args, struct fault *fault)
 	while (!r) {
 		_cleanup_(response_events_done) struct response_events page = {0};
 		struct timespec pause = {.tv_sec = EVENTS_POLL_S};
+		int64_t after = paging.row;
 		bool moved;
 
-		r = events_page(api, device ? found.rows[0].id : "", after, &page, fault);
+		r = events_page(api, &paging, device ? found.rows[0].id : "", &page, fault);
 		if (r)
 			break;
 		for (size_t i = 0; i < page.n_rows && !r; i++) {
 			if (device && strcmp(page.rows[i].device, found.rows[0].id) != 0)
 				r = api_other_object(fault, "events of device", found.rows[0].id,
 					page.rows[i].device);
-			else
+			if (!r)
+				r = paging_row(&paging, page.rows[i].row, fault);
+			if (!r)
 				events_print(ctl, &page.rows[i]);
 		}
 		if (!r)
@@ -91,12 +97,13 @@ int cmd_events(struct ctl *ctl, const struct args *args, struct fault *fault)
 		if (r)
 			break;
 		moved = page.n_rows && page.next > after;
-		if (moved)
-			after = page.next;
 		if (!moved && !follow)
 			break;
-		if (!moved)
-			nanosleep(&pause, NULL);
+		if (moved)
+			continue;
+		/* Following has no end; each burst of news has. */
+		paging = (struct paging){.row = after};
+		nanosleep(&pause, NULL);
 	}
 	return r;
 }

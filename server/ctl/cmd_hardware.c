@@ -8,6 +8,7 @@
 #include "agent/util/jsonw.h"
 #include "server/ctl/api.h"
 #include "server/ctl/commands.h"
+#include "server/ctl/paging.h"
 #include "server/ctl/reader.h"
 #include "server/ctl/text.h"
 
@@ -189,9 +190,9 @@ static void hardware_add_row(struct ctl *ctl, const struct hardware_row *row,
 	table_printf(table, "%.12s", row->device);
 }
 
-/* One page; *after moves on. *ret_more: whether there may be another. */
-static int hardware_list_page(struct ctl *ctl, struct api *api, int64_t *after, struct table *table,
-	bool *ret_more, struct fault *fault)
+/* One page; paging moves on. *ret_more: whether there may be another. */
+static int hardware_list_page(struct ctl *ctl, struct api *api, struct paging *paging,
+	struct table *table, bool *ret_more, struct fault *fault)
 {
 	_cleanup_answer_ struct api_answer answer = {0};
 	_cleanup_json_ struct json_object *json = NULL;
@@ -199,13 +200,15 @@ static int hardware_list_page(struct ctl *ctl, struct api *api, int64_t *after, 
 	struct reader reader = {.path = ""};
 	char path[128];
 	struct api_request request = {.method = "GET", .path = path};
-	int64_t next;
+	int64_t next, after = paging->row;
 	size_t n = 0;
 	int r;
 
-	snprintf(path, sizeof(path), "/v1/admin/hardware?after=%" PRId64 "&limit=%d", *after,
+	snprintf(path, sizeof(path), "/v1/admin/hardware?after=%" PRId64 "&limit=%d", after,
 		HARDWARE_PAGE);
 	r = api_call(api, &request, &answer, fault);
+	if (!r)
+		r = paging_page(paging, answer.n_body, fault);
 	if (!r)
 		r = reader_parse(&reader, answer.body, answer.n_body, &json, fault);
 	if (!r)
@@ -219,13 +222,15 @@ static int hardware_list_page(struct ctl *ctl, struct api *api, int64_t *after, 
 		hardware_read(&reader, object, &row);
 		if (reader.bad)
 			return reader_fault(&reader, fault);
+		r = paging_row(paging, row.row, fault);
+		if (r)
+			return r;
 		hardware_add_row(ctl, &row, object, table);
 	}
 	next = reader_int(&reader, json, "next");
 	if (reader.bad)
 		return reader_fault(&reader, fault);
-	*ret_more = n && next > *after;
-	*after = next;
+	*ret_more = n && next > after;
 	return 0;
 }
 
@@ -238,7 +243,7 @@ int cmd_hardware_list(struct ctl *ctl, const struct args *args, struct fault *fa
 		.flexible = 2,
 		.state = 5,
 	};
-	int64_t after = 0;
+	struct paging paging = {0};
 	bool more = true;
 	int r = ctl_open(ctl, fault);
 
@@ -246,7 +251,7 @@ int cmd_hardware_list(struct ctl *ctl, const struct args *args, struct fault *fa
 	if (!r)
 		r = api_open(ctl, &api, fault);
 	while (!r && more)
-		r = hardware_list_page(ctl, api, &after, &table, &more, fault);
+		r = hardware_list_page(ctl, api, &paging, &table, &more, fault);
 	if (r)
 		return r;
 	if (!ctl->json && !table.n_cells && !table.error)

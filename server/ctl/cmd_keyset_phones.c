@@ -17,10 +17,13 @@ static int phones_add(struct listing *listing, const struct api_answer *answer, 
 	int64_t newest = listing->ctl->org.keyset->version;
 	int r = response_devices(answer->body, answer->n_body, &page, fault);
 
-	for (size_t i = 0; i < page.n_rows; i++) {
+	for (size_t i = 0; i < page.n_rows && !r; i++) {
 		const struct response_device *device = &page.rows[i];
 		char seen[32];
 
+		r = paging_id(&listing->paging, device->id, fault);
+		if (r)
+			break;
 		if (listing->ctl->json) {
 			jsonw_object(listing->w, NULL);
 			jsonw_string(listing->w, "id", device->id);

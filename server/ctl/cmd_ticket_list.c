@@ -17,10 +17,13 @@ static int ticket_list_add(struct listing *listing, const struct api_answer *ans
 	int64_t now_s = listing->ctl->now_s;
 	int r = response_tickets(answer->body, answer->n_body, &page, fault);
 
-	for (size_t i = 0; i < page.n_rows; i++) {
+	for (size_t i = 0; i < page.n_rows && !r; i++) {
 		const struct response_ticket *ticket = &page.rows[i];
 		char expires[32];
 
+		r = paging_id(&listing->paging, ticket->id, fault);
+		if (r)
+			break;
 		if (listing_json(listing, ticket->json))
 			continue;
 		span_format_relative(ticket->expires_s, now_s, expires);

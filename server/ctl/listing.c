@@ -41,13 +41,16 @@ static int listing_add_pages(struct listing *listing, struct api *api, struct fa
 		int r = listing_get(api, listing->what, after, listing->limit, &answer, fault);
 
 		if (!r)
+			r = paging_page(&listing->paging, answer.n_body, fault);
+		if (!r)
 			r = listing->add(listing, &answer, next, fault);
 		if (r)
 			return r;
 		/* A server that does not move on would keep us here for ever. */
 		if (strcmp(next, after) <= 0)
 			return 0;
-		memcpy(after, next, sizeof(after));
+		/* Not next: behind the last row, so that none is left out. */
+		memcpy(after, listing->paging.id, sizeof(after));
 	}
 }
 

@@ -6,6 +6,7 @@
 
 #include "agent/util/jsonw.h"
 #include "server/ctl/api.h"
+#include "server/ctl/paging.h"
 #include "server/ctl/text.h"
 
 /* One page of what ("devices", "tickets"), at most limit rows behind the id after ("": from the
@@ -17,12 +18,13 @@ struct listing {
 	const char *what; /* in the path and in the JSON */
 	const char *none; /* said where there is no row; NULL: the headings alone */
 	int limit;	  /* rows of a page */
-	/* Reads a page and adds its rows: listing_json() or else the cells of the table. Sets
-	 * ret_next to the id to go on behind, "" on the last page. 0 or FAULT_*. */
+	/* Reads a page and adds its rows: paging_id(), then listing_json() or else the cells of the
+	 * table. Sets ret_next to the id to go on behind, "" on the last page. 0 or FAULT_*. */
 	int (*add)(struct listing *listing, const struct api_answer *answer, char ret_next[33],
 		struct fault *fault);
 	struct table table;
-	struct ctl *ctl; /* this and the next: of listing_run() */
+	struct paging paging; /* add() tells it of every row */
+	struct ctl *ctl;      /* this and the next: of listing_run() */
 	struct jsonw *w;
 };
 

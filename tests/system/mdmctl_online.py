@@ -66,14 +66,16 @@ def garbage_from_the_server(base):
 
 
 @test
-def a_page_that_does_not_move_on_ends(base):
+def a_page_that_does_not_move_on_is_refused(base):
     a = Admin(base)
     with Fake(a) as fake:
         fake.answers["GET", "/v1/admin/devices"] = (
             200, '{"devices":[{"id":"%s"}],"next":"%s"}' % (ID, ID))
-        check(len(a.json("device", "list")["devices"]) == 2)
-        fake.answers["GET", "/v1/admin/events"] = (200, '{"events":[{"type":"x"}],"next":0}')
+        a.fails(4, "device", "list", says="would never end")
+        fake.answers["GET", "/v1/admin/events"] = (200, '{"events":[{"row":1,"type":"x"}],"next":0}')
         check(a.ok("events").count("x") == 1)
+        fake.answers["GET", "/v1/admin/events"] = (200, '{"events":[{"type":"x"}],"next":0}')
+        a.fails(4, "events", says="would never end")
 
 
 @test

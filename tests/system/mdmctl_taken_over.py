@@ -5,9 +5,11 @@ asked for, chooses which phone a short id means, and never comes to an end.
 
 Usage: mdmctl_taken_over.py BUILD_DIR [NAME]...   the last line is "N passed, N failed, N skipped"
 """
+import hashlib
 import json
 import os
 import sys
+import urllib.parse
 
 sys.dont_write_bytecode = True
 from mdmctl_rig import Admin, Fake, PASSPHRASE, Terminal, check, payload_of, run_tests
@@ -208,6 +210,92 @@ def the_answer_on_the_terminal_counts(base):
                 status = t.end()
                 check((status == 0) == bool(sent), args, answer, status, t.text)
                 check(len(writes(fake)) == before + sent, args, answer, fake.requests)
+
+
+# --- lists ---------------------------------------------------------------------------------------
+
+def entry(n, before, target):
+    """A line of the audit log, chained as the server does it."""
+    members = {"n": n, "time": 1700000000 + n, "who": "admin", "role": "operator", "method": "POST",
+               "target": target, "status": 400}
+    text = json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
+    members["chain"] = hashlib.sha256(bytes.fromhex(before) + text).hexdigest()
+    return members
+
+
+def audit_of(fake, rows):
+    def page(path, body):
+        after = int(dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(path).query))["after"])
+        found = [r for r in rows if r["n"] > after]
+        return 200, json.dumps({"entries": found, "next": rows[-1]["n"]}, ensure_ascii=False)
+
+    fake.answers["GET", "/v1/admin/audit"] = (200, page)
+
+
+@test
+def the_longest_request_does_not_blind_the_audit(base):
+    a = Admin(base)
+    with Fake(a) as fake:
+        for target, code in (("/v1/admin/x?" + "y" * 2100, 0), ("\u20ac" * 2048, 0),
+                             ("\u20ac" * 2048 + "x", 1)):
+            rows = [entry(1, "00" * 32, target)]
+            rows.append(entry(2, rows[0]["chain"], "/v1/admin/tickets"))
+            audit_of(fake, rows)
+            for args in (["audit", "list"], ["audit", "verify"]):
+                r = a.run(*args)
+                check(r.returncode == code, args, len(target), r.returncode, r.stderr)
+            if not code:
+                os.unlink(os.path.join(a.org, "audit-head"))
+                check(a.ok("audit", "list", "--json").count("\n") == 2)
+
+
+@test
+def endless_lists(base):
+    """The same rows for ever under a new "next", and rows that go back."""
+    a = Admin(base)
+    asked = {"n": 0}
+    numbered = {"commands": ["command", "list"], "events": ["events"], "audit": ["audit", "list"],
+                "hardware": ["hardware", "list"]}
+    named = {"devices": (["device", "list"], ["keyset", "phones"]), "tickets": (["ticket", "list"],)}
+
+    def row(kind, n):
+        if kind == "commands":
+            return command(ORDER, ASKED, row=n)
+        if kind == "events":
+            return event(n, ASKED)
+        if kind == "audit":
+            return entry(n, "00" * 32, "/v1/admin/tickets")
+        return {"row": n, "serial": "S%d" % n, "ticket": ORDER}
+
+    with Fake(a) as fake:
+        for kind, args in numbered.items():
+            key = "entries" if kind in ("audit", "hardware") else kind
+            for numbers in ((7,), (7, 7), (7, 6)):
+                asked["n"] = 0
+
+                def page(path, body, kind=kind, key=key, numbers=numbers):
+                    asked["n"] += 1
+                    check(asked["n"] < 20, "it goes on and on")
+                    return 200, json.dumps({key: [row(kind, n) for n in numbers],
+                                            "next": 100 + asked["n"]})
+
+                fake.answers["GET", "/v1/admin/" + kind] = (200, page)
+                a.fails(4, *args, says="would never end")
+                check(asked["n"] <= 2, kind, asked["n"])
+        for kind, lists in named.items():
+            for args in lists:
+                for ids in ((ASKED,), (ASKED, ASKED), (OTHER, ASKED)):
+                    asked["n"] = 0
+
+                    def page(path, body, kind=kind, ids=ids):
+                        asked["n"] += 1
+                        rows = [device(id) if kind == "devices" else {
+                            "id": id, "created": 1, "expires": 2, "groups": []} for id in ids]
+                        return 200, json.dumps({kind: rows, "next": "ff" * 15 + "%02x" % asked["n"]})
+
+                    fake.answers["GET", "/v1/admin/" + kind] = (200, page)
+                    a.fails(4, *args, says="would never end")
+                    check(asked["n"] <= 2, kind, asked["n"])
 
 
 if __name__ == "__main__":
