@@ -16,6 +16,7 @@
 #include "server/ctl/keyring.h"
 #include "server/ctl/place.h"
 #include "server/ctl/signing.h"
+#include "server/ctl/text.h"
 
 /* "root-ca", "administrator" or a signing key: path and words of its file. */
 static int key_file(struct ctl *ctl, const char *name, char *ret_path, char *ret_what, size_t size,
@@ -119,6 +120,36 @@ int cmd_key_give(struct ctl *ctl, const struct args *args, struct fault *fault)
 	return 0;
 }
 
+/* Whoever sends a file decides what is in it: whom it lets in, and to do what, is read from there.
+ */
+static int cert_confirm(struct ctl *ctl, const char *path, X509 *old, struct fault *fault)
+{
+	char name[LIMIT_TEXT_BYTES + 1] = "", unit[LIMIT_NAME_BYTES + 1] = "";
+	char until[24], question[2 * LIMIT_TEXT_BYTES];
+	X509_NAME *subject = X509_get_subject_name(old);
+	_cleanup_buf_ struct buf plain = BUF_INIT;
+
+	/* A CA is refused below. */
+	if (!path || X509_check_ca(old) || X509_check_purpose(old, X509_PURPOSE_SSL_SERVER, 0) == 1)
+		return 0;
+	X509_NAME_get_text_by_NID(subject, NID_commonName, name, sizeof(name));
+	X509_NAME_get_text_by_NID(subject, NID_organizationalUnitName, unit, sizeof(unit));
+	text_plain(&plain, name);
+	if (plain.error)
+		return fault_errno(fault, plain.error, "certificate");
+	clock_format(ca_until(old), until);
+	snprintf(question, sizeof(question),
+		"Renew the certificate of \"%s\", %s, which ends on %s?",
+		plain.n_bytes ? plain.data : "",
+		strcmp(unit, CA_ADMIN_UNIT) == 0    ? "an operator (everything the server allows)"
+		: strcmp(unit, CA_VIEWER_UNIT) == 0 ? "a viewer (look only)"
+						    : "NO administrator",
+		until);
+	if (ctl->yes)
+		fprintf(ctl->err, "mdmctl: %s Yes.\n", question);
+	return ctl_confirm(ctl, question, fault);
+}
+
 /* Reads, renews and replaces one file: the certificate and, if it was there, the root behind it. */
 static int cert_renew_file(
 	struct ctl *ctl, const char *path, int64_t *ret_until_s, struct fault *fault)
@@ -134,6 +165,8 @@ static int cert_renew_file(
 
 	if (!r)
 		r = ca_read(text, n_bytes, path ? path : ORG_ADMIN, &old, fault);
+	if (!r)
+		r = cert_confirm(ctl, path, old, fault);
 	if (!r)
 		r = org_read(&ctl->org, ORG_ROOT, &root_text, &n_root, fault);
 	if (!r)

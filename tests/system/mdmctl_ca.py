@@ -356,7 +356,12 @@ def other_administrators(base):
         check(openssl("pkcs8", "-in", os.path.join(a.home, role, "admin-key.pem"), "-passin",
                       "file:" + new).returncode == 0)
     before = tree(os.path.join(a.home, "viewer"))["admin.pem"]
-    a.ok("admin", "renew", os.path.join(a.home, "viewer/admin.pem"))
+    # Whoever sent the file, it says itself whose it is and what it lets do.
+    for verb in ("admin", "cert"):
+        words = a.fails(2, verb, "renew", os.path.join(a.home, "viewer/admin.pem"), says="a viewer")
+        check('"eve"' in words, words)
+        a.fails(2, verb, "renew", os.path.join(a.home, "operator/admin.pem"), says="an operator")
+    a.ok("admin", "renew", os.path.join(a.home, "viewer/admin.pem"), "--yes")
     check(tree(os.path.join(a.home, "viewer"))["admin.pem"] != before)
     subject = openssl("x509", "-in", os.path.join(a.home, "viewer/admin.pem"), "-noout",
                       "-subject").stdout
