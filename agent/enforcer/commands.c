@@ -65,11 +65,13 @@ static int64_t commands_next_seq(const struct enforcer *e)
 }
 
 /*
- * Whoever signed it waits for its end. Rate-limited, but for the first exchange of a boot, which
- * might be the better part of an hour away: an end is told once, and few phones have one to tell.
+ * Whoever signed it waits for its end: at once while there are tokens, else rate-limited. The first
+ * exchange of a boot might be the better part of an hour away: an end is told once, and few phones
+ * have one to tell.
  */
 static void commands_tell(struct enforcer *e)
 {
+	pacing_wake(&e->pacing, clock_boottime_us(), checkin_random());
 	pacing_request(&e->pacing, clock_boottime_us(), checkin_random(),
 		e->pacing.ended_us == 0 && e->pacing.failures == 0);
 	checkin_schedule(e);

@@ -28,6 +28,26 @@ static void test_accepted_running_done(void)
 	CHECK_INT(rig_told(&rig, 1, NULL), 3);
 }
 
+/* Whoever signed it waits: the end is told at once, also right after the check-in that brought it.
+ */
+static void test_the_end_is_told_at_once(void)
+{
+	_rig_ struct rig rig;
+	struct pacing *p = &rig.e.pacing;
+	int64_t now_us = clock_boottime_us();
+
+	rig_init(&rig);
+	pacing_init(p, "");
+	pacing_start(p, now_us, 0, true);
+	pacing_begin(p, now_us);
+	pacing_succeed(p, now_us, 0, -1, false);
+	CHECK(pacing_due_us(p, clock_boottime_us()) > 0);
+	rig_order(&rig, &(struct rig_command){.number = 1});
+	rig_run(&rig);
+	CHECK_INT(rig_state(&rig, 1), COMMAND_DONE);
+	CHECK_INT(pacing_due_us(p, clock_boottime_us()), 0);
+}
+
 static void test_one_after_the_other(void)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
@@ -512,6 +532,7 @@ static void test_show(void)
 
 static const struct check_test tests[] = {
 	{"accepted_running_done", test_accepted_running_done},
+	{"the_end_is_told_at_once", test_the_end_is_told_at_once},
 	{"one_after_the_other", test_one_after_the_other},
 	{"the_same_again", test_the_same_again},
 	{"refused", test_refused},
