@@ -64,6 +64,13 @@ int api_push_document(struct api *api, const struct document *document, const ch
 	size_t n_bytes, const char *groups, struct fault *fault);
 
 /*
+ * Newest document of an address, as in the query of its path and not verified; *ret_answer has
+ * status 404 if there is none.
+ */
+int api_get_document(
+	struct api *api, const char *query, struct api_answer *ret_answer, struct fault *fault);
+
+/*
  * The serial of the newest document of an address that the server has and our keys signed; 0 if
  * it has none. Only signed numbers count: the server could name any other to use the serials up.
  */

@@ -86,8 +86,7 @@ int api_push_document(struct api *api, const struct document *document, const ch
 	return api_put(api, path, text, n_bytes, fault);
 }
 
-/* Newest document of an address; *ret_answer has status 404 if there is none. */
-static int api_get_document(
+int api_get_document(
 	struct api *api, const char *query, struct api_answer *ret_answer, struct fault *fault)
 {
 	char path[API_PATH_BYTES];

@@ -189,6 +189,12 @@ const struct command_row commands[] = {
 	{"policy push", "DOCUMENT", "upload a signed policy", NULL, 1, 1, NULL, cmd_policy_push},
 	{"policy show", "DOCUMENT", "print a signed policy and who signed it", NULL, 1, 1, NULL,
 		cmd_policy_show},
+	{"document remove", "KIND [ADDRESS]",
+		"take the newest document of an address off the server",
+		"KIND is policy STREAM, assignment DEVICE, ticket TICKET or keyset. The one before it is\n"
+		"handed out again. For documents that nobody of yours signed: phones refuse them, but\n"
+		"they are in the way. What phones have taken already they keep.",
+		1, 2, NULL, cmd_document_remove},
 	{"command list", "", "list the commands and what became of them", NULL, 0, 0,
 		order_list_options, cmd_command_list},
 	{"command show", "ID", "show one command, step by step, as the phone told",

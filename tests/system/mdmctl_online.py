@@ -6,6 +6,7 @@ Usage: mdmctl_online.py BUILD_DIR [NAME]...   the last line is "N passed, N fail
 """
 import base64
 import hashlib
+import http.client
 import json
 import os
 import shutil
@@ -16,8 +17,8 @@ import time
 import urllib.parse
 
 sys.dont_write_bytecode = True
-from mdmctl_rig import (Admin, Fake, MDMCTL, Phone, Server, check, openssl, payload_of, run_tests,
-                        signed)
+from mdmctl_rig import (Admin, Fake, MDMCTL, PASSPHRASE, Phone, Server, check, openssl, payload_of,
+                        run_tests, signed)
 
 TESTS = []
 
@@ -381,6 +382,56 @@ def the_server_refuses_other_administrators(base):
             f.write(key)
         r = a.run("status")
         check(r.returncode in (3, 4), r.returncode, r.stdout, r.stderr)
+
+
+def put_junk(a, query, body=b"a.b.c\n"):
+    """A document that nobody signed, stored by somebody with the administrator's certificate."""
+    key = os.path.join(a.base, "admin.key")
+    openssl("pkey", "-in", os.path.join(a.org, "admin-key.pem"), "-passin", "pass:" + PASSPHRASE,
+            "-out", key)
+    context = ssl.create_default_context(cafile=os.path.join(a.org, "root.pem"))
+    context.load_cert_chain(os.path.join(a.org, "admin.pem"), key)
+    url = urllib.parse.urlsplit(a.json("config", "show")["admin"])
+    c = http.client.HTTPSConnection(url.hostname, url.port, context=context, timeout=60)
+    try:
+        c.request("PUT", "/v1/admin/documents?" + query, body, {"Content-Type": "application/jose"})
+        r = c.getresponse()
+        r.read()
+        check(r.status == 201, query, r.status)
+    finally:
+        c.close()
+
+
+@test
+def what_nobody_signed_is_taken_away(base):
+    a = Admin(base)
+    for bad in (["policy"], ["policy", "a b"], ["assignment", "00"], ["ticket"], ["keyset", "x"],
+                ["command", "00" * 16]):
+        a.fails(2, "document", "remove", *bad)
+    with Server(a) as server:
+        a.fails(4, "document", "remove", "policy", "staff", says="no such document")
+        ticket = a.json("ticket", "new", "--group", "staff")
+        phone = Phone(a, server, ticket, "phone")
+        a.ok("policy", "push", signed(a))
+        sign = ("policy", "sign", a.policy(), "--stream", "staff")
+        put_junk(a, "type=policy&stream=staff&serial=7")
+        a.fails(4, *sign, says="did not sign")
+        words = a.fails(2, "document", "remove", "policy", "staff", says="--yes")
+        check("not signed by the keyset here" in words, words)
+        check(a.json("document", "remove", "policy", "staff", "--yes") == {"serial": 7, "newest": 1})
+        check(payload_of(a.ok(*sign))["serial"] == 2)
+        # Ours is told apart.
+        a.fails(2, "document", "remove", "policy", "staff", says="OURS, serial 1")
+        check("none is left" in a.ok("document", "remove", "policy", "staff", "--yes"))
+        put_junk(a, "type=assignment&device=%s&serial=3&groups=x" % phone.id)
+        a.fails(4, "assign", phone.id, "--group", "staff", says="did not sign")
+        check(a.json("document", "remove", "assignment", phone.id, "--yes")["serial"] == 3)
+        a.ok("assign", phone.id, "--group", "staff")
+        a.ok("document", "remove", "ticket", ticket["id"], "--yes")
+        put_junk(a, "type=keyset&serial=2")
+        a.fails(4, "ticket", "new", says="keyset")
+        check(a.json("document", "remove", "keyset", "--yes") == {"serial": 2, "newest": 1})
+        a.ok("ticket", "new")
 
 
 if __name__ == "__main__":
