@@ -16,9 +16,8 @@
 #define AUDIT_PAGE 200
 #define AUDIT_HEAD "audit-head" /* in the organisation directory */
 
-static int audit_page_get(
-	struct api *api, struct paging *paging, int64_t after, struct audit_page *ret_page,
-	struct fault *fault)
+static int audit_page_get(struct api *api, struct paging *paging, int64_t after,
+	struct audit_page *ret_page, struct fault *fault)
 {
 	_cleanup_answer_ struct api_answer answer = {0};
 	char path[128];

@@ -355,10 +355,12 @@ def case_channel_closed_at_once(lab):
 def case_channel_rubbish(lab):
     fd = os.open(lab.identity(), os.O_RDONLY | os.O_DIRECTORY)
     null = os.open("/dev/null", os.O_RDWR)
-    checkin = struct.pack(CHECKIN, b"https://localhost:9", 0, 5, 7, 100, 0)
+    report, answer = os.memfd_create("report"), os.memfd_create("answer")
+    checkin = struct.pack(CHECKIN, b"https://localhost:9", b"", lab.ca.pin(), 1, 0, 5, 7, 100, 0)
+    pins = struct.pack(CHECKIN, b"https://localhost:9", b"", lab.ca.pin(), 3, 0, 5, 7, 100, 0)
     good = [b"https://localhost:9", b"", TICKET.encode(), SECRET.encode(), b"", b"", b"",
             lab.ca.pin(), 1, 0, 5, 0]
-    renew_good = [b"https://localhost:9", b"", lab.ca.pin(), 1, 5, 0]
+    renew_good = [b"https://localhost:9", b"", b"", lab.ca.pin(), 1, 5, 0]
 
     def enrol(index, value):
         return struct.pack(ENROL, *(good[:index] + [value] + good[index + 1:]))
@@ -378,15 +380,18 @@ def case_channel_rubbish(lab):
             (NET_ENROL, enrol(9, -1), [fd]), (NET_ENROL, enrol(10, 0), [fd]),
             (NET_ENROL, enrol(0, b"x" * 257), [fd]), (NET_ENROL, enrol(11, 0), [null]),
             (NET_ENROL, enrol(4, b"x" * 257), [fd]), (NET_ENROL, enrol(5, b"x" * 65), [fd]),
-            (NET_RENEW, renew(0, b"http://localhost:9"), [fd]), (NET_RENEW, renew(3, 0), [fd]),
-            (NET_RENEW, renew(3, 3), [fd]), (NET_RENEW, renew(4, 0), [fd]),
-            (NET_RENEW, renew(5, -1), [fd]), (NET_RENEW, renew(1, b"https://localhost/?q"), [fd]),
-            (NET_RENEW, renew(5, 0), [null]), (NET_RENEW, renew(5, 0), [])]:
+            (NET_RENEW, renew(0, b"http://localhost:9"), [fd]), (NET_RENEW, renew(4, 0), [fd]),
+            (NET_RENEW, renew(4, 3), [fd]), (NET_RENEW, renew(5, 0), [fd]),
+            (NET_RENEW, renew(6, -1), [fd]), (NET_RENEW, renew(1, b"https://localhost/?q"), [fd]),
+            (NET_CHECKIN, pins, [fd, report, answer]),
+            (NET_RENEW, renew(6, 0), [null]), (NET_RENEW, renew(6, 0), [])]:
         role = Role(lab.program, *lab.options)
         role.send(kind, body, fds)
         assert role.finish() is None and role.code == 1, (kind, body[:40])
     os.close(fd)
     os.close(null)
+    os.close(report)
+    os.close(answer)
 
 
 def case_no_channel(lab):
