@@ -13,7 +13,7 @@
 
 #define CTL_SOCKET MDM_RUN_DIR "/agent.sock"
 #define CTL_GROUP "mdm-admin"
-#define CTL_SERVICE "mdm-agent"
+#define CTL_SERVICE "mdm-agentd"
 
 struct ctl {
 	struct options options;

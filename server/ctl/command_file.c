@@ -79,7 +79,7 @@ void command_file_print(FILE *out, const struct command *command, const char *de
 	const struct command_verb *verb = &command_verbs[command->verb];
 	char date[24];
 
-	fprintf(out, "command    %s: the phone %s\n", verb->name, verb->help);
+	fprintf(out, "command    %s (it %s)\n", verb->name, verb->help);
 	fprintf(out, "device     %s\n", device);
 	for (size_t i = 0; verb->arguments[i].name; i++) {
 		const struct command_value *value = &command->values[i];
@@ -182,6 +182,10 @@ static int command_follow(
 	const struct command *command = &file->command;
 	struct timespec pause = {.tv_nsec = COMMAND_POLL_MS * 1000000L};
 
+	fprintf(ctl->err,
+		"mdmctl: command %s is on the server; waiting until the phone has come for it and "
+		"said how it ended (Ctrl-C ends the waiting, not the command)\n",
+		command->id);
 	for (;;) {
 		_cleanup_(response_commands_done) struct response_commands found = {0};
 		int r = command_get(api, command->id, &found, fault);

@@ -160,8 +160,7 @@ static void test_any_entry(void)
 	static const char *const changes[] = {
 		"DELETE FROM audit WHERE n=3",
 		"DELETE FROM audit WHERE n=3; UPDATE audit SET n=n-1 WHERE n>3",
-		"UPDATE audit SET n=-1 WHERE n=3; UPDATE audit SET n=3 WHERE n=4;"
-		"UPDATE audit SET n=4 WHERE n=-1",
+		"UPDATE audit SET n=-1 WHERE n=3; UPDATE audit SET n=3 WHERE n=4; UPDATE audit SET n=4 WHERE n=-1",
 		"UPDATE audit SET n=n+10 WHERE n>2; INSERT INTO audit VALUES(3,'{\"n\":3,',x'00')",
 	};
 	char path[256];

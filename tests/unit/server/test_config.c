@@ -222,7 +222,7 @@ static void test_many_problems(void)
 /* What `config show` prints is a configuration file of the same values. */
 static void test_show(void)
 {
-	_cleanup_buf_ struct buf problems = BUF_INIT, shown = BUF_INIT, again = BUF_INIT;
+	_cleanup_buf_ struct buf problems = BUF_INIT, shown = BUF_INIT;
 	struct config config, copy;
 
 	CHECK_INT(parse(NEEDED_LINES "log-format json\n", ARGS("--client-ca", "/x y"), &config,
