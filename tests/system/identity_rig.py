@@ -131,6 +131,15 @@ class World:
         check(self.serial() != before, "the old certificate is still there")
         check(len(self.events("proven")) == n + 1, self.events("proven"))
 
+    def order(self, verb):
+        """A command of this date; its id."""
+        env = self.admin.env
+        self.admin.env = lambda *args, **kwargs: dict(env(*args, **kwargs), **self.env())
+        try:
+            return self.admin.json("command", verb, "--device", self.id)["id"]
+        finally:
+            self.admin.env = env
+
     def problems(self):
         return json.dumps(self.phone.status()["problems"])
 

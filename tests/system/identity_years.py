@@ -11,6 +11,7 @@ import sys
 
 sys.dont_write_bytecode = True
 from mdmctl_rig import check, run_tests
+from agent_rig import wait_for
 from identity_rig import in_world
 
 
@@ -61,6 +62,10 @@ def a_server_that_does_not_renew(world):
     check(len(world.events("expired")) == 1, world.events("expired"))
     check(world.renewal()["failing_since"] == since, "the beginning was forgotten")
     check(world.reached(), "an expired phone does not check in")
+    order = world.order("sync")
+    world.phone.sync()
+    wait_for("the command at the expired phone", lambda: world.phone.sync() == 0 and any(
+        r["data"]["id"] == order and r["data"]["state"] == "done" for r in world.phone.journal("command")))
     world.stop_server()
     sql(database, "DROP TRIGGER no_INSERT", "DROP TRIGGER no_UPDATE")
     world.start_server()
