@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "agent/util/codec.h"
+#include "agent/util/jsonw.h"
 #include "server/ctl/command_file.h"
 #include "server/ctl/commands.h"
 #include "server/ctl/device.h"
@@ -102,6 +103,17 @@ static int command_hand_over(struct ctl *ctl, const char *path, const struct buf
 	r = ctl_write_file(path, text->data, text->n_bytes, fault);
 	if (r)
 		return r;
+	if (ctl->json) {
+		_cleanup_buf_ struct buf json = BUF_INIT;
+		struct jsonw w = JSONW_INIT(&json);
+
+		jsonw_object(&w, NULL);
+		jsonw_string(&w, "id", file->command.id);
+		jsonw_string(&w, "file", path);
+		jsonw_int(&w, "missing", file->missing);
+		jsonw_object_end(&w);
+		return ctl_print_json(ctl, &json, fault);
+	}
 	if (file->complete)
 		fprintf(ctl->out, "%s is signed; 'mdmctl command push %s' sends it.\n", path, path);
 	else

@@ -111,6 +111,11 @@ static int init_key_passphrase(struct ctl *ctl, const struct args *args, size_t 
 		r = secret_from_file(file, secret, fault);
 		return r ? r : secret_check_new(secret, fault);
 	}
+	if (option && ctl->passphrase_file)
+		fprintf(ctl->err,
+			"mdmctl: note: the passphrase is the administrator's, too; --%s names another "
+			"person's\n",
+			option);
 	if (!option || ctl->passphrase_file)
 		return secret_copy(&setup->passphrase, secret, fault);
 	return secret_ask(init_keys[n].prompt, true, secret, fault);

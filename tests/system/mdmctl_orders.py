@@ -69,6 +69,8 @@ def orders_of_two_keys(fleet):
     said = a.ok("command", "sync", "--device", fleet.device)
     path = re.search(r"command-[0-9a-f]{12}\.jws", said).group(0)
     check("needs 1 more signature" in said, said)
+    told = a.json("command", "sync", "--device", fleet.device, "-o", "told.jws")
+    check(told["missing"] == 1 and told["file"] == "told.jws" and len(told["id"]) == 32, told)
     a.fails(1, "command", "push", path, says="needs 1 more signature")
     a.fails(1, "command", "cosign", path, "--key", "admin", "--yes", says="signed this command already")
     # Without its owner's yes nothing is signed.
