@@ -16,7 +16,6 @@
 #include "agent/enforcer/exchange.h"
 #include "agent/util/fs.h"
 #include "agent/util/limits.h"
-#include "agent/sandbox/sandbox.h"
 #include "tests/lib/check.h"
 
 #define DISPATCHES 20000	     /* until an exchange must have ended */
@@ -327,13 +326,9 @@ static bool rig_checkin(struct rig *rig, const char *what)
 /* The role of these tests is this program itself, started by the enforcer's own code. */
 static bool cannot_start_role(void)
 {
-	/* At times sd-event does not hear of the end of a sanitized process; why is not known yet.
-	 */
-	if (SANDBOX_SANITIZED)
-		check_skip("roles that end are not always heard of under sanitizers");
-	else if (check_emulated())
+	if (check_emulated())
 		check_skip("a program of another processor cannot be started from here");
-	return SANDBOX_SANITIZED || check_emulated();
+	return check_emulated();
 }
 
 static void test_good(void)
@@ -555,6 +550,11 @@ int main(int argc, char **argv)
 {
 	/* As exchange.c starts the role: PROGRAM --user NAME */
 	if (argc >= 3 && strcmp(argv[1], "--user") == 0)
-		return role_main(argv[2]);
+		/*
+		 * Not by way of exit(): the leak checker would trace this process then, and one that
+		 * is killed while it is traced shows its end to sd-event before it can be reaped; a
+		 * one-shot source does not look twice.
+		 */
+		_exit(role_main(argv[2]));
 	return check_main(argc, argv, tests, ARRAY_SIZE(tests));
 }
