@@ -62,7 +62,19 @@ static int add_call(scmp_filter_ctx filter, const struct sandbox_call *call, uin
 	return r == -EDOM ? 0 : r;
 }
 
-static int load(const struct sandbox_role *role, uint32_t kill)
+/* The one architecture instead of the native one, which libseccomp assumes. */
+static int set_architecture(scmp_filter_ctx filter, uint32_t arch)
+{
+	uint32_t native = seccomp_arch_native();
+	int r;
+
+	if (arch == native)
+		return 0;
+	r = seccomp_arch_add(filter, arch);
+	return r < 0 ? r : seccomp_arch_remove(filter, native);
+}
+
+int filter_build(const struct sandbox_role *role, uint32_t arch, uint32_t kill, void **ret_filter)
 {
 	_cleanup_(seccomp_releasep) scmp_filter_ctx filter = NULL;
 	int r;
@@ -76,13 +88,28 @@ static int load(const struct sandbox_role *role, uint32_t kill)
 	 * the list; the meaning is the same.
 	 */
 	seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	/* The architecture that libseccomp assumes is the native one; others are killed. */
+	/* The same numbers are other calls elsewhere. libseccomp would end only the thread. */
+	r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, kill);
+	if (r == 0)
+		r = set_architecture(filter, arch);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < role->n_calls; i++) {
 		r = add_call(filter, &role->calls[i], kill);
 		if (r < 0)
 			return r;
 	}
-	return seccomp_load(filter);
+	*ret_filter = TAKE_PTR(filter);
+	return 0;
+}
+
+static int load(const struct sandbox_role *role, uint32_t kill)
+{
+	_cleanup_(seccomp_releasep) scmp_filter_ctx filter = NULL;
+	int r;
+
+	r = filter_build(role, seccomp_arch_native(), kill, &filter);
+	return r < 0 ? r : seccomp_load(filter);
 }
 
 int filter_apply(const struct sandbox_role *role, struct sandbox_facts *facts,

@@ -12,4 +12,12 @@
 int filter_apply(const struct sandbox_role *role, struct sandbox_facts *facts,
 	struct sandbox_error *ret_error);
 
+/*
+ * The role's filter for one architecture (SCMP_ARCH_*), not loaded: a scmp_filter_ctx that the
+ * caller releases. kill: the action (SCMP_ACT_KILL_*) of calls that end the process and of every
+ * other architecture. 0 or -errno. Not only for this machine's own, so that a test can ask what the
+ * filter of a phone answers.
+ */
+int filter_build(const struct sandbox_role *role, uint32_t arch, uint32_t kill, void **ret_filter);
+
 #endif
