@@ -12,6 +12,7 @@ debian_all="git clang clang-format llvm libclang-rt-14-dev cppcheck shellcheck v
 	python3 python3-dbusmock dbus-daemon python3-jwcrypto python3-jsonschema python3-cryptography openssl curl iproute2
 	binutils strace musl-tools musl-dev
 	swtpm tpm2-tools tpm2-openssl softhsm2 opensc
+	busybox-static libcap2-bin
 	scdoc mandoc zsh fish
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
 # Headers and libraries to cross-build for a phone; they live beside the machine's own.
