@@ -19,6 +19,7 @@ trap 'rm -f "$log"' EXIT
 run() {
 	name=$1 seconds=$2
 	shift 2
+	start=$(date +%s)
 	# shellcheck disable=SC2086 # the runner is a command with arguments
 	timeout -k 10 "$seconds" ${RUNNER:-} "$@" >"$log" 2>&1 </dev/null
 	status=$?
@@ -41,7 +42,7 @@ run() {
 	else
 		grep '^ *skipped: ' "$log" | sort -u
 	fi
-	printf '%-44s %s\n' "$name" "$line"
+	printf '%-44s %s, %s s\n' "$name" "$line" $(($(date +%s) - start))
 	passed=$((passed + $1))
 	failed=$((failed + $2))
 	skipped=$((skipped + ${3:-0}))
