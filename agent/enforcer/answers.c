@@ -177,6 +177,7 @@ void answer_status(struct enforcer *e, struct buf *out)
 	enforcer_check_clock(e);
 	jsonw_object(&w, NULL);
 	jsonw_string(&w, "version", MDM_VERSION);
+	jsonw_bool(&w, "ready", e->ready);
 	status_enrolment(e, &w);
 	status_checkin(e, &w);
 	status_device(e, &w);

@@ -27,6 +27,8 @@
 #include "agent/util/log.h"
 
 #define VAULT_DIR "vault"
+/* Longer than a mechanism may take twice, shorter than service managers wait (90 s). */
+#define READY_PATIENCE_S 60
 
 void enforcer_problem(
 	struct enforcer *e, enum problem problem, const char *advice, const char *what_format, ...)
@@ -162,6 +164,27 @@ int64_t enforcer_admin_gid(const struct enforcer *e)
 
 /* --- events ------------------------------------------------------------------------------ */
 
+/* What the service manager waits for before anybody is let in: the rules were looked at. */
+static void enforcer_is_ready(struct enforcer *e)
+{
+	if (e->ready)
+		return;
+	e->ready = true;
+	e->ready_timer = sd_event_source_unref(e->ready_timer);
+	(void)sd_notify(0, "READY=1");
+}
+
+/* A mechanism that hangs must not keep the user out of the phone, nor the agent from running. */
+static int enforcer_on_ready_late(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	log_warning("the first look at the phone takes longer than %d s; the start goes on without",
+		READY_PATIENCE_S);
+	enforcer_is_ready(userdata);
+	return 0;
+}
+
 static void enforcer_on_round(struct reconcile *r, bool changed, void *userdata)
 {
 	struct enforcer *e = userdata;
@@ -170,6 +193,7 @@ static void enforcer_on_round(struct reconcile *r, bool changed, void *userdata)
 		log_info("compliance: %s",
 			compliance_state_name(
 				r->has_compliance ? r->compliance.overall : COMPLIANCE_UNKNOWN));
+	enforcer_is_ready(e);
 	checkin_after_round(e, changed);
 	local_settled(e->local);
 }
@@ -193,6 +217,7 @@ static void enforcer_refused_command(void *userdata, const struct document_refus
 static void enforcer_on_reverted(struct reconcile *r, bool failed, void *userdata)
 {
 	(void)r;
+	enforcer_is_ready(userdata);
 	checkin_reverted(userdata, failed);
 }
 
@@ -421,6 +446,7 @@ static void enforcer_stop(struct enforcer *e)
 	documents_done(&e->documents);
 	commands_free(e->commands);
 	sd_event_source_unref(e->checkin_timer);
+	sd_event_source_unref(e->ready_timer);
 	journal_free(e->journal);
 	state_done(&e->state);
 	closep(&e->sysroot_fd);
@@ -482,7 +508,11 @@ int enforcer_run(const struct enforcer_options *options)
 		return 1;
 	}
 	enforcer_warn(e);
-	(void)sd_notify(0, "READY=1");
+	if (!e->state.facts.enrolled ||
+		sd_event_add_time(e->event, &e->ready_timer, CLOCK_BOOTTIME,
+			(uint64_t)clock_boottime_us() + READY_PATIENCE_S * USEC_PER_SEC, 0,
+			enforcer_on_ready_late, e) < 0)
+		enforcer_is_ready(e);
 	log_info("%s, %s", MDM_VERSION,
 		e->state.facts.enrolled ? e->state.facts.server : "not enrolled");
 	r = sd_event_loop(e->event);

@@ -100,6 +100,8 @@ struct enforcer {
 	struct msg_net_facts net_facts;
 	bool has_net_facts;
 	struct renewal *renewal;
+	bool ready; /* the rules were looked at since the start */
+	sd_event_source *ready_timer;
 	bool clone;			  /* this state directory was made on another device */
 	enum clock_verdict clock_verdict; /* last one noted */
 	int64_t server_date_s, server_date_at_us; /* last authenticated date of this boot */
