@@ -27,6 +27,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from apk_db import DATABASE, DIR_ACL, Database, Package, Refused, digest, digest_of, package_from, parse_dependency, version_key  # noqa: E402
 
 SCRIPT_SECONDS = 120
+BASELAYOUT = "dev etc etc/init.d etc/conf.d home mnt proc root run srv sys tmp usr usr/bin usr/lib usr/sbin usr/share var " \
+    "var/cache var/lib var/log var/spool"
 UNPROTECTED = ("etc/init.d", "etc/apk")
 
 
@@ -324,6 +326,8 @@ class Apk:
             package = Package(name, version or "1-r0")
             package.provides = [p for p in provides.split(",") if p]
             package.fields["C"] = digest(word.encode())
+            if name == "alpine-baselayout":
+                package.dirs = {path: DIR_ACL for path in BASELAYOUT.split()}
             self.db.packages[name] = package
             if name not in self.db.world:
                 self.db.world.append(name)
