@@ -3,7 +3,9 @@
 
 VERSION := $(shell cat VERSION)
 # What the build date stands for in the agent: no clock of a phone can be before it.
-SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || date -r VERSION +%s)
+# A tarball of "make dist" says it in MANIFEST; what encloses it may be another project's repository.
+SOURCE_DATE_EPOCH ?= $(shell sed -n '1s/^committed at //p' MANIFEST 2>/dev/null | grep . || \
+	git log -1 --format=%ct 2>/dev/null || date -r VERSION +%s)
 
 CC ?= cc
 AR ?= ar
@@ -16,6 +18,10 @@ LIBEXECDIR ?= $(PREFIX)/libexec/mdm-agent
 # Which service files "make install" puts in place, and where; packaging/services/README.md.
 SERVICES ?= systemd openrc
 SYSTEMDUNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+PRESETDIR ?= $(PREFIX)/lib/systemd/system-preset
+GEOCLUEDIR ?= $(SYSCONFDIR)/geoclue/conf.d
 INITDDIR ?= $(SYSCONFDIR)/init.d
 CONFDDIR ?= $(SYSCONFDIR)/conf.d
 BUILD ?= build
@@ -41,7 +47,8 @@ DEFINES := -D_GNU_SOURCE -DMDM_VERSION='"$(VERSION)"' \
 	-DMDM_STATE_DIR='"$(STATEDIR)"' -DMDM_RUN_DIR='"$(RUNDIR)"' -DMDM_LIBEXEC_DIR='"$(LIBEXECDIR)"' \
 	-DMDM_SYSCONF_DIR='"$(SYSCONFDIR)"'
 
-variant_cflags_release :=
+# The same program wherever it is built.
+variant_cflags_release := -ffile-prefix-map=$(CURDIR)=.
 variant_cflags_san := -fsanitize=address,undefined -fno-sanitize-recover=all -U_FORTIFY_SOURCE
 variant_ldflags_san := -fsanitize=address,undefined
 variant_cflags_coverage := --coverage -O0 -U_FORTIFY_SOURCE
@@ -298,16 +305,26 @@ define install_once # source, mode, destination
 
 endef
 SERVICE_PROGRAMS := mdm-server mdm-agentd
+# What belongs to the service files of an init system: source below packaging/services, mode, destination.
+services_systemd := $(foreach s,$(SERVICE_PROGRAMS),$(s).service:0644:$(SYSTEMDUNITDIR)/$(s).service) \
+	$(foreach p,mdm-agent mdm-server,$(p).sysusers:0644:$(SYSUSERSDIR)/$(p).conf \
+		$(p).tmpfiles:0644:$(TMPFILESDIR)/$(p).conf $(p).preset:0644:$(PRESETDIR)/80-$(p).preset)
+services_openrc := $(foreach s,$(SERVICE_PROGRAMS),$(s).initd:0755:$(INITDDIR)/$(s))
+# Only packages have use for it: apk runs it.
+services_apk := mdm-agent.apk-hook:0755:$(SYSCONFDIR)/apk/commit_hooks.d/mdm-agent
+services_common := mdm-agent.geoclue:0644:$(GEOCLUEDIR)/90-mdm-agent.conf
+settings_openrc := $(foreach s,$(SERVICE_PROGRAMS),$(s).confd:0644:$(CONFDDIR)/$(s))
+settings_common := mdm-server.conf:0644:$(SYSCONFDIR)/mdm-server/mdm-server.conf
+# Lists by kind ("services" or "settings") and of all kinds that are wanted.
+service_rows = $($(1)_common) $(foreach i,$(SERVICES),$($(1)_$(i)))
+row = $(word $(2),$(subst :, ,$(1)))
 
 .PHONY: install-services
 install-services:
-	$(call install_once,packaging/services/mdm-server.conf,0644,$(SYSCONFDIR)/mdm-server/mdm-server.conf)
-	$(if $(filter systemd,$(SERVICES)),$(foreach s,$(SERVICE_PROGRAMS),$(call \
-		install_filled,packaging/services/$(s).service,0644,$(SYSTEMDUNITDIR)/$(s).service)))
-	$(if $(filter openrc,$(SERVICES)),$(foreach s,$(SERVICE_PROGRAMS),$(call \
-		install_filled,packaging/services/$(s).initd,0755,$(INITDDIR)/$(s))))
-	$(if $(filter openrc,$(SERVICES)),$(call \
-		install_once,packaging/services/mdm-server.confd,0644,$(CONFDDIR)/mdm-server))
+	$(foreach r,$(call service_rows,settings),$(call \
+		install_once,packaging/services/$(call row,$(r),1),$(call row,$(r),2),$(call row,$(r),3)))
+	$(foreach r,$(call service_rows,services),$(call \
+		install_filled,packaging/services/$(call row,$(r),1),$(call row,$(r),2),$(call row,$(r),3)))
 
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHCOMPDIR ?= $(PREFIX)/share/zsh/site-functions
@@ -332,18 +349,43 @@ install: all install-services install-docs
 	install -D -m 0755 $(O)/mdmctl $(DESTDIR)$(PREFIX)/bin/mdmctl
 	install -d -m 0700 $(DESTDIR)$(STATEDIR)
 
-# The state directory stays: it holds what an enrolled phone must not forget.
+# Settings as they were installed; those that somebody changed stay.
+define uninstall_unchanged # source, destination
+	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' $(1) | \
+		cmp -s - $(DESTDIR)$(2) && rm -f $(DESTDIR)$(2) || true
+
+endef
+# What stays: the state directory, which holds what an enrolled phone must not forget, and changed settings.
 uninstall:
+	$(foreach r,$(settings_openrc) $(settings_common),$(call \
+		uninstall_unchanged,packaging/services/$(call row,$(r),1),$(call row,$(r),3)))
 	rm -f $(DESTDIR)$(PREFIX)/sbin/mdm-agentd $(DESTDIR)$(LIBEXECDIR)/mdm-agent-net \
 		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-session \
 		$(DESTDIR)$(PREFIX)/bin/agentctl $(DESTDIR)$(PREFIX)/sbin/mdm-server \
 		$(DESTDIR)$(PREFIX)/bin/mdmctl \
-		$(SERVICE_PROGRAMS:%=$(DESTDIR)$(SYSTEMDUNITDIR)/%.service) \
-		$(SERVICE_PROGRAMS:%=$(DESTDIR)$(INITDDIR)/%)
+		$(foreach r,$(services_systemd) $(services_openrc) $(services_apk) $(services_common),$(DESTDIR)$(call row,$(r),3))
 	for page in $(notdir $(MANPAGES)); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
 	for program in $(PROGRAMS); do rm -f $(DESTDIR)$(BASHCOMPDIR)/$$program \
 		$(DESTDIR)$(ZSHCOMPDIR)/_$$program $(DESTDIR)$(FISHCOMPDIR)/$$program.fish; done
-	-rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null || true
+	-rmdir $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(SYSCONFDIR)/mdm-server 2>/dev/null || true
+
+# --- the source tarball, and what abuild takes; docs/packaging.md
+DIST := $(BUILD)/mdm-agent-$(VERSION).tar.gz
+APKDIR := $(BUILD)/apkbuild/mdm-agent
+.PHONY: dist apkbuild
+dist:
+	$(Q)packaging/dist.sh $(VERSION) $(DIST)
+
+# The recipe beside its source, with the source's checksum: no file can hold its own.
+apkbuild: dist
+	$(Q)grep -qx 'pkgver=$(VERSION)' packaging/apkbuild/mdm-agent/APKBUILD || { \
+		echo "apkbuild: VERSION says $(VERSION), pkgver in packaging/apkbuild/mdm-agent/APKBUILD something else" >&2; exit 1; }
+	$(Q)rm -rf $(APKDIR) && mkdir -p $(APKDIR)
+	$(Q)tar -xz -f $(DIST) -C $(APKDIR) --strip-components=4 mdm-agent-$(VERSION)/packaging/apkbuild/mdm-agent
+	$(Q)cp $(DIST) $(APKDIR)
+	$(Q)cd $(APKDIR) && printf '\nsha512sums="\n%s\n"\n' \
+		"$$(sha512sum mdm-agent-$(VERSION).tar.gz)" >> APKBUILD
+	$(Q)echo $(APKDIR)
 
 clean:
 	rm -rf $(BUILD)
@@ -365,8 +407,10 @@ help:
 		'make docs            manual pages and completion for shells, below build/release' \
 		'make reference       docs/policy-reference.md from the settings table' \
 		'make install         PREFIX=/usr DESTDIR= SYSCONFDIR= STATEDIR= LIBEXECDIR=' \
-		'                     SERVICES="systemd openrc" SYSTEMDUNITDIR= INITDDIR= CONFDDIR=' \
+		'                     SERVICES="systemd openrc apk" SYSTEMDUNITDIR= INITDDIR= CONFDDIR=' \
 		'make uninstall, make clean' \
+		'make dist            the source tarball, the same bytes wherever it is made' \
+		'make apkbuild        below build/: what abuild takes to make the packages of Alpine' \
 		'' \
 		'V=1 shows commands; VARIANT=release|san|coverage|fuzz|musl; BUILD=directory;' \
 		'CC, CFLAGS, LDFLAGS, EXTRA_CFLAGS=-Werror, SYSTEMD_PC=libsystemd|libelogind'

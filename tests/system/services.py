@@ -32,6 +32,12 @@ def needs(program):
     return True
 
 
+def exited(program, *args, **options):
+    done = run(program, *args, **options)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
 class Tree:
     """An installation below a directory; the programs' own places are in there, too."""
 
@@ -62,7 +68,10 @@ SCRIPTS = ("etc/init.d/mdm-server", "etc/init.d/mdm-agentd")
 def everything_is_in_its_place(tree):
     for name, mode in ((UNITS + "mdm-server.service", 0o644), (UNITS + "mdm-agentd.service", 0o644),
                        *((script, 0o755) for script in SCRIPTS), ("etc/conf.d/mdm-server", 0o644),
-                       ("etc/mdm-server/mdm-server.conf", 0o644)):
+                       ("etc/conf.d/mdm-agentd", 0o644), ("etc/mdm-server/mdm-server.conf", 0o644),
+                       ("usr/lib/systemd/system-preset/80-mdm-agent.preset", 0o644),
+                       ("usr/lib/sysusers.d/mdm-agent.conf", 0o644), ("usr/lib/tmpfiles.d/mdm-agent.conf", 0o644),
+                       ("etc/geoclue/conf.d/90-mdm-agent.conf", 0o644)):
         assert os.stat(tree.path(name)).st_mode & 0o777 == mode, name
         assert "@" + "PREFIX@" not in tree.read(name) and "@" + "SYSCONFDIR@" not in tree.read(name), name
 
@@ -88,6 +97,58 @@ def each_kind_can_be_left_out(tree):
             assert os.path.exists(base + "/usr/lib/systemd/system/mdm-server.service") == systemd
             assert os.path.exists(base + "/etc/init.d/mdm-server") == openrc
             assert os.path.exists(base + "/etc/mdm-server/mdm-server.conf")
+
+
+@test
+def uninstall_takes_what_install_put_there(tree):
+    with tempfile.TemporaryDirectory() as top:
+        settings = ("DESTDIR=" + top, "SERVICES=systemd openrc apk", "BUILD=" + os.path.join(top, "build"))
+        exited("make", "-s", "-C", SOURCE, "install-services", *settings)
+        assert os.path.exists(top + "/etc/apk/commit_hooks.d/mdm-agent")
+        with open(top + "/etc/conf.d/mdm-agentd", "a") as f:
+            f.write("# mine\n")
+        exited("make", "-s", "-C", SOURCE, "uninstall", *settings)
+        left = [os.path.join(d, f) for d, _, files in os.walk(top) for f in files]
+        assert left == [top + "/etc/conf.d/mdm-agentd"], left
+
+
+@test
+def users_and_directories_are_made(tree):
+    """By systemd's own tools, below a root of its own."""
+    if not needs("systemd-sysusers") or not needs("systemd-tmpfiles"):
+        return
+    if os.geteuid() != 0:
+        skipped.append("making users needs root")
+        return
+    with tempfile.TemporaryDirectory() as top:
+        os.mkdir(top + "/etc")
+        exited("systemd-sysusers", "--root=" + top, *(tree.path("usr/lib/sysusers.d/%s.conf" % n) for n in ("mdm-agent", "mdm-server")))
+        users = open(top + "/etc/passwd").read()
+        assert re.search("^mdm-agent:.*nologin$", users, re.M) and re.search("^mdm-server:.*nologin$", users, re.M), users
+        assert re.search("^mdm-admin:", open(top + "/etc/group").read(), re.M)
+        # A second time nothing is wrong, and nothing doubled.
+        exited("systemd-sysusers", "--root=" + top, tree.path("usr/lib/sysusers.d/mdm-agent.conf"))
+        assert open(top + "/etc/passwd").read() == users
+        exited("systemd-tmpfiles", "--root=" + top, "--create", *(tree.path("usr/lib/tmpfiles.d/%s.conf" % n) for n in
+               ("mdm-agent", "mdm-server")))
+        for name, mode in (("var/lib/mdm-agent", 0o700), ("run/mdm-agent", 0o755), ("var/lib/mdm-server", 0o700)):
+            assert os.stat(os.path.join(top, name)).st_mode & 0o777 == mode, name
+        assert os.stat(top + "/var/lib/mdm-server").st_uid != 0
+
+
+@test
+def presets_say_what_runs_by_itself(tree):
+    if not needs("systemctl"):
+        return
+    with tempfile.TemporaryDirectory() as top:
+        shutil.copytree(tree.path("usr/lib"), top + "/usr/lib")
+        with open(top + "/usr/lib/systemd/system-preset/99-default.preset", "w") as f:
+            f.write("disable *\n")
+        os.makedirs(top + "/etc/systemd/system")
+        exited("systemctl", "--root=" + top, "preset", "mdm-agentd.service", "mdm-server.service")
+        wanted = top + "/etc/systemd/system/multi-user.target.wants/"
+        assert os.path.lexists(wanted + "mdm-agentd.service")
+        assert not os.path.lexists(wanted + "mdm-server.service")
 
 
 @test
@@ -122,6 +183,26 @@ def an_agent_that_hangs_is_started_anew(tree):
 
 
 @test
+def the_agent_is_confined(tree):
+    unit = tree.read(UNITS + "mdm-agentd.service")
+    # What each of these would hide or take, the unit's comments say.
+    for line in ("ProtectHome=(yes|tmpfs)", "PrivateDevices=yes", "ProtectClock=yes", "RestrictSUIDSGID=yes", "ProcSubset=pid",
+                 "InaccessiblePaths=.*", "User=.*"):
+        assert not re.search("^%s$" % line, unit, re.M), line
+    allowed = " ".join(re.findall("^CapabilityBoundingSet=(.*)$", unit, re.M)).split()
+    assert sorted(allowed) == ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_KILL", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID",
+                               "CAP_WAKE_ALARM"], allowed
+    if not needs("systemd-analyze"):
+        return
+    done = run("systemd-analyze", "security", "--offline=true", tree.path(UNITS + "mdm-agentd.service"))
+    found = re.search(r"exposure level for mdm-agentd.service: ([0-9.]+)", done.stdout)
+    if not found:
+        skipped.append("this systemd-analyze does not judge files")
+        return
+    assert float(found.group(1)) <= 3.5, done.stdout
+
+
+@test
 def the_server_is_confined(tree):
     unit = tree.read(UNITS + "mdm-server.service")
     for line in ("ProtectSystem=strict", "NoNewPrivileges=yes", "CapabilityBoundingSet=", "SystemCallFilter=@system-service",
@@ -139,7 +220,7 @@ def the_server_is_confined(tree):
 
 @test
 def the_scripts_are_shell(tree):
-    for script in SCRIPTS + ("etc/conf.d/mdm-server",):
+    for script in SCRIPTS + ("etc/conf.d/mdm-server", "etc/conf.d/mdm-agentd"):
         done = run("sh", "-n", tree.path(script))
         assert done.returncode == 0, done.stdout
         if needs("shellcheck"):
@@ -176,6 +257,40 @@ def openrc_checks_before_it_starts_or_reloads(tree):
             assert ("idle-timeout" in done.stdout and "never" in done.stdout) == (not works), done.stdout
             if function == "reload":
                 assert ("supervise-daemon mdm-server --signal HUP" in done.stdout) == works, done.stdout
+
+
+HOOK = "packaging/services/mdm-agent.apk-hook"
+
+
+@test
+def the_hook_of_apk_refuses_only_what_takes_the_agent(tree):
+    """apk is a stand-in: it says what it would do, and runs the hook as the process of that name."""
+    hook, bin_dir = tree.path("hook"), tree.path("hook-bin")
+    os.makedirs(bin_dir, exist_ok=True)
+    agent = tree.path("hook-agent")
+    with open(hook, "w") as f:
+        f.write(open(os.path.join(SOURCE, HOOK)).read().replace("@PREFIX@/sbin/mdm-agentd", agent))
+    files = ((os.path.join(bin_dir, "apk"), "#!/bin/sh\necho \"$*\" >%s\nprintf '%%b' \"$WOULD\"\n" % tree.path("asked")),
+             (agent, "#!/bin/sh\necho \"agent $*\"\nexit $STATUS\n"))
+    for path, text in files:
+        with open(path, "w") as f:
+            f.write(text)
+    for path in (hook, agent, os.path.join(bin_dir, "apk")):
+        os.chmod(path, 0o755)
+    gone = "(1/2) Purging other (1.0-r0)\\n(2/2) Purging mdm-agent (0.1.0-r0)\\nOK\\n"
+    for would, status, name, stage, works, asks in (
+            (gone, 3, "apk", "pre-commit", False, True), (gone, 1, "apk", "pre-commit", False, True),
+            (gone, 0, os.path.join(bin_dir, "apk"), "pre-commit", True, True),
+            ("(1/1) Purging mdm-agent-doc (0.1.0-r0)\\n", 3, "apk", "pre-commit", True, False),
+            ("(1/1) Upgrading mdm-agent (0.1.0-r0 -> 0.2.0-r0)\\n", 3, "apk", "pre-commit", True, False),
+            (gone, 3, "apk", "post-commit", True, False), (gone, 3, "packagekitd", "pre-commit", True, False),
+            ("", 3, "apk", "pre-commit", True, False)):
+        done = run(name, "-c", '"$0" "$1"; exit $?', hook, stage, "two words", executable="/bin/sh",
+                   env={"PATH": bin_dir + ":/usr/bin:/bin", "WOULD": would, "STATUS": str(status)})
+        assert (done.returncode == 0) == works, (would, status, name, stage, done.stdout)
+        assert ("agent --prepare-removal" in done.stdout) == asks, done.stdout
+        assert ("nothing was removed" in done.stdout) == (not works), done.stdout
+    assert open(tree.path("asked")).read().startswith("--simulate --no-network -v -c ")
 
 
 def main():
