@@ -297,6 +297,9 @@ int override_apply(
 		r = make_parent(place->root_fd, spec->path);
 		if (r < 0)
 			return r;
+		r = fs_sweep(place->root_fd, spec->path);
+		if (r < 0)
+			return r;
 		r = fs_replace(place->root_fd, spec->path, new.data, new.n_bytes, &owner);
 		if (r < 0)
 			return r;
@@ -306,10 +309,10 @@ int override_apply(
 	return 0;
 }
 
-/* Replaces path by a symbolic link, atomically. */
+/* Replaces path by a symbolic link, atomically. Its temporary name is one that fs_sweep() knows. */
 static int restore_link(int root_fd, const char *path, const char *target)
 {
-	static const char temporary[] = ".mdm-agent-link";
+	static const char temporary[] = ".mdm-0000000000000000";
 	char parent[LIMIT_TEXT_BYTES + 1];
 	const char *slash = strrchr(path, '/');
 	_cleanup_close_ int fd = -1;
@@ -403,6 +406,9 @@ int override_revert(
 	if (r < 0)
 		return r;
 	r = restore(place->root_fd, &entry, &now, &changed);
+	if (r < 0)
+		return r;
+	r = fs_sweep(place->root_fd, spec->path);
 	if (r < 0)
 		return r;
 	r = remove_directories(place->root_fd, &entry);

@@ -301,13 +301,17 @@ static int fs_fill(int fd, const void *data, size_t n_bytes, const struct fs_own
 	return 0;
 }
 
+/* Starts with a dot and has no suffix that a *.conf or *.d reader would pick up. */
+#define FS_TEMPORARY ".mdm-"
+#define FS_TEMPORARY_DIGITS 16
+
 int fs_replace(int dir_fd, const char *path, const void *data, size_t n_bytes,
 	const struct fs_owner *owner)
 {
 	char temporary[NAME_MAX + 1];
 	const char *name;
-	uint8_t random[8];
-	char digits[2 * sizeof(random) + 1];
+	uint8_t random[FS_TEMPORARY_DIGITS / 2];
+	char digits[FS_TEMPORARY_DIGITS + 1];
 	_cleanup_close_ int parent = fs_open_parent(dir_fd, path, false, &name), fd = -1;
 	int r;
 
@@ -317,9 +321,7 @@ int fs_replace(int dir_fd, const char *path, const void *data, size_t n_bytes,
 	if (r < 0)
 		return r;
 	hex_encode(random, sizeof(random), digits);
-	/* Starts with a dot and has no suffix that a *.conf or *.d reader would pick up. */
-	if (snprintf(temporary, sizeof(temporary), ".mdm-%s", digits) >= (int)sizeof(temporary))
-		return -ENAMETOOLONG;
+	snprintf(temporary, sizeof(temporary), FS_TEMPORARY "%s", digits);
 	fd = openat(parent, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
@@ -331,6 +333,37 @@ int fs_replace(int dir_fd, const char *path, const void *data, size_t n_bytes,
 		return r;
 	}
 	return fsync(parent) < 0 ? -errno : 0;
+}
+
+static bool is_temporary(const char *name)
+{
+	size_t n = strlen(FS_TEMPORARY);
+
+	return strncmp(name, FS_TEMPORARY, n) == 0 &&
+	       strspn(name + n, "0123456789abcdef") == FS_TEMPORARY_DIGITS &&
+	       strlen(name + n) == FS_TEMPORARY_DIGITS;
+}
+
+int fs_sweep(int dir_fd, const char *path)
+{
+	const char *name;
+	int parent = fs_open_parent(dir_fd, path, false, &name);
+	_cleanup_(closedirp) DIR *dir = NULL;
+	struct dirent *entry;
+
+	/* Where there is no directory of ours, nothing of ours lies. */
+	if (parent < 0)
+		return parent == -ENOENT || parent == -ENOTDIR || parent == -ELOOP ? 0 : parent;
+	dir = fdopendir(parent);
+	if (!dir) {
+		close(parent);
+		return -ENOMEM;
+	}
+	while ((entry = readdir(dir)))
+		if (is_temporary(entry->d_name) && unlinkat(dirfd(dir), entry->d_name, 0) < 0 &&
+			errno != ENOENT)
+			return -errno;
+	return 0;
 }
 
 static int fs_unlink(int dir_fd, const char *path, int flags)

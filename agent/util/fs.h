@@ -58,6 +58,12 @@ struct fs_owner {
 int fs_replace(int dir_fd, const char *path, const void *data, size_t n_bytes,
 	const struct fs_owner *owner);
 
+/*
+ * Removes what fs_replace() left beside path when power failed in the middle of it. Only where
+ * nobody else replaces files at the same time. 0 or -errno.
+ */
+int fs_sweep(int dir_fd, const char *path);
+
 /* Removes a file and syncs the directory. A file that is not there is a success. */
 int fs_remove(int dir_fd, const char *path);
 

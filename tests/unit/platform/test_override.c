@@ -228,6 +228,20 @@ static void test_interrupted(void)
 	CHECK_INT(override_apply(&place, &spec, NULL), 0);
 	CHECK_INT(override_revert(&place, &spec, NULL), 0);
 	CHECK_STR(fixture_read(&f, spec.path), "original");
+	/* The new file was complete and had not taken the place of the old one yet. */
+	for (int reverts = 0; reverts < 2; reverts++) {
+		_cleanup_free_ char *listing = NULL;
+
+		CHECK_INT(override_apply(&place, &spec, NULL), 0);
+		fixture_text(&f, spec.path, "original");
+		fixture_text(&f, "etc/a/b/.mdm-00112233445566ff", "half");
+		if (!reverts)
+			CHECK_INT(override_apply(&place, &spec, NULL), 0);
+		else
+			CHECK_INT(override_revert(&place, &spec, NULL), 0);
+		listing = fixture_listing(&f);
+		CHECK(!strstr(listing, ".mdm-"));
+	}
 	fixture_close(&f);
 }
 

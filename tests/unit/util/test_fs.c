@@ -296,6 +296,16 @@ static void check_replacing(void)
 	CHECK_INT(fs_replace(root, "none/file", "x", 1, own(0600)), -ENOENT);
 	CHECK_INT(fs_replace(root, "etc", "x", 1, own(0600)), -EISDIR);
 	CHECK_INT(count_entries(root), n);
+	/* What power that failed in the middle leaves is swept, and nothing that is named alike. */
+	CHECK_INT(symlinkat("x", root, "etc/.mdm-0123456789abcdef"), 0);
+	CHECK_INT(symlinkat("x", root, "etc/.mdm-0123456789abcdef0"), 0);
+	CHECK_INT(symlinkat("x", root, "etc/.mdm-agent"), 0);
+	CHECK_INT(fs_sweep(root, "etc/conf"), 0);
+	CHECK_INT(unlinkat(root, "etc/.mdm-0123456789abcdef", 0), -1);
+	CHECK_INT(unlinkat(root, "etc/.mdm-0123456789abcdef0", 0), 0);
+	CHECK_INT(unlinkat(root, "etc/.mdm-agent", 0), 0);
+	CHECK_INT(fs_sweep(root, "none/file"), 0);
+	CHECK_INT(fs_sweep(root, "etc/conf/file"), 0);
 	CHECK(holds(root, "etc/dir/deep", "deep"));
 }
 
