@@ -167,6 +167,8 @@ int vault_load(int vault_fd, const char *name, struct vault_entry *ret_entry)
 
 	if (r < 0)
 		return r;
+	if (vault_fd < 0)
+		return -ENOENT;
 	r = fs_read(vault_fd, file_name, VAULT_FILE_BYTES, &text, &n_bytes);
 	if (r < 0)
 		return r == -EFBIG ? -EBADMSG : r;
@@ -233,7 +235,9 @@ int vault_remove(int vault_fd, const char *name)
 	char file_name[LIMIT_NAME_BYTES + 16];
 	int r = vault_file_name(name, file_name);
 
-	return r < 0 ? r : fs_remove(vault_fd, file_name);
+	if (r < 0 || vault_fd < 0)
+		return r < 0 ? r : 0;
+	return fs_remove(vault_fd, file_name);
 }
 
 static bool is_above(const char *directory, const char *path)
@@ -243,37 +247,70 @@ static bool is_above(const char *directory, const char *path)
 	return strncmp(directory, path, n) == 0 && path[n] == '/';
 }
 
+/* 0 or -errno; no directory and *ret_dir NULL where there is no vault. */
+static int vault_open_dir(int vault_fd, DIR **ret_dir)
+{
+	int fd;
+
+	if (vault_fd < 0)
+		return 0;
+	fd = openat(vault_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	*ret_dir = fdopendir(fd);
+	if (!*ret_dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* The name of the entry that a file holds. False: it holds none. */
+static bool vault_entry_name(const char *file_name, char ret_name[LIMIT_NAME_BYTES + 1])
+{
+	size_t n = strlen(file_name), n_suffix = strlen(VAULT_SUFFIX);
+
+	if (n <= n_suffix || n - n_suffix > LIMIT_NAME_BYTES ||
+		strcmp(file_name + n - n_suffix, VAULT_SUFFIX) != 0)
+		return false;
+	memcpy(ret_name, file_name, n - n_suffix);
+	ret_name[n - n_suffix] = 0;
+	return true;
+}
+
+int vault_first(int vault_fd, char ret_name[LIMIT_NAME_BYTES + 16])
+{
+	_cleanup_(closedirp) DIR *dir = NULL;
+	char name[LIMIT_NAME_BYTES + 1];
+	struct dirent *file;
+	int r = vault_open_dir(vault_fd, &dir);
+
+	if (r < 0)
+		return r;
+	while (dir && (file = readdir(dir)))
+		if (vault_entry_name(file->d_name, name))
+			return vault_file_name(name, ret_name);
+	return -ENOENT;
+}
+
 int vault_inherit_directories(int vault_fd, struct vault_entry *entry)
 {
 	_cleanup_(closedirp) DIR *dir = NULL;
 	struct dirent *file;
-	int fd = openat(vault_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = vault_open_dir(vault_fd, &dir);
 
-	if (fd < 0)
-		return -errno;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return -ENOMEM;
-	}
-	while ((file = readdir(dir))) {
+	if (r < 0)
+		return r;
+	while (dir && (file = readdir(dir))) {
 		_cleanup_(vault_entry_done) struct vault_entry other = {0};
-		size_t n = strlen(file->d_name);
 		char name[LIMIT_NAME_BYTES + 1];
 
-		if (n <= strlen(VAULT_SUFFIX) || n - strlen(VAULT_SUFFIX) > LIMIT_NAME_BYTES ||
-			strcmp(file->d_name + n - strlen(VAULT_SUFFIX), VAULT_SUFFIX) != 0)
-			continue;
-		n -= strlen(VAULT_SUFFIX);
-		memcpy(name, file->d_name, n);
-		name[n] = 0;
-		if (vault_load(vault_fd, name, &other) < 0)
+		if (!vault_entry_name(file->d_name, name) || vault_load(vault_fd, name, &other) < 0)
 			continue;
 		for (size_t i = 0; i < other.n_directories; i++) {
-			int r = is_above(other.directories[i], entry->path)
-					? vault_add_directory(entry, other.directories[i])
-					: 0;
-
+			r = is_above(other.directories[i], entry->path)
+				    ? vault_add_directory(entry, other.directories[i])
+				    : 0;
 			if (r < 0)
 				return r;
 		}

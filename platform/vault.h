@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * vault.h - one entry of the vault: what a file was before it was overridden. Text header, then the
- * original bytes. Read and written by platform/override.c only.
+ * original bytes. Read and written by platform/override.c only;
+ * agent/enforcer/removal.c asks whether any is left.
  */
 #ifndef MDM_PLATFORM_VAULT_H
 #define MDM_PLATFORM_VAULT_H
@@ -36,6 +37,11 @@ struct vault_entry {
 
 void vault_entry_done(struct vault_entry *entry);
 
+/*
+ * vault_fd may be -1 below, but for vault_store(): a vault that was never made, or was lost, has no
+ * entries.
+ */
+
 /* 0, -errno; -ENOENT: no such entry; -EBADMSG: not readable as one. */
 int vault_load(int vault_fd, const char *name, struct vault_entry *ret_entry);
 
@@ -50,5 +56,8 @@ int vault_add_directory(struct vault_entry *entry, const char *path);
 
 /* Adds those directories of all other entries that lie above entry's path. 0 or -errno. */
 int vault_inherit_directories(int vault_fd, struct vault_entry *entry);
+
+/* File name of an entry that is there, whichever comes first. 0; -ENOENT: there is none; -errno. */
+int vault_first(int vault_fd, char ret_name[LIMIT_NAME_BYTES + 16]);
 
 #endif

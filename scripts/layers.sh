@@ -66,7 +66,7 @@ grep -nE '^#include <(fcntl|unistd|sys/|dirent|spawn|signal|pthread|netdb|arpa/)
 	>>"$errors"
 # Few files see effects, each a part of the enforcer at its edge; of these only reconcile.h sees
 # decisions as well.
-edges='^agent/enforcer/(reconcile|effects|reactions)\.h$|^agent/enforcer/(clone|zerotouch)\.c$'
+edges='^agent/enforcer/(reconcile|effects|reactions)\.h$|^agent/enforcer/(clone|removal|zerotouch)\.c$'
 {
 	grep -ln '^#include "platform/' agent/*/*.[ch] | grep -vE "$edges" |
 		sed 's/$/ includes from platform; few files of agent\/enforcer may/'

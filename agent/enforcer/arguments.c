@@ -31,9 +31,11 @@ const struct argument_row argument_rows[] = {
 	{"runtime-dir", 0, "DIR", AT(runtime_dir), "/run/user", "where the buses of users are"},
 	{"zero-touch", 0, "FILE", AT(zero_touch), MDM_SYSCONF_DIR "/mdm-agent/zero-touch.conf",
 		"ticket of an image, to enrol by itself"},
+	{"prepare-removal", 0, .action = ARGUMENTS_PREPARE_REMOVAL,
+		.help = "put back what is left of an enrolment, and end"},
 	{"verbose", 'v', .help = "more lines in the log"},
-	{"help", 'h', .help = "this text"},
-	{"version", 'V', .help = "the version"},
+	{"help", 'h', .action = ARGUMENTS_HELP, .help = "this text"},
+	{"version", 'V', .action = ARGUMENTS_VERSION, .help = "the version"},
 	{0},
 };
 _Static_assert(sizeof(argument_rows) / sizeof(argument_rows[0]) <= ARGUMENTS_MAX, "ARGUMENTS_MAX");
@@ -61,26 +63,29 @@ static void arguments_table(struct option ret_long[ARGUMENTS_MAX], char ret_lett
 	ret_letters[n_letters] = 0;
 }
 
+static const struct argument_row *argument_find(int c)
+{
+	if (c >= ARGUMENTS_VALUE)
+		return &argument_rows[c - ARGUMENTS_VALUE];
+	for (const struct argument_row *row = argument_rows; row->name; row++)
+		if (row->letter == c)
+			return row;
+	return NULL;
+}
+
 /* One option that getopt_long() found. */
 static int argument_take(int c, struct enforcer_options *options, enum arguments_action *action)
 {
-	const struct argument_row *row;
+	const struct argument_row *row = argument_find(c);
 
-	switch (c) {
-	case 'v':
-		options->verbose = true;
-		return 0;
-	case 'h':
-		*action = ARGUMENTS_HELP;
-		return 0;
-	case 'V':
-		*action = ARGUMENTS_VERSION;
-		return 0;
-	}
-	if (c < ARGUMENTS_VALUE)
+	if (!row)
 		return -EINVAL;
-	row = &argument_rows[c - ARGUMENTS_VALUE];
-	*argument_at(row, options) = optarg;
+	if (row->metavar)
+		*argument_at(row, options) = optarg;
+	else if (row->action == ARGUMENTS_RUN)
+		options->verbose = true;
+	else
+		*action = row->action;
 	if (options->identity_key &&
 		(strlen(options->identity_key) > LIMIT_URL_BYTES ||
 			!text_is_valid(options->identity_key, strlen(options->identity_key)) ||
@@ -101,17 +106,17 @@ int arguments_parse(int argc, char **argv, struct enforcer_options *ret_options,
 	struct enforcer_options options = {0};
 	struct option long_options[ARGUMENTS_MAX];
 	char letters[ARGUMENTS_MAX];
-	int c, r = 0;
+	int c = 0, r = 0;
 
 	for (const struct argument_row *row = argument_rows; row->name; row++)
 		if (row->metavar)
 			*argument_at(row, &options) = row->initial;
 	arguments_table(long_options, letters);
 	/* --help and --version end the reading, as whatever follows is not wanted. */
-	while (r == 0 && action == ARGUMENTS_RUN &&
+	while (r == 0 && action != ARGUMENTS_HELP && action != ARGUMENTS_VERSION &&
 		(c = getopt_long(argc, argv, letters, long_options, NULL)) >= 0)
 		r = argument_take(c, &options, &action);
-	if (r == 0 && action == ARGUMENTS_RUN && optind < argc) {
+	if (r == 0 && c < 0 && optind < argc) {
 		fprintf(stderr, "mdm-agentd: unexpected argument '%s'\n", argv[optind]);
 		r = -EINVAL;
 	}

@@ -8,23 +8,25 @@
 
 #include "agent/enforcer/enforcer.h"
 
-struct argument_row {
-	const char *name;    /* "state-dir", without dashes */
-	char letter;	     /* 'v' for -v; 0: none */
-	const char *metavar; /* "DIR"; NULL: a switch */
-	size_t offset;	     /* of the text in struct enforcer_options; not of switches */
-	const char *initial; /* NULL: not set */
-	const char *help;    /* a phrase; the default is added to it */
-};
-
-/* The last has name NULL. */
-extern const struct argument_row argument_rows[];
-
 enum arguments_action {
 	ARGUMENTS_RUN,
 	ARGUMENTS_HELP,
 	ARGUMENTS_VERSION,
+	ARGUMENTS_PREPARE_REMOVAL,
 };
+
+struct argument_row {
+	const char *name;	      /* "state-dir", without dashes */
+	char letter;		      /* 'v' for -v; 0: none */
+	const char *metavar;	      /* "DIR"; NULL: a switch */
+	size_t offset;		      /* of the text in struct enforcer_options; not of switches */
+	const char *initial;	      /* NULL: not set */
+	const char *help;	      /* a phrase; the default is added to it */
+	enum arguments_action action; /* of a switch that asks for something else than to run */
+};
+
+/* The last has name NULL. */
+extern const struct argument_row argument_rows[];
 
 /*
  * 0 with what was asked for, options filled with what was given and defaults; -EINVAL with one

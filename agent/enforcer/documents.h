@@ -81,6 +81,12 @@ void documents_done(struct documents *d);
 int documents_load(struct documents *d);
 
 /*
+ * The name of the organisation, from the keyset held, for somebody who only looks: nothing is made
+ * good or stored. -ENOENT, -EBADMSG: not known.
+ */
+int documents_organisation(struct documents *d, char ret_name[LIMIT_TEXT_BYTES + 1]);
+
+/*
  * Takes the body of a check-in answer: documents separated by empty lines. Each is verified on its
  * own, accepted or refused; refusals are journalled once and remembered. Commands are handed to
  * d->commands and count like the others. clock_s: local time.

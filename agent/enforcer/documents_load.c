@@ -184,3 +184,15 @@ int documents_load(struct documents *d)
 	}
 	return 0;
 }
+
+int documents_organisation(struct documents *d, char ret_name[LIMIT_TEXT_BYTES + 1])
+{
+	_cleanup_(document_freep) struct document *document = NULL;
+	_cleanup_free_ char *text = NULL;
+	int r = documents_read(d, "keyset", d->state->facts.pinned_keyset, &text, &document);
+
+	if (r < 0)
+		return r;
+	memcpy(ret_name, document->keyset->org_name, LIMIT_TEXT_BYTES + 1);
+	return 0;
+}

@@ -10,6 +10,7 @@
 
 #include "agent/enforcer/arguments.h"
 #include "agent/enforcer/enforcer.h"
+#include "agent/enforcer/removal.h"
 #include "agent/util/log.h"
 
 /*
@@ -58,6 +59,8 @@ int main(int argc, char **argv)
 	log_setup("mdm-agentd", options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	umask(077);
 	be_small();
+	if (action == ARGUMENTS_PREPARE_REMOVAL)
+		return removal_prepare(&options);
 	/* The directory of the socket is ours where the service manager has not made it. */
 	if (strcmp(options.socket_path, MDM_RUN_DIR "/agent.sock") == 0)
 		if (mkdir(MDM_RUN_DIR, 0755) == 0)

@@ -47,7 +47,7 @@ void state_keep_broken(struct state *state, const char *name, const char *kept)
 
 /* --- opening ---------------------------------------------------------------------------- */
 
-static int state_load_facts(struct state *state)
+static int state_read_facts(struct state *state)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t n;
@@ -57,8 +57,13 @@ static int state_load_facts(struct state *state)
 		return 0;
 	if (r == 0)
 		r = state_facts_parse(text, n, &state->facts);
-	if (r == -EFBIG)
-		r = -EBADMSG;
+	return r == -EFBIG ? -EBADMSG : r;
+}
+
+static int state_load_facts(struct state *state)
+{
+	int r = state_read_facts(state);
+
 	if (r == -EBADMSG)
 		state_keep_broken(state, "facts", "facts.broken");
 	return r;
@@ -81,7 +86,7 @@ static int state_load_serials(struct state *state)
 	return r;
 }
 
-static bool state_is_forgetting(const struct state *state)
+bool state_is_forgetting(const struct state *state)
 {
 	struct stat st;
 
@@ -150,6 +155,26 @@ int state_open(const char *path, struct state *ret_state)
 	*ret_state = state;
 	state = (struct state){.dir_fd = -1};
 	return facts < 0 ? facts : serials;
+}
+
+int state_peek(const char *path, struct state *ret_state)
+{
+	_cleanup_(state_done) struct state state = {.dir_fd = -1};
+	struct stat st;
+	int r;
+
+	state_facts_init(&state.facts);
+	state.dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (state.dir_fd < 0 || fstat(state.dir_fd, &st) < 0)
+		return -errno;
+	if (st.st_uid != geteuid())
+		return -EPERM;
+	r = state_read_facts(&state);
+	if (r < 0)
+		return r;
+	*ret_state = state;
+	state = (struct state){.dir_fd = -1};
+	return 0;
 }
 
 void state_done(struct state *state)

@@ -15,6 +15,8 @@
 #include "agent/util/mem.h"
 #include "policies/settings.h"
 
+#define STATE_VAULT "vault" /* in it: originals of overridden files; platform/vault.h */
+
 /* Small facts, one file "facts": "name value" lines behind a version line, closed by a SHA-256
  * line. */
 struct state_facts {
@@ -66,6 +68,14 @@ struct state {
  * directory).
  */
 int state_open(const char *path, struct state *ret_state);
+/*
+ * The same for somebody who only looks, beside an agent that runs: the facts alone, nothing made,
+ * removed or put aside. -ENOENT: there is no such directory; -EPERM: somebody else's; -EBADMSG:
+ * damaged. state is usable after 0 only.
+ */
+int state_peek(const char *path, struct state *ret_state);
+/* Whether forgetting an enrolment was begun and not finished. */
+bool state_is_forgetting(const struct state *state);
 void state_done(struct state *state);
 /* 0 or -errno; -EBUSY: enrolled, but what state_forget_enrolment() could not remove is still there.
  */

@@ -200,8 +200,11 @@ def roles_of_the_agent():
     verbs = set(re.findall(r"mdm-agent-session ([a-z]+) ", usage))
     assert "notify" in verbs
     equal(defined(page("mdm-agent-session.8")["DESCRIPTION"]), verbs)
+    with open(TREE + "/agent/enforcer/removal.h", encoding="utf-8") as f:
+        removal = set(re.findall(r"REMOVAL_[A-Z]+ = (\d+)", f.read()))
+    assert len(removal) == 3
     for name in ("mdm-agentd", "mdm-agent-net", "mdm-agent-session"):
-        equal(exits(name + ".8"), {"0", "1", "2"})
+        equal(exits(name + ".8"), {"0", "1", "2"} | (removal if name == "mdm-agentd" else set()))
         equal(program(name, "--no-such-option").returncode, 2)
     equal(program("mdm-agentd", "--version").returncode, 0)
 
