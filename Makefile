@@ -281,6 +281,13 @@ demo:
 	$(Q)$(MAKE) all
 	$(Q)scripts/demo.sh $(O)
 
+# A phone in a virtual machine; tests/vm/README.md
+VM_SHAPES ?= systemd openrc
+VM_SUITES ?=
+.PHONY: check-vm
+check-vm: all completions
+	$(Q)tests/vm/vm.sh $(O) $(VM_SHAPES) $(if $(VM_SUITES),-- $(VM_SUITES))
+
 # docs/policy-reference.md from the settings table.
 reference: $(O)/tests/lib/reference_tool
 	$(Q)$(O)/tests/lib/reference_tool markdown > docs/policy-reference.md
@@ -398,6 +405,7 @@ help:
 		'make check           all tests; last line "N passed, N failed"' \
 		'make check-san       the same under AddressSanitizer and UBSan' \
 		'make check-valgrind  unit tests under valgrind' \
+		'make check-vm        on phones in virtual machines; VM_SHAPES="systemd openrc" VM_SUITES=' \
 		'make coverage        the same with a line coverage report' \
 		'make fuzz            every fuzzer for FUZZ_SECONDS (60)' \
 		'make lint            format, lengths, forbidden functions, shell scripts' \

@@ -14,6 +14,7 @@ debian_all="git clang clang-format llvm libclang-rt-14-dev cppcheck shellcheck v
 	swtpm tpm2-tools tpm2-openssl softhsm2 opensc
 	busybox-static libcap2-bin
 	scdoc mandoc zsh fish
+	qemu-system-x86 qemu-utils mmdebstrap cryptsetup-bin e2fsprogs kmod cpio uidmap
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
 # Headers and libraries to cross-build for a phone; they live beside the machine's own.
 debian_arm64="libjson-c-dev:arm64 libssl-dev:arm64 libsystemd-dev:arm64

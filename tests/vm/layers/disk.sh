@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh disable=SC2154 # read by image.sh, whose variables it uses
+# The root with the agent in it, encrypted.
+# Before the data area, as cryptsetup makes it by default.
+data_offset=16777216
+disk_mib=480
+passphrase=$(cat passphrase)
+
+agent_install() {
+	make -s -C "$source" -o all -o completions install "DESTDIR=$1" "SERVICES=$shape" \
+		BUILD="$(dirname "$tree")" VARIANT="$(basename "$tree")"
+	rm -f "$1"/usr/sbin/mdm-server "$1"/usr/bin/mdmctl "$1"/usr/lib/systemd/system/mdm-server.service \
+		"$1"/etc/init.d/mdm-server "$1"/etc/conf.d/mdm-server
+}
+
+users_make() {
+	echo "mdm-agent:x:990:" >>"$1/etc/group"
+	echo "mdm-agent:x:990:990::/var/lib/mdm-agent:/usr/sbin/nologin" >>"$1/etc/passwd"
+	echo "phone:x:10000:" >>"$1/etc/group"
+	echo "phone:x:10000:10000:phone:/home/phone:/bin/sh" >>"$1/etc/passwd"
+	echo "phone:$(openssl passwd -6 "$passphrase"):19000:0:99999:7:::" >>"$1/etc/shadow"
+	mkdir -p "$1/home/phone"
+	chown 10000:10000 "$1/home/phone"
+	chmod 0700 "$1/home/phone"
+}
+
+guest_common() {
+	mkdir -p "$1/usr/lib/mdm-vm"
+	cp "$cache/$host_name/channel_agent" "$here/init/login" "$here/init/network" "$here/init/booted" "$here/init/bare" \
+		"$1/usr/lib/mdm-vm"
+	echo phone >"$1/etc/hostname"
+	printf '127.0.0.1 localhost phone\n10.0.2.2 mdm-host\n' >"$1/etc/hosts"
+	rm -f "$1/etc/fstab" "$1/etc/machine-id" "$1/var/lib/dbus/machine-id"
+	: >"$1/etc/machine-id"
+	tar -C "$1/usr" -xf "$cache/$kernel_name/modules.tar"
+	rm -rf "$1"/usr/lib/x86_64-linux-gnu/gconv \
+		"$1"/var/cache/* "$1"/var/lib/apt "$1"/usr/lib/udev/hwdb.bin
+}
+
+guest_systemd() {
+	units=$1/etc/systemd/system
+	for unit in "$here"/init/systemd/*.service; do
+		name=$(basename "$unit")
+		target=$(sed -n 's/^WantedBy=//p' "$unit")
+		cp "$unit" "$units/$name"
+		mkdir -p "$units/$target.wants"
+		ln -s "../$name" "$units/$target.wants/$name"
+	done
+	ln -s /usr/lib/systemd/system/mdm-agentd.service "$units/multi-user.target.wants/mdm-agentd.service"
+	for unit in getty@tty1.service serial-getty@ttyS0.service console-getty.service \
+		dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer \
+		systemd-pstore.service systemd-binfmt.service systemd-firstboot.service \
+		systemd-machine-id-commit.service; do
+		ln -sf /dev/null "$units/$unit"
+	done
+}
+
+guest_openrc() {
+	cp "$here/init/openrc/inittab" "$1/etc/inittab"
+	cp "$here/init/openrc/early" "$here/init/openrc/off" "$1/usr/lib/mdm-vm"
+	find "$1/etc/init.d" -mindepth 1 ! -name 'mdm-*' -delete
+	rm -rf "$1"/etc/runlevels "$1"/etc/rc?.d
+	# runlevel service…: those of Alpine's names do what Alpine's do, in short.
+	while read -r level services; do
+		mkdir -p "$1/etc/runlevels/$level"
+		for service in $services; do
+			[ ! -e "$here/init/openrc/$service" ] ||
+				install -m 0755 "$here/init/openrc/$service" "$1/etc/init.d/$service"
+			ln -s "/etc/init.d/$service" "$1/etc/runlevels/$level/$service"
+		done
+	done <<-'LEVELS'
+		sysinit sysfs udev
+		boot localmount
+		default dbus elogind mdm-vm-network mdm-agentd
+		shutdown
+	LEVELS
+	printf '%s\n' 'rc_cgroup_mode="unified"' 'rc_logger="NO"' 'rc_parallel="NO"' >>"$1/etc/rc.conf"
+}
+
+# In a namespace of its own when this is not root: called again as "image.sh --assemble".
+disk_fill() {
+	mkdir root
+	tar -C root -xf "$cache/$root_name/root.tar" --exclude='./dev/*'
+	users_make root
+	agent_install "$PWD/root"
+	guest_common root
+	"guest_$shape" root
+	# Blocks as large as the sectors of dm-crypt, which refuses smaller ones.
+	mke2fs -q -t ext4 -b 4096 -J size=8 -E lazy_itable_init=0,lazy_journal_init=0 -m 0 -L phone \
+		-d root plain "${disk_mib}M"
+	rm -rf root
+}
+
+disk_make() {
+	as_root "$here/image.sh" --assemble "$PWD" "$shape" "$tree" "$root_name" "$kernel_name" "$host_name"
+	head -c 64 /dev/urandom >key
+	truncate -s "$data_offset" disk
+	# Cheap key derivation: what it costs to guess is not what is tested.
+	printf '%s' "$passphrase" | cryptsetup luksFormat --type luks2 --batch-mode --disable-locks \
+		--cipher aes-xts-plain64 --key-size 512 --volume-key-file key --key-file - \
+		--sector-size 4096 --offset $((data_offset / 512)) \
+		--pbkdf pbkdf2 --pbkdf-force-iterations 1000 disk
+	"$cache/$host_name/luks_image" key plain disk "$data_offset"
+	rm -f key plain
+	ln "$cache/$kernel_name/vmlinuz" kernel
+	ln "$cache/$kernel_name/initrd" initramfs
+}

@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+# The language of the suites in tests/vm/suites; README.md explains it with examples. vm.sh sets VM_SHAPE,
+# VM_WORK, VM_TREE, VM_HOST, VM_IMAGE, VM_OWNER and sources this and then the suite. A guest is a directory
+# below VM_WORK with its disk, sockets and console; VM is the one that is spoken to.
+
+VM=
+VM_TESTS=0
+VM_DIR=$VM_SOURCE/tests/vm
+# Everything below is emulated on a machine that may be busy: a deadline is for what hangs, not for what is slow.
+: "${VM_PATIENCE:=1}"
+
+vm_guest() {
+	vm_action=$1
+	shift
+	/usr/bin/python3 "$VM_DIR/guest.py" "$vm_action" "$VM_WORK/$VM" "$@"
+}
+
+vm_seconds() {
+	echo $(($1 * VM_PATIENCE))
+}
+
+# What happened, and the end of the guest's console, as comments of TAP on standard error; status 1.
+vm_complain() {
+	{
+		echo "$*"
+		[ -z "$VM" ] || {
+			echo "the end of the console of $VM:"
+			tail -n 30 "$VM_WORK/$VM/console.log" 2>/dev/null | tr -d '\r'
+			cat "$VM_WORK/$VM/qemu.log" 2>/dev/null
+		}
+	} | sed 's/^/# /' >&2
+	return 1
+}
+
+vm_alive() {
+	[ -e "$VM_WORK/$VM/pid" ] && kill -0 "$(cat "$VM_WORK/$VM/pid")" 2>/dev/null
+}
+
+# --- power
+
+# vm_start NAME [clock=EPOCH|now] [network=yes|no] [disk=FILE] [memory=MiB] [share=DIR] [passphrase=…] [cpus=N]
+#	[init=PROGRAM] [extra="QEMU arguments"]. init=/usr/lib/mdm-vm/bare is up soon and starts no service.
+vm_start() {
+	VM=$1
+	shift
+	mkdir -p "$VM_WORK/$VM" || return
+	: >"$VM_WORK/$VM/settings"
+	vm_again "$@"
+}
+
+# The settings that a guest was started with, later ones over earlier ones.
+vm_setting() {
+	sed -n "s/^$1=//p" "$VM_WORK/$VM/settings" | tail -n 1
+}
+
+# vm_again [key=value…]: switches a guest that is off on again, with its disk.
+vm_again() {
+	vm_alive && {
+		vm_complain "$VM is switched on already"
+		return
+	}
+	for vm_word in "$@"; do
+		case $vm_word in
+		clock=* | network=* | disk=* | memory=* | share=* | passphrase=* | cpus=* | init=* | extra=*)
+			printf '%s\n' "$vm_word" >>"$VM_WORK/$VM/settings"
+			;;
+		*)
+			vm_complain "vm_start: '$vm_word' is none of its settings"
+			return
+			;;
+		esac
+	done
+	vm_power_on
+}
+
+vm_power_on() {
+	vm_home=$VM_WORK/$VM
+	vm_disk=$(vm_setting disk)
+	vm_disk=${vm_disk:-$vm_home/disk.qcow2}
+	[ -e "$vm_disk" ] ||
+		qemu-img create -q -f qcow2 -F raw -b "$VM_IMAGE/disk" "$vm_disk" || return
+	[ ! -e "$vm_home/console.log" ] || mv "$vm_home/console.log" "$vm_home/console.last"
+	rm -f "$vm_home/pid" "$vm_home"/*.sock
+	vm_clock=$(vm_setting clock)
+	case ${vm_clock:-now} in
+	now) vm_clock=utc ;;
+	*) vm_clock=$(date -u -d "@$vm_clock" +%Y-%m-%dT%H:%M:%S) ;;
+	esac
+	vm_phrase=$(vm_setting passphrase)
+	vm_memory=$(vm_setting memory)
+	vm_cpus=$(vm_setting cpus)
+	vm_share=$(vm_setting share)
+	vm_init=$(vm_setting init)
+	vm_line="console=ttyS0 quiet panic=-1 mitigations=off nokaslr audit=0 no_timer_check tsc=reliable"
+	vm_line="$vm_line random.trust_cpu=on net.ifnames=0 systemd.show_status=0"
+	vm_line="$vm_line vm.passphrase=${vm_phrase:-$(cat "$VM_DIR/passphrase")}"
+	vm_line="$vm_line${vm_init:+ vm.init=$vm_init}"
+	# Relative names: the path of a socket may not be long. Flushes of the guest end in the host's page cache
+	# (cache=unsafe), which a killed QEMU does not lose.
+	# shellcheck disable=SC2086,SC2046 # words on purpose
+	set -- qemu-system-x86_64 -nodefaults -no-user-config -display none -vga none -no-reboot \
+		-machine $VM_MACHINE -cpu "$VM_CPU" -smp "${vm_cpus:-2}" -m "${vm_memory:-512}" \
+		-kernel "$VM_IMAGE/kernel" -initrd "$VM_IMAGE/initramfs" -append "$vm_line" \
+		-rtc "base=$vm_clock" -smbios "type=1,manufacturer=mdm-agent,product=test machine,serial=$VM" \
+		-chardev socket,id=console,path=console.sock,server=on,wait=off,logfile=console.log \
+		-serial chardev:console \
+		-qmp unix:qmp.sock,server=on,wait=off \
+		-device virtio-serial-pci -chardev socket,id=control,path=control.sock,server=on,wait=off \
+		-device virtserialport,chardev=control,name=mdm.control \
+		-drive "if=none,id=disk,file=$vm_disk,cache=unsafe" -device virtio-blk-pci,drive=disk \
+		-netdev user,id=host,ipv6=off -device virtio-net-pci,id=net0,netdev=host,romfile= \
+		-object rng-random,id=random,filename=/dev/urandom -device virtio-rng-pci,rng=random \
+		-device qemu-xhci,id=usb \
+		${vm_share:+-virtfs local,path=$vm_share,mount_tag=share,security_model=none} \
+		$(vm_setting extra)
+	/usr/bin/python3 "$VM_DIR/guest.py" keep "$vm_home" "$VM_OWNER" $$ -- "$@" </dev/null >"$vm_home/keep.log" 2>&1 &
+	vm_host_until 60 test -e "$vm_home/pid" || return
+	# The first answer says that QEMU has taken all its arguments.
+	case $(vm_setting network) in
+	no) vm_network off ;;
+	*) vm_guest hmp 'info status' >/dev/null ;;
+	esac || vm_complain "$VM could not be switched on"
+}
+
+# vm_wait_channel [SECONDS]: until scripts can be run; long before login is possible.
+vm_wait_channel() {
+	vm_guest run "$(vm_seconds "${1:-240}")" true || vm_complain "$VM: no control channel"
+}
+
+# vm_wait_boot [SECONDS]: until the init system has reached its goal.
+vm_wait_boot() {
+	vm_guest run "$(vm_seconds "${1:-300}")" \
+		'until [ -e /run/mdm-vm/booted ]; do sleep 0.2; done' ||
+		vm_complain "$VM has not reached the end of its start"
+}
+
+# vm_wait_off [SECONDS]: until the guest has switched itself off, or begins a reboot (which ends QEMU, too).
+vm_wait_off() {
+	vm_end=$(($(date +%s) + $(vm_seconds "${1:-120}")))
+	while vm_alive; do
+		[ "$(date +%s)" -lt "$vm_end" ] || {
+			vm_complain "$VM did not switch itself off"
+			return
+		}
+		sleep 0.2
+	done
+}
+
+vm_poweroff() {
+	vm_run '(sleep 0.3; poweroff) >/dev/null 2>&1 &' && vm_wait_off
+}
+
+# vm_reboot [key=value…]: in order, and up again as far as QEMU goes.
+vm_reboot() {
+	vm_run '(sleep 0.3; reboot) >/dev/null 2>&1 &' && vm_wait_off && vm_again "$@"
+}
+
+# The power is gone. What the guest has flushed is on the disk; what it has not may be.
+vm_cut() {
+	vm_alive || {
+		vm_complain "$VM has no power that could be cut"
+		return
+	}
+	kill -KILL "$(cat "$VM_WORK/$VM/pid")"
+	vm_wait_off 30
+}
+
+vm_use() {
+	[ -d "$VM_WORK/$1" ] || {
+		vm_complain "there is no guest $1"
+		return
+	}
+	VM=$1
+}
+
+# --- in the guest
+
+# vm_run [-t SECONDS] SCRIPT: as root; prints what it prints. 124: out of time, 125: no answer.
+vm_run() {
+	vm_time=60
+	[ "$1" != -t ] || {
+		vm_time=$2
+		shift 2
+	}
+	vm_guest run "$(vm_seconds "$vm_time")" "$1"
+	vm_status=$?
+	[ "$vm_status" -ne 125 ] || vm_complain "$VM did not answer" || :
+	return "$vm_status"
+}
+
+# vm_until SECONDS SCRIPT: until it ends with 0; otherwise prints what it said last.
+vm_until() {
+	vm_end=$(($(date +%s) + $(vm_seconds "$1")))
+	while :; do
+		vm_said=$(vm_run -t "$1" "$2" 2>&1) && {
+			printf '%s' "${vm_said:+$vm_said
+}"
+			return 0
+		}
+		[ "$(date +%s)" -lt "$vm_end" ] || break
+		sleep 0.5
+	done
+	printf '%s\n' "$vm_said" | sed 's/^/# /' >&2
+	vm_complain "$VM: not within $1 s: $2"
+}
+
+# vm_put FILE PATH, vm_get PATH FILE: at most 64 MiB; modes are the guest's umask.
+vm_put() {
+	vm_guest run "$(vm_seconds 120)" "cat >'$2'" "$1" || vm_complain "$1 did not get to $2 of $VM"
+}
+
+vm_get() {
+	vm_guest get "$(vm_seconds 120)" "cat '$1'" >"$2" || vm_complain "$1 of $VM did not get to $2"
+}
+
+# vm_console PATTERN SECONDS: waits for a line of the serial console (grep -E) since the power came.
+vm_console() {
+	vm_host_until "$2" grep -aqE -e "$1" "$VM_WORK/$VM/console.log" ||
+		vm_complain "$VM: nothing on the console like $1"
+}
+
+# vm_type TEXT: at the serial console; \n at its end has to be there.
+vm_type() {
+	vm_guest type "$1"
+}
+
+# --- around the guest
+
+vm_host_until() {
+	vm_end=$(($(date +%s) + $(vm_seconds "$1")))
+	shift
+	until "$@"; do
+		[ "$(date +%s)" -lt "$vm_end" ] || {
+			echo "# not in time: $*" >&2
+			return 1
+		}
+		sleep 0.2
+	done
+}
+
+# vm_qmp COMMAND: of QEMU's monitor for people; prints the answer.
+vm_qmp() {
+	vm_guest hmp "$1"
+}
+
+# vm_plug NAME DEVICE[,PROPERTY…], vm_unplug NAME
+vm_plug() {
+	vm_qmp "device_add $2,id=$1" || vm_complain "$1 could not be plugged in"
+}
+
+vm_unplug() {
+	vm_qmp "device_del $1" || vm_complain "$1 could not be unplugged"
+}
+
+# vm_stick NAME SERIAL: a memory stick with a partition's worth of nothing; vm_unplug takes it out.
+vm_stick() {
+	truncate -s 16M "$VM_WORK/$VM/$1.img" &&
+		vm_qmp "drive_add 0 if=none,id=$1-drive,format=raw,file=$VM_WORK/$VM/$1.img" >/dev/null &&
+		vm_plug "$1" "usb-storage,bus=usb.0,drive=$1-drive,serial=$2"
+}
+
+vm_network() {
+	vm_qmp "set_link net0 $1" || vm_complain "the network could not be switched $1"
+}
+
+# vm_clock EPOCH: now, in the running guest.
+vm_clock() {
+	vm_run "date -s @$1 >/dev/null"
+}
+
+# --- tests
+
+diag() {
+	printf '%s\n' "$*" | sed 's/^/# /'
+}
+
+# vm_result STATUS NAME [OUTPUT-FILE]
+vm_result() {
+	VM_TESTS=$((VM_TESTS + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $VM_TESTS - $2"
+		return 0
+	fi
+	echo "not ok $VM_TESTS - $2"
+	echo "# status $1"
+	[ -z "${3:-}" ] || tail -n 60 "$3" | sed 's/^# //; s/^/# /'
+	return 0
+}
+
+# check NAME COMMAND…
+check() {
+	vm_name=$1
+	shift
+	"$@" >"$VM_WORK/check.log" 2>&1
+	vm_result $? "$vm_name" "$VM_WORK/check.log"
+}
+
+# check_run NAME SCRIPT: in the guest
+check_run() {
+	vm_run "$2" >"$VM_WORK/check.log" 2>&1
+	vm_result $? "$1" "$VM_WORK/check.log"
+}
+
+# is NAME GOT WANTED
+is() {
+	if [ "$2" = "$3" ]; then
+		vm_result 0 "$1"
+	else
+		printf 'got:    %s\nwanted: %s\n' "$2" "$3" >"$VM_WORK/check.log"
+		vm_result 1 "$1" "$VM_WORK/check.log"
+	fi
+}
+
+skip() {
+	VM_TESTS=$((VM_TESTS + 1))
+	echo "ok $VM_TESTS - $1 # SKIP $2"
+}

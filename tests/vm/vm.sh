@@ -1,0 +1,137 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Runs suites on a phone in a virtual machine: vm.sh BUILD-TREE SHAPE… [-- SUITE…]
+# A shape is systemd or openrc; a suite is the name of one in tests/vm/suites, all without one. The shapes run
+# beside each other. Last line: "N passed, N failed[, N skipped]". What failed is kept in VM_KEEP=DIRECTORY.
+set -u
+VM_SOURCE=$(cd "$(dirname "$0")/../.." && pwd)
+PATH=$PATH:/usr/sbin:/sbin
+export VM_SOURCE PATH
+
+[ -d "${1:-}" ] || {
+	echo "usage: vm.sh BUILD-TREE systemd|openrc… [-- SUITE…]; the tree is what make all completions makes" >&2
+	exit 2
+}
+VM_TREE=$(cd "$1" && pwd)
+shift
+shapes=
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+	shapes="$shapes $1"
+	shift
+done
+[ $# -eq 0 ] || shift
+suites="$*"
+if [ -z "$suites" ]; then
+	for suite in "$VM_SOURCE"/tests/vm/suites/*.sh; do
+		suites="$suites $(basename "$suite" .sh)"
+	done
+fi
+for suite in $suites; do
+	[ -e "$VM_SOURCE/tests/vm/suites/$suite.sh" ] || {
+		echo "vm.sh: there is no suite '$suite' in tests/vm/suites" >&2
+		exit 2
+	}
+done
+for program in qemu-system-x86_64 qemu-img mmdebstrap cryptsetup mke2fs depmod cpio; do
+	command -v $program >/dev/null || {
+		echo "vm.sh: $program is missing; run make deps" >&2
+		exit 2
+	}
+done
+
+# Emulation is what runs everywhere and what the figures are of; kvm is for whoever asks for it.
+VM_CPU=max
+VM_MACHINE="q35,usb=off"
+case ${VM_ACCEL:-tcg} in
+tcg) VM_MACHINE="$VM_MACHINE -accel tcg,thread=multi" ;;
+kvm) VM_MACHINE="$VM_MACHINE -accel kvm" VM_CPU=host ;;
+*)
+	echo "vm.sh: VM_ACCEL is tcg or kvm, not '$VM_ACCEL'" >&2
+	exit 2
+	;;
+esac
+VM_HOST=10.0.2.2
+# Guests end with this process, however it ends.
+VM_OWNER=$$
+export VM_TREE VM_HOST VM_MACHINE VM_CPU VM_OWNER
+
+top=$(mktemp -d "${TMPDIR:-/tmp}/mdm-vm.XXXXXX")
+cleanup() {
+	for pid in "$top"/*/*/*/pid; do
+		[ ! -e "$pid" ] || kill -KILL "$(cat "$pid")" 2>/dev/null
+	done
+	# Their keepers write a last line or two.
+	rm -rf "$top" 2>/dev/null || { sleep 1 && rm -rf "$top"; }
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# One suite on one shape: the shell that it runs in ends with it, and so do its guests.
+suite_run() {
+	VM_SHAPE=$1 VM_WORK=$top/$1/$2
+	mkdir -p "$VM_WORK"
+	export VM_SHAPE VM_WORK VM_IMAGE
+	# shellcheck disable=SC2016 # for the inner shell
+	timeout -k 10 "${VM_SUITE_SECONDS:-1800}" sh -uc '
+		. "$VM_SOURCE/tests/vm/lib.sh"
+		. "$1"
+		echo "1..$VM_TESTS"' sh "$VM_SOURCE/tests/vm/suites/$2.sh" </dev/null
+}
+
+# shape_run SHAPE: a line for each suite in SHAPE/counts
+shape_run() {
+	: >"$top/$1/counts"
+	VM_IMAGE=$("$VM_SOURCE/tests/vm/image.sh" "$VM_TREE" "$1") || {
+		echo "no image of the shape $1"
+		echo "0 1 0" >>"$top/$1/counts"
+		return
+	}
+	# Whoever removes old images leaves those alone that are locked.
+	exec 8>"$VM_IMAGE.lock"
+	flock -s 8
+	for suite in $suites; do
+		start=$(date +%s)
+		log=$top/$1/$suite.tap
+		suite_run "$1" "$suite" >"$log" 2>&1
+		status=$?
+		passed=$(grep -c '^ok ' "$log")
+		failed=$(grep -c '^not ok ' "$log")
+		skipped=$(grep -c '^ok .* # SKIP ' "$log")
+		if [ "$status" -ne 0 ] || [ "$(tail -n 1 "$log")" != "1..$((passed + failed))" ]; then
+			echo "not ok - $1 $suite did not come to its end (status $status)" >>"$log"
+			failed=$((failed + 1))
+		fi
+		sed "s/^/$1 $suite: /" "$log"
+		echo "$1 $suite: $(($(date +%s) - start)) s"
+		[ "$failed" -eq 0 ] || keep_failed "$1" "$suite"
+		rm -rf "${top:?}/$1/$suite"
+		echo "$((passed - skipped)) $failed $skipped" >>"$top/$1/counts"
+	done
+}
+
+keep_failed() {
+	[ -n "${VM_KEEP:-}" ] || return 0
+	mkdir -p "$VM_KEEP/$1-$2" && cp "$top/$1/$2"/*/console.* "$top/$1/$2"/*/*.log "$VM_KEEP/$1-$2" 2>/dev/null
+}
+
+for shape in $shapes; do
+	mkdir -p "$top/$shape"
+	shape_run "$shape" >"$top/$shape/log" 2>&1 &
+	pids="${pids:-} $!"
+done
+# shellcheck disable=SC2086 # a list of numbers on purpose
+wait $pids
+passed=0 failed=0 skipped=0
+for shape in $shapes; do
+	cat "$top/$shape/log"
+	while read -r p f s; do
+		passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	done <"$top/$shape/counts"
+done
+if [ "$skipped" -eq 0 ]; then
+	echo "$passed passed, $failed failed"
+else
+	echo "$passed passed, $failed failed, $skipped skipped"
+fi
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
