@@ -288,9 +288,10 @@ VM_SUITES ?=
 check-vm: all completions
 	$(Q)tests/vm/vm.sh $(O) $(VM_SHAPES) $(if $(VM_SUITES),-- $(VM_SUITES))
 
-# docs/policy-reference.md from the settings table.
+# docs/policy-reference.md from the settings table; README's "What works where" from what the trees say.
 reference: $(O)/tests/lib/reference_tool
 	$(Q)$(O)/tests/lib/reference_tool markdown > docs/policy-reference.md
+	$(Q)/usr/bin/python3 tests/lib/sysroots.py readme
 
 .PHONY: deps install uninstall clean help
 deps:
@@ -413,7 +414,7 @@ help:
 		'make bench           measurements: "bench NAME VALUE UNIT"; fails over budget' \
 		'make bench-fleet     a fleet of FLEET_PHONES (10000) against mdm-server' \
 		'make docs            manual pages and completion for shells, below build/release' \
-		'make reference       docs/policy-reference.md from the settings table' \
+		'make reference       docs/policy-reference.md, and "What works where" of README.md' \
 		'make install         PREFIX=/usr DESTDIR= SYSCONFDIR= STATEDIR= LIBEXECDIR=' \
 		'                     SERVICES="systemd openrc apk" SYSTEMDUNITDIR= INITDDIR= CONFDDIR=' \
 		'make uninstall, make clean' \

@@ -9,7 +9,7 @@
 
 #include "agent/util/codec.h"
 
-#define ARGUMENTS_MAX 16
+#define ARGUMENTS_MAX 24
 #define ARGUMENTS_VALUE 256 /* what getopt_long() returns for the first row; above any letter */
 
 #define AT(member) .offset = offsetof(struct enforcer_options, member)
@@ -31,9 +31,13 @@ const struct argument_row argument_rows[] = {
 	{"runtime-dir", 0, "DIR", AT(runtime_dir), "/run/user", "where the buses of users are"},
 	{"zero-touch", 0, "FILE", AT(zero_touch), MDM_SYSCONF_DIR "/mdm-agent/zero-touch.conf",
 		"ticket of an image, to enrol by itself"},
+	{"probe", 0, .action = ARGUMENTS_PROBE,
+		.help = "show what can be enforced on this system, and end"},
+	{"json", 0, .on = offsetof(struct enforcer_options, json), .help = "the same as JSON"},
 	{"prepare-removal", 0, .action = ARGUMENTS_PREPARE_REMOVAL,
 		.help = "put back what is left of an enrolment, and end"},
-	{"verbose", 'v', .help = "more lines in the log"},
+	{"verbose", 'v', .on = offsetof(struct enforcer_options, verbose),
+		.help = "more lines in the log"},
 	{"help", 'h', .action = ARGUMENTS_HELP, .help = "this text"},
 	{"version", 'V', .action = ARGUMENTS_VERSION, .help = "the version"},
 	{0},
@@ -83,7 +87,7 @@ static int argument_take(int c, struct enforcer_options *options, enum arguments
 	if (row->metavar)
 		*argument_at(row, options) = optarg;
 	else if (row->action == ARGUMENTS_RUN)
-		options->verbose = true;
+		*(bool *)((char *)options + row->on) = true;
 	else
 		*action = row->action;
 	if (options->identity_key &&
@@ -118,6 +122,10 @@ int arguments_parse(int argc, char **argv, struct enforcer_options *ret_options,
 		r = argument_take(c, &options, &action);
 	if (r == 0 && c < 0 && optind < argc) {
 		fprintf(stderr, "mdm-agentd: unexpected argument '%s'\n", argv[optind]);
+		r = -EINVAL;
+	}
+	if (r == 0 && options.json && action == ARGUMENTS_RUN) {
+		fprintf(stderr, "mdm-agentd: --json goes with --probe\n");
 		r = -EINVAL;
 	}
 	if (r < 0) {

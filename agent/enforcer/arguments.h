@@ -13,16 +13,18 @@ enum arguments_action {
 	ARGUMENTS_HELP,
 	ARGUMENTS_VERSION,
 	ARGUMENTS_PREPARE_REMOVAL,
+	ARGUMENTS_PROBE,
 };
 
 struct argument_row {
-	const char *name;	      /* "state-dir", without dashes */
-	char letter;		      /* 'v' for -v; 0: none */
-	const char *metavar;	      /* "DIR"; NULL: a switch */
-	size_t offset;		      /* of the text in struct enforcer_options; not of switches */
-	const char *initial;	      /* NULL: not set */
-	const char *help;	      /* a phrase; the default is added to it */
-	enum arguments_action action; /* of a switch that asks for something else than to run */
+	const char *name;    /* "state-dir", without dashes */
+	char letter;	     /* 'v' for -v; 0: none */
+	const char *metavar; /* "DIR"; NULL: a switch */
+	size_t offset;	     /* of the text in struct enforcer_options; not of switches */
+	const char *initial; /* NULL: not set */
+	const char *help;    /* a phrase; the default is added to it */
+	size_t on; /* of a switch: the truth in struct enforcer_options that it sets, or */
+	enum arguments_action action; /* what it asks for instead of running */
 };
 
 /* The last has name NULL. */

@@ -40,6 +40,7 @@ struct enforcer_options {
 	const char *zero_touch;	 /* file of an image with a ticket, below the sysroot */
 	const char *admin_group; /* may act through agentctl, besides root */
 	bool verbose;
+	bool json; /* what is shown, as JSON */
 };
 
 /* Trouble that lasts; shown by `agentctl status` until it is over. */

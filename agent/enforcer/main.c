@@ -10,6 +10,7 @@
 
 #include "agent/enforcer/arguments.h"
 #include "agent/enforcer/enforcer.h"
+#include "agent/enforcer/probe.h"
 #include "agent/enforcer/removal.h"
 #include "agent/util/log.h"
 
@@ -61,6 +62,8 @@ int main(int argc, char **argv)
 	be_small();
 	if (action == ARGUMENTS_PREPARE_REMOVAL)
 		return removal_prepare(&options);
+	if (action == ARGUMENTS_PROBE)
+		return probe_run(&options);
 	/* The directory of the socket is ours where the service manager has not made it. */
 	if (strcmp(options.socket_path, MDM_RUN_DIR "/agent.sock") == 0)
 		if (mkdir(MDM_RUN_DIR, 0755) == 0)

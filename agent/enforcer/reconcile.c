@@ -245,8 +245,7 @@ static void reconcile_started(struct reconcile *r, struct reconcile_backend *rb,
 		rb->busy = true;
 }
 
-/* A mechanism that is not here says so for every setting it would serve. */
-static void reconcile_absent(const struct reconcile_backend *rb)
+void reconcile_absent(const struct reconcile_backend *rb)
 {
 	for (size_t i = 0; i < SETTING_MAX; i++) {
 		struct observation *o = &rb->backend->observations[i];

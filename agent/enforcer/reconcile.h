@@ -95,6 +95,9 @@ void reconcile_revert(struct reconcile *r);
 /* What conditions see now. clock_known: whether the wall clock is plausible. */
 void reconcile_facts(const struct reconcile *r, struct when_facts *ret_facts);
 
+/* A mechanism that is not here says so for every setting it would serve. */
+void reconcile_absent(const struct reconcile_backend *rb);
+
 /* The failure to tell people about, "" if there is none. */
 const char *reconcile_failure(const struct reconcile_backend *rb);
 

@@ -70,6 +70,16 @@ static void test_switches(void)
 	CHECK_INT(action, ARGUMENTS_HELP);
 	CHECK_INT(parse(ARGS((char *)"--version"), &options, &action), 0);
 	CHECK_INT(action, ARGUMENTS_VERSION);
+	/* What is asked for instead of running keeps the options before and behind it. */
+	CHECK_INT(parse(ARGS((char *)"--sysroot=/a", (char *)"--prepare-removal",
+				(char *)"--state-dir=/b"),
+			  &options, &action),
+		0);
+	CHECK_INT(action, ARGUMENTS_PREPARE_REMOVAL);
+	CHECK_STR(options.sysroot, "/a");
+	CHECK_STR(options.state_dir, "/b");
+	CHECK_INT(parse(ARGS((char *)"--json", (char *)"--probe"), &options, &action), 0);
+	CHECK(action == ARGUMENTS_PROBE && options.json && !options.verbose);
 }
 
 static void test_errors(void)
@@ -90,6 +100,8 @@ static void test_errors(void)
 	CHECK(parse(ARGS((char *)"--identity-key", (char *)"handle:1\n"), &options, &action) < 0);
 	CHECK(parse(ARGS((char *)"--bogus"), &options, &action) < 0);
 	CHECK(parse(ARGS((char *)"word"), &options, &action) < 0);
+	CHECK(parse(ARGS((char *)"--prepare-removal", (char *)"word"), &options, &action) < 0);
+	CHECK(parse(ARGS((char *)"--json"), &options, &action) < 0);
 	CHECK(parse(ARGS((char *)"--socket"), &options, &action) < 0);
 	CHECK(parse(ARGS((char *)"--verbose=1"), &options, &action) < 0);
 	/* Outputs are as they were. */
