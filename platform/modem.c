@@ -40,7 +40,11 @@ DEFINE_CLEANUP(struct modem_query *, modem_query_free)
 
 static int modem_answer(struct modem_query *query)
 {
-	query->done(query->imei, query->userdata);
+	char imei[sizeof(query->imei)];
+
+	/* Of its own: the caller may free the query and look at the number afterwards. */
+	memcpy(imei, query->imei, sizeof(imei));
+	query->done(imei, query->userdata);
 	return 0;
 }
 
