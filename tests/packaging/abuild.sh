@@ -9,6 +9,7 @@
 #   OUT/info/NAME       lines "key = value" of .PKGINFO, "script" for each install script
 #   OUT/scripts/NAME/   .pre-install and the like
 #   OUT/warnings        one line for each warning
+#   OUT/flags           CC, CFLAGS and the like that it was built with
 #   OUT/src/            what was built, as it is after check()
 # Environment: SRCDEST (where sources with a URL lie; nothing is downloaded), ABUILD_CHECK=no (leaves
 # check() out), JOBS, CC, CFLAGS (as in abuild.conf).
@@ -256,6 +257,9 @@ pkgarch=$CARCH
 pkgdir=$pkgbasedir/$pkgname
 : "${SOURCE_DATE_EPOCH:=$(stat -c %Y "$APKBUILD")}"
 export SOURCE_DATE_EPOCH
+# For who wants to install again from OUT/src without building it anew.
+printf '%s\n' "CC=$CC" "CFLAGS=$CFLAGS" "LDFLAGS=$LDFLAGS" "SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH" \
+	>"$drv_out/flags"
 
 drv_part drv_validate
 drv_users

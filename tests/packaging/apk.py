@@ -16,6 +16,7 @@ a distribution are recorded by "base" without files, so that dependencies on the
 """
 
 import argparse
+import json
 import os
 import shutil
 import stat
@@ -40,6 +41,23 @@ def is_protected(path):
     directory = os.path.dirname(path)
     below = lambda top: directory == top or directory.startswith(top + "/")  # noqa: E731
     return below("etc") and not any(below(top) for top in UNPROTECTED)
+
+
+def headline(old, new):
+    if new is None:
+        return "Purging %s (%s)" % (old.name, old.version)
+    if old:
+        return "Upgrading %s (%s -> %s)" % (new.name, old.version, new.version)
+    return "Installing %s (%s)" % (new.name, new.version)
+
+
+def run_below_apk(words, root, argv, settings):
+    """As a child of a process whose command line is apk's, which hooks look at: Python, called "apk", runs the hook from
+    apk_parent/sitecustomize.py and never comes to its arguments."""
+    above = {"PYTHONHOME": sys.prefix, "PYTHONPATH": os.path.join(os.path.dirname(os.path.abspath(__file__)), "apk_parent"),
+             "PYTHONDONTWRITEBYTECODE": "1", "MDM_TEST_HOOK": json.dumps([root, argv, settings])}
+    return subprocess.run(["apk", *words], executable=sys.executable, env=above, stdin=subprocess.DEVNULL,
+                          stdout=sys.stdout, stderr=subprocess.STDOUT, timeout=SCRIPT_SECONDS)
 
 
 class Apk:
@@ -134,15 +152,16 @@ class Apk:
             old = self.db.packages.get(package.name)
             if old is not package and not (old and old.version == package.version):
                 changes.append((old, package))
-        if not self.hooks("pre-commit"):
+        self.simulation(changes)
+        allowed = self.hooks("pre-commit")
+        os.unlink(os.path.join(self.root, "lib/apk/exec/.simulation"))
+        if not allowed:
             return 99
         for old, new in changes:
+            say(headline(old, new))
             if new is None:
-                say("Purging %s (%s)" % (old.name, old.version))
                 self.purge(old)
             else:
-                say("%s %s (%s%s)" % ("Upgrading" if old else "Installing", new.name,
-                                      old.version + " -> " if old else "", new.version))
                 self.install(new, old)
             self.db.write()
         self.db.world = world
@@ -153,7 +172,7 @@ class Apk:
 
     # --- scripts
 
-    def run(self, argv, what, environment):
+    def run(self, argv, what, environment, apk_above=False):
         """In the root, as apk runs it: fixed environment, umask 022, working directory /."""
         settings = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
         if self.options.apk != "2.14":
@@ -164,8 +183,11 @@ class Apk:
             os.chroot(self.root)
             os.chdir("/")
         try:
-            done = subprocess.run(argv, env=settings, preexec_fn=enter, stdin=subprocess.DEVNULL, stdout=sys.stdout,
-                                  stderr=subprocess.STDOUT, timeout=SCRIPT_SECONDS)
+            if apk_above:
+                done = run_below_apk([self.options.applet, *self.options.words], self.root, argv, settings)
+            else:
+                done = subprocess.run(argv, env=settings, preexec_fn=enter, stdin=subprocess.DEVNULL, stdout=sys.stdout,
+                                      stderr=subprocess.STDOUT, timeout=SCRIPT_SECONDS)
             if done.returncode == 0:
                 return True
             say("ERROR: %s: exited with error %d" % (what, done.returncode))
@@ -184,9 +206,20 @@ class Apk:
                 if name.startswith("."):
                     continue
                 path = "/%s/%s" % (top, name)
-                if not self.run([path, stage], path[1:], {"APK_SCRIPT": stage}) and stage == "pre-commit":
+                if not self.run([path, stage], path[1:], {"APK_SCRIPT": stage}, True) and stage == "pre-commit":
                     return False
         return True
+
+    def simulation(self, changes):
+        """What "apk --simulate" of this very command would print, for hooks that ask (the program apk of a root, apk_inside.sh,
+        finds it)."""
+        lines = [" ".join([self.options.applet, *self.options.words])]
+        for number, (old, new) in enumerate(changes, 1):
+            lines.append("(%d/%d) %s" % (number, len(changes), headline(old, new)))
+        directory = os.path.join(self.root, "lib/apk/exec")
+        os.makedirs(directory, exist_ok=True)
+        with open(os.path.join(directory, ".simulation"), "w") as f:
+            f.write("\n".join(lines + ["OK:"]) + "\n")
 
     def script(self, package, kind, *versions):
         if kind not in package.scripts or self.options.no_scripts:

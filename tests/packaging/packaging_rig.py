@@ -101,7 +101,7 @@ class Root:
 
     def __init__(self, top, *more, programs=()):
         self.top = top
-        for path in ("usr/bin", "usr/sbin", "usr/lib", "etc/init.d", "etc/conf.d", "tmp", "run", "var/log", "var/lib",
+        for path in ("usr/bin", "usr/sbin", "usr/lib", "usr/share", "etc/init.d", "etc/conf.d", "tmp", "run", "var/log", "var/lib",
                      "proc", "sys", "dev", "root", "home"):
             os.makedirs(os.path.join(top, path))
         for name in ("bin", "sbin", "lib"):
