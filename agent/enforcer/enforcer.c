@@ -26,7 +26,6 @@
 #include "agent/util/jsonw.h"
 #include "agent/util/log.h"
 
-#define VAULT_DIR "vault"
 /* Longer than a mechanism may take twice, shorter than service managers wait (90 s). */
 #define READY_PATIENCE_S 60
 
@@ -324,8 +323,8 @@ static int enforcer_open_platform(struct enforcer *e)
 		log_error("%s cannot be opened: %s", e->options.sysroot, strerror(errno));
 		return -errno;
 	}
-	r = fs_make_dirs(e->state.dir_fd, VAULT_DIR, 0700);
-	e->vault_fd = fs_open_nofollow(e->state.dir_fd, VAULT_DIR, O_RDONLY | O_DIRECTORY, 0);
+	r = fs_make_dirs(e->state.dir_fd, STATE_VAULT, 0700);
+	e->vault_fd = fs_open_nofollow(e->state.dir_fd, STATE_VAULT, O_RDONLY | O_DIRECTORY, 0);
 	if (e->vault_fd < 0 && (r == -EROFS || r == -ENOSPC))
 		enforcer_problem(e, PROBLEM_STATE,
 			"Make it writable; until then settings are observed but not changed.",

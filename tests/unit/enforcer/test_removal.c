@@ -9,6 +9,7 @@
 
 #include "agent/enforcer/removal.h"
 #include "agent/util/fs.h"
+#include "platform/dconf_profile.h"
 #include "platform/override.h"
 #include "tests/lib/check.h"
 
@@ -16,7 +17,7 @@
 #define PROFILE "etc/dconf/profile/user"
 #define BEFORE "[Daemon]\nTimeout=30\n"
 /* More operations than there are. */
-#define POINTS_MAX 100
+#define POINTS_MAX 40
 
 static int derive(const char *original, size_t n_bytes, void *userdata, struct buf *out)
 {
@@ -129,6 +130,7 @@ static void walk(const struct crash_plan *first)
 		CHECK(is_put_back(root_fd, state_fd));
 	}
 	CHECK(hit >= 5);
+	CHECK(plan.mode == CRASH_FAIL || plan.at < POINTS_MAX);
 }
 
 static void test_kill(void)
@@ -150,9 +152,35 @@ static void test_fail(void)
 	walk(&(struct crash_plan){.mode = CRASH_FAIL, .error = EROFS, .n_failures = POINTS_MAX});
 }
 
+/* Who lost the state directory does not keep a profile that names a database of ours. */
+static void test_lost_vault(void)
+{
+	static const struct fs_owner owner = {.mode = 0644};
+	char root[256], missing[300];
+	_cleanup_close_ int root_fd = check_tmpdir(root);
+	const struct enforcer_options options = {.sysroot = root, .state_dir = missing};
+	const struct crash_plan none = {.mode = CRASH_NONE};
+	_cleanup_buf_ struct buf profile = BUF_INIT;
+	_cleanup_free_ char *text = NULL;
+	int status;
+
+	snprintf(missing, sizeof(missing), "%s/missing", root);
+	CHECK_INT(dconf_profile_derive("user-db:user\n", 13, NULL, &profile), 0);
+	CHECK(strstr(profile.data, "mdm_agent"));
+	CHECK_INT(fs_make_dirs(root_fd, "etc/dconf/profile", 0755), 0);
+	CHECK_INT(fs_replace(root_fd, PROFILE, profile.data, profile.n_bytes, &owner), 0);
+	status = prepare(&options, &none);
+	CHECK(WIFEXITED(status));
+	CHECK_INT(WEXITSTATUS(status), REMOVAL_READY);
+	CHECK_INT(fs_read(root_fd, PROFILE, 1024, &text, NULL), 0);
+	CHECK_STR(text, "user-db:user\n");
+	CHECK(faccessat(root_fd, "missing", F_OK, 0) < 0);
+}
+
 static const struct check_test tests[] = {
 	{"kill", test_kill},
 	{"power cut", test_power_cut},
 	{"fail", test_fail},
+	{"lost vault", test_lost_vault},
 };
 CHECK_MAIN(tests)
