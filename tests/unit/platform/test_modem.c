@@ -47,7 +47,4 @@ static const struct check_test tests[] = {
 	{"no_bus", test_no_bus},
 };
 
-int main(int argc, char **argv)
-{
-	return check_main(argc, argv, tests, sizeof(tests) / sizeof(tests[0]));
-}
+CHECK_MAIN(tests)
