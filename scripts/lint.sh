@@ -7,7 +7,8 @@ errors=$(mktemp)
 trap 'rm -f "$errors"' EXIT
 sources=$(find agent policies platform server tools tests bench -name '*.[ch]')
 scripts=$(find scripts tests bench -name '*.sh' -o -name '*.py')
-shell=$(printf '%s\n' "$scripts" | grep '\.sh$')
+shell=$(printf '%s\n' "$scripts" | grep '\.sh$'
+	find packaging -name '*.sh' -o -name '*.apk-hook' -o -path '*/apkbuild/mdm-agent/mdm-agent*')
 formatter=$(command -v clang-format-14 || command -v clang-format)
 
 if [ -n "$formatter" ]; then
