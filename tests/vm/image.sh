@@ -14,7 +14,7 @@ PATH=$PATH:/usr/sbin:/sbin
 export LC_ALL=C
 # How many images of a shape and roots stay; those in use stay in any case.
 keep=2
-for layer in kernel root disk; do
+for layer in kernel root elogind disk; do
 	# shellcheck disable=SC1090 # each is checked by itself
 	. "layers/$layer.sh"
 done
@@ -83,9 +83,8 @@ host_make() {
 }
 
 if [ "$tree" = --assemble ]; then
-	shape=$3
-	tree=$4
-	root_name=$5 kernel_name=$6 host_name=$7
+	shape=$3 tree=$4 programs=$5
+	root_name=$6 kernel_name=$7 host_name=$8
 	cd "$2"
 	disk_fill
 	exit
@@ -107,7 +106,7 @@ versions=$(apt-cache policy $kernel $packages busybox-static | sed -n '/^[^ ]/p;
 
 kernel_name=kernel-$({
 	echo "$versions" | grep -A 1 -e "^$kernel" -e ^cryptsetup-bin -e ^busybox
-	cat init/initramfs layers/kernel.sh
+	cat init/initramfs layers/kernel.sh unpack_kernel.py
 } | digest)
 root_name=root-$shape-$({
 	echo "$versions"
@@ -117,10 +116,23 @@ host_name=host-$(cat channel_agent.c luks_image.c | digest)
 made "$host_name" host_make
 made "$kernel_name" kernel_make
 made "$root_name" root_make
+# Where the phone's own programs come from.
+programs=$tree
+if [ "$shape" = openrc ]; then
+	elogind_name=elogind-$({
+		apt-cache policy libelogind-dev
+		cat layers/elogind.sh
+	} | digest)
+	made "$elogind_name" elogind_make
+	elogind_build "$(dirname "$tree")/vm-elogind"
+	programs=$(dirname "$tree")/vm-elogind/release
+	prune elogind
+fi
 image_name=image-$shape-$({
 	echo "$kernel_name $root_name $host_name"
-	cat layers/disk.sh passphrase init/login init/network init/booted init/bare "init/$shape"/*
-	(cd "$tree" && sha256sum mdm-agentd mdm-agent-net mdm-agent-session agentctl)
+	cat layers/disk.sh passphrase init/login init/network init/booted init/bare init/coldplug "init/$shape"/*
+	# shellcheck disable=SC2086,SC2154 # a list on purpose, from layers/
+	(cd "$programs" && sha256sum $phone_programs)
 	find "$source/packaging" -type f -exec sha256sum {} +
 } | digest)
 made "$image_name" disk_make

@@ -6,15 +6,24 @@ data_offset=16777216
 disk_mib=480
 passphrase=$(cat passphrase)
 
+# By the rules of the package: its files, its users; what is enabled is up to the guest, as on Alpine.
 agent_install() {
-	make -s -C "$source" -o all -o completions install "DESTDIR=$1" "SERVICES=$shape" \
+	make -s -C "$source" -o all -o completions install "DESTDIR=$1" "SERVICES=systemd openrc" \
 		BUILD="$(dirname "$tree")" VARIANT="$(basename "$tree")"
-	rm -f "$1"/usr/sbin/mdm-server "$1"/usr/bin/mdmctl "$1"/usr/lib/systemd/system/mdm-server.service \
-		"$1"/etc/init.d/mdm-server "$1"/etc/conf.d/mdm-server
+	(cd "$programs" && cp mdm-agentd "$1/usr/sbin" && cp agentctl "$1/usr/bin" &&
+		cp mdm-agent-net mdm-agent-session "$1/usr/libexec/mdm-agent")
+	# Those of the other init system, and the packages of the server and of the administrators.
+	case $shape in
+	systemd) rm -f "$1"/etc/init.d/mdm-* "$1"/etc/conf.d/mdm-* ;;
+	openrc) rm -f "$1"/usr/lib/systemd/system/mdm-* "$1"/usr/lib/systemd/system-preset/*-mdm-* ;;
+	esac
+	find "$1/usr" "$1/etc" \( -name 'mdm-server*' -o -name '*mdmctl*' \) -exec rm -rf {} +
 }
 
 users_make() {
+	# The same names as in the package's sysusers.d file and install script; the same numbers in both shapes.
 	echo "mdm-agent:x:990:" >>"$1/etc/group"
+	echo "mdm-admin:x:991:" >>"$1/etc/group"
 	echo "mdm-agent:x:990:990::/var/lib/mdm-agent:/usr/sbin/nologin" >>"$1/etc/passwd"
 	echo "phone:x:10000:" >>"$1/etc/group"
 	echo "phone:x:10000:10000:phone:/home/phone:/bin/sh" >>"$1/etc/passwd"
@@ -27,6 +36,7 @@ users_make() {
 guest_common() {
 	mkdir -p "$1/usr/lib/mdm-vm"
 	cp "$cache/$host_name/channel_agent" "$here/init/login" "$here/init/network" "$here/init/booted" "$here/init/bare" \
+		"$here/init/coldplug" \
 		"$1/usr/lib/mdm-vm"
 	echo phone >"$1/etc/hostname"
 	printf '127.0.0.1 localhost phone\n10.0.2.2 mdm-host\n' >"$1/etc/hosts"
@@ -50,9 +60,18 @@ guest_systemd() {
 	for unit in getty@tty1.service serial-getty@ttyS0.service console-getty.service \
 		dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer \
 		systemd-pstore.service systemd-binfmt.service systemd-firstboot.service \
-		systemd-machine-id-commit.service; do
+		systemd-machine-id-commit.service systemd-random-seed.service \
+		systemd-update-utmp.service systemd-update-utmp-runlevel.service \
+		systemd-tpm2-setup.service systemd-hwdb-update.service systemd-remount-fs.service \
+		dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount sys-kernel-tracing.mount \
+		sys-kernel-config.mount sys-fs-fuse-connections.mount modprobe@configfs.service \
+		modprobe@drm.service modprobe@fuse.service modprobe@loop.service modprobe@dm_mod.service \
+		modprobe@efi_pstore.service kmod-static-nodes.service; do
 		ln -sf /dev/null "$units/$unit"
 	done
+	mkdir -p "$units/systemd-udev-trigger.service.d"
+	printf '[Service]\nExecStart=\nExecStart=/usr/lib/mdm-vm/coldplug\n' \
+		>"$units/systemd-udev-trigger.service.d/short.conf"
 }
 
 guest_openrc() {
@@ -74,6 +93,8 @@ guest_openrc() {
 		default dbus elogind mdm-vm-network mdm-agentd
 		shutdown
 	LEVELS
+	# Debian's OpenRC 0.45 passes its own program an option that this does not know.
+	sed -i 's/--no_new_privs/--no-new-privs/' "$1/usr/lib/rc/sh/supervise-daemon.sh"
 	printf '%s\n' 'rc_cgroup_mode="unified"' 'rc_logger="NO"' 'rc_parallel="NO"' >>"$1/etc/rc.conf"
 }
 
@@ -92,7 +113,8 @@ disk_fill() {
 }
 
 disk_make() {
-	as_root "$here/image.sh" --assemble "$PWD" "$shape" "$tree" "$root_name" "$kernel_name" "$host_name"
+	as_root "$here/image.sh" --assemble "$PWD" "$shape" "$tree" "$programs" \
+		"$root_name" "$kernel_name" "$host_name"
 	head -c 64 /dev/urandom >key
 	truncate -s "$data_offset" disk
 	# Cheap key derivation: what it costs to guess is not what is tested.
@@ -102,6 +124,6 @@ disk_make() {
 		--pbkdf pbkdf2 --pbkdf-force-iterations 1000 disk
 	"$cache/$host_name/luks_image" key plain disk "$data_offset"
 	rm -f key plain
-	ln "$cache/$kernel_name/vmlinuz" kernel
+	ln "$cache/$kernel_name/vmlinux" kernel
 	ln "$cache/$kernel_name/initrd" initramfs
 }

@@ -13,7 +13,8 @@ kernel_make() {
 	dpkg-deb --fsys-tarfile ./*.deb | tar -x --exclude='./usr/share'
 	rm -f ./*.deb
 	version=$(basename lib/modules/*)
-	mv boot/vmlinuz-* vmlinuz
+	# Unpacked here, in a moment, instead of by an emulated processor at each start; the initramfs likewise.
+	"$here/unpack_kernel.py" boot/vmlinuz-* vmlinux
 	mkdir -p initramfs/bin initramfs/root initramfs/dev initramfs/proc initramfs/sys
 	depmod -b . "$version"
 	# shellcheck disable=SC2086 # lists on purpose
@@ -29,7 +30,7 @@ kernel_make() {
 		depmod -b "${modules%%:*}" "$version"
 	done
 	initramfs_fill initramfs
-	(cd initramfs && find . | cpio -o -H newc -R 0:0 --quiet | gzip -1) >initrd
+	(cd initramfs && find . | cpio -o -H newc -R 0:0 --quiet) >initrd
 	tar -C guest -cf modules.tar lib
 	rm -rf boot lib initramfs guest usr etc
 }
