@@ -36,18 +36,18 @@ if [ -e MANIFEST ]; then
 	epoch=$(sed -n '1s/^committed at \([0-9]*\)$/\1/p' MANIFEST)
 	[ -n "$epoch" ] || fail "the first line of MANIFEST is not \"committed at SECONDS\""
 	sed 1d MANIFEST >"$work/files"
-	tar -c --no-recursion --files-from "$work/files" | tar -x -C "$work/$name" ||
+	tar -c --no-recursion --files-from "$work/files" >"$work/tree.tar" ||
 		fail "files that MANIFEST names are missing here"
 elif [ -e .git ]; then
 	git diff --quiet HEAD -- 2>/dev/null ||
 		echo "dist: changes that are not committed are not in the tarball" >&2
 	epoch=$(git log -1 --format=%ct) || fail "git cannot read this repository"
 	git archive --format=tar HEAD >"$work/tree.tar" || fail "git cannot read this repository"
-	tar -x -C "$work/$name" -f "$work/tree.tar"
-	(cd "$work/$name" && find . -type f -o -type l) | sed 's|^\./||' | sort >"$work/files"
+	tar -t -f "$work/tree.tar" | grep -v '/$' | sort >"$work/files"
 else
 	fail "this is neither a git repository nor an unpacked tarball of \"make dist\""
 fi
+tar -x -C "$work/$name" -f "$work/tree.tar"
 [ "$(cat "$work/$name/VERSION")" = "$1" ] || fail "VERSION says $(cat "$work/$name/VERSION"), not $1"
 {
 	echo "committed at $epoch"
