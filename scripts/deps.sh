@@ -15,7 +15,8 @@ debian_all="git clang clang-format llvm libclang-rt-14-dev cppcheck shellcheck v
 	busybox-static libcap2-bin
 	scdoc mandoc zsh fish
 	qemu-system-x86 qemu-utils mmdebstrap cryptsetup-bin e2fsprogs kmod cpio uidmap
-	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static"
+	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
+	gcc-arm-linux-gnueabihf libc6-dev-armhf-cross"
 # Headers and libraries to cross-build for a phone; they live beside the machine's own.
 debian_arm64="libjson-c-dev:arm64 libssl-dev:arm64 libsystemd-dev:arm64
 	libcurl4-openssl-dev:arm64 libseccomp-dev:arm64 libsqlite3-dev:arm64 libqrencode-dev:arm64"

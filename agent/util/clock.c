@@ -5,10 +5,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/types.h>
 #include <time.h>
 
 #include "agent/util/codec.h"
 #include "agent/util/mem.h"
+
+/* Certificates end after 2038. glibc has 32 bits on 32-bit phones unless it is told otherwise. */
+_Static_assert(sizeof(time_t) == sizeof(int64_t) && sizeof(off_t) == sizeof(int64_t),
+	"build with -D_TIME_BITS=64 -D_FILE_OFFSET_BITS=64, and against libraries that were, too");
 
 static int64_t clock_us(clockid_t id)
 {
