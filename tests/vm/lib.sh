@@ -100,7 +100,7 @@ vm_power_on() {
 	# (cache=unsafe), which a killed QEMU does not lose.
 	# shellcheck disable=SC2086,SC2046 # words on purpose
 	set -- qemu-system-x86_64 -nodefaults -no-user-config -display none -vga none -no-reboot \
-		-machine $VM_MACHINE -cpu "$VM_CPU" -smp "${vm_cpus:-2}" -m "${vm_memory:-512}" \
+		-machine $VM_MACHINE -cpu "$VM_CPU" -smp "${vm_cpus:-1}" -m "${vm_memory:-512}" \
 		-kernel "$VM_IMAGE/kernel" -initrd "$VM_IMAGE/initramfs" -append "$vm_line" \
 		-rtc "base=$vm_clock" -smbios "type=1,manufacturer=mdm-agent,product=test machine,serial=$VM" \
 		-chardev socket,id=console,path=console.sock,server=on,wait=off,logfile=console.log \
