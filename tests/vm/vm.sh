@@ -90,6 +90,11 @@ shape_run() {
 	# Whoever removes old images leaves those alone that are locked.
 	exec 8>"$VM_IMAGE.lock"
 	flock -s 8
+	[ -e "$VM_IMAGE/complete" ] || {
+		echo "somebody removed $VM_IMAGE just now; run it again"
+		echo "0 1 0" >>"$top/$1/counts"
+		return
+	}
 	for suite in $suites; do
 		start=$(date +%s)
 		log=$top/$1/$suite.tap

@@ -23,6 +23,12 @@ systemd) check_run "kept by systemd, which has nothing to complain about" '
 	systemctl is-active mdm-agentd && ! systemctl --failed --no-legend | grep .' ;;
 esac
 check_run "sessions are kept" 'loginctl list-sessions'
+vm_type 'phone
+'
+check "a name brings the prompt for the password" vm_console 'Password:' 60
+vm_type "$(cat "$VM_DIR/passphrase")
+"
+check "the user logs in, and has a session" vm_until 90 'loginctl list-sessions --no-legend | grep phone'
 check_run "the account of the user" 'id phone | grep "uid=10000(phone)"'
 check_run "modules of phones are there" '
 	modprobe mac80211_hwsim radios=1 && until [ -e /sys/class/net/wlan0 ]; do sleep 0.2; done && rfkill list | grep -i wireless'
