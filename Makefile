@@ -242,7 +242,7 @@ objects: $(foreach l,$(LAYERS),$(patsubst %.c,$(O)/%.o,$(call src,$(l)))) \
 # --- checks
 .PHONY: check check-unit check-san check-valgrind coverage fuzz lint layers bench bench-fleet demo reference
 check: all unit tools fuzzers docs
-	$(Q)scripts/check.sh $(O) unit corpus interop system
+	$(Q)scripts/check.sh $(O) unit corpus interop system packaging
 
 check-unit: unit fuzzers
 	$(Q)scripts/check.sh $(O) unit corpus

@@ -103,6 +103,21 @@ for suite in "$@"; do
 		done <"$beside/list"
 		rm -rf "$beside"
 		;;
+	packaging)
+		if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+			echo "  skipped: the checks of the package need root and Debian's tools"
+			skipped=$((skipped + 1))
+			continue
+		fi
+		work=$(mktemp -d)
+		run tests/packaging/build.sh 900 tests/packaging/build.sh "$work"
+		run tests/packaging/rules.py 300 /usr/bin/python3 tests/packaging/rules.py "$work/out"
+		run tests/packaging/contents.py 300 /usr/bin/python3 tests/packaging/contents.py "$work/out"
+		run tests/packaging/life.py 600 /usr/bin/python3 tests/packaging/life.py "$tree" "$work/out"
+		run tests/packaging/openrc.py 600 /usr/bin/python3 tests/packaging/openrc.py "$tree" "$work/out"
+		run tests/packaging/debian.py 300 /usr/bin/python3 tests/packaging/debian.py "$work/out"
+		rm -rf "$work"
+		;;
 	tests/system/*.py)
 		run "$suite" 900 /usr/bin/python3 "$suite" "$tree"
 		echo "$passed passed, $failed failed, $skipped skipped"

@@ -171,11 +171,13 @@ def differences(before, after):
 
 
 def inside(word, *namespaces):
-    """Starts the test again in namespaces of its own, so that mounts and processes end with it."""
+    """Starts the test again in namespaces of its own, so that mounts and processes end with it. The shell is their first
+    process and buries whom nobody waits for."""
     if os.environ.get("MDM_PACKAGING_INSIDE") == word:
         return
     os.environ["MDM_PACKAGING_INSIDE"] = word
-    os.execvp("unshare", ["unshare", *namespaces, "--kill-child", "--fork", "/usr/bin/python3", *sys.argv])
+    os.execvp("unshare", ["unshare", *namespaces, "--kill-child", "--fork", "sh", "-c", '"$@"; exit $?', "sh",
+                          "/usr/bin/python3", *sys.argv])
 
 
 def main(tests, *context):
