@@ -18,8 +18,6 @@
 #define STATE_DOCUMENTS "documents"
 /* Stands while an enrolment is being forgotten, so that a crash in the middle is made good. */
 #define STATE_FORGETTING "forgetting"
-/* What fs_replace() calls its temporary files. */
-#define STATE_TEMPORARY ".mdm-"
 
 /* Everything that belongs to one enrolment. */
 static const char *const state_enrolment_names[] = {
@@ -93,23 +91,14 @@ bool state_is_forgetting(const struct state *state)
 	return fstatat(state->dir_fd, STATE_FORGETTING, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Removes what a kill in the middle of fs_replace() left. path: "." or a directory below. */
-static int state_sweep(struct state *state, const char *path)
+/* Removes what a kill in the middle of fs_replace() left beside these. */
+static void state_sweep(struct state *state)
 {
-	_cleanup_close_ int fd = fs_open_nofollow(state->dir_fd, path, O_RDONLY | O_DIRECTORY, 0);
-	_cleanup_(closedirp) DIR *dir = NULL;
-	struct dirent *entry;
+	static const char *const files[] = {"facts", STATE_DOCUMENTS "/keyset", "net/key.pem",
+		"reports/last", STATE_VAULT "/entry"};
 
-	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd;
-	dir = fdopendir(fd);
-	if (!dir)
-		return -errno;
-	(void)TAKE_FD(fd);
-	while ((entry = readdir(dir)))
-		if (strncmp(entry->d_name, STATE_TEMPORARY, strlen(STATE_TEMPORARY)) == 0)
-			(void)unlinkat(dirfd(dir), entry->d_name, 0);
-	return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		(void)fs_sweep(state->dir_fd, files[i]);
 }
 
 /* Opens the directory, makes it if only it is missing, and makes it private. fd or -errno. */
@@ -139,9 +128,7 @@ int state_open(const char *path, struct state *ret_state)
 	state.dir_fd = state_open_dir(path);
 	if (state.dir_fd < 0)
 		return state.dir_fd;
-	(void)state_sweep(&state, ".");
-	(void)state_sweep(&state, STATE_DOCUMENTS);
-	(void)state_sweep(&state, "net");
+	state_sweep(&state);
 	facts = state_load_facts(&state);
 	if (facts < 0 && facts != -EBADMSG)
 		return facts;

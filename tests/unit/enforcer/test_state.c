@@ -85,6 +85,27 @@ static void test_directory_is_private(void)
 	CHECK_INT(fchown(dir_fd, 0, 0), 0);
 }
 
+/* What a power cut in the middle of a write left is gone after the start. */
+static void test_swept(void)
+{
+	static const char *const directories[] = {".", "documents", "net", "reports", "vault"};
+	char path[256], name[64];
+	_cleanup_close_ int dir_fd = check_tmpdir(path);
+	struct state state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
+		CHECK(i == 0 || mkdirat(dir_fd, directories[i], 0700) == 0);
+		snprintf(name, sizeof(name), "%s/.mdm-0123456789abcdef", directories[i]);
+		CHECK_INT(symlinkat("x", dir_fd, name), 0);
+	}
+	CHECK_INT(state_open(path, &state), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
+		snprintf(name, sizeof(name), "%s/.mdm-0123456789abcdef", directories[i]);
+		CHECK_INT(unlinkat(dir_fd, name, 0), -1);
+	}
+	state_done(&state);
+}
+
 static void test_facts_survive(void)
 {
 	char path[256];
@@ -565,6 +586,7 @@ static void test_failures(void)
 static const struct check_test tests[] = {
 	{"new_phone", test_new_phone},
 	{"directory_is_private", test_directory_is_private},
+	{"swept", test_swept},
 	{"facts_survive", test_facts_survive},
 	{"damaged_files_are_kept", test_damaged_files_are_kept},
 	{"serials", test_serials},
