@@ -16,6 +16,7 @@ import tempfile
 import termios
 import threading
 import time
+import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.path.dirname(os.path.dirname(HERE))
@@ -218,7 +219,7 @@ def run_tests(tests, doc):
         print(doc)
         return 2
     program = os.path.abspath(os.path.join(sys.argv[1], "agentctl"))
-    passed = failed = 0
+    passed = failed = skipped = 0
     for name, function in sorted(tests.items()):
         if not name.startswith("test_") or (len(sys.argv) > 2 and sys.argv[2] not in name):
             continue
@@ -226,10 +227,13 @@ def run_tests(tests, doc):
         try:
             function(case)
             passed += 1
+        except unittest.SkipTest as reason:
+            skipped += 1
+            print("  skipped: %s: %s" % (name, reason))
         except Exception as error:  # a test may fail in any way
             failed += 1
             print("FAILED %s: %s: %s" % (name, type(error).__name__, error))
         finally:
             case.done()
-    print("%d passed, %d failed" % (passed, failed))
+    print("%d passed, %d failed, %d skipped" % (passed, failed, skipped))
     return 1 if failed or not passed else 0

@@ -30,7 +30,7 @@ class World:
         os.chmod(base, 0o755)
         self.base, self.days, self.port, self.options = base, 0, 0, list(options)
         self.shim = os.path.join(base, "clock_shim.so")
-        subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", self.shim,
+        subprocess.run([os.environ.get("MDM_CC", "cc"), "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", self.shim,
                         os.path.join(HERE, "../lib/clock_shim.c")], check=True)
         self.admin = Admin(base)
         self.server = None

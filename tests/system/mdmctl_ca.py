@@ -218,7 +218,7 @@ def shim(base):
     """A preloaded clock."""
     path = os.path.join(base, "clock_shim.so")
     source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib/clock_shim.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", path, source, "-ldl"], check=True)
+    subprocess.run([os.environ.get("MDM_CC", "cc"), "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", path, source, "-ldl"], check=True)
     if "libasan" in subprocess.run(["ldd", MDMCTL], capture_output=True, text=True).stdout:
         raise Skip("a preloaded clock does not go with AddressSanitizer")
     return path

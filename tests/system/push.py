@@ -95,8 +95,9 @@ class Field:
         with open("/proc/%d/task/%d/children" % ((self.phone.process.pid,) * 2)) as f:
             children = f.read().split()
         for pid in children:
-            with open("/proc/%s/comm" % pid) as f:
-                if f.read().startswith("mdm-agent-sessi"):
+            # Not the name of the process: below an emulation that and the first two words are its.
+            with open("/proc/%s/cmdline" % pid) as f:
+                if any(w.endswith("/mdm-agent-session") for w in f.read().split("\0")[:3]):
                     return int(pid)
         raise AssertionError("there is none")
 

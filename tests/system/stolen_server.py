@@ -446,7 +446,7 @@ def test_identity(fleet):
              "-keyout", key, "-subj", "/CN=" + fleet.device, "-out", request],
             ["openssl", "x509", "-req", "-in", request, "-CA", os.path.join(server, "device-ca.pem"), "-CAkey",
              os.path.join(server, "device-ca-key.pem"), "-set_serial", "77", "-days", "200", "-out", stranger],
-            ["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", shim, os.path.join(
+            [os.environ.get("MDM_CC", "cc"), "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", shim, os.path.join(
                 os.path.dirname(os.path.abspath(__file__)), "../lib/clock_shim.c")]):
         subprocess.run(command, check=True, capture_output=True)
     # Beyond the half of the certificate's 90 days.

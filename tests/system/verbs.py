@@ -64,7 +64,7 @@ class Occupied(Fleet):
 
     def boot_shim(self):
         shim = os.path.join(self.base, "boot_shim.so")
-        subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", shim,
+        subprocess.run([os.environ.get("MDM_CC", "cc"), "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", shim,
                         os.path.join(HERE, "../lib/boot_shim.c")], check=True)
         self.boot()
         return {"LD_PRELOAD": shim, "BOOT_SHIM_ID": self.boot_file,
