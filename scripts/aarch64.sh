@@ -64,7 +64,7 @@ done
 #                  administrator's program four times the time here
 #   commands net_renew session verbs wake zero_touch other server_*   not known yet to hold here
 phone="agentctl device local_socket net_checkin net_role push"
-server="server server_commands server_wait"
+server="server server_admin server_commands server_wait"
 
 passed=0 failed=0
 # suites TREE SUITE…
