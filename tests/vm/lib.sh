@@ -125,19 +125,19 @@ vm_power_on() {
 
 # vm_wait_channel [SECONDS]: until scripts can be run; long before login is possible.
 vm_wait_channel() {
-	vm_guest run "$(vm_seconds "${1:-240}")" true || vm_complain "$VM: no control channel"
+	vm_guest run "$(vm_seconds "${1:-400}")" true || vm_complain "$VM: no control channel"
 }
 
 # vm_wait_boot [SECONDS]: until the init system has reached its goal.
 vm_wait_boot() {
-	vm_guest run "$(vm_seconds "${1:-300}")" \
+	vm_guest run "$(vm_seconds "${1:-600}")" \
 		'until [ -e /run/mdm-vm/booted ]; do sleep 0.2; done' ||
 		vm_complain "$VM has not reached the end of its start"
 }
 
 # vm_wait_off [SECONDS]: until the guest has switched itself off, or begins a reboot (which ends QEMU, too).
 vm_wait_off() {
-	vm_end=$(($(date +%s) + $(vm_seconds "${1:-120}")))
+	vm_end=$(($(date +%s) + $(vm_seconds "${1:-300}")))
 	while vm_alive; do
 		[ "$(date +%s)" -lt "$vm_end" ] || {
 			vm_complain "$VM did not switch itself off"

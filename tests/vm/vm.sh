@@ -73,7 +73,7 @@ suite_run() {
 	mkdir -p "$VM_WORK"
 	export VM_SHAPE VM_WORK VM_IMAGE
 	# shellcheck disable=SC2016 # for the inner shell
-	timeout -k 10 "${VM_SUITE_SECONDS:-1800}" sh -uc '
+	timeout -k 10 "${VM_SUITE_SECONDS:-3600}" sh -uc '
 		. "$VM_SOURCE/tests/vm/lib.sh"
 		. "$1"
 		echo "1..$VM_TESTS"' sh "$VM_SOURCE/tests/vm/suites/$2.sh" </dev/null
