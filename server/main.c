@@ -9,6 +9,7 @@
 
 #include "agent/util/clock.h"
 #include "agent/util/log.h"
+#include "agent/util/process.h"
 #include "server/audit.h"
 #include "server/backup.h"
 #include "server/config.h"
@@ -91,6 +92,18 @@ static int main_copy(const struct config *config, const struct config_command *c
 	return 0;
 }
 
+static int main_run(int argc, char **argv, struct config *config)
+{
+	/* It starts no programs; who takes it over starts none that would gain anything. */
+	if (process_gain_nothing() < 0) {
+		log_error("the kernel does not let this process give up privileges to come; "
+			  "mdm-server needs Linux 3.5 or later");
+		config_done(config);
+		return 1;
+	}
+	return run_server(argc, argv, config); /* takes the settings over */
+}
+
 static int main_act(int argc, char **argv, const struct config_command *command)
 {
 	_cleanup_buf_ struct buf problems = BUF_INIT, warnings = BUF_INIT;
@@ -106,7 +119,7 @@ static int main_act(int argc, char **argv, const struct config_command *command)
 	}
 	log_setup("mdm-server", (enum log_level)config.log_level);
 	if (command->action == CONFIG_RUN)
-		return run_server(argc, argv, &config); /* takes the settings over */
+		return main_run(argc, argv, &config);
 	if (command->action == CONFIG_AUDIT_VERIFY || command->action == CONFIG_AUDIT_EXPORT)
 		r = main_audit(&config, command);
 	else if (command->action == CONFIG_SHOW)

@@ -13,6 +13,7 @@
 #include "agent/enforcer/probe.h"
 #include "agent/enforcer/removal.h"
 #include "agent/util/log.h"
+#include "agent/util/process.h"
 
 /*
  * What stays resident for weeks should be little. libcrypto comes without its tables of names and
@@ -60,6 +61,12 @@ int main(int argc, char **argv)
 	log_setup("mdm-agentd", options.verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	umask(077);
 	be_small();
+	/* No set-uid program is among those that it starts. */
+	if (process_gain_nothing() < 0) {
+		log_error("the kernel does not let this process give up privileges to come; "
+			  "mdm-agentd needs Linux 3.5 or later");
+		return 1;
+	}
 	if (action == ARGUMENTS_PREPARE_REMOVAL)
 		return removal_prepare(&options);
 	if (action == ARGUMENTS_PROBE)

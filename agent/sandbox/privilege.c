@@ -17,6 +17,7 @@
 
 #include "agent/util/account.h"
 #include "agent/util/mem.h"
+#include "agent/util/process.h"
 
 #define CAPABILITY_WORDS _LINUX_CAPABILITY_U32S_3
 
@@ -166,8 +167,9 @@ int privilege_drop(const struct sandbox_role *role, const struct privilege_user 
 	r = set_capabilities(keep);
 	if (r < 0)
 		return sandbox_fail(ret_error, r, "cannot drop capabilities");
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return sandbox_fail(ret_error, -errno, "cannot set no_new_privs");
+	r = process_gain_nothing();
+	if (r < 0)
+		return sandbox_fail(ret_error, r, "cannot set no_new_privs");
 	r = check_no_way_back(user, keep);
 	if (r < 0)
 		return sandbox_fail(ret_error, r, "privileges are still there after dropping them");

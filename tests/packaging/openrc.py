@@ -51,10 +51,6 @@ class Machine:
         self.root = Root(top + "/phone", "openrc=0.45.2-r0", programs=programs)
         for part in ("bin", "sbin", "lib", "etc/init.d", "etc/rc.conf", "etc/runlevels"):
             good("cp", "-a", "--no-target-directory", "%s/%s" % (unpacked, part), os.path.realpath(self.root.path(part)))
-        # OpenRC before 0.52 hands its own program an option that this does not know.
-        supervise = self.root.path("lib/rc/sh/supervise-daemon.sh")
-        assert "--no_new_privs" in read(supervise)
-        write(supervise, read(supervise).replace("--no_new_privs", "--no-new-privs"))
         # Debian's patches ask for it; Debian's is built with PAM.
         write(self.root.path("etc/insserv.conf"), "")
         os.makedirs(self.root.path("etc/insserv.conf.d"))

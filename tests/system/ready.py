@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The order of a start: when the agent says that it is ready, and service managers let people in, what
-was changed while it was off has been put right. Real agents, the real server, mdmctl.
+was changed while it was off has been put right; and what programs give up before that, whoever starts them.
+Real agents, the real server, mdmctl.
 
 Usage: ready.py BUILD_DIR [NAME...]    The last line is "N passed, N failed".
 """
@@ -66,7 +67,20 @@ def test_ready_means_enforced(base):
         phone.stop(signal.SIGTERM if i % 2 else signal.SIGKILL)
 
 
+def gains_nothing(process):
+    with open("/proc/%d/status" % process.pid) as f:
+        return "NoNewPrivs:\t1\n" in f.read()
+
+
+def test_programs_gain_nothing(base):
+    """The daemons see to it themselves: not every service manager does."""
+    os.chmod(base, 0o755)
+    with Server(Admin(base)) as server, Agent(base) as phone:
+        check(gains_nothing(server.process), "mdm-server and its children could gain privileges")
+        check(gains_nothing(phone.process), "mdm-agentd and its children could gain privileges")
+
+
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    sys.exit(run_tests([test_ready_means_enforced]))
+    sys.exit(run_tests([test_ready_means_enforced, test_programs_gain_nothing]))

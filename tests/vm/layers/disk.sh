@@ -93,8 +93,6 @@ guest_openrc() {
 		default dbus elogind mdm-vm-network mdm-agentd
 		shutdown
 	LEVELS
-	# Debian's OpenRC 0.45 passes its own program an option that this does not know.
-	sed -i 's/--no_new_privs/--no-new-privs/' "$1/usr/lib/rc/sh/supervise-daemon.sh"
 	printf '%s\n' 'rc_cgroup_mode="unified"' 'rc_logger="NO"' 'rc_parallel="NO"' >>"$1/etc/rc.conf"
 }
 

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* process.h - what holds for this process and for all that it starts. */
+#ifndef MDM_UTIL_PROCESS_H
+#define MDM_UTIL_PROCESS_H
+
+/*
+ * From here on no program that is executed, by this process or by its children, gains anything by
+ * a set-uid bit or by capabilities of its file (PR_SET_NO_NEW_PRIVS in prctl(2)); there is no way
+ * back. 0 or -errno.
+ */
+int process_gain_nothing(void);
+
+#endif
