@@ -551,9 +551,9 @@ int main(int argc, char **argv)
 	/* As exchange.c starts the role: PROGRAM --user NAME */
 	if (argc >= 3 && strcmp(argv[1], "--user") == 0)
 		/*
-		 * Not by way of exit(): the leak checker would trace this process then, and one that
-		 * is killed while it is traced shows its end to sd-event before it can be reaped; a
-		 * one-shot source does not look twice.
+		 * Not by way of exit(): the leak checker would trace this process then, and one
+		 * that is killed while it is traced shows its end to sd-event before it can be
+		 * reaped; a one-shot source does not look twice.
 		 */
 		_exit(role_main(argv[2]));
 	return check_main(argc, argv, tests, ARRAY_SIZE(tests));
