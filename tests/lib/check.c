@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool check_failed, check_skipped;
@@ -61,6 +62,13 @@ static void check_cleanup(void)
 		return;
 	for (size_t i = 0; i < check_n_directories; i++)
 		nftw(check_directories[i], check_remove, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+bool check_exists(int dir_fd, const char *path)
+{
+	struct stat st;
+
+	return fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 int check_tmpdir(char ret_path[256])

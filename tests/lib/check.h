@@ -55,6 +55,9 @@ void check_fail(const char *file, int line, const char *format, ...)
 		}                                                                                  \
 	} while (0)
 
+/* Whether the directory has something of that name, be it a link that leads nowhere. */
+bool check_exists(int dir_fd, const char *path);
+
 bool check_str_equal(const char *a, const char *b);
 
 /* A fresh directory below TMPDIR, removed at the end of the program. Returns a descriptor and the

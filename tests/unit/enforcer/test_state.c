@@ -13,6 +13,8 @@
 #include "tests/lib/check.h"
 #include "tests/lib/state_fixture.h"
 
+#define LEFT ".mdm-0123456789abcdef"
+
 static bool facts_equal(const struct state_facts *a, const struct state_facts *b)
 {
 	_cleanup_buf_ struct buf x = BUF_INIT, y = BUF_INIT;
@@ -24,13 +26,6 @@ static bool facts_equal(const struct state_facts *a, const struct state_facts *b
 static void digest_of(uint8_t fill, uint8_t ret[SHA256_BYTES])
 {
 	memset(ret, fill, SHA256_BYTES);
-}
-
-static bool is_there(int dir_fd, const char *path)
-{
-	struct stat st;
-
-	return fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static void put(int dir_fd, const char *path, const void *data, size_t n)
@@ -89,9 +84,8 @@ static void test_directory_is_private(void)
 static void test_swept(void)
 {
 	static const char *const made[] = {"documents", "net", "reports", "vault"};
-	static const char *const left[] = {".mdm-0123456789abcdef",
-		"documents/.mdm-0123456789abcdef", "net/.mdm-0123456789abcdef",
-		"reports/.mdm-0123456789abcdef", "vault/.mdm-0123456789abcdef"};
+	static const char *const left[] = {
+		LEFT, "documents/" LEFT, "net/" LEFT, "reports/" LEFT, "vault/" LEFT};
 	char path[256];
 	_cleanup_close_ int dir_fd = check_tmpdir(path);
 	struct state state;
@@ -102,7 +96,7 @@ static void test_swept(void)
 		CHECK_INT(symlinkat("x", dir_fd, left[i]), 0);
 	CHECK_INT(state_open(path, &state), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(left); i++)
-		CHECK(!is_there(dir_fd, left[i]));
+		CHECK(!check_exists(dir_fd, left[i]));
 	state_done(&state);
 }
 
@@ -154,7 +148,7 @@ static void test_damaged_files_are_kept(void)
 	put(dir_fd, "serials", "", 0);
 	CHECK_INT(state_open(path, &state), -EBADMSG);
 	CHECK_INT(state.n_serials, 0);
-	CHECK(is_there(dir_fd, "serials.broken"));
+	CHECK(check_exists(dir_fd, "serials.broken"));
 	state_done(&state);
 	CHECK_INT(state_open(path, &state), 0);
 }
@@ -241,7 +235,7 @@ static void test_documents(void)
 	CHECK_INT(state_each_document(&state, join_name, &names), 7);
 	CHECK_STR(names.data, "assignment keyset policy.a policy.b ");
 	CHECK_INT(state_remove_document(&state, "policy.a"), 0);
-	CHECK(!is_there(dir_fd, "documents/policy.a"));
+	CHECK(!check_exists(dir_fd, "documents/policy.a"));
 	CHECK_INT(state_store_document(&state, "../facts", "x", 1), -EINVAL);
 	CHECK_INT(state_load_document(&state, "../facts", &text, &n), -EINVAL);
 	CHECK_INT(state_remove_document(&state, "../facts"), -EINVAL);
@@ -263,7 +257,7 @@ static void test_document_size(void)
 
 	CHECK_INT(state_open(path, &state), 0);
 	CHECK_INT(state_store_document(&state, "keyset", large, LIMIT_DOCUMENT_BYTES + 1), -EFBIG);
-	CHECK(!is_there(dir_fd, "documents/keyset"));
+	CHECK(!check_exists(dir_fd, "documents/keyset"));
 	CHECK_INT(state_store_document(&state, "keyset", large, LIMIT_DOCUMENT_BYTES), 0);
 	CHECK_INT(state_load_document(&state, "keyset", &text, &n), 0);
 	CHECK_INT(n, LIMIT_DOCUMENT_BYTES);
@@ -285,10 +279,10 @@ static void test_documents_not_through_links(void)
 	put(other_fd, "policy.z", "", 0);
 	CHECK_INT(state_store_document(&state, "keyset", "x", 1), -ELOOP);
 	CHECK(state_each_document(&state, join_name, &names) < 0);
-	CHECK(!is_there(other_fd, "keyset"));
+	CHECK(!check_exists(other_fd, "keyset"));
 	CHECK_INT(state_forget_enrolment(&state), 0);
-	CHECK(is_there(other_fd, "policy.z"));
-	CHECK(!is_there(dir_fd, "documents"));
+	CHECK(check_exists(other_fd, "policy.z"));
+	CHECK(!check_exists(dir_fd, "documents"));
 }
 
 /* --- forgetting ----------------------------------------------------------------------------- */
@@ -325,14 +319,14 @@ static void check_forgotten(int dir_fd, const struct state *state)
 	uint8_t digest[SHA256_BYTES];
 
 	for (size_t i = 0; i < ARRAY_SIZE(gone); i++)
-		CHECK(!is_there(dir_fd, gone[i]));
+		CHECK(!check_exists(dir_fd, gone[i]));
 	state_facts_init(&facts);
 	facts.highwater.signed_s = facts.highwater.tls_s = enrolled_facts.highwater.signed_s;
 	facts.acked_seq = enrolled_facts.acked_seq;
 	facts.report_seq = enrolled_facts.report_seq;
 	CHECK(facts_equal(&state->facts, &facts));
 	CHECK_INT(state_serial(state, ORG, "policy.staff", digest), 7);
-	CHECK(is_there(dir_fd, "journal") && is_there(dir_fd, "vault/key"));
+	CHECK(check_exists(dir_fd, "journal") && check_exists(dir_fd, "vault/key"));
 }
 
 static void test_forget(void)
@@ -369,8 +363,8 @@ static void test_forget_unfinished(void)
 	CHECK_INT(state_forget_enrolment(&state), -EIO);
 	crash_plan = (struct crash_plan){0};
 	CHECK(!state.facts.enrolled);
-	CHECK(is_there(dir_fd, "forgetting"));
-	CHECK(!is_there(dir_fd, "net"));
+	CHECK(check_exists(dir_fd, "forgetting"));
+	CHECK(!check_exists(dir_fd, "net"));
 	state.facts = enrolled_facts;
 	CHECK_INT(state_save_facts(&state), -EBUSY);
 	state_done(&state);
@@ -535,8 +529,8 @@ static void test_death_while_forgetting(void)
 				if (state.facts.enrolled) {
 					CHECK(!finished);
 					CHECK(facts_equal(&state.facts, &enrolled_facts));
-					CHECK(is_there(dir_fd, "documents/policy.staff"));
-					CHECK(is_there(dir_fd, "net/deep/key.pem"));
+					CHECK(check_exists(dir_fd, "documents/policy.staff"));
+					CHECK(check_exists(dir_fd, "net/deep/key.pem"));
 				} else {
 					check_forgotten(dir_fd, &state);
 				}

@@ -50,13 +50,6 @@ static void put(int dir_fd, const char *path, const char *text)
 	close(fd);
 }
 
-static bool is_there(int dir_fd, const char *path)
-{
-	struct stat st;
-
-	return fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 static bool holds(int dir_fd, const char *path, const char *expected)
 {
 	_cleanup_free_ char *text = NULL;
@@ -253,7 +246,7 @@ static void check_opening_without_links(void)
 		if (fd >= 0)
 			CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	}
-	CHECK(!is_there(root, "nowhere") && !is_there(root, "etc/dir/new"));
+	CHECK(!check_exists(root, "nowhere") && !check_exists(root, "etc/dir/new"));
 	CHECK(holds(outer, "outside/secret", "secret"));
 }
 
@@ -314,11 +307,11 @@ static void check_removing(void)
 	_cleanup_close_ int outer = -1, root = make_tree(&outer);
 
 	CHECK_INT(fs_remove(root, "etc/conf"), 0);
-	CHECK(!is_there(root, "etc/conf"));
+	CHECK(!check_exists(root, "etc/conf"));
 	CHECK_INT(fs_remove(root, "etc/conf"), 0);
 	CHECK_INT(fs_remove(root, "none/conf"), 0);
 	CHECK_INT(fs_remove(root, "climbs"), 0);
-	CHECK(holds(outer, "outside/secret", "secret") && !is_there(root, "climbs"));
+	CHECK(holds(outer, "outside/secret", "secret") && !check_exists(root, "climbs"));
 	CHECK_INT(fs_remove(root, "var/dirlink/deep"), -ELOOP);
 	CHECK_INT(fs_remove(root, "../outside/secret"), -EXDEV);
 	CHECK_INT(fs_remove(root, "etc/dir"), -EISDIR);
@@ -329,7 +322,7 @@ static void check_removing(void)
 	CHECK_INT(fs_remove_dir(root, "var/dirlink"), -ENOTDIR);
 	CHECK_INT(fs_remove(root, "etc/dir/deep"), 0);
 	CHECK_INT(fs_remove_dir(root, "etc/dir"), 0);
-	CHECK(!is_there(root, "etc/dir"));
+	CHECK(!check_exists(root, "etc/dir"));
 }
 
 static void check_removing_trees(void)
@@ -341,18 +334,18 @@ static void check_removing_trees(void)
 	CHECK_INT(symlinkat("../../outside", outer, "root/etc/dir/outside"), 0);
 	CHECK_INT(symlinkat("/var", outer, "root/etc/dir/var"), 0);
 	CHECK_INT(fs_remove_tree(root, "var/dirlink"), 0);
-	CHECK(!is_there(root, "var/dirlink") && is_there(root, "etc/dir/deep"));
+	CHECK(!check_exists(root, "var/dirlink") && check_exists(root, "etc/dir/deep"));
 	CHECK_INT(symlinkat("/etc/dir", root, "var/dirlink"), 0);
 	CHECK_INT(fs_remove_tree(root, "var/dirlink/deep"), -ELOOP);
 	CHECK_INT(fs_remove_tree(root, "../outside"), -EXDEV);
 	CHECK_INT(fs_remove_tree(root, "etc"), 0);
-	CHECK(!is_there(root, "etc"));
-	CHECK(holds(outer, "outside/secret", "secret") && is_there(root, "var"));
+	CHECK(!check_exists(root, "etc"));
+	CHECK(holds(outer, "outside/secret", "secret") && check_exists(root, "var"));
 	CHECK_INT(fs_remove_tree(root, "etc"), 0);
 	CHECK_INT(fs_remove_tree(root, "none/none"), 0);
 	put(root, "file", "x");
 	CHECK_INT(fs_remove_tree(root, "file"), 0);
-	CHECK(!is_there(root, "file"));
+	CHECK(!check_exists(root, "file"));
 	/* A depth that no tree of ours has ends in an error, not in a deep recursion. */
 	CHECK_INT(fs_make_dirs(root, "deep-tree", 0700), 0);
 	for (int i = 0; i < 33; i++) {
@@ -386,11 +379,11 @@ static void check_making_directories(void)
 	CHECK_INT(st.st_mode & 07777, 0700);
 	CHECK_INT(fs_make_dirs(root, "var/dirlink/x", 0700), -ELOOP);
 	CHECK_INT(fs_make_dirs(root, "var/dirlink", 0700), -ELOOP);
-	CHECK(!is_there(root, "etc/dir/x"));
+	CHECK(!check_exists(root, "etc/dir/x"));
 	CHECK_INT(fs_make_dirs(root, "etc/conf/x", 0700), -ENOTDIR);
 	CHECK_INT(fs_make_dirs(root, "etc/conf", 0700), -ENOTDIR);
 	CHECK_INT(fs_make_dirs(root, "../x", 0700), -EXDEV);
-	CHECK(!is_there(outer, "x"));
+	CHECK(!check_exists(outer, "x"));
 }
 
 static void check_both(void (*run)(void))
