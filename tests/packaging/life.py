@@ -257,6 +257,26 @@ def past_the_hook(top, out):
         phone.stop()
 
 
+def asked_again_without_the_agent(top, out):
+    """What an agent of nobody's phone would not look at is put back all the same: it is stopped first. Our values came
+    back after the phone had left, by a backup for example."""
+    admin, server = organisation(top)
+    with server:
+        phone = Phone(top, out)
+        done_well(phone.root.apk("add", "mdm-agent", "--repo", out))
+        phone.start()
+        phone.enrol(admin)
+        ours = read(phone.root.path(LOCKER))
+        phone.leave()
+        write(phone.root.path(LOCKER), ours)
+        asked = phone.root.run("mdm-agentd", "--prepare-removal")
+        assert asked.returncode == 0 and read(phone.root.path(LOCKER)) == ours, asked.stdout
+        done = done_well(phone.root.apk("del", "mdm-agent"))
+        assert phone.process.wait(60) == 0, "the agent was not stopped: " + done
+        phone.process = None
+        assert "Autolock[$i]" not in read(phone.root.path(LOCKER)), done + read(phone.root.path(LOCKER))
+
+
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit(__doc__)
@@ -265,6 +285,6 @@ if __name__ == "__main__":
         os.chmod(directory, 0o755)
         good("mount", "-t", "tmpfs", "-o", "mode=0755", "packaging", directory)
         status = main([versions_are_compared, what_comes_by_itself, users_and_groups, scripts_may_run_twice, installed_and_removed,
-                       managed_through_an_upgrade, past_the_hook], directory, os.path.abspath(sys.argv[2]))
+                       managed_through_an_upgrade, past_the_hook, asked_again_without_the_agent], directory, os.path.abspath(sys.argv[2]))
         good("umount", "-l", directory)
     sys.exit(status)

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -18,34 +19,39 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "../system")]
 from mdmctl_rig import Admin  # noqa: E402
 from agent_rig import wait_for  # noqa: E402
-from packaging_rig import Root, Skipped, good, inside, main, read, write  # noqa: E402
+from packaging_rig import Root, Skipped, good, inside, main, read, run, write  # noqa: E402
 
 PACKAGES = ("openrc", "librc1", "libeinfo1")
 
 
-def packages_of_debian(tree):
-    kept = os.path.join(tree, "openrc")
-    if not glob.glob(kept + "/openrc_*.deb"):
-        if not shutil.which("apt-get"):
-            return None
-        with tempfile.TemporaryDirectory(dir=tree) as fresh:
-            os.chmod(fresh, 0o755)
-            good("apt-get", "download", "-q", *PACKAGES, cwd=fresh)
-            os.makedirs(kept, exist_ok=True)
-            for path in sorted(os.listdir(fresh)):
-                shutil.move(os.path.join(fresh, path), os.path.join(kept, path))
-    return sorted(glob.glob(kept + "/*.deb"))
+def kept_packages(tree):
+    return sorted(glob.glob(tree + "/openrc/*.deb"))
+
+
+def fetch_packages(tree):
+    """Unless they are kept. Why that was not possible, or nothing."""
+    if kept_packages(tree):
+        return ""
+    if not shutil.which("apt-get"):
+        return "OpenRC cannot be fetched: there is no apt-get"
+    with tempfile.TemporaryDirectory(dir=tree) as fresh:
+        os.chmod(fresh, 0o755)
+        done = run("apt-get", "download", "-q", "-o", "Acquire::http::Timeout=30", *PACKAGES, cwd=fresh)
+        if done.returncode != 0:
+            said = [line for line in done.stdout.splitlines() if line.startswith("E: ")] or done.stdout.splitlines() or ["nothing"]
+            return "OpenRC cannot be fetched; apt-get says: " + said[0]
+        os.makedirs(tree + "/openrc", exist_ok=True)
+        for path in sorted(os.listdir(fresh)):
+            shutil.move(os.path.join(fresh, path), os.path.join(tree, "openrc", path))
+    return ""
 
 
 class Machine:
     """A phone with OpenRC, the agent and a server, booted as far as services go."""
 
     def __init__(self, top, tree, out):
-        debs = packages_of_debian(tree)
-        if not debs:
-            raise Skipped("OpenRC cannot be fetched: there is no apt-get")
         unpacked = top + "/openrc"
-        for deb in debs:
+        for deb in kept_packages(tree):
             good("dpkg-deb", "-x", deb, unpacked)
         programs = glob.glob(out + "/pkg/mdm-agent*/usr/*bin/*") + glob.glob(out + "/pkg/mdm-agent/usr/libexec/*/*")
         self.root = Root(top + "/phone", "openrc=0.45.2-r0", programs=programs)
@@ -183,11 +189,36 @@ def server_refuses_wrong_settings(phone):
     write(path, text)
 
 
+def removal_stops_what_runs(phone, out):
+    """The package with the init script goes first. What is installed later starts. Somebody else's process goes on,
+    whatever it is called, with the number that the pid file has."""
+    other = subprocess.Popen(["/bin/bash", "-c", "exec -a supervise-daemon sleep 600"])
+    phone.service("mdm-agentd", "start")
+    phone.one(AGENT)
+    done = phone.root.apk("del", "mdm-agent")
+    assert done.returncode == 0 and "ERROR" not in done.stdout, done.stdout
+    assert done.stdout.index("Purging mdm-agent-openrc") < done.stdout.index("Purging mdm-agent ("), done.stdout
+    assert phone.pids(AGENT) == [] and phone.pids(AGENT + " (deleted)") == [], phone.logs()
+    wait_for("the end of what watches it" + phone.logs(), lambda: phone.pids("supervise-daemon") == [])
+    done = phone.root.apk("add", "mdm-agent", "--repo", out)
+    assert done.returncode == 0, done.stdout
+    phone.service("mdm-agentd", "start")
+    phone.one(AGENT)
+    phone.service("mdm-agentd", "stop")
+    write(phone.root.path("run/mdm-agentd.pid"), "%d\n" % other.pid)
+    done = phone.root.apk("del", "mdm-agent")
+    assert done.returncode == 0 and "ERROR" not in done.stdout, done.stdout
+    assert other.poll() is None, "somebody else's process was ended"
+    other.kill()
+    other.wait()
+
+
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit(__doc__)
     if os.environ.get("MDM_PACKAGING_INSIDE") != "openrc":
-        packages_of_debian(os.path.abspath(sys.argv[1]))
+        # In the namespaces there is no network.
+        os.environ["MDM_PACKAGING_WITHOUT"] = fetch_packages(os.path.abspath(sys.argv[1]))
     inside("openrc", "--mount", "--pid", "--mount-proc", "--net")
     with tempfile.TemporaryDirectory(prefix="mdm-packaging-", ignore_cleanup_errors=True) as directory:
         os.chmod(directory, 0o755)
@@ -197,17 +228,20 @@ if __name__ == "__main__":
         machine = []
 
         def boots(*_):
+            if os.environ.get("MDM_PACKAGING_WITHOUT"):
+                raise Skipped(os.environ["MDM_PACKAGING_WITHOUT"])
             machine.append(Machine(directory, os.path.abspath(sys.argv[1]), made))
 
         def on(function, *more):
             def wrapped(*_):
                 if not machine:
-                    raise Skipped("OpenRC is not here")
+                    raise Skipped(os.environ.get("MDM_PACKAGING_WITHOUT") or "the machine did not boot")
                 function(machine[0], *more)
             wrapped.__name__ = function.__name__
             return wrapped
         status = main([boots, on(agent_starts_and_answers), on(agent_comes_back_after_a_crash), on(agent_restarts),
-                       on(upgrade_restarts_what_runs, made), on(server_lives), on(server_refuses_wrong_settings)])
+                       on(upgrade_restarts_what_runs, made), on(server_lives), on(server_refuses_wrong_settings),
+                       on(removal_stops_what_runs, made)])
         for number in machine[0].pids("supervise-daemon") + machine[0].pids(AGENT) + machine[0].pids(SERVER) if machine else ():
             os.kill(number, signal.SIGKILL)
         good("umount", "-l", directory)
