@@ -34,7 +34,7 @@ cuts_policy() { # IDLE-DELAY
 # that it repairs and journals; it checks in, so that facts, reports and documents are written. Ends with
 # the first write.
 cuts_work='
-size=$(stat -c %s /var/lib/mdm-agent/journal)
+size=$(stat -c %s /var/lib/mdm-agent/journal 2>/dev/null)
 mkdir -p -m 0755 /run/mdm-agent
 setsid sh -c "umask 077; /usr/sbin/mdm-agentd; echo ended: \$?" >/run/agent.log 2>&1 </dev/null &
 setsid sh -c "while :; do
@@ -44,7 +44,7 @@ setsid sh -c "while :; do
 done" >/dev/null 2>&1 </dev/null &
 setsid sh -c "while :; do agentctl sync; done" >/dev/null 2>&1 </dev/null &
 tries=0
-until [ "$(stat -c %s /var/lib/mdm-agent/journal)" != "$size" ]; do
+until [ "$(stat -c %s /var/lib/mdm-agent/journal 2>/dev/null)" != "$size" ]; do
 	[ $((tries += 1)) -lt 600 ] || { cat /run/agent.log; exit 1; }
 	sleep 0.05
 done
@@ -142,9 +142,9 @@ cuts_were_busy() {
 	! grep ': 0 records more' "$cuts_dir/facts"
 }
 
-# What the agent complains of, but for the clock.
+# What the agent complains of, but for the clock, and for what this kernel is too old for.
 cuts_complaints() {
-	phone_status problems | grep -o '"what": "[^"]*"' | grep -vi clock
+	phone_status problems | grep -o '"what": "[^"]*"' | grep -viE 'clock|sandbox of'
 }
 
 cuts_clock_is_behind() {
@@ -161,7 +161,7 @@ came in the middle of a write"
 	check "the journal verifies over all of them" cuts_journal
 	is "the agent has no complaint about its state" "$(cuts_complaints)" ""
 	cuts_id=$(fleet_device "$cuts_phone")
-	check "the clock of the phone is years behind" cuts_clock_is_behind
+	check "the clock of the phone is far behind" cuts_clock_is_behind
 	check "it has checked in by itself all the same, with certificates of its future" \
 		vm_host_until 120 fleet_says "$cuts_id" have.policy.cuts $((cuts_wanted + 2))
 	check "the agent did not set the clock" cuts_clock_is_behind

@@ -29,7 +29,10 @@ def pick(path):
     try:
         value = json.loads(text)
     except ValueError:
-        value = [json.loads(line) for line in text.splitlines() if line.strip()]
+        try:
+            value = [json.loads(line) for line in text.splitlines() if line.strip()]
+        except ValueError as e:
+            raise Broken("no JSON: %s" % text[:200]) from e
     for step in re.findall(r"\[[^]]*\]|[^.\[]+", path):
         if step.startswith("["):
             name, wanted = step[1:-1].split("=", 1)
@@ -38,10 +41,10 @@ def pick(path):
                 return 1
             value = found[0]
         elif isinstance(value, list):
-            if int(step) >= len(value):
+            if not step.isdigit() or int(step) >= len(value):
                 return 1
             value = value[int(step)]
-        elif step in value:
+        elif isinstance(value, dict) and step in value:
             value = value[step]
         else:
             return 1
@@ -147,7 +150,7 @@ def state(directory, before):
 def repaired(boot):
     """JOURNAL: the answer of "agentctl journal show --json"."""
     times = [r["uptime_us"] for r in json.load(sys.stdin)["records"]
-             if r["boot"] == boot and r["type"] == "drift_repaired"]
+             if r["boot"] == boot and r["type"] in ("applied", "drift_repaired")]
     if not times:
         raise Broken("nothing was repaired in this boot")
     print(max(times))

@@ -5,18 +5,22 @@
 # The name of a guest is its serial number.
 story_phone=vm-phone-2601
 story_work=$VM_WORK/story
-# Settings that are wrong and could be a user's: what an offline change leaves.
-story_tampering='printf "[Daemon]\nAutolock=false\nTimeout=90\n" >/etc/xdg/kscreenlockerrc
+# The lines of the agent are changed, its database goes. What was there before it stays as it is.
+story_tampering='sed -i "s/^Autolock\[\$i\]=.*/Autolock=false/; s/^Timeout\[\$i\]=.*/Timeout=90/" /etc/xdg/kscreenlockerrc
 rm -f /etc/dconf/db/mdm_agent /etc/dconf/profile/user'
 # Whether every file-based setting is as the policy wants it, asked of the files and of dconf itself, as
-# the user of the phone. N: the idle delay in seconds, a multiple of 60.
-story_enforced='enforced() {
-	grep -q "^Autolock\[\$i\]=true" /etc/xdg/kscreenlockerrc &&
-	grep -q "^Timeout\[\$i\]=$(($1 / 60))$" /etc/xdg/kscreenlockerrc &&
-	[ "$(setpriv --reuid=10000 --regid=10000 --clear-groups env -i HOME=/home/phone XDG_RUNTIME_DIR=/nonexistent \
-		/usr/bin/dconf read /org/gnome/desktop/session/idle-delay 2>&1)" = "uint32 $1" ] &&
-	[ "$(setpriv --reuid=10000 --regid=10000 --clear-groups env -i HOME=/home/phone XDG_RUNTIME_DIR=/nonexistent \
-		/usr/bin/dconf read /org/gnome/desktop/screensaver/lock-enabled 2>&1)" = true ]
+# the user of the phone. N: the idle delay in seconds, a multiple of 60. Says what it saw where it is not.
+story_enforced='
+as_user() { setpriv --reuid=10000 --regid=10000 --clear-groups env -i HOME=/home/phone "$@" 2>&1; }
+enforced() {
+	seen="$(grep -E "^(Autolock|Timeout).*i.=" /etc/xdg/kscreenlockerrc | tr "\n" " ")"
+	seen="$seen$(as_user /usr/bin/dconf read /org/gnome/desktop/session/idle-delay) "
+	seen="$seen$(as_user /usr/bin/dconf read /org/gnome/desktop/screensaver/lock-enabled)"
+	case $seen in
+	*"Autolock[\$i]=true Timeout[\$i]=$(($1 / 60)) uint32 $1 true") return 0 ;;
+	esac
+	echo "in force: $seen"
+	return 1
 }'
 # Everything below /etc: kind, mode, owner, target; and the digest of what is in it.
 story_etc='find /etc -xdev -printf "%y %m %U:%G %l  %p\n"
@@ -30,15 +34,24 @@ story_policy() { # IDLE-DELAY
 
 # A member of the agent's own status, "" if there is none.
 phone_status() { # PATH
-	vm_run 'agentctl status --json' | fleet_pick "$1"
+	vm_run 'i=0; until agentctl status --json || [ $((i += 1)) -gt 20 ]; do sleep 0.5; done 2>/dev/null' |
+		fleet_pick "$1"
 }
 
 phone_says() { # PATH VALUE
 	[ "$(phone_status "$1")" = "$2" ]
 }
 
+# The whole log of the agent and its answers, for whoever reads of a failure.
+phone_tells() {
+	vm_run 'agentctl status; agentctl compliance; agentctl journal show -n 12'
+	story_log | tail -n 20
+}
+
 # The main process of the agent, "" if it does not run.
-story_pid='agent_pid() { pgrep -o -x -u root mdm-agentd; }'
+story_pid='
+agent_pid() { pgrep -o -x -u root mdm-agentd; }
+'
 
 service() { # start|stop|restart: as an administrator of this init system does it
 	case $VM_SHAPE in
@@ -59,8 +72,10 @@ story_first_boot() {
 		openrc) rc-service mdm-agentd status ;;
 		esac && agentctl status --json | grep '\"enrolled\":false'"
 	# What an image of Plasma Mobile would bring, as far as the agent looks at it: there is no shell here.
-	# The hook notes what is in force when the login prompt appears.
+	# The hook notes what is in force when the login prompt appears. There is no syslog: with OpenRC the log
+	# goes to a file, as an administrator would set it.
 	vm_run "mkdir -p -m 0755 /etc/xdg /etc/mdm-agent; : >/usr/bin/plasmashell
+		[ ! -e /etc/conf.d/mdm-agentd ] || sed -i 's/^error_logger/#&/; s/^#error_log=/error_log=/' /etc/conf.d/mdm-agentd
 		printf '[Daemon]\nAutolock=false\nTimeout=30\n' >/etc/xdg/kscreenlockerrc
 		chmod 0644 /etc/xdg/kscreenlockerrc
 		cat >/etc/mdm-vm-at-login <<'HOOK'
@@ -163,17 +178,19 @@ story_repairs_told() {
 # The next version of the package over the running one, in the order in which package managers go about it:
 # files, then the script. The stand-in for the next version is this one with another number in it.
 story_upgrade() {
-	next=$(sed 's/.*/&/; s/[0-9]$/9/' "$VM_SOURCE/VERSION")
+	next=$(sed 's/[0-9]$/9/' "$VM_SOURCE/VERSION")
 	before=$(phone_status journal.last_seq)
-	mkdir -p "$story_work/next/usr/sbin" "$story_work/next/usr/bin" "$story_work/next/usr/libexec/mdm-agent"
-	for program in usr/sbin/mdm-agentd usr/bin/agentctl usr/libexec/mdm-agent/mdm-agent-net \
-		usr/libexec/mdm-agent/mdm-agent-session; do
+	programs="usr/sbin/mdm-agentd usr/bin/agentctl usr/libexec/mdm-agent/mdm-agent-net
+		usr/libexec/mdm-agent/mdm-agent-session"
+	for program in $programs; do
+		mkdir -p "$story_work/next/$(dirname "$program")"
 		vm_get "/$program" "$story_work/old"
 		LC_ALL=C sed "s/\\x00$(sed 's/\./\\./g' "$VM_SOURCE/VERSION")\\x00/\\x00$next\\x00/g" \
 			"$story_work/old" >"$story_work/next/$program"
 		chmod 0755 "$story_work/next/$program"
 	done
-	tar -C "$story_work/next" --owner=0 --group=0 -cf "$story_work/next.tar" usr
+	# shellcheck disable=SC2086 # a list on purpose
+	tar -C "$story_work/next" --owner=0 --group=0 -cf "$story_work/next.tar" $programs
 	vm_put "$story_work/next.tar" /root/next.tar
 	vm_put "$VM_SOURCE/packaging/apkbuild/mdm-agent/mdm-agent.post-upgrade" /root/post-upgrade
 	check_run "a new version is installed over the running one" "$story_enforced$story_pid"'
@@ -181,7 +198,7 @@ story_upgrade() {
 		looker=$!
 		old=$(agent_pid)
 		# Each file beside its place and then into it: what runs keeps what it has.
-		tar -C /usr --strip-components=1 --unlink-first -xf /root/next.tar && sh /root/post-upgrade
+		tar -C / --unlink-first -xf /root/next.tar && sh /root/post-upgrade
 		i=0
 		until new=$(agent_pid) && [ "$new" != "$old" ] && agentctl status --json | grep "\"ready\":true"; do
 			[ $((i += 1)) -lt 60 ] || exit 1
@@ -193,7 +210,6 @@ story_upgrade() {
 	check "the journal goes on where it was, unbroken" story_journal_went_on "$before"
 	is "the rules were in force all the time" \
 		"$(vm_run 'cat /root/weaker 2>/dev/null; [ "$(wc -l </root/looks)" -gt 3 ] || echo "hardly looked"')" ""
-	fleet_before=$(fleet_get "$story_id" last_seen)
 	vm_run -t 90 'agentctl sync' >/dev/null
 	check "the server sees the new version" vm_host_until 60 fleet_says "$story_id" agent "$next"
 }
@@ -209,6 +225,7 @@ story_reboot_without_network() {
 	check_run "with the agent stopped, nothing repairs" "sleep 1; $story_enforced; ! enforced 120"
 	check "the phone restarts, without a network" vm_reboot network=no
 	check "... to the end" vm_wait_boot
+	check "... where somebody may log in" vm_console 'login is possible now' 120
 	is "when login became possible, the rules were in force" "$(vm_run 'cat /run/mdm-vm/at-login')" enforced
 	vm_run 'agentctl journal show --json --lines 30' >"$story_work/journal"
 	vm_run 'cat /run/mdm-vm/login-at; cat /proc/sys/kernel/random/boot_id' >"$story_work/login"
@@ -251,7 +268,7 @@ story_remove() {
 		! agent_pid || { echo "the agent still runs"; exit 1; }
 		rm -rf /usr/sbin/mdm-agentd /usr/bin/agentctl /usr/libexec/mdm-agent
 		sh /root/post-deinstall'
-	is "of an unmanaged phone only serials, floors and the journal stay" \
+	is "what stays is what keeps old orders from coming back, and the journal" \
 		"$(vm_run 'cd /var/lib/mdm-agent && find . -type f | sort | tr "\n" " "; ls /run/mdm-agent 2>/dev/null')" \
-		"./facts ./journal ./serials "
+		"./commands ./facts ./journal ./serials "
 }
