@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC1091,SC2154 # what is sourced is beside this directory
 # What everything else rests on: a phone enrols by itself, obeys, reports, repairs; holds on without a
 # network, without a right clock, through power cuts and an upgrade; and leaves no trace when it goes.
 # Two phones at once: the story is told of one, the other's power is cut ten times beside it (cuts.sh).
