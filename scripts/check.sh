@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Runs suites and adds up their last lines: check.sh OBJECT-TREE SUITE…
-# A suite is a program whose last line is "N passed, N failed[, N skipped]". Those of the system wait
-# more than they work and run beside each other, JOBS at once (twice the processors); SYSTEM names
-# some of them instead of all.
+# A suite is a program whose last line is "N passed, N failed[, N skipped]". Those of the system and of
+# the packages wait more than they work and run beside each other, JOBS at once (twice the processors);
+# SYSTEM names some of the system's instead of all. PACKAGES is where tests/packaging/build.sh made them.
 set -u
 tree=$1
 shift
@@ -51,6 +51,32 @@ run() {
 	skipped=$((skipped + ${3:-0}))
 }
 
+# run_beside LIST: the suites that LIST names, one a line, each in a check.sh of its own.
+run_beside() {
+	beside=$(mktemp -d)
+	# shellcheck disable=SC2016 # the inner shell expands
+	xargs -P "${JOBS:-$((2 * $(nproc)))}" -n 1 sh -c '
+		scripts/check.sh "$1" "$3" >"$2/${3##*/}" 2>&1' \
+		sh "$tree" "$beside" <"$1"
+	# What failed beside others is run once more alone: a machine that is too busy shows there.
+	while read -r test; do
+		result=$beside/${test##*/}
+		tail -n 1 "$result" | grep -q '^[0-9]* passed, 0 failed' || {
+			sed '$d' "$result"
+			echo "again, alone: $test"
+			scripts/check.sh "$tree" "$test" >"$result" 2>&1 </dev/null
+		}
+		sed '$d' "$result"
+		# shellcheck disable=SC2046 # three numbers on purpose
+		set -- $(sed -n '$s/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' \
+			"$result")
+		passed=$((passed + ${1:-0}))
+		failed=$((failed + ${2:-1}))
+		skipped=$((skipped + ${3:-0}))
+	done <"$1"
+	rm -rf "$beside"
+}
+
 for suite in "$@"; do
 	case $suite in
 	unit)
@@ -77,34 +103,15 @@ for suite in "$@"; do
 		case $tree in
 		*/san) export ASAN_OPTIONS=detect_leaks=0 ;;
 		esac
-		beside=$(mktemp -d)
+		list=$(mktemp)
 		if [ -n "${SYSTEM:-}" ]; then
 			# shellcheck disable=SC2086 # names
 			printf 'tests/system/%s.py\n' $SYSTEM
 		else
 			printf '%s\n' tests/system/*.py tests/system/*.sh | grep -v '_rig\.py$'
-		fi >"$beside/list"
-		# shellcheck disable=SC2016 # the inner shell expands
-		xargs -P "${JOBS:-$((2 * $(nproc)))}" -n 1 sh -c '
-			scripts/check.sh "$1" "$3" >"$2/${3##*/}" 2>&1' \
-			sh "$tree" "$beside" <"$beside/list"
-		# What failed beside others is run once more alone: a machine that is too busy shows there.
-		while read -r test; do
-			result=$beside/${test##*/}
-			tail -n 1 "$result" | grep -q '^[0-9]* passed, 0 failed' || {
-				sed '$d' "$result"
-				echo "again, alone: $test"
-				scripts/check.sh "$tree" "$test" >"$result" 2>&1 </dev/null
-			}
-			sed '$d' "$result"
-			# shellcheck disable=SC2046 # three numbers on purpose
-			set -- $(sed -n '$s/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' \
-				"$result")
-			passed=$((passed + ${1:-0}))
-			failed=$((failed + ${2:-1}))
-			skipped=$((skipped + ${3:-0}))
-		done <"$beside/list"
-		rm -rf "$beside"
+		fi >"$list"
+		run_beside "$list"
+		rm -f "$list"
 		;;
 	packaging)
 		if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
@@ -114,12 +121,21 @@ for suite in "$@"; do
 		fi
 		work=$(mktemp -d)
 		run tests/packaging/build.sh 900 tests/packaging/build.sh "$work"
-		run tests/packaging/rules.py 300 /usr/bin/python3 tests/packaging/rules.py "$work/out"
-		run tests/packaging/contents.py 300 /usr/bin/python3 tests/packaging/contents.py "$work/out"
-		run tests/packaging/life.py 600 /usr/bin/python3 tests/packaging/life.py "$tree" "$work/out"
-		run tests/packaging/openrc.py 600 /usr/bin/python3 tests/packaging/openrc.py "$tree" "$work/out"
-		run tests/packaging/debian.py 300 /usr/bin/python3 tests/packaging/debian.py "$work/out"
+		printf 'tests/packaging/%s.py\n' openrc life rules contents debian >"$work/list"
+		PACKAGES=$work/out
+		export PACKAGES
+		run_beside "$work/list"
 		rm -rf "$work"
+		;;
+	tests/packaging/life.py | tests/packaging/openrc.py)
+		run "$suite" 600 /usr/bin/python3 "$suite" "$tree" "$PACKAGES"
+		echo "$passed passed, $failed failed, $skipped skipped"
+		exit 0
+		;;
+	tests/packaging/*.py)
+		run "$suite" 600 /usr/bin/python3 "$suite" "$PACKAGES"
+		echo "$passed passed, $failed failed, $skipped skipped"
+		exit 0
 		;;
 	tests/system/*.py)
 		run "$suite" 900 /usr/bin/python3 "$suite" "$tree"

@@ -14,7 +14,7 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from packaging_rig import HERE, SOURCE, Skipped, differences, facts, files_below, good, main, read, run, write  # noqa: E402
+from packaging_rig import HERE, SOURCE, Skipped, differences, facts, files_below, good, main, make_again, read, run, write  # noqa: E402
 
 PLACES = ("/etc/", "/usr/bin/", "/usr/sbin/", "/usr/libexec/mdm-agent/", "/usr/lib/systemd/system", "/usr/lib/sysusers.d/",
           "/usr/lib/tmpfiles.d/", "/usr/share/", "/var/lib/mdm-agent/")
@@ -66,10 +66,7 @@ def nothing_is_outside_its_place(_top, out):
 
 
 def what_is_installed_is_in_one_package(top, out):
-    source = glob.glob(out + "/src/mdm-agent-*/")[0]
-    # The object tree of the package, as it was installed there.
-    good("make", "-s", "-C", source, "install", "DESTDIR=" + top + "/all", "PREFIX=/usr", "SERVICES=systemd openrc apk",
-         env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **flags_of(out)})
+    make_again(out, "install", top + "/all", "systemd openrc apk")
     installed = files_below(top + "/all")
     packed = {}
     for name in packages(out):
@@ -81,11 +78,6 @@ def what_is_installed_is_in_one_package(top, out):
     installed = {p for p in installed if not p.endswith("/")}
     assert installed == set(packed), (installed - set(packed), set(packed) - installed)
     assert len(packed) > 30, packed
-
-
-def flags_of(out):
-    """Those abuild.sh built with: others would build everything again."""
-    return {line.split("=", 1)[0]: line.split("=", 1)[1] for line in read(out + "/flags").splitlines()}
 
 
 def scripts_of(out):

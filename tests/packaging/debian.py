@@ -3,7 +3,6 @@
 """`make install` on a root of Debian's shape: users and directories by the real systemd-sysusers and systemd-tmpfiles, the
 services by the real systemctl, and removal by `make uninstall`. debian.py OUT (the tree that abuild.sh built is installed)."""
 
-import glob
 import os
 import re
 import sys
@@ -11,14 +10,11 @@ import tempfile
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from packaging_rig import files_below, good, main, read, run, write  # noqa: E402
+from packaging_rig import files_below, good, main, make_again, read, run, write  # noqa: E402
 
 
 def make(out, root, target):
-    source = glob.glob(out + "/src/mdm-agent-*/")[0]
-    flags = dict(line.split("=", 1) for line in read(out + "/flags").splitlines())
-    return good("make", "-s", "-C", source, target, "DESTDIR=" + root, "PREFIX=/usr", "SERVICES=systemd",
-                env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **flags})
+    return make_again(out, target, root, "systemd")
 
 
 def debian_root(root):
