@@ -29,21 +29,28 @@ class World:
     def __init__(self, base, options=()):
         os.chmod(base, 0o755)
         self.base, self.days, self.port, self.options = base, 0, 0, list(options)
-        self.shim = os.path.join(base, "clock_shim.so")
-        subprocess.run([os.environ.get("MDM_CC", "cc"), "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", self.shim,
-                        os.path.join(HERE, "../lib/clock_shim.c")], check=True)
+        # The phone's processor may be another one (scripts/aarch64.sh).
+        self.shim = self.make_shim("clock_shim.so", "cc")
+        self.phone_shim = self.make_shim("phone_shim.so", os.environ.get("MDM_CC", "cc"))
         self.admin = Admin(base)
         self.server = None
         self.start_server()
         self.phone = self.make_phone("phone", "11111111111111111111111111111112")
 
-    def env(self):
-        return {"LD_PRELOAD": self.shim, "CLOCK_SHIM_OFFSET": str(self.days * DAY),
+    def make_shim(self, name, compiler):
+        path = os.path.join(self.base, name)
+        subprocess.run([compiler, "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", path,
+                        os.path.join(HERE, "../lib/clock_shim.c")], check=True)
+        return path
+
+    def env(self, shim=None):
+        return {"LD_PRELOAD": shim or self.shim, "CLOCK_SHIM_OFFSET": str(self.days * DAY),
                 "ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0",
                 "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent"}
 
     def make_phone(self, name, machine_id):
-        return Agent(self.base, name, {"etc/machine-id": machine_id + "\n"}, env=self.env())
+        return Agent(self.base, name, {"etc/machine-id": machine_id + "\n"},
+                     env=self.env(self.phone_shim))
 
     # --- the server
 
@@ -87,7 +94,7 @@ class World:
         self.stop_server()
         self.days += days
         self.start_server()
-        self.phone.env = self.env()
+        self.phone.env = self.env(self.phone_shim)
         self.phone.start()
 
     def now(self):

@@ -18,7 +18,10 @@ import dbus
 from session_rig import (Bus, IGNORES, LATER, LIES, LOGIN, LOGIN_PATH, MANAGER, NOBODY, PATIENCE, SESSION, SILENT,
                          STRANGER, run_tests, slow, wait_for)
 
-HELD_UP_MS = 1000  # the loop was not waiting, even on a busy machine
+EMULATED = "MDM_EMULATED" in os.environ
+# The loop was not waiting, even on a busy machine. An emulated one may take as long as one that waits
+# (5 s, for an answer of logind) for what it runs for the first time, so that nothing follows from that.
+HELD_UP_MS = float("inf") if EMULATED else 1000
 
 
 def lock(place, **more):
@@ -417,9 +420,12 @@ def test_notify_is_done_by_the_user(place):
             for pid in f.read().split():
                 try:
                     exe = os.readlink("/proc/%s/exe" % pid)
+                    if EMULATED:  # that is the emulator, whose third word is what was started
+                        with open("/proc/%s/cmdline" % pid) as f:
+                            exe = f.read().split("\0")[2]
                     with open("/proc/%s/status" % pid) as f:
                         status = dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
-                except OSError:
+                except (OSError, IndexError):
                     continue
                 # It has become the user, and holds its connection.
                 if exe == place.helper and status["NoNewPrivs"] == "1" and len(os.listdir("/proc/%s/fd" % pid)) > 3:

@@ -80,10 +80,13 @@ class Field:
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
                 with open("/proc/%s/stat" % pid) as f:
-                    name, rest = f.read().split("(", 1)[1].rsplit(")", 1)
+                    parent = int(f.read().rsplit(")", 1)[1].split()[1])
+                # Not the name of the process: below an emulation that and the first two words are its.
+                with open("/proc/%s/cmdline" % pid) as f:
+                    words = f.read().split("\0")[:3]
             except (OSError, IndexError):
                 continue
-            if int(rest.split()[1]) == self.phone.process.pid and name.startswith("mdm-agent-net"):
+            if parent == self.phone.process.pid and any(w.endswith("/mdm-agent-net") for w in words):
                 found.append(int(pid))
         return found
 
@@ -167,7 +170,8 @@ def test_one_quiet_role(base):
     after a restart only when a check-in brought a mark, and none without an enrolment."""
     with Field(base) as field:
         wait_for("the phone to wait", field.waits)
-        (role,) = field.roles()
+        # What was just forked is called so only when it has become the program.
+        (role,) = wait_for("its process", field.roles)
         seen = []
 
         def quiet():
@@ -177,7 +181,8 @@ def test_one_quiet_role(base):
         wait_for("two seconds without a switch", quiet)
         check(field.phone.sync() == 0)
         wait_for("the phone to wait again", field.waits)
-        check(role not in field.roles() and len(field.roles()) == 1, field.roles())
+        found = wait_for("its process", field.roles)
+        check(role not in found and len(found) == 1, role, found)
         field.phone.stop()
         field.phone.start()
         check(field.wake()["state"] == "off", field.wake())
