@@ -165,11 +165,12 @@ def upgrade_restarts_what_runs(phone, out):
 def server_lives(phone):
     phone.service("mdm-server", "start")
     pid = phone.one(SERVER)
+    # Before that it may not have come to giving up what it gives up.
+    log = phone.root.path("var/log/mdm-server.log")
+    wait_for("it to listen" + phone.logs(), lambda: "event=started" in read(log))
     status = read("/proc/%d/status" % pid)
     user = re.search(r"^mdm-server:x:(\d+):", read(phone.root.path("etc/passwd")), re.M).group(1)
     assert re.search(r"^Uid:\t%s\t%s\t" % (user, user), status, re.M) and re.search(r"^NoNewPrivs:\t1$", status, re.M), status
-    log = phone.root.path("var/log/mdm-server.log")
-    wait_for("it to listen" + phone.logs(), lambda: "event=started" in read(log))
     phone.service("mdm-server", "reload")
     assert phone.one(SERVER) == pid
     os.kill(pid, signal.SIGKILL)
