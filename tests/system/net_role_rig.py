@@ -48,6 +48,7 @@ FIELDS = {
 TICKET, SECRET = "0123456789abcdef0123456789abcdef", "c2VjcmV0LXNlY3JldC1zZWNyZXQ"
 # Why a test is skipped that cannot be kept below an emulation of another processor, or "".
 EMULATED = "user-mode emulation" if os.environ.get("MDM_EMULATED") else ""
+EXCHANGE_S = 80 if EMULATED else 20  # for an exchange that is not about its deadline
 DAY = 86400
 ROLE_USER = "nobody"
 NOW = int(time.time())
@@ -229,7 +230,7 @@ class Role:
         self.channel.sendmsg([struct.pack("II", kind, len(body)) + body], [
             (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else [])
 
-    def receive(self, timeout_s=30):
+    def receive(self, timeout_s=EXCHANGE_S + 10):
         if not select.select([self.channel], [], [], timeout_s)[0]:
             raise AssertionError("the role says nothing")
         data = self.channel.recv(65536)
@@ -298,7 +299,7 @@ class Lab:
                 shutil.chown(name, ROLE_USER)
         return path
 
-    def enrol(self, url, directory, est="", pins=None, floor=0, timeout=20, **kwargs):
+    def enrol(self, url, directory, est="", pins=None, floor=0, timeout=EXCHANGE_S, **kwargs):
         pins = pins or [self.ca.pin()]
         body = struct.pack(ENROL, url.encode(), est.encode(), TICKET.encode(), SECRET.encode(),
                            kwargs.get("key_uri", "").encode(), b"", b"", b"".join(pins),
@@ -314,7 +315,7 @@ class Lab:
         pins = [self.ca.pin()] if pins is None else pins
         return key_uri.encode(), b"".join(pins), len(pins) if n_pins is None else n_pins
 
-    def wait(self, url, directory, mark=1, floor=0, timeout=20, pins=None, **kwargs):
+    def wait(self, url, directory, mark=1, floor=0, timeout=EXCHANGE_S, pins=None, **kwargs):
         role = Role(self.program, *self.options, env=self.env)
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         role.send(NET_WAIT, struct.pack(WAIT, url.encode(), *self.known(pins, **kwargs), floor, mark,
@@ -322,7 +323,7 @@ class Lab:
         os.close(fd)
         return role
 
-    def renew(self, url, directory, est="", pins=None, floor=0, timeout=20, **kwargs):
+    def renew(self, url, directory, est="", pins=None, floor=0, timeout=EXCHANGE_S, **kwargs):
         body = struct.pack(RENEW, url.encode(), est.encode(), *self.known(pins, **kwargs), timeout, floor)
         role = Role(self.program, *self.options, env=self.env)
         fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
@@ -330,7 +331,7 @@ class Lab:
         os.close(fd)
         return role
 
-    def checkin(self, url, directory, report=b'{"v":1}', floor=0, timeout=20, limit=1 << 20,
+    def checkin(self, url, directory, report=b'{"v":1}', floor=0, timeout=EXCHANGE_S, limit=1 << 20,
                 candidate=0, pins=None, **kwargs):
         role = Role(self.program, *self.options, env=self.env)
         role.response = os.memfd_create("response")
