@@ -240,7 +240,7 @@ def refused(root, phone):
     done_well(root.apk("del", "tree"))
 
 
-def past_the_hook(top, out):
+def past_the_hook(top, out, hangs=False):
     """--no-commit-hooks: pre-deinstall cannot stop apk, so it ends the management and puts back what was changed."""
     admin, server = organisation(top)
     with server:
@@ -248,6 +248,8 @@ def past_the_hook(top, out):
         done_well(phone.root.apk("add", "mdm-agent", "--repo", out))
         phone.start()
         phone.enrol(admin)
+        if hangs:
+            phone.process.send_signal(signal.SIGSTOP)
         done = phone.root.apk("del", "mdm-agent", "--no-commit-hooks")
         assert done.returncode == 0 and "Purging mdm-agent" in done.stdout, done.stdout
         assert read(phone.root.path(LOCKER)) == "[Daemon]\nAutolock=false\nTimeout=30\n", done.stdout
@@ -255,6 +257,11 @@ def past_the_hook(top, out):
         left = {p for p in files_below(phone.root.path("etc")) if "mdm" in p}
         assert not left, left
         phone.stop()
+
+
+def past_the_hook_of_one_that_hangs(top, out):
+    """It answers nobody, hears no TERM and has the lock: it is ended, and another one ends the management."""
+    past_the_hook(top, out, hangs=True)
 
 
 def asked_again_without_the_agent(top, out):
@@ -285,6 +292,7 @@ if __name__ == "__main__":
         os.chmod(directory, 0o755)
         good("mount", "-t", "tmpfs", "-o", "mode=0755", "packaging", directory)
         status = main([versions_are_compared, what_comes_by_itself, users_and_groups, scripts_may_run_twice, installed_and_removed,
-                       managed_through_an_upgrade, past_the_hook, asked_again_without_the_agent], directory, os.path.abspath(sys.argv[2]))
+                       managed_through_an_upgrade, past_the_hook, past_the_hook_of_one_that_hangs,
+                       asked_again_without_the_agent], directory, os.path.abspath(sys.argv[2]))
         good("umount", "-l", directory)
     sys.exit(status)

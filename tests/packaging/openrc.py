@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The init scripts of the packages under Debian's real OpenRC, with real programs: openrc.py BUILD_DIR OUT. OpenRC
 conflicts with what boots Debian, so its packages are unpacked into a root of the tests; they are kept below BUILD_DIR. Its version
-(0.45) is older than a phone's: notify=socket:ready is not known there. Needs root; nothing leaves the namespaces."""
+(0.45) is older than a phone's. Needs root; nothing leaves the namespaces."""
 
 import glob
 import os
@@ -146,6 +146,16 @@ def agent_restarts(phone):
     assert phone.one(AGENT) != pid
 
 
+def agent_that_hangs_is_replaced(phone):
+    """It hears no TERM. Without KILL after it the old one would go on, with the lock that the new one needs."""
+    pid = phone.one(AGENT)
+    os.kill(pid, signal.SIGSTOP)
+    said = phone.service("mdm-agentd", "restart")
+    assert "ERROR" not in said and "does not say" not in said, said
+    assert phone.one(AGENT) != pid
+    assert phone.root.run("agentctl", "status").returncode == 0, phone.logs()
+
+
 def upgrade_restarts_what_runs(phone, out):
     """The script of the package, by apk's environment; a service that is stopped stays so."""
     shutil.copy(out + "/scripts/mdm-agent/.post-upgrade", phone.root.path("tmp/post-upgrade"))
@@ -241,8 +251,8 @@ if __name__ == "__main__":
             wrapped.__name__ = function.__name__
             return wrapped
         status = main([boots, on(agent_starts_and_answers), on(agent_comes_back_after_a_crash), on(agent_restarts),
-                       on(upgrade_restarts_what_runs, made), on(server_lives), on(server_refuses_wrong_settings),
-                       on(removal_stops_what_runs, made)])
+                       on(agent_that_hangs_is_replaced), on(upgrade_restarts_what_runs, made), on(server_lives),
+                       on(server_refuses_wrong_settings), on(removal_stops_what_runs, made)])
         for number in machine[0].pids("supervise-daemon") + machine[0].pids(AGENT) + machine[0].pids(SERVER) if machine else ():
             os.kill(number, signal.SIGKILL)
         good("umount", "-l", directory)
