@@ -32,18 +32,19 @@ trap 'rm -rf "$work" "$out.new"' EXIT
 trap 'exit 130' HUP INT TERM
 mkdir -p "$work/$name" "$(dirname "$out")"
 
-if [ -e MANIFEST ]; then
-	epoch=$(sed -n '1s/^committed at \([0-9]*\)$/\1/p' MANIFEST)
-	[ -n "$epoch" ] || fail "the first line of MANIFEST is not \"committed at SECONDS\""
-	sed 1d MANIFEST >"$work/files"
-	tar -c --no-recursion --files-from "$work/files" >"$work/tree.tar" ||
-		fail "files that MANIFEST names are missing here"
-elif [ -e .git ]; then
+# In a repository a MANIFEST is nobody's: left by whoever unpacked a tarball there.
+if [ -e .git ]; then
 	git diff --quiet HEAD -- 2>/dev/null ||
 		echo "dist: changes that are not committed are not in the tarball" >&2
 	epoch=$(git log -1 --format=%ct) || fail "git cannot read this repository"
 	git archive --format=tar HEAD >"$work/tree.tar" || fail "git cannot read this repository"
 	tar -t -f "$work/tree.tar" | grep -v '/$' | sort >"$work/files"
+elif [ -e MANIFEST ]; then
+	epoch=$(sed -n '1s/^committed at \([0-9]*\)$/\1/p' MANIFEST)
+	[ -n "$epoch" ] || fail "the first line of MANIFEST is not \"committed at SECONDS\""
+	sed 1d MANIFEST >"$work/files"
+	tar -c --no-recursion --files-from "$work/files" >"$work/tree.tar" ||
+		fail "files that MANIFEST names are missing here"
 else
 	fail "this is neither a git repository nor an unpacked tarball of \"make dist\""
 fi

@@ -50,6 +50,14 @@ check "the same bytes from an unpacked tarball with more files" same third
 	check "the same bytes from another user" same fourth
 }
 
+# What somebody unpacked into a repository is not taken for a list of its files.
+if git clone -q . "$work/clone" 2>"$work/clone.log"; then
+	printf 'committed at 1\nVERSION\n' >"$work/clone/MANIFEST"
+	cp packaging/dist.sh "$work/clone/packaging"
+	dist "$work/clone" seventh
+	check "the same bytes from a repository with somebody's MANIFEST" same seventh
+fi
+
 tar -tv -z -f "$work/first/$name.tar.gz" >"$work/list"
 owners() {
 	! grep -v '^[-dl][rwx-]* 0/0 ' "$work/list"
