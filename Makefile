@@ -364,7 +364,11 @@ define uninstall_unchanged # source, destination
 
 endef
 # What stays: the state directory, which holds what an enrolled phone must not forget, and changed settings.
+# A managed phone keeps its agent: without it nobody could lift what the organisation set.
 uninstall:
+	$(Q)[ -n "$(DESTDIR)" ] || [ ! -x $(PREFIX)/sbin/mdm-agentd ] || [ "$$(id -u)" -ne 0 ] || \
+		$(PREFIX)/sbin/mdm-agentd --prepare-removal || \
+		{ echo "make uninstall: the agent cannot go yet (see above); nothing was removed" >&2; exit 1; }
 	$(foreach r,$(settings_openrc) $(settings_common),$(call \
 		uninstall_unchanged,packaging/services/$(call row,$(r),1),$(call row,$(r),3)))
 	rm -f $(DESTDIR)$(PREFIX)/sbin/mdm-agentd $(DESTDIR)$(LIBEXECDIR)/mdm-agent-net \

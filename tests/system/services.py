@@ -113,6 +113,29 @@ def uninstall_takes_what_install_put_there(tree):
 
 
 @test
+def uninstall_leaves_a_managed_phone_its_agent(tree):
+    """The agent is a stand-in that refuses; an image below DESTDIR is nobody's phone and is not asked."""
+    if os.geteuid() != 0:
+        skipped.append("asking the agent before an uninstall needs root")
+        return
+    with tempfile.TemporaryDirectory() as top:
+        agent = top + "/usr/sbin/mdm-agentd"
+        settings = ("PREFIX=%s/usr" % top, "SYSCONFDIR=%s/etc" % top, "BUILD=%s/build" % top)
+        exited("make", "-s", "-C", SOURCE, "install-services", *settings)
+        os.makedirs(os.path.dirname(agent))
+        with open(agent, "w") as f:
+            f.write("#!/bin/sh\necho \"agent $*: managed\"\nexit 3\n")
+        os.chmod(agent, 0o755)
+        before = sorted(os.path.join(d, f) for d, _, files in os.walk(top) for f in files)
+        done = run("make", "-s", "-C", SOURCE, "uninstall", *settings)
+        assert done.returncode != 0 and "agent --prepare-removal: managed" in done.stdout, done.stdout
+        assert "nothing was removed" in done.stdout, done.stdout
+        assert sorted(os.path.join(d, f) for d, _, files in os.walk(top) for f in files) == before
+        exited("make", "-s", "-C", SOURCE, "uninstall", "DESTDIR=" + top, "BUILD=%s/build" % top)
+        assert not os.path.exists(agent)
+
+
+@test
 def users_and_directories_are_made(tree):
     """By systemd's own tools, below a root of its own."""
     if not needs("systemd-sysusers") or not needs("systemd-tmpfiles"):
@@ -259,6 +282,42 @@ def openrc_checks_before_it_starts_or_reloads(tree):
                 assert ("supervise-daemon mdm-server --signal HUP" in done.stdout) == works, done.stdout
 
 
+AGENT_STAND_INS = """
+RC_SVCNAME=mdm-agentd error_log=/full/log
+checkpath() { return 1; }
+ewarn() { echo "warning: $*"; }
+sleep() { :; }
+"""
+# A look takes twenty seconds, as seen by the clock of the script.
+SLOW_CLOCK = """
+uptime_now() { echo look >>%s; echo $((100 + 20 * $(wc -l <%s))); }
+"""
+
+
+@test
+def openrc_starts_the_agent_whatever_happens(tree):
+    """Without a place for its log, and when it never gets ready: the functions of the script, beside words."""
+    script = tree.read(SCRIPTS[1])
+    assert "notify=" not in re.sub("#.*", "", script + tree.read(SCRIPTS[0])), "no OpenRC so far can do that"
+    for text in (script, tree.read(SCRIPTS[0])):
+        assert re.search(r'^retry="\$\{retry:-TERM/[0-9]+/KILL/[0-9]+\}"$', text, re.M), "what hangs goes on after a stop"
+    env = {"PATH": "/usr/bin:/bin"}
+    done = run("sh", "-c", AGENT_STAND_INS + script + '\nstart_pre || exit\necho "log ${error_log-none}"\n', env=env)
+    assert done.returncode == 0 and "log none" in done.stdout, done.stdout
+    assert "/full/log cannot be written" in done.stdout and done.stdout.count("warning: ") == 3, done.stdout
+    looks, ctl = tree.path("looks"), tree.path("usr/bin/agentctl")
+    os.makedirs(os.path.dirname(ctl), exist_ok=True)
+    for answer, ready in (('{"ready":false}', False), ('{"ready":true}', True)):
+        with open(ctl, "w") as f:
+            f.write("#!/bin/sh\necho '%s'\n" % answer)
+        os.chmod(ctl, 0o755)
+        done = run("sh", "-c", AGENT_STAND_INS + script + SLOW_CLOCK % (looks, looks) + "\nstart_post\n", env=env)
+        assert done.returncode == 0 and ("does not say that it is ready" in done.stdout) != ready, done.stdout
+        assert len(open(looks).readlines()) == (1 if ready else 3), open(looks).read()
+        os.unlink(looks)
+    assert 0 < float(run("sh", "-c", AGENT_STAND_INS + script + "\nuptime_now\n", env=env).stdout)
+
+
 HOOK = "packaging/services/mdm-agent.apk-hook"
 
 
@@ -272,10 +331,11 @@ def the_hook_of_apk_refuses_only_what_takes_the_agent(tree):
         f.write(open(os.path.join(SOURCE, HOOK)).read().replace("@PREFIX@/sbin/mdm-agentd", agent))
     files = ((os.path.join(bin_dir, "apk"), "#!/bin/sh\necho \"$*\" >%s\nprintf '%%b' \"$WOULD\"\n" % tree.path("asked")),
              (agent, "#!/bin/sh\necho \"agent $*\"\nexit $STATUS\n"))
+    files += ((os.path.join(bin_dir, "apk.static"), files[0][1]),)
     for path, text in files:
         with open(path, "w") as f:
             f.write(text)
-    for path in (hook, agent, os.path.join(bin_dir, "apk")):
+    for path in (hook, *(path for path, _ in files)):
         os.chmod(path, 0o755)
     gone = "(1/2) Purging other (1.0-r0)\\n(2/2) Purging mdm-agent (0.1.0-r0)\\nOK\\n"
     for would, status, name, stage, works, asks in (
@@ -290,7 +350,14 @@ def the_hook_of_apk_refuses_only_what_takes_the_agent(tree):
         assert (done.returncode == 0) == works, (would, status, name, stage, done.stdout)
         assert ("agent --prepare-removal" in done.stdout) == asks, done.stdout
         assert ("nothing was removed" in done.stdout) == (not works), done.stdout
-    assert open(tree.path("asked")).read().startswith("--simulate --no-network -v -c ")
+    assert open(tree.path("asked")).read().startswith("--simulate --no-network -v -v -v -v -c ")
+    # As many words as there may be, with quotes and line ends in them; those that would make it no simulation are not passed.
+    words = ["it's", "two\nlines", "-qq", "--simulate=no", "--no-simulate", *("package-%d" % i for i in range(5000))]
+    done = run("apk.static", "-c", '"$0" pre-commit; exit $?', hook, *words, executable="/bin/sh",
+               env={"PATH": bin_dir + ":/usr/bin:/bin", "WOULD": gone, "STATUS": "3"})
+    assert done.returncode == 1 and "nothing was removed" in done.stdout, done.stdout
+    asked = open(tree.path("asked")).read()
+    assert "it's" in asked and asked.endswith(" package-4999\n") and "simulate=no" not in asked and "--no-s" not in asked, asked[:300]
 
 
 def main():
