@@ -57,6 +57,12 @@ export VM_TREE VM_HOST VM_MACHINE VM_CPU VM_OWNER
 
 top=$(mktemp -d "${TMPDIR:-/tmp}/mdm-vm.XXXXXX")
 cleanup() {
+	# Before their suites, or they go on with the next one.
+	# shellcheck disable=SC2086 # a list of numbers on purpose
+	[ -z "${pids:-}" ] || kill $pids 2>/dev/null
+	for group in "$top"/*/*/group; do
+		[ ! -e "$group" ] || kill -s KILL -- "-$(cat "$group")" 2>/dev/null
+	done
 	for pid in "$top"/*/*/*/pid; do
 		[ ! -e "$pid" ] || kill -KILL "$(cat "$pid")" 2>/dev/null
 	done
@@ -72,8 +78,10 @@ suite_run() {
 	VM_SHAPE=$1 VM_WORK=$top/$1/$2
 	mkdir -p "$VM_WORK"
 	export VM_SHAPE VM_WORK VM_IMAGE
+	# timeout leads a process group of its own, with the shell and what that starts.
 	# shellcheck disable=SC2016 # for the inner shell
 	timeout -k 10 "${VM_SUITE_SECONDS:-3600}" sh -uc '
+		echo "$PPID" >"$VM_WORK/group"
 		. "$VM_SOURCE/tests/vm/lib.sh"
 		. "$1"
 		echo "1..$VM_TESTS"' sh "$VM_SOURCE/tests/vm/suites/$2.sh" </dev/null
@@ -127,6 +135,7 @@ for shape in $shapes; do
 done
 # shellcheck disable=SC2086 # a list of numbers on purpose
 wait $pids
+pids=
 passed=0 failed=0 skipped=0
 for shape in $shapes; do
 	cat "$top/$shape/log"
