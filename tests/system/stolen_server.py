@@ -204,10 +204,13 @@ class Fleet:
         }
 
 
-def attempt(fleet, rogue, name, reason=None):
-    """One check-in with what the rogue answers now; nothing may come of it."""
+def attempt(fleet, rogue, name, reason=None, *documents):
+    """One check-in with these documents, or with what the rogue answers now; nothing may come of it."""
     before, seen = fleet.standing(), rogue.checkins()
     refusals = len(fleet.phone.journal("document_refused"))
+    # Not before the counting: the phone checks in by itself as well, and notes a refusal once.
+    if documents:
+        rogue.documents(*documents)
     fleet.phone.sync()
     check(rogue.checkins() > seen, name, "did not reach the rogue server")
     after = fleet.standing()
@@ -259,11 +262,10 @@ def test_forge(fleet):
          for verb in ("lock", "unenroll", "reboot", "wipe")]
     with fleet.take_over() as rogue:
         for kind, body in bodies:
-            rogue.documents(thief.sign(kind, body))
-            attempt(fleet, rogue, "forged " + kind, ("signature",))
+            attempt(fleet, rogue, "forged " + kind, ("signature",), thief.sign(kind, body))
             body["serial"] += kind != "command" and kind != "keyset"
-            rogue.documents(thief.sign(kind, body, admin_kid))
-            attempt(fleet, rogue, "forged %s in the administrator's name" % kind, ("signature",))
+            attempt(fleet, rogue, "forged %s in the administrator's name" % kind, ("signature",),
+                    thief.sign(kind, body, admin_kid))
 
 
 @with_fleet
@@ -290,8 +292,7 @@ def test_replay_and_swap(fleet):
                 ("a command for another phone", other, ("target",)),
                 ("a command for a former enrolment", store["former_unenroll"], ("target",)),
                 ("a command that expired", expired, ("expired", "replay"))):
-            rogue.documents(document)
-            attempt(fleet, rogue, name, reason)
+            attempt(fleet, rogue, name, reason, document)
         # Executed once; offered again it is known, and nothing happens.
         done = [r for r in fleet.phone.journal("command") if r["data"]["id"] == sync]
         rogue.documents(executed)
@@ -333,8 +334,7 @@ def test_damage(fleet):
                 ("nothing signed", "..", "form"),
                 ("a keyset without one of its signatures", half, "threshold"),
                 ("a keyset signed twice by one key", half + "\n" + half, "duplicate_signature")):
-            rogue.documents(document + "\n")
-            attempt(fleet, rogue, name, reason)
+            attempt(fleet, rogue, name, reason, document + "\n")
 
 
 @with_fleet
@@ -395,8 +395,7 @@ def test_withhold(fleet):
         fleet.phone.start()
         wait_for("the policy", lambda: fleet.standing()["effective"] == before["effective"])
         time.sleep(2.1)
-        rogue.documents(held_back)
-        attempt(fleet, rogue, "a command held back too long", ("expired",))
+        attempt(fleet, rogue, "a command held back too long", ("expired",), held_back)
         check(fleet.phone.read() == before["file"])
 
 
