@@ -284,8 +284,14 @@ demo:
 # A phone in a virtual machine; tests/vm/README.md
 VM_SHAPES ?= systemd openrc
 VM_SUITES ?=
-.PHONY: check-vm
-check-vm: all completions
+.PHONY: check-aarch64 check-armv7 check-vm
+check-aarch64: all
+	$(Q)scripts/aarch64.sh $(BUILD)/arm64 $(O)
+
+check-armv7:
+	$(Q)scripts/armv7.sh $(BUILD)/armv7
+
+check-vm: all docs
 	$(Q)tests/vm/vm.sh $(O) $(VM_SHAPES) $(if $(VM_SUITES),-- $(VM_SUITES))
 
 # docs/policy-reference.md from the settings table; README's "What works where" from what the trees say.
@@ -410,6 +416,8 @@ help:
 		'make check           all tests; last line "N passed, N failed"' \
 		'make check-san       the same under AddressSanitizer and UBSan' \
 		'make check-valgrind  unit tests under valgrind' \
+		'make check-aarch64   what of it runs for 64-bit ARM under emulation' \
+		'make check-armv7     compiles for 32-bit ARM, glibc and musl' \
 		'make check-vm        on phones in virtual machines; VM_SHAPES="systemd openrc" VM_SUITES=' \
 		'make coverage        the same with a line coverage report' \
 		'make fuzz            every fuzzer for FUZZ_SECONDS (60)' \
