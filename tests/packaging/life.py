@@ -136,6 +136,14 @@ def users_and_groups(top, out):
     assert (info.st_mode & 0o7777, info.st_uid, info.st_gid) == (0o700, 0, 0), info
 
 
+def a_person_called_like_the_agent(top, out):
+    phone = Phone(top, out)
+    with open(phone.root.path("etc/passwd"), "a") as f:
+        f.write("mdm-agent:x:1001:1001::/home/mdm-agent:/bin/sh\n")
+    said = done_well(phone.root.apk("add", "mdm-agent", "--repo", out))
+    assert "with the number 1001" in said, said
+
+
 def scripts_may_run_twice(top, out):
     phone = Phone(top, out)
     done_well(phone.root.apk("add", "mdm-agent", "mdm-agent-server", "--repo", out))
@@ -291,8 +299,8 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="mdm-packaging-", ignore_cleanup_errors=True) as directory:
         os.chmod(directory, 0o755)
         good("mount", "-t", "tmpfs", "-o", "mode=0755", "packaging", directory)
-        status = main([versions_are_compared, what_comes_by_itself, users_and_groups, scripts_may_run_twice, installed_and_removed,
-                       managed_through_an_upgrade, past_the_hook, past_the_hook_of_one_that_hangs,
-                       asked_again_without_the_agent], directory, os.path.abspath(sys.argv[2]))
+        status = main([versions_are_compared, what_comes_by_itself, users_and_groups, a_person_called_like_the_agent,
+                       scripts_may_run_twice, installed_and_removed, managed_through_an_upgrade, past_the_hook,
+                       past_the_hook_of_one_that_hangs, asked_again_without_the_agent], directory, os.path.abspath(sys.argv[2]))
         good("umount", "-l", directory)
     sys.exit(status)

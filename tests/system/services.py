@@ -77,6 +77,12 @@ def everything_is_in_its_place(tree):
 
 
 @test
+def geoclue_tells_root_alone(tree):
+    """An empty list of users would be everybody."""
+    assert re.search("^users=0$", tree.read("etc/geoclue/conf.d/90-mdm-agent.conf"), re.M)
+
+
+@test
 def settings_of_the_administrator_stay(tree):
     for name in ("etc/mdm-server/mdm-server.conf", "etc/conf.d/mdm-server"):
         with open(tree.path(name), "a") as f:
@@ -201,13 +207,15 @@ def systemd_finds_nothing_wrong(tree):
 @test
 def an_agent_that_hangs_is_started_anew(tree):
     unit = tree.read(UNITS + "mdm-agentd.service")
-    for line in ("WatchdogSec=[0-9]+min", "NotifyAccess=main", "Restart=always"):
+    for line in ("WatchdogSec=[0-9]+min", "NotifyAccess=main", "Restart=always", "TimeoutStartSec=90"):
         assert re.search("^%s$" % line, unit, re.M), line
 
 
 @test
 def the_agent_is_confined(tree):
     unit = tree.read(UNITS + "mdm-agentd.service")
+    # Rules go there, wherever the rest is installed.
+    assert re.search("^ReadWritePaths=/etc$", unit, re.M), unit
     # What each of these would hide or take, the unit's comments say.
     for line in ("ProtectHome=(yes|tmpfs)", "PrivateDevices=yes", "ProtectClock=yes", "RestrictSUIDSGID=yes", "ProcSubset=pid",
                  "InaccessiblePaths=.*", "User=.*"):
