@@ -12,7 +12,9 @@
 #   OUT/flags           CC, CFLAGS and the like that it was built with
 #   OUT/src/            what was built, as it is after check()
 # Environment: SRCDEST (where sources with a URL lie; nothing is downloaded), ABUILD_CHECK=no (leaves
-# check() out), JOBS, CC, CFLAGS (as in abuild.conf).
+# check() out), ABUILD_PACKAGED (a directory with what package() would install, made by who is not to
+# wait for a build: sources are not looked at, and package() and what comes before it are left out),
+# JOBS, CC, CFLAGS (as in abuild.conf).
 #
 # What it leaves out: makedepends are not installed but taken from this machine, so that programs are
 # linked with Debian's libraries, not with musl; no archives, signatures, index; no dependencies on
@@ -46,6 +48,7 @@ if [ -z "$ABUILD_INSIDE" ]; then
 		PATH=/usr/sbin:/usr/bin:/sbin:/bin JOBS="${JOBS:-$(nproc)}" CC="${CC:-cc}" \
 		${CFLAGS:+CFLAGS="$CFLAGS"} ${CCACHE_DIR:+CCACHE_DIR="$CCACHE_DIR"} \
 		${SRCDEST:+SRCDEST="$SRCDEST"} ${ABUILD_CHECK:+ABUILD_CHECK="$ABUILD_CHECK"} \
+		${ABUILD_PACKAGED:+ABUILD_PACKAGED="$(readlink -f "$ABUILD_PACKAGED")"} \
 		${SOURCE_DATE_EPOCH:+SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH"} \
 		unshare --mount busybox sh "$drv_top/abuild.sh" "$drv_apkbuild" "$drv_out"
 fi
@@ -261,14 +264,20 @@ export SOURCE_DATE_EPOCH
 printf '%s\n' "CC=$CC" "CFLAGS=$CFLAGS" "LDFLAGS=$LDFLAGS" "SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH" \
 	>"$drv_out/flags"
 
-drv_part drv_validate
-drv_users
-drv_tools
-for drv_p in fetch unpack prepare build; do
-	drv_part "$drv_p"
-done
-! want_check || drv_part check
-drv_part package
+if [ -n "$ABUILD_PACKAGED" ]; then
+	drv_users
+	drv_tools
+	cp -a "$ABUILD_PACKAGED" "$pkgdir"
+else
+	drv_part drv_validate
+	drv_users
+	drv_tools
+	for drv_p in fetch unpack prepare build; do
+		drv_part "$drv_p"
+	done
+	! want_check || drv_part check
+	drv_part package
+fi
 drv_split_all
 drv_part drv_prepare_package
 if ! options_has keepdirs; then

@@ -55,7 +55,15 @@ made() {
 		mkdir "$cache/$1.new"
 		start=$(date +%s)
 		cd "$cache/$1.new"
-		"$2" >log 2>&1 || {
+		# Not in a condition, where the shell would go on after what fails in it.
+		set +e
+		(
+			set -e
+			"$2"
+		) >log 2>&1
+		status=$?
+		set -e
+		[ "$status" -eq 0 ] || {
 			tail -n 30 log >&2
 			die "$1 could not be made; its log is in $cache/$1.new"
 		}
@@ -133,7 +141,7 @@ image_name=image-$shape-$({
 	cat layers/disk.sh passphrase init/login init/network init/booted init/bare init/coldplug "init/$shape"/*
 	# shellcheck disable=SC2086,SC2154 # a list on purpose, from layers/
 	(cd "$programs" && sha256sum $phone_programs)
-	find "$source/packaging" -type f -exec sha256sum {} +
+	find "$source/packaging" "$source/tests/packaging" -type f ! -name '*.list' -exec sha256sum {} +
 } | digest)
 made "$image_name" disk_make
 prune "image-$shape"

@@ -6,25 +6,26 @@ data_offset=16777216
 disk_mib=480
 passphrase=$(cat passphrase)
 
-# By the rules of the package: its files, its users; what is enabled is up to the guest, as on Alpine.
+# As apk does it: what "make install" puts in place is split by the APKBUILD, and the packages for this
+# init system are installed with their scripts, which make the users. tests/packaging/ has the stand-ins
+# for abuild and apk, and accounts.sh for busybox's programs. What is enabled is up to the guest.
 agent_install() {
-	make -s -C "$source" -o all -o completions install "DESTDIR=$1" "SERVICES=systemd openrc" \
-		BUILD="$(dirname "$tree")" VARIANT="$(basename "$tree")"
-	(cd "$programs" && cp mdm-agentd "$1/usr/sbin" && cp agentctl "$1/usr/bin" &&
-		cp mdm-agent-net mdm-agent-session "$1/usr/libexec/mdm-agent")
-	# Those of the other init system, and the packages of the server and of the administrators.
-	case $shape in
-	systemd) rm -f "$1"/etc/init.d/mdm-* "$1"/etc/conf.d/mdm-* ;;
-	openrc) rm -f "$1"/usr/lib/systemd/system/mdm-* "$1"/usr/lib/systemd/system-preset/*-mdm-* ;;
-	esac
-	find "$1/usr" "$1/etc" \( -name 'mdm-server*' -o -name '*mdmctl*' \) -exec rm -rf {} +
+	make -s -C "$source" -o all -o completions install "DESTDIR=$PWD/packaged" PREFIX=/usr \
+		"SERVICES=systemd openrc apk" BUILD="$(dirname "$tree")" VARIANT="$(basename "$tree")"
+	cp "$programs/mdm-agentd" packaged/usr/sbin
+	cp "$programs/agentctl" packaged/usr/bin
+	cp "$programs/mdm-agent-net" "$programs/mdm-agent-session" packaged/usr/libexec/mdm-agent
+	ABUILD_PACKAGED=packaged "$source/tests/packaging/abuild.sh" \
+		"$source/packaging/apkbuild/mdm-agent/APKBUILD" packages
+	cp "$source/tests/packaging/accounts.sh" "$1/usr/sbin/adduser"
+	cp "$source/tests/packaging/accounts.sh" "$1/usr/sbin/addgroup"
+	"$source/tests/packaging/apk.sh" "$1" base debian=1:/bin/sh "$shape=1"
+	"$source/tests/packaging/apk.sh" "$1" add mdm-agent --repo packages
+	rm "$1/usr/sbin/adduser" "$1/usr/sbin/addgroup"
+	rm -rf packaged packages
 }
 
 users_make() {
-	# The same names as in the package's sysusers.d file and install script; the same numbers in both shapes.
-	echo "mdm-agent:x:990:" >>"$1/etc/group"
-	echo "mdm-admin:x:991:" >>"$1/etc/group"
-	echo "mdm-agent:x:990:990::/var/lib/mdm-agent:/usr/sbin/nologin" >>"$1/etc/passwd"
 	echo "phone:x:10000:" >>"$1/etc/group"
 	echo "phone:x:10000:10000:phone:/home/phone:/bin/sh" >>"$1/etc/passwd"
 	echo "phone:$(openssl passwd -6 "$passphrase"):19000:0:99999:7:::" >>"$1/etc/shadow"
@@ -101,8 +102,8 @@ disk_fill() {
 	mkdir root
 	tar -C root -xf "$cache/$root_name/root.tar" --exclude='./dev/*'
 	users_make root
-	agent_install "$PWD/root"
 	guest_common root
+	agent_install "$PWD/root"
 	"guest_$shape" root
 	# Blocks as large as the sectors of dm-crypt, which refuses smaller ones.
 	mke2fs -q -t ext4 -b 4096 -J size=8 -E lazy_itable_init=0,lazy_journal_init=0 -m 0 -L phone \
