@@ -6,6 +6,7 @@
 
 VM=
 VM_TESTS=0
+VM_BEGAN=$(date +%s)
 VM_DIR=$VM_SOURCE/tests/vm
 # Everything below is emulated on a machine that may be busy: a deadline is for what hangs, not for what is slow.
 : "${VM_PATIENCE:=1}"
@@ -275,11 +276,11 @@ diag() {
 	printf '%s\n' "$*" | sed 's/^/# /'
 }
 
-# vm_result STATUS NAME [OUTPUT-FILE]
+# vm_result STATUS NAME [OUTPUT-FILE]; with the seconds since the suite began
 vm_result() {
 	VM_TESTS=$((VM_TESTS + 1))
 	if [ "$1" -eq 0 ]; then
-		echo "ok $VM_TESTS - $2"
+		echo "ok $VM_TESTS - $2 ($(($(date +%s) - VM_BEGAN)) s)"
 		return 0
 	fi
 	echo "not ok $VM_TESTS - $2"
