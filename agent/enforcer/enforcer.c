@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <systemd/sd-daemon.h>
 
 #include "agent/enforcer/checkin.h"
@@ -28,6 +29,8 @@
 
 /* Longer than a mechanism may take twice, shorter than service managers wait (90 s). */
 #define READY_PATIENCE_S 60
+#define LOCK_PATIENCE_MS 2000
+#define LOCK_PAUSE_MS 50
 
 void enforcer_problem(
 	struct enforcer *e, enum problem problem, const char *advice, const char *what_format, ...)
@@ -254,14 +257,25 @@ static void enforcer_journal_start(struct enforcer *e, const struct journal_reco
  * One agent for one state directory: a second one would write into the journal of the first. Held
  * until the process ends; the directory may have to be made first, by state_open().
  */
+/*
+ * A little patience: a program that an agent was just starting when it was killed holds what it
+ * inherited until it is killed, too.
+ */
 static int enforcer_lock_state(struct enforcer *e)
 {
+	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000 * 1000};
+
 	if (e->lock_fd >= 0)
 		return 0;
 	e->lock_fd = open(e->options.state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (e->lock_fd < 0)
 		return errno == ENOENT ? 0 : -errno;
-	return flock(e->lock_fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
+	for (int i = 0; flock(e->lock_fd, LOCK_EX | LOCK_NB) < 0; i++) {
+		if (errno != EWOULDBLOCK || i >= LOCK_PATIENCE_MS / LOCK_PAUSE_MS)
+			return -errno;
+		(void)nanosleep(&pause, NULL);
+	}
+	return 0;
 }
 
 static int enforcer_open_state(struct enforcer *e)

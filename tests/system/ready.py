@@ -6,10 +6,12 @@ Real agents, the real server, mdmctl.
 
 Usage: ready.py BUILD_DIR [NAME...]    The last line is "N passed, N failed".
 """
+import fcntl
 import os
 import signal
 import socket
 import sys
+import threading
 
 sys.dont_write_bytecode = True
 from mdmctl_rig import Admin, Server, check, run_tests
@@ -80,7 +82,19 @@ def test_programs_gain_nothing(base):
         check(gains_nothing(phone.process), "mdm-agentd and its children could gain privileges")
 
 
+def test_predecessor_still_dies(base):
+    """What an agent was starting when it was killed holds its lock for a moment longer."""
+    os.chmod(base, 0o755)
+    phone = Agent(base)
+    os.makedirs(phone.state, exist_ok=True)
+    held = os.open(phone.state, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    threading.Timer(0.5, os.close, (held,)).start()
+    with phone:
+        check("version" in phone.status())
+
+
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    sys.exit(run_tests([test_ready_means_enforced, test_programs_gain_nothing]))
+    sys.exit(run_tests([test_ready_means_enforced, test_programs_gain_nothing, test_predecessor_still_dies]))
