@@ -49,15 +49,18 @@ DEFINES := -D_GNU_SOURCE -DMDM_VERSION='"$(VERSION)"' \
 
 # The same program wherever it is built.
 variant_cflags_release := -ffile-prefix-map=$(CURDIR)=.
-variant_cflags_san := -fsanitize=address,undefined -fno-sanitize-recover=all -U_FORTIFY_SOURCE
+variant_cflags_san := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -U_FORTIFY_SOURCE
 variant_ldflags_san := -fsanitize=address,undefined
 variant_cflags_coverage := --coverage -O0 -U_FORTIFY_SOURCE
 variant_ldflags_coverage := --coverage
-variant_cflags_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -U_FORTIFY_SOURCE
+variant_cflags_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -U_FORTIFY_SOURCE
 variant_ldflags_fuzz := -fsanitize=address,undefined
 
 # musl's compiler wrapper on a glibc system: the libraries' headers behind its own. Compile only.
 variant_cflags_musl := -idirafter /usr/include -idirafter /usr/include/$(shell uname -m)-linux-gnu
+
+# What a compiler says before it makes anything: its warnings, except those of the optimiser.
+variant_cflags_syntax := -fsyntax-only
 
 pc_cflags = $(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null)
 pc_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
@@ -70,7 +73,7 @@ COMPILE_FLAGS = -std=gnu11 -I. $(DEFINES) $(WARNINGS) $(HARDENING) $(PC_CFLAGS) 
 LINK_FLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(variant_ldflags_$(VARIANT))
 
 # --- layers: folder -> library; who may link whom is the same table that `make layers` checks.
-LAYERS := util json ipc trust sandbox policies platform helper enforcer net ctl server mdmctl
+LAYERS := util json ipc trust sandbox policies platform helper verify enforcer net ctl server mdmctl
 dir_util := agent/util
 dir_json := agent/json
 dir_ipc := agent/ipc
@@ -79,6 +82,7 @@ dir_sandbox := agent/sandbox
 dir_policies := policies
 dir_platform := platform
 dir_helper := platform/helper
+dir_verify := agent/verify
 dir_enforcer := agent/enforcer
 dir_net := agent/net
 dir_ctl := agent/ctl
@@ -93,6 +97,7 @@ needs_sandbox := sandbox util
 needs_policies := policies json util
 needs_platform := platform policies json util
 needs_helper := helper sandbox ipc util
+needs_verify := verify policies json sandbox ipc util
 needs_enforcer := enforcer platform policies trust json sandbox ipc util
 needs_net := net sandbox ipc util
 needs_ctl := ctl policies trust json ipc util
@@ -107,6 +112,7 @@ pc_sandbox := libseccomp libcrypto $(SYSTEMD_PC)
 pc_policies := json-c libcrypto $(SYSTEMD_PC)
 pc_platform := json-c libcrypto $(SYSTEMD_PC)
 pc_helper := libcrypto $(SYSTEMD_PC)
+pc_verify := libcrypt libcrypto libseccomp
 pc_enforcer := json-c libcrypto libseccomp $(SYSTEMD_PC)
 pc_net := libcurl libssl libcrypto libseccomp
 pc_ctl := json-c libcrypto
@@ -114,10 +120,11 @@ pc_server := libevent libevent_openssl sqlite3 libssl libcrypto
 pc_mdmctl := libcurl json-c libcrypto libqrencode
 
 # Programs: name, layer.
-PROGRAMS := mdm-agentd mdm-agent-net mdm-agent-session agentctl mdm-server mdmctl
+PROGRAMS := mdm-agentd mdm-agent-net mdm-agent-session mdm-agent-verify agentctl mdm-server mdmctl
 layer_mdm-agentd := enforcer
 layer_mdm-agent-net := net
 layer_mdm-agent-session := helper
+layer_mdm-agent-verify := verify
 layer_agentctl := ctl
 layer_mdm-server := server
 layer_mdmctl := mdmctl
@@ -239,6 +246,14 @@ fuzzers: $(FUZZERS)
 objects: $(foreach l,$(LAYERS),$(patsubst %.c,$(O)/%.o,$(call src,$(l)))) \
 	$(foreach p,$(PROGRAMS),$(O)/$(dir_$(layer_$(p)))/main.o)
 
+# Everything is looked at by another compiler, which makes nothing of it.
+.PHONY: syntax
+syntax:
+	$(Q)$(MAKE) VARIANT=syntax objects test-objects
+.PHONY: test-objects
+test-objects: $(UNIT_TESTS:%=%.o) $(FUZZERS:%=%.o) $(TOOLS:%=%.o) $(DOC_OBJECTS) \
+	$(O)/tests/lib/check.o $(O)/tests/lib/replay.o
+
 # --- checks
 .PHONY: check check-unit check-san check-valgrind coverage fuzz lint layers bench bench-fleet demo reference
 check: all unit tools fuzzers docs
@@ -358,6 +373,7 @@ install: all install-services install-docs
 	install -D -m 0755 $(O)/mdm-agentd $(DESTDIR)$(PREFIX)/sbin/mdm-agentd
 	install -D -m 0755 $(O)/mdm-agent-net $(DESTDIR)$(LIBEXECDIR)/mdm-agent-net
 	install -D -m 0755 $(O)/mdm-agent-session $(DESTDIR)$(LIBEXECDIR)/mdm-agent-session
+	install -D -m 0755 $(O)/mdm-agent-verify $(DESTDIR)$(LIBEXECDIR)/mdm-agent-verify
 	install -D -m 0755 $(O)/agentctl $(DESTDIR)$(PREFIX)/bin/agentctl
 	install -D -m 0755 $(O)/mdm-server $(DESTDIR)$(PREFIX)/sbin/mdm-server
 	install -D -m 0755 $(O)/mdmctl $(DESTDIR)$(PREFIX)/bin/mdmctl
@@ -378,7 +394,7 @@ uninstall:
 	$(foreach r,$(settings_openrc) $(settings_common),$(call \
 		uninstall_unchanged,packaging/services/$(call row,$(r),1),$(call row,$(r),3)))
 	rm -f $(DESTDIR)$(PREFIX)/sbin/mdm-agentd $(DESTDIR)$(LIBEXECDIR)/mdm-agent-net \
-		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-session \
+		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-session $(DESTDIR)$(LIBEXECDIR)/mdm-agent-verify \
 		$(DESTDIR)$(PREFIX)/bin/agentctl $(DESTDIR)$(PREFIX)/sbin/mdm-server \
 		$(DESTDIR)$(PREFIX)/bin/mdmctl \
 		$(foreach r,$(services_systemd) $(services_openrc) $(services_apk) $(services_common),$(DESTDIR)$(call row,$(r),3))

@@ -45,6 +45,17 @@ static const struct word reasons[COMPLIANCE_REASON_MAX] = {
 		"Read-only system with public contents, protected by dm-verity."},
 	[REASON_UNTRACEABLE] = {"untraceable", "The devices below it could not be followed."},
 	[REASON_UNKNOWN_SETTING] = {"unknown_setting", "The policy is newer than the agent."},
+	[REASON_PASSWORD_WEAK] = {"password_weak", "A passcode in use breaks the rule."},
+	[REASON_PASSWORD_UNSEEN] = {"password_unseen",
+		"Nobody has unlocked the phone with it yet; known at the next unlock."},
+	[REASON_PASSWORD_EMPTY] = {"password_empty", "An account lets people in without one."},
+	[REASON_PASSWORD_OLD] = {"password_old", "A change of the passcode is overdue."},
+	[REASON_PASSWORD_TEMPORARY] = {"password_temporary",
+		"The organisation set the passcode; its user has to change it."},
+	[REASON_PASSWORD_HASH] = {"password_hash", "A passcode is hashed by a weaker method."},
+	[REASON_AUTOLOGIN] = {"autologin", "Somebody is logged in without being asked."},
+	[REASON_STACK_INVALID] = {"stack_invalid",
+		"The way into the phone was left as it is: a trial of the changed one failed."},
 };
 
 const char *compliance_state_name(enum compliance_state state)
@@ -380,9 +391,9 @@ static void write_result(
 	jsonw_string(w, "setting", row->name);
 	jsonw_string(w, "state", compliance_state_name(result->state));
 	jsonw_string(w, "reason", compliance_reason_name(result->reason));
-	value_write(&result->desired, w, "desired");
+	value_write(row, &result->desired, w, "desired");
 	value_write_text(row, &result->desired, w, "desired_text");
-	value_write(observed, w, "observed");
+	value_write(row, observed, w, "observed");
 	value_write_text(row, observed, w, "observed_text");
 	jsonw_string(w, "backend", result->backend);
 	jsonw_string(w, "detail", result->detail);

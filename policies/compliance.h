@@ -36,9 +36,17 @@ enum compliance_reason {
 	REASON_REMOTE,	       /* "remote": not storage of this phone */
 	REASON_BOOT_EXEMPT, /* "boot_exempt": /boot and the EFI partition must be readable to boot
 			     */
-	REASON_VERIFIED_READONLY, /* "verified_readonly": dm-verity, public contents */
-	REASON_UNTRACEABLE,	  /* "untraceable": the devices below could not be followed */
-	REASON_UNKNOWN_SETTING,	  /* "unknown_setting": newer policy, older agent */
+	REASON_VERIFIED_READONLY,  /* "verified_readonly": dm-verity, public contents */
+	REASON_UNTRACEABLE,	   /* "untraceable": the devices below could not be followed */
+	REASON_UNKNOWN_SETTING,	   /* "unknown_setting": newer policy, older agent */
+	REASON_PASSWORD_WEAK,	   /* "password_weak": the password in use breaks the rule */
+	REASON_PASSWORD_UNSEEN,	   /* "password_unseen": known at the next unlock */
+	REASON_PASSWORD_EMPTY,	   /* "password_empty": somebody gets in without one */
+	REASON_PASSWORD_OLD,	   /* "password_old": a change is overdue */
+	REASON_PASSWORD_TEMPORARY, /* "password_temporary": set by the organisation */
+	REASON_PASSWORD_HASH,	   /* "password_hash": hashed by a weaker method */
+	REASON_AUTOLOGIN,	   /* "autologin": somebody is logged in without being asked */
+	REASON_STACK_INVALID, /* "stack_invalid": the PAM stack with the module failed its trial */
 	COMPLIANCE_REASON_MAX,
 };
 const char *compliance_reason_name(enum compliance_reason reason);

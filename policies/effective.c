@@ -179,7 +179,7 @@ static void write_contributor(const struct contribution *c, const struct setting
 	jsonw_object(w, NULL);
 	jsonw_string(w, "stream", c->policy->stream);
 	jsonw_string(w, "profile", c->profile->id);
-	value_write(c->value, w, "value");
+	value_write(row, c->value, w, "value");
 	value_write_text(row, c->value, w, "text");
 	jsonw_string(w, "active", truth_name(truth));
 	write_when(c->profile->when, w, "when");
@@ -242,7 +242,7 @@ void effective_write_explain(const struct effective *effective, struct policy *c
 		jsonw_object(w, NULL);
 		jsonw_string(w, "area", area_row(row->area)->name);
 		jsonw_string(w, "setting", row->name);
-		value_write(value, w, "value");
+		value_write(row, value, w, "value");
 		value_write_text(row, value, w, "text");
 		jsonw_string(w, "stream", value ? setting->policy->stream : NULL);
 		jsonw_string(w, "profile", value ? setting->profile->id : NULL);

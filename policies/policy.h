@@ -41,12 +41,23 @@ struct profile {
 	struct value values[SETTING_MAX];
 };
 
+#define POLICY_CERTIFICATES_MAX 4
+#define POLICY_CERTIFICATE_BYTES 2048
+
+struct policy_certificate {
+	uint8_t der[POLICY_CERTIFICATE_BYTES];
+	size_t n_der;
+};
+
 struct policy {
 	char stream[LIMIT_NAME_BYTES + 1];
 	int64_t serial;
 	struct policy_checkin checkin;
 	bool has_checkin;
-	struct when *long_poll;	  /* checkin.long_poll: when to wait at the server; NULL: never */
+	struct when *long_poll; /* checkin.long_poll: when to wait at the server; NULL: never */
+	/* "escrow": certificates that secrets of the phone are sealed to, DER. */
+	struct policy_certificate *escrow; /* owned */
+	size_t n_escrow;
 	struct profile *profiles; /* sorted by id, which are distinct */
 	size_t n_profiles;
 	/* "apps", "screen_lock.colour", "when:place", "member:places"; at most LIMIT_UNSUPPORTED.

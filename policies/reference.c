@@ -108,6 +108,10 @@ static void write_type(const struct setting_row *row, struct buf *out)
 		if (*row->unit)
 			buf_printf(out, " %s", row->unit);
 		break;
+	case VALUE_CHOICE:
+		for (int64_t i = 0; i <= row->max; i++)
+			buf_printf(out, "%s`%s`", i ? ", " : "", row->choices[i]);
+		break;
 	case VALUE_SET:
 		buf_printf(out, "array of at most %d texts", LIMIT_STRING_SET);
 		break;

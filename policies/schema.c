@@ -54,6 +54,13 @@ static void write_value(struct jsonw *w, const struct setting_row *row)
 		jsonw_int(w, "minimum", row->min);
 		jsonw_int(w, "maximum", row->max);
 		break;
+	case VALUE_CHOICE:
+		open_typed(w, row->name, "string");
+		jsonw_array(w, "enum");
+		for (int64_t i = 0; i <= row->max; i++)
+			jsonw_string(w, NULL, row->choices[i]);
+		jsonw_array_end(w);
+		break;
 	case VALUE_SET:
 		open_typed(w, row->name, "array");
 		jsonw_int(w, "maxItems", LIMIT_STRING_SET);

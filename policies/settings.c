@@ -19,7 +19,13 @@ static const struct area_row areas[AREA_MAX] = {
 		"When the screen turns blank and locks, and what it takes to unlock it."},
 	[AREA_ENCRYPTION] = {AREA_ENCRYPTION, "encryption",
 		"What on the disk is unreadable without the passphrase."},
+	[AREA_PASSWORD] = {AREA_PASSWORD, "password",
+		"What the passcode of the phone has to be, and what happens to wrong ones."},
 };
+
+/* Words of VALUE_CHOICE settings, the weakest first; an end of list follows. */
+static const char *const hash_choices[] = {"any", "sha256", "sha512", "yescrypt", NULL};
+static const char *const maximum_choices[] = {"lock_out", "crypto_lock", "wipe", NULL};
 
 static const struct setting_row settings[SETTING_MAX] = {
 	[SETTING_SCREEN_LOCK_IDLE_DELAY] = {SETTING_SCREEN_LOCK_IDLE_DELAY, AREA_SCREEN_LOCK,
@@ -39,6 +45,54 @@ static const struct setting_row settings[SETTING_MAX] = {
 		"exempt."},
 	[SETTING_ENCRYPTION_SWAP] = {SETTING_ENCRYPTION_SWAP, AREA_ENCRYPTION, "swap", VALUE_BOOL,
 		MERGE_OR, "", 0, 1, "Swap space on disk lies on LUKS."},
+	[SETTING_PASSWORD_MIN_LENGTH] = {SETTING_PASSWORD_MIN_LENGTH, AREA_PASSWORD, "min_length",
+		VALUE_INT, MERGE_MAX, "characters", 4, 64,
+		"The fewest characters of a passcode; 6 suffice where wrong ones are delayed."},
+	[SETTING_PASSWORD_ALLOW_NUMERIC] = {SETTING_PASSWORD_ALLOW_NUMERIC, AREA_PASSWORD,
+		"allow_numeric", VALUE_BOOL, MERGE_AND, "", 0, 1,
+		"A passcode may consist of digits alone."},
+	[SETTING_PASSWORD_MIN_CLASSES] = {SETTING_PASSWORD_MIN_CLASSES, AREA_PASSWORD,
+		"min_classes", VALUE_INT, MERGE_MAX, "", 1, 4,
+		"How many of lower case, upper case, digits and others a passcode has to mix."},
+	[SETTING_PASSWORD_MAX_SEQUENCE] = {SETTING_PASSWORD_MAX_SEQUENCE, AREA_PASSWORD,
+		"max_sequence", VALUE_INT, MERGE_MIN, "characters", 2, 16,
+		"The longest run of neighbours such as 1234 or dcba."},
+	[SETTING_PASSWORD_MAX_REPEAT] = {SETTING_PASSWORD_MAX_REPEAT, AREA_PASSWORD, "max_repeat",
+		VALUE_INT, MERGE_MIN, "characters", 1, 16,
+		"The longest run of one character such as 1111."},
+	[SETTING_PASSWORD_FORBID_COMMON] = {SETTING_PASSWORD_FORBID_COMMON, AREA_PASSWORD,
+		"forbid_common", VALUE_BOOL, MERGE_OR, "", 0, 1,
+		"Passcodes that everybody tries first are refused."},
+	[SETTING_PASSWORD_FORBID_USER_NAME] = {SETTING_PASSWORD_FORBID_USER_NAME, AREA_PASSWORD,
+		"forbid_user_name", VALUE_BOOL, MERGE_OR, "", 0, 1,
+		"A passcode does not contain the name of its account, forwards or backwards."},
+	[SETTING_PASSWORD_HISTORY] = {SETTING_PASSWORD_HISTORY, AREA_PASSWORD, "history", VALUE_INT,
+		MERGE_MAX, "", 0, 24, "How many earlier passcodes a new one has to differ from."},
+	[SETTING_PASSWORD_MAX_AGE] = {SETTING_PASSWORD_MAX_AGE, AREA_PASSWORD, "max_age", VALUE_INT,
+		MERGE_MIN, "days", 1, 3650,
+		"Days after which a passcode has to be changed; it never stops working."},
+	[SETTING_PASSWORD_MIN_HASH] = {SETTING_PASSWORD_MIN_HASH, AREA_PASSWORD, "min_hash",
+		VALUE_CHOICE, MERGE_MAX, "", 0, 3,
+		"The weakest method by which passcodes may be hashed.", hash_choices},
+	[SETTING_PASSWORD_FORBID_EMPTY] = {SETTING_PASSWORD_FORBID_EMPTY, AREA_PASSWORD,
+		"forbid_empty", VALUE_BOOL, MERGE_OR, "", 0, 1,
+		"Every account that can log in has a passcode."},
+	[SETTING_PASSWORD_FREE_ATTEMPTS] = {SETTING_PASSWORD_FREE_ATTEMPTS, AREA_PASSWORD,
+		"free_attempts", VALUE_INT, MERGE_MIN, "", 1, 20,
+		"Wrong attempts in a row before the phone makes people wait."},
+	[SETTING_PASSWORD_FIRST_DELAY] = {SETTING_PASSWORD_FIRST_DELAY, AREA_PASSWORD,
+		"first_delay", VALUE_INT, MERGE_MAX, "s", 1, 3600,
+		"The first wait; each further wrong attempt doubles it."},
+	[SETTING_PASSWORD_LONGEST_DELAY] = {SETTING_PASSWORD_LONGEST_DELAY, AREA_PASSWORD,
+		"longest_delay", VALUE_INT, MERGE_MAX, "s", 1, 86400,
+		"The longest wait between two attempts."},
+	[SETTING_PASSWORD_MAX_ATTEMPTS] = {SETTING_PASSWORD_MAX_ATTEMPTS, AREA_PASSWORD,
+		"max_attempts", VALUE_INT, MERGE_MIN, "", 4, 100,
+		"Wrong attempts in a row after which at_maximum follows."},
+	[SETTING_PASSWORD_AT_MAXIMUM] = {SETTING_PASSWORD_AT_MAXIMUM, AREA_PASSWORD, "at_maximum",
+		VALUE_CHOICE, MERGE_MAX, "", 0, 2,
+		"What follows after max_attempts; all but lock_out need the keys that may destroy.",
+		maximum_choices},
 };
 
 const char *merge_kind_name(enum merge_kind kind)
@@ -267,6 +321,9 @@ void value_format(const struct setting_row *row, const struct value *value, stru
 		if (*row->unit)
 			buf_printf(out, " %s", row->unit);
 		break;
+	case VALUE_CHOICE:
+		buf_puts(out, row->choices[value->number]);
+		break;
 	case VALUE_SET:
 		if (value->set.n_strings == 0)
 			buf_puts(out, "none");
@@ -278,7 +335,8 @@ void value_format(const struct setting_row *row, const struct value *value, stru
 	}
 }
 
-void value_write(const struct value *value, struct jsonw *w, const char *key)
+void value_write(
+	const struct setting_row *row, const struct value *value, struct jsonw *w, const char *key)
 {
 	if (!value) {
 		jsonw_null(w, key);
@@ -290,6 +348,9 @@ void value_write(const struct value *value, struct jsonw *w, const char *key)
 		break;
 	case VALUE_INT:
 		jsonw_int(w, key, value->number);
+		break;
+	case VALUE_CHOICE:
+		jsonw_string(w, key, row->choices[value->number]);
 		break;
 	case VALUE_SET:
 		jsonw_array(w, key);

@@ -18,6 +18,7 @@
 enum area_id {
 	AREA_SCREEN_LOCK,
 	AREA_ENCRYPTION,
+	AREA_PASSWORD,
 	AREA_MAX,
 };
 
@@ -28,13 +29,30 @@ enum setting_id {
 	SETTING_SCREEN_LOCK_REQUIRE_UNLOCK,
 	SETTING_ENCRYPTION_STORAGE,
 	SETTING_ENCRYPTION_SWAP,
+	SETTING_PASSWORD_MIN_LENGTH,
+	SETTING_PASSWORD_ALLOW_NUMERIC,
+	SETTING_PASSWORD_MIN_CLASSES,
+	SETTING_PASSWORD_MAX_SEQUENCE,
+	SETTING_PASSWORD_MAX_REPEAT,
+	SETTING_PASSWORD_FORBID_COMMON,
+	SETTING_PASSWORD_FORBID_USER_NAME,
+	SETTING_PASSWORD_HISTORY,
+	SETTING_PASSWORD_MAX_AGE,
+	SETTING_PASSWORD_MIN_HASH,
+	SETTING_PASSWORD_FORBID_EMPTY,
+	SETTING_PASSWORD_FREE_ATTEMPTS,
+	SETTING_PASSWORD_FIRST_DELAY,
+	SETTING_PASSWORD_LONGEST_DELAY,
+	SETTING_PASSWORD_MAX_ATTEMPTS,
+	SETTING_PASSWORD_AT_MAXIMUM,
 	SETTING_MAX,
 };
 
 enum value_type {
 	VALUE_BOOL,
 	VALUE_INT,
-	VALUE_SET, /* sorted set of distinct strings */
+	VALUE_SET,    /* sorted set of distinct strings */
+	VALUE_CHOICE, /* one of a list of words, the weakest first; its number is the place there */
 	VALUE_TYPE_MAX,
 };
 
@@ -63,9 +81,10 @@ struct setting_row {
 	const char *name; /* "idle_delay" */
 	enum value_type type;
 	enum merge_kind merge;
-	const char *unit; /* "s", "" */
-	int64_t min, max; /* VALUE_INT */
-	const char *help; /* one sentence */
+	const char *unit;	    /* "s", "" */
+	int64_t min, max;	    /* VALUE_INT; VALUE_CHOICE: 0 and the last word's place */
+	const char *help;	    /* one sentence */
+	const char *const *choices; /* VALUE_CHOICE: words, the weakest first */
 };
 
 const struct area_row *area_row(enum area_id id);
@@ -81,7 +100,7 @@ struct string_set {
 
 struct value {
 	enum value_type type;
-	int64_t number;	       /* VALUE_INT; VALUE_BOOL as 0 and 1 */
+	int64_t number;	       /* VALUE_INT; VALUE_BOOL as 0 and 1; VALUE_CHOICE: the place */
 	struct string_set set; /* VALUE_SET */
 };
 
@@ -101,7 +120,8 @@ bool value_demands_nothing(const struct setting_row *row, const struct value *va
 void value_format(const struct setting_row *row, const struct value *value, struct buf *out);
 /* As JSON value under key; value may be NULL: null. */
 struct jsonw;
-void value_write(const struct value *value, struct jsonw *w, const char *key);
+void value_write(
+	const struct setting_row *row, const struct value *value, struct jsonw *w, const char *key);
 /* The text of value_format() under key; value may be NULL: null. */
 void value_write_text(
 	const struct setting_row *row, const struct value *value, struct jsonw *w, const char *key);

@@ -65,6 +65,25 @@ static int set_read(struct json_object *array, const char *path, struct value *r
 	return 0;
 }
 
+static int choice_read(const struct setting_row *row, struct json_object *object, const char *path,
+	int64_t *ret_place, struct json_error *error)
+{
+	const char *word;
+	char member[DOC_PATH_BYTES];
+	int r = json_get_string(object, path, row->name, LIMIT_NAME_BYTES, &word, error);
+
+	if (r < 0)
+		return r;
+	for (int64_t i = 0; i <= row->max; i++)
+		if (strcmp(row->choices[i], word) == 0) {
+			*ret_place = i;
+			return 0;
+		}
+	doc_path(member, "%s.%s", path, row->name);
+	return json_fail(error, member, "must be one of %s, … %s; `mdmctl policy schema` has all",
+		row->choices[0], row->choices[row->max]);
+}
+
 int value_read(const struct setting_row *row, struct json_object *object, const char *path,
 	struct value *ret_value, struct json_error *error)
 {
@@ -82,6 +101,9 @@ int value_read(const struct setting_row *row, struct json_object *object, const 
 		break;
 	case VALUE_INT:
 		r = json_get_int(object, path, row->name, row->min, row->max, &value.number, error);
+		break;
+	case VALUE_CHOICE:
+		r = choice_read(row, object, path, &value.number, error);
 		break;
 	case VALUE_SET:
 		r = json_get_array(object, path, row->name, &array, error);

@@ -18,6 +18,7 @@ agent/sandbox agent/util
 policies agent/json agent/util
 platform policies agent/util
 platform/helper agent/sandbox agent/ipc agent/util
+agent/verify policies agent/sandbox agent/ipc agent/util
 agent/enforcer platform policies agent/trust agent/json agent/sandbox agent/ipc agent/util
 agent/net agent/sandbox agent/ipc agent/util
 agent/guard agent/sandbox agent/ipc agent/util
@@ -66,7 +67,7 @@ grep -nE '^#include <(fcntl|unistd|sys/|dirent|spawn|signal|pthread|netdb|arpa/)
 	>>"$errors"
 # Few files see effects, each a part of the enforcer at its edge; of these only reconcile.h sees
 # decisions as well.
-edges='^agent/enforcer/(reconcile|effects|reactions)\.h$|^agent/enforcer/(clone|removal|zerotouch)\.c$'
+edges='^agent/enforcer/(reconcile|effects|reactions|auth|auth_accounts)\.h$|^agent/enforcer/(clone|removal|zerotouch)\.c$'
 {
 	grep -ln '^#include "platform/' agent/*/*.[ch] | grep -vE "$edges" |
 		sed 's/$/ includes from platform; few files of agent\/enforcer may/'
@@ -77,8 +78,9 @@ edges='^agent/enforcer/(reconcile|effects|reactions)\.h$|^agent/enforcer/(clone|
 
 # Libraries: a program may not load those that follow it.
 cat <<'TABLE' | while read -r program never; do
-mdm-agentd libcurl libssl libsqlite3 libevent
+mdm-agentd libpam libcrypt.so libcurl libssl libsqlite3 libevent
 mdm-agent-net libjson-c libsystemd libelogind libsqlite3 libevent
+mdm-agent-verify libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libpam
 mdm-agent-session libcurl libssl libjson-c libsqlite3 libevent
 agentctl libcurl libssl libsystemd libelogind libsqlite3 libevent
 mdm-server libcurl libjson-c libsystemd libelogind

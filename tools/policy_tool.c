@@ -8,6 +8,15 @@
 #include "policies/settings.h"
 #include "tools/complete.h"
 
+static void write_choices(const struct setting_row *row, struct buf *out)
+{
+	for (int64_t i = 0; i <= row->max; i++) {
+		buf_puts(out, i ? ", " : " (");
+		complete_scdoc_text(row->choices[i], out);
+	}
+	buf_puts(out, ")");
+}
+
 static void write_settings(struct buf *out)
 {
 	for (enum area_id area = 0; area < AREA_MAX; area++) {
@@ -27,6 +36,8 @@ static void write_settings(struct buf *out)
 			if (row->type == VALUE_INT)
 				buf_printf(out, " (%" PRId64 " to %" PRId64 "%s%s)", row->min,
 					row->max, *row->unit ? " " : "", row->unit);
+			else if (row->type == VALUE_CHOICE)
+				write_choices(row, out);
 			else
 				buf_puts(out, row->type == VALUE_BOOL ? " (true or false)"
 								      : " (array of texts)");

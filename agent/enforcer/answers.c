@@ -252,7 +252,7 @@ void answer_policy_show(struct enforcer *e, struct buf *out)
 		jsonw_object(&w, NULL);
 		jsonw_string(&w, "area", area_row(row->area)->name);
 		jsonw_string(&w, "setting", row->name);
-		value_write(&setting->value, &w, "value");
+		value_write(row, &setting->value, &w, "value");
 		jsonw_text(&w, "text", text.data ? text.data : "", text.n_bytes);
 		jsonw_object_end(&w);
 	}

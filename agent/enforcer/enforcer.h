@@ -28,9 +28,12 @@
 #define ENFORCER_LAST_REPORT ENFORCER_REPORTS "/last"
 
 struct enforcer_options {
-	const char *state_dir;	 /* /var/lib/mdm-agent */
-	const char *socket_path; /* /run/mdm-agent/agent.sock */
-	const char *sysroot;	 /* "/" but for tests */
+	const char *state_dir;	      /* /var/lib/mdm-agent */
+	const char *socket_path;      /* /run/mdm-agent/agent.sock */
+	const char *auth_socket_path; /* of pam_mdm.so: auth.sock beside it */
+	const char *verify_program;   /* mdm-agent-verify */
+	const char *pam_check_program;
+	const char *sysroot; /* "/" but for tests */
 	const char *net_program;
 	const char *net_user;
 	const char
@@ -68,10 +71,12 @@ struct problem_text {
 	char advice[LIMIT_TEXT_BYTES + 1];
 };
 
-struct local;	  /* agent/enforcer/local.h */
-struct wake;	  /* agent/enforcer/wake.h */
-struct renewal;	  /* agent/enforcer/renewal.h */
-struct zerotouch; /* agent/enforcer/zerotouch.h */
+struct local;	    /* agent/enforcer/local.h */
+struct wake;	    /* agent/enforcer/wake.h */
+struct renewal;	    /* agent/enforcer/renewal.h */
+struct zerotouch;   /* agent/enforcer/zerotouch.h */
+struct auth;	    /* agent/enforcer/auth.h */
+struct unlock_code; /* agent/enforcer/unlock_code.h */
 
 struct enforcer {
 	struct enforcer_options options;
@@ -116,6 +121,8 @@ struct enforcer {
 	struct commands *commands;
 	struct wake *wake;
 	struct local *local;
+	struct auth *auth;		 /* NULL: passwords are none of the agent's business */
+	struct unlock_code *unlock_code; /* NULL: there are no codes */
 	struct problem_text problems[PROBLEM_MAX];
 };
 

@@ -104,7 +104,7 @@ static void probe_want_everything(struct effective *ret)
 		value->type = row->type;
 		if (row->type == VALUE_BOOL)
 			value->number = row->merge == MERGE_OR;
-		else if (row->type == VALUE_INT)
+		else if (row->type == VALUE_INT || row->type == VALUE_CHOICE)
 			value->number = row->merge == MERGE_MIN ? row->min : row->max;
 		else
 			value->set = (struct string_set){anything, ARRAY_SIZE(anything)};
@@ -184,7 +184,7 @@ static void probe_write_json(const struct probe *p, struct buf *out)
 		jsonw_string(&w, "setting", row->name);
 		jsonw_string(&w, "support", probe_support_name(support));
 		jsonw_string(&w, "by", support == PROBE_MISSING ? NULL : result->backend);
-		value_write(result->has_observed ? &result->observed : NULL, &w, "observed");
+		value_write(row, result->has_observed ? &result->observed : NULL, &w, "observed");
 		jsonw_string(&w, "detail", result->detail);
 		jsonw_object_end(&w);
 	}

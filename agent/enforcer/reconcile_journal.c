@@ -26,9 +26,9 @@ static void reconcile_write_setting(
 	jsonw_string(w, "setting", row->name);
 	jsonw_string(w, "state", compliance_state_name(result->state));
 	jsonw_string(w, "reason", compliance_reason_name(result->reason));
-	value_write(&result->desired, w, "desired");
+	value_write(row, &result->desired, w, "desired");
 	if (result->has_observed)
-		value_write(&result->observed, w, "observed");
+		value_write(row, &result->observed, w, "observed");
 }
 
 void reconcile_journal_setting(struct reconcile *r, enum journal_type type,

@@ -20,12 +20,18 @@ static const struct message_row message_rows[] = {
 struct message_text {
 	enum message_type type;
 	size_t offset, size_bytes;
-	bool lines; /* LF and HT are allowed (a ticket as text) */
+	bool lines;    /* LF and HT are allowed (a ticket as text) */
+	size_t n_rows; /* so many arrays of that size behind each other; 0: one */
 };
 
 #define TEXT(type, body, member)                                                                   \
 	{                                                                                          \
-		type, offsetof(body, member), sizeof(((body *)NULL)->member), false                \
+		type, offsetof(body, member), sizeof(((body *)NULL)->member), false, 0             \
+	}
+#define ROWS(type, body, member)                                                                   \
+	{                                                                                          \
+		type, offsetof(body, member), sizeof(((body *)NULL)->member[0]), false,            \
+			ARRAY_SIZE(((body *)NULL)->member)                                         \
 	}
 static const struct message_text message_texts[] = {
 	TEXT(MESSAGE_NET_ENROL, struct msg_net_enrol, server),
@@ -52,8 +58,21 @@ static const struct message_text message_texts[] = {
 	{MESSAGE_CTL_ENROL, offsetof(struct msg_ctl_enrol, ticket),
 		sizeof(((struct msg_ctl_enrol *)NULL)->ticket), true},
 	TEXT(MESSAGE_CTL_ANSWER, struct msg_ctl_answer, message),
+	TEXT(MESSAGE_AUTH_CHECK, struct msg_auth_request, user),
+	TEXT(MESSAGE_AUTH_CHECK, struct msg_auth_request, service),
+	TEXT(MESSAGE_AUTH_ATTEMPT, struct msg_auth_request, user),
+	TEXT(MESSAGE_AUTH_ATTEMPT, struct msg_auth_request, service),
+	TEXT(MESSAGE_AUTH_CHANGE, struct msg_auth_request, user),
+	TEXT(MESSAGE_AUTH_CHANGE, struct msg_auth_request, service),
+	TEXT(MESSAGE_AUTH_ANSWER, struct msg_auth_answer, contact),
+	TEXT(MESSAGE_VERIFY_ORDER, struct msg_verify_order, user),
+	TEXT(MESSAGE_VERIFY_ORDER, struct msg_verify_order, hash),
+	ROWS(MESSAGE_VERIFY_ORDER, struct msg_verify_order, history),
+	ROWS(MESSAGE_VERIFY_ORDER, struct msg_verify_order, codes),
+	TEXT(MESSAGE_CTL_UNLOCK, struct msg_ctl_unlock, code),
 };
 #undef TEXT
+#undef ROWS
 
 const char *role_name(enum role role)
 {
@@ -63,6 +82,8 @@ const char *role_name(enum role role)
 		[ROLE_GUARD] = "guard",
 		[ROLE_CTL] = "ctl",
 		[ROLE_SESSION] = "session",
+		[ROLE_PAM] = "pam",
+		[ROLE_VERIFY] = "verify",
 	};
 
 	return role < ROLE_MAX ? names[role] : NULL;
@@ -113,6 +134,21 @@ const char *ctl_code_name(enum ctl_code code)
 	return code < CTL_CODE_MAX ? names[code] : NULL;
 }
 
+const char *auth_verdict_name(enum auth_verdict verdict)
+{
+	static const char *const names[AUTH_VERDICT_MAX] = {
+		[AUTH_GO] = "go",
+		[AUTH_UNCOUNTED] = "uncounted",
+		[AUTH_WAIT] = "wait",
+		[AUTH_LOCKED_OUT] = "locked_out",
+		[AUTH_UNLOCKED] = "unlocked",
+		[AUTH_WRONG_CODE] = "wrong_code",
+		[AUTH_REFUSED] = "refused",
+	};
+
+	return verdict < AUTH_VERDICT_MAX ? names[verdict] : NULL;
+}
+
 const struct message_row *message_row(uint32_t type)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(message_rows); i++)
@@ -147,9 +183,13 @@ int message_check(enum message_type type, const void *body)
 	for (size_t i = 0; i < ARRAY_SIZE(message_texts); i++) {
 		if (message_texts[i].type != type)
 			continue;
-		if (message_check_text(
-			    (const char *)body + message_texts[i].offset, &message_texts[i]) < 0)
-			return -EBADMSG;
+		for (size_t row = 0; row == 0 || row < message_texts[i].n_rows; row++) {
+			const char *text = (const char *)body + message_texts[i].offset +
+					   row * message_texts[i].size_bytes;
+
+			if (message_check_text(text, &message_texts[i]) < 0)
+				return -EBADMSG;
+		}
 	}
 	return 0;
 }

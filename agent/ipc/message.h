@@ -20,6 +20,8 @@ enum role {
 	ROLE_GUARD, /* reserved: agent/guard/ */
 	ROLE_CTL,
 	ROLE_SESSION, /* in the session of the phone's user */
+	ROLE_PAM,     /* pam_mdm.so, inside whatever authenticates people */
+	ROLE_VERIFY,  /* compares one password with hashes and rules, and ends */
 	ROLE_MAX,
 };
 const char *role_name(enum role role);
@@ -207,6 +209,73 @@ struct msg_ctl_answer {
 	char message[2 * LIMIT_TEXT_BYTES + 1]; /* for people; "" if there is nothing to say */
 };
 
+/*
+ * pam_mdm.so asks on a connection of its own, one request at a time: first CHECK, which needs no
+ * password, then ATTEMPT or CHANGE with the reading end of a pipe that holds the password, without
+ * an end mark, and whose writing end is closed. The enforcer never reads that pipe: it hands it to
+ * the role verify.
+ */
+struct msg_auth_request {
+	char user[LIMIT_USER_BYTES + 1];
+	char service[LIMIT_SERVICE_BYTES + 1];
+	uint8_t reserved[2];
+	/* Authentications that this process let pass because nobody answered; a hint, no more. */
+	uint32_t n_missed;
+};
+
+enum auth_verdict {
+	AUTH_GO,	 /* not refused: whatever comes next in the stack decides */
+	AUTH_UNCOUNTED,	 /* this account is none of the agent's business; ask nothing more */
+	AUTH_WAIT,	 /* refused; the next attempt counts in wait_s */
+	AUTH_LOCKED_OUT, /* refused: no attempts are left; an unlock code may be given as ATTEMPT */
+	AUTH_UNLOCKED,	 /* that was one: attempts count from zero again. Still no authentication */
+	AUTH_WRONG_CODE, /* that was none; the next one counts in wait_s */
+	AUTH_REFUSED,	 /* CHANGE: breaks rules, see broken */
+	AUTH_VERDICT_MAX,
+};
+const char *auth_verdict_name(enum auth_verdict verdict);
+
+struct msg_auth_answer {
+	uint32_t verdict; /* enum auth_verdict */
+	uint32_t wait_s;
+	uint32_t broken;		      /* bit n: rule n of policies/password.h */
+	uint32_t rules[LIMIT_PASSWORD_RULES]; /* numbers of the rules, to say which */
+	char contact[LIMIT_TEXT_BYTES + 1];   /* the organisation, for the sentence; may be "" */
+	uint8_t reserved[3];
+};
+
+/* One password, in the pipe that comes along, against hashes, codes and rules. */
+struct msg_verify_order {
+	char user[LIMIT_USER_BYTES + 1];
+	char hash[LIMIT_HASH_BYTES + 1]; /* of today; "": none, nothing matches */
+	char history[LIMIT_PASSWORD_HISTORY][LIMIT_HASH_BYTES + 1];
+	char codes[LIMIT_UNLOCK_CODES][UNLOCK_CODE_DIGITS + 1]; /* "" where there are fewer */
+	uint8_t reserved[3];
+	uint32_t n_history;
+	uint32_t rules[LIMIT_PASSWORD_RULES]; /* 0: no such rule */
+	uint32_t timeout_s;		      /* until the password has to be there */
+};
+
+enum verify_match {
+	VERIFY_DIFFERS,
+	VERIFY_SAME,
+	VERIFY_CANNOT, /* the C library does not know the method of the hash */
+	VERIFY_EMPTY,  /* no password was in the pipe */
+	VERIFY_MATCH_MAX,
+};
+
+struct msg_verify_answer {
+	uint32_t match;	 /* enum verify_match: with the hash of today */
+	uint32_t broken; /* rules that the password breaks, history included */
+	int32_t code;	 /* which code it is; -1: none */
+	uint32_t reserved;
+};
+
+struct msg_ctl_unlock {
+	char code[UNLOCK_CODE_DIGITS + 1];
+	uint8_t reserved[3];
+};
+
 /* name, value, sender, receiver, body, descriptors (exactly) */
 #define MESSAGE_TABLE(X)                                                                           \
 	/* identity directory */                                                                   \
@@ -229,6 +298,15 @@ struct msg_ctl_answer {
 	X(PUSH_TOLD, 18, ROLE_SESSION, ROLE_ENFORCER, struct msg_push_told, 0)                     \
 	/* a push message came; what it says is nobody's business */                               \
 	X(PUSH_WOKEN, 19, ROLE_SESSION, ROLE_ENFORCER, struct msg_none, 0)                         \
+	X(AUTH_CHECK, 24, ROLE_PAM, ROLE_ENFORCER, struct msg_auth_request, 0)                     \
+	/* the pipe with the password */                                                           \
+	X(AUTH_ATTEMPT, 25, ROLE_PAM, ROLE_ENFORCER, struct msg_auth_request, 1)                   \
+	/* the pipe with the new password */                                                       \
+	X(AUTH_CHANGE, 26, ROLE_PAM, ROLE_ENFORCER, struct msg_auth_request, 1)                    \
+	X(AUTH_ANSWER, 27, ROLE_ENFORCER, ROLE_PAM, struct msg_auth_answer, 0)                     \
+	/* the pipe with the password */                                                           \
+	X(VERIFY_ORDER, 28, ROLE_ENFORCER, ROLE_VERIFY, struct msg_verify_order, 1)                \
+	X(VERIFY_ANSWER, 29, ROLE_VERIFY, ROLE_ENFORCER, struct msg_verify_answer, 0)              \
 	X(CTL_STATUS, 32, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                             \
 	X(CTL_ENROL, 33, ROLE_CTL, ROLE_ENFORCER, struct msg_ctl_enrol, 0)                         \
 	X(CTL_UNENROL, 34, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                            \
@@ -240,6 +318,7 @@ struct msg_ctl_answer {
 	X(CTL_JOURNAL_VERIFY, 40, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                     \
 	X(CTL_PRIVACY, 41, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                            \
 	X(CTL_COMMANDS, 42, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                           \
+	X(CTL_UNLOCK, 43, ROLE_CTL, ROLE_ENFORCER, struct msg_ctl_unlock, 0)                       \
 	/* 0 or 1 descriptors: the JSON */                                                         \
 	X(CTL_ANSWER, 63, ROLE_ENFORCER, ROLE_CTL, struct msg_ctl_answer, -1)
 

@@ -66,6 +66,18 @@
 #define LIMIT_DESTRUCTIVE_VALID_S (60 * 60)
 #define LIMIT_DIAGNOSTICS_BYTES (128 * 1024)
 
+/* Passwords, as whoever authenticates people sees them. */
+#define LIMIT_USER_BYTES 32	 /* name of an account, as shadow's tools allow */
+#define LIMIT_SERVICE_BYTES 64	 /* name of a PAM service */
+#define LIMIT_PASSWORD_BYTES 512 /* PAM_MAX_RESP_SIZE */
+#define LIMIT_HASH_BYTES 255 /* second field of shadow(5); yescrypt needs 73, SHA-512 at most 123  \
+			      */
+#define LIMIT_PASSWORD_HISTORY 24 /* earlier hashes of one account */
+#define LIMIT_ACCOUNTS 16	  /* that are counted apart; a phone has two */
+#define LIMIT_PASSWORD_RULES 16
+#define LIMIT_UNLOCK_CODES 8 /* codes that are right at one moment: the next few counters */
+#define UNLOCK_CODE_DIGITS 8
+
 /* Hardware numbers (serial, IMEI) as zero-touch sends them. */
 #define LIMIT_HARDWARE_BYTES 64
 

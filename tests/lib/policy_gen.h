@@ -162,6 +162,9 @@ static inline void gen_settings(struct gen *gen, struct jsonw *w)
 				jsonw_bool(w, row->name, gen_below(gen, 2));
 			else if (row->type == VALUE_INT)
 				jsonw_int(w, row->name, gen_between(gen, row->min, row->max));
+			else if (row->type == VALUE_CHOICE)
+				jsonw_string(w, row->name,
+					row->choices[gen_between(gen, row->min, row->max)]);
 		}
 		jsonw_object_end(w);
 	}

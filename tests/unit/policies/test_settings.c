@@ -77,6 +77,13 @@ static void test_table(void)
 		case VALUE_INT:
 			CHECK(row->merge == MERGE_MIN || row->merge == MERGE_MAX);
 			break;
+		case VALUE_CHOICE:
+			CHECK(row->merge == MERGE_MAX);
+			CHECK(row->min == 0 && row->max > 0);
+			for (int64_t word = 0; word <= row->max; word++)
+				CHECK(name_is_valid(row->choices[word]));
+			CHECK(!row->choices[row->max + 1]);
+			break;
 		case VALUE_SET:
 			CHECK(row->merge == MERGE_UNION || row->merge == MERGE_INTERSECTION);
 			break;
@@ -263,12 +270,12 @@ static void test_format(void)
 	CHECK_STR(out.data, "yes|no|300 s|300|none");
 	buf_reset(&out);
 	jsonw_array(&w, NULL);
-	value_write(&yes, &w, NULL);
-	value_write(&no, &w, NULL);
-	value_write(&seconds, &w, NULL);
-	value_write(&none, &w, NULL);
-	value_write(&set, &w, NULL);
-	value_write(NULL, &w, NULL);
+	value_write(&rows[MERGE_OR], &yes, &w, NULL);
+	value_write(&rows[MERGE_OR], &no, &w, NULL);
+	value_write(&rows[MERGE_MIN], &seconds, &w, NULL);
+	value_write(&rows[MERGE_UNION], &none, &w, NULL);
+	value_write(&rows[MERGE_UNION], &set, &w, NULL);
+	value_write(&rows[MERGE_MIN], NULL, &w, NULL);
 	value_write_text(&rows[MERGE_MIN], &seconds, &w, NULL);
 	value_write_text(&rows[MERGE_UNION], &set, &w, NULL);
 	value_write_text(&rows[MERGE_UNION], NULL, &w, NULL);
