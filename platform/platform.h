@@ -17,11 +17,11 @@ struct platform {
 	sd_event *event;
 	int sysroot_fd;	      /* "/" in production, a fixture tree in tests */
 	bool sysroot_is_root; /* false: programs are run in a chroot of it */
+	int vault_fd; /* directory of the state directory where originals of overridden files are
+			 kept */
 	/* What is known of the passwords in use, lent by the enforcer; NULL: nothing. */
 	const struct passwords_known *passwords;
 	const char *pam_check_program; /* tries a PAM stack out; NULL: none is changed */
-	int vault_fd; /* directory of the state directory where originals of overridden files are
-			 kept */
 };
 
 struct backend;
