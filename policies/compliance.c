@@ -129,7 +129,15 @@ static enum compliance_state item_state(const struct observed_item *item)
 	case REASON_PLAIN_STORAGE:
 	case REASON_WEAKER:
 	case REASON_NOT_ENFORCED:
+	case REASON_PASSWORD_WEAK:
+	case REASON_PASSWORD_EMPTY:
+	case REASON_PASSWORD_OLD:
+	case REASON_PASSWORD_TEMPORARY:
+	case REASON_PASSWORD_HASH:
+	case REASON_AUTOLOGIN:
 		return COMPLIANCE_NONCOMPLIANT;
+	case REASON_PASSWORD_UNSEEN:
+		return COMPLIANCE_PENDING;
 	case REASON_UNTRACEABLE:
 	case REASON_NOT_OBSERVED:
 	case REASON_OBSERVE_FAILED:
@@ -140,6 +148,7 @@ static enum compliance_state item_state(const struct observed_item *item)
 	case REASON_APPLY_FAILED:
 	case REASON_NEEDS_SESSION:
 	case REASON_UNKNOWN_SETTING:
+	case REASON_STACK_INVALID:
 	case COMPLIANCE_REASON_MAX:
 		break;
 	}
