@@ -37,7 +37,7 @@ struct account {
 };
 
 struct accounts {
-	struct account *accounts; /* owned; root and everybody who is a person or has a password */
+	struct account *accounts; /* owned; root, people, and whoever else gets in: root first */
 	size_t n_accounts;	  /* at most LIMIT_ACCOUNTS */
 	bool more;		  /* there were more */
 };
