@@ -93,6 +93,8 @@ for suite in "$@"; do
 	interop)
 		run tests/interop/jws.py 300 /usr/bin/python3 tests/interop/jws.py \
 			"$tree/tests/interop/jws_tool"
+		run tests/interop/escrow.py 120 /usr/bin/python3 tests/interop/escrow.py \
+			"$tree/tests/interop/escrow_tool"
 		run tests/interop/citations.py 60 /usr/bin/python3 tests/interop/citations.py
 		run tests/interop/user_guide.py 60 /usr/bin/python3 tests/interop/user_guide.py
 		run tests/interop/schema.py 300 /usr/bin/python3 tests/interop/schema.py \

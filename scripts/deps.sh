@@ -10,7 +10,7 @@ debian_demo="make gcc libc6-dev pkg-config libjson-c-dev libssl-dev libsystemd-d
 	dconf-cli util-linux mount procps uidmap"
 debian_all="git clang clang-format llvm libclang-rt-14-dev cppcheck shellcheck valgrind lcov
 	python3 python3-dbusmock dbus-daemon python3-jwcrypto python3-jsonschema python3-cryptography openssl curl iproute2
-	binutils strace musl-tools musl-dev
+	binutils strace musl-tools musl-dev oathtool
 	swtpm tpm2-tools tpm2-openssl softhsm2 opensc
 	busybox-static libcap2-bin
 	scdoc mandoc zsh fish
@@ -24,7 +24,7 @@ alpine_demo="make gcc musl-dev linux-headers pkgconf json-c-dev openssl-dev elog
 	libseccomp-dev libevent-dev sqlite-dev libqrencode-dev dconf util-linux
 	findutils setpriv"
 alpine_all="git clang clang-extra-tools compiler-rt cppcheck shellcheck valgrind lcov python3
-	py3-dbusmock dbus py3-jwcrypto py3-jsonschema py3-cryptography openssl curl iproute2 binutils strace
+	py3-dbusmock dbus py3-jwcrypto py3-jsonschema py3-cryptography openssl curl iproute2 binutils strace oath-toolkit-oathtool
 	swtpm tpm2-tools tpm2-openssl softhsm opensc pkcs11-provider
 	scdoc mandoc bash zsh fish"
 
