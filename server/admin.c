@@ -252,8 +252,8 @@ static void admin_event_list(
 }
 
 /*
- * Everything that is not a GET is for operators. The order is that of docs/openapi.json, which is
- * compared with this table.
+ * Everything that is not a GET is for operators, and so are sealed secrets. The order is that of
+ * docs/openapi.json, which is compared with this table.
  */
 const struct http_route server_admin_routes[] = {
 	{.method = HTTP_GET, .path = "/v1/admin/status", .handle = admin_status},
@@ -304,6 +304,12 @@ const struct http_route server_admin_routes[] = {
 		.is_prefix = true,
 		.operator_only = true,
 		.handle = admin_hardware_drop},
+	{.method = HTTP_GET, .path = "/v1/admin/escrow", .handle = admin_escrow_list},
+	{.method = HTTP_GET,
+		.path = "/v1/admin/escrow/",
+		.is_prefix = true,
+		.operator_only = true,
+		.handle = admin_escrow_get},
 	{.method = HTTP_GET, .path = "/v1/admin/audit", .handle = audit_list},
 	{.method = HTTP_GET, .path = "/v1/admin/events", .handle = admin_event_list},
 	{0},

@@ -74,5 +74,8 @@ void admin_hardware_list(
 	void *userdata, struct http_conn *conn, const struct http_request *request);
 void admin_hardware_drop(
 	void *userdata, struct http_conn *conn, const struct http_request *request);
+/* admin_escrow.c */
+void admin_escrow_list(void *userdata, struct http_conn *conn, const struct http_request *request);
+void admin_escrow_get(void *userdata, struct http_conn *conn, const struct http_request *request);
 
 #endif

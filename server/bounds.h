@@ -69,6 +69,10 @@
 #define BOUND_EVENT_BYTES 8192
 #define BOUND_BATCH 64 /* check-ins in one transaction */
 
+/* Sealed secrets are never removed: new ones of one device, within a day. A phone makes one where
+ * the policy names other certificates. */
+#define BOUND_ESCROW_PER_DAY 16
+
 /* Keysets for a phone that holds none: the newest, one of which its ticket names. */
 #define BOUND_FIRST_KEYSETS 24
 

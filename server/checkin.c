@@ -13,6 +13,7 @@
 
 #include "agent/util/clock.h"
 #include "agent/util/log.h"
+#include "server/escrow.h"
 #include "server/server.h"
 #include "server/store_command.h"
 #include "server/store_upkeep.h"
@@ -223,6 +224,17 @@ static int checkin_section_bytes(
 	return r;
 }
 
+/* STORE_E_FULL: it has to come again. */
+static int checkin_store_section(struct server *server, struct checkin *c,
+	const struct report_section *section, int64_t now_s)
+{
+	int r = 0;
+
+	if (strcmp(section->name, ESCROW_SECTION) == 0)
+		r = escrow_keep(server->store, &c->report, section->body, now_s);
+	return r ? r : store_section_put(server->store, c->report.device, section, now_s);
+}
+
 static int checkin_store_sections(
 	struct server *server, struct checkin *c, const struct store_digests *held, int64_t now_s)
 {
@@ -234,7 +246,13 @@ static int checkin_store_sections(
 		const char *digest = checkin_held(held, s->name);
 
 		if (s->body.at) {
-			r = store_section_put(server->store, c->report.device, s, now_s);
+			r = checkin_store_section(server, c, s, now_s);
+			if (r == STORE_E_FULL) {
+				/* Not ours yet, and not the phone's to forget. */
+				buf_printf(&c->headers, "%s%s", separator, s->name);
+				separator = ",";
+				r = 0;
+			}
 		} else if (!digest || strcmp(digest, s->digest) != 0) {
 			buf_printf(&c->headers, "%s%s", separator, s->name);
 			separator = ",";
@@ -506,6 +524,15 @@ static bool checkin_is_json(const char *content_type)
 	return n == 16 && strncasecmp(content_type, "application/json", 16) == 0;
 }
 
+static int checkin_check_escrow(const struct report *report, const char **ret_problem)
+{
+	for (size_t i = 0; i < report->n_sections; i++)
+		if (report->sections[i].body.at &&
+			strcmp(report->sections[i].name, ESCROW_SECTION) == 0)
+			return escrow_check(report->sections[i].body, ret_problem);
+	return 0;
+}
+
 void checkin_receive(void *userdata, struct http_conn *conn, const struct http_request *request)
 {
 	_cleanup_(checkin_freep) struct checkin *c = NULL;
@@ -528,6 +555,8 @@ void checkin_receive(void *userdata, struct http_conn *conn, const struct http_r
 		http_refuse(conn, 400, "report", problem);
 	else if (r < 0)
 		http_refuse(conn, 503, "failed", "the server could not read the report; try again");
+	else if (checkin_check_escrow(&c->report, &problem) < 0)
+		http_refuse(conn, 400, "report", problem);
 	else if (strcmp(c->report.device, request->peer->device) != 0)
 		http_refuse(conn, 403, "device",
 			"the report is about another device than the certificate");

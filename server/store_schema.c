@@ -71,6 +71,19 @@ static const char *const store_steps[] = {
 	"ALTER TABLE hardware ADD COLUMN linked INTEGER NOT NULL DEFAULT 0;"
 	"CREATE INDEX hardware_by_number ON hardware(kind, value);"
 	"PRAGMA user_version=3;",
+
+	/* 4: sealed secrets of phones, kept for ever */
+	"CREATE TABLE escrow(row INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" device TEXT NOT NULL REFERENCES devices(id), enrolment TEXT NOT NULL,"
+	" kind TEXT NOT NULL, generation INTEGER NOT NULL, certificates TEXT NOT NULL,"
+	" received INTEGER NOT NULL, sha256 BLOB NOT NULL, cms BLOB NOT NULL,"
+	" UNIQUE(device, enrolment, kind, generation, sha256)) STRICT;"
+	"CREATE INDEX escrow_of_device ON escrow(device);"
+	"CREATE TRIGGER escrow_no_update BEFORE UPDATE ON escrow"
+	" BEGIN SELECT RAISE(ABORT, 'a sealed secret is never changed'); END;"
+	"CREATE TRIGGER escrow_no_delete BEFORE DELETE ON escrow"
+	" BEGIN SELECT RAISE(ABORT, 'a sealed secret is never removed'); END;"
+	"PRAGMA user_version=4;",
 };
 
 const int store_schema_version = ARRAY_SIZE(store_steps);

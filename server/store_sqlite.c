@@ -19,6 +19,8 @@
 
 #define STORE_HARDWARE_COLUMNS "row, ticket, kind, value, device, used, linked"
 
+#define STORE_ESCROW_COLUMNS "row, device, enrolment, kind, generation, certificates, received"
+
 static const char *const store_texts[SQL_MAX] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
 	[SQL_COMMIT] = "COMMIT",
@@ -132,6 +134,19 @@ static const char *const store_texts[SQL_MAX] = {
 	[SQL_HARDWARE_REMOVE] = "DELETE FROM hardware WHERE row=?",
 	[SQL_HARDWARE_LIST] = "SELECT " STORE_HARDWARE_COLUMNS " FROM hardware"
 			      " WHERE row>? ORDER BY row LIMIT ?",
+	[SQL_ESCROW_ADD] = "INSERT INTO escrow(device, enrolment, kind, generation, certificates,"
+			   " received, sha256, cms) VALUES(?,?,?,?,?,?,?,?)",
+	[SQL_ESCROW_SAME] = "SELECT 1 FROM escrow WHERE device=? AND enrolment=? AND kind=?"
+			    " AND generation=? AND sha256=?",
+	[SQL_ESCROW_COUNT] = "SELECT count(*) FROM escrow INDEXED BY escrow_of_device"
+			     " WHERE device=? AND received>?",
+	[SQL_ESCROW_LIST] = "SELECT " STORE_ESCROW_COLUMNS " FROM escrow"
+			    " WHERE row>? ORDER BY row LIMIT ?",
+	[SQL_ESCROW_LIST_DEVICE] = "SELECT " STORE_ESCROW_COLUMNS " FROM escrow"
+				   " INDEXED BY escrow_of_device"
+				   " WHERE device=? AND row>? ORDER BY row LIMIT ?",
+	[SQL_ESCROW_GET] = "SELECT " STORE_ESCROW_COLUMNS ", cms FROM escrow"
+			   " WHERE row=? AND device=?",
 	[SQL_MARK] = "SELECT value FROM counters WHERE name='mark'",
 	[SQL_MARK_NEXT] = "UPDATE counters SET value=value+1 WHERE name='mark' RETURNING value",
 	/* A mark from the future is one of before a backup was restored: everything may be new. */

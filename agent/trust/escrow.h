@@ -14,10 +14,10 @@
 #include "agent/util/digest.h"
 #include "agent/util/limits.h"
 
-#define ESCROW_CERTIFICATES_MAX 4
+#define ESCROW_CERTIFICATES_MAX LIMIT_ESCROW_CERTIFICATES
 #define ESCROW_CERTIFICATE_BYTES 2048 /* DER */
 #define ESCROW_SECRET_BYTES 512
-#define ESCROW_BLOB_BYTES 4096 /* DER of the CMS */
+#define ESCROW_BLOB_BYTES LIMIT_ESCROW_BYTES /* DER of the CMS */
 
 struct escrow_certificate {
 	uint8_t der[ESCROW_CERTIFICATE_BYTES];

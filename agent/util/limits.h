@@ -70,13 +70,19 @@
 #define LIMIT_USER_BYTES 32	 /* name of an account, as shadow's tools allow */
 #define LIMIT_SERVICE_BYTES 64	 /* name of a PAM service */
 #define LIMIT_PASSWORD_BYTES 512 /* PAM_MAX_RESP_SIZE */
-#define LIMIT_HASH_BYTES 255 /* second field of shadow(5); yescrypt needs 73, SHA-512 at most 123  \
-			      */
+/* Second field of shadow(5); yescrypt needs 73, SHA-512 at most 123. */
+#define LIMIT_HASH_BYTES 255
 #define LIMIT_PASSWORD_HISTORY 24 /* earlier hashes of one account */
+#define LIMIT_VERIFY_SECONDS 20	  /* one password: 25 hashes on a slow phone */
 #define LIMIT_ACCOUNTS 16	  /* that are counted apart; a phone has two */
 #define LIMIT_PASSWORD_RULES 16
 #define LIMIT_UNLOCK_CODES 8 /* codes that are right at one moment: the next few counters */
 #define UNLOCK_CODE_DIGITS 8
+
+/* Sealed secrets, on the phone and at the server. */
+#define LIMIT_ESCROW_CERTIFICATES 4 /* that one secret is sealed to */
+#define LIMIT_ESCROW_ENTRIES 8	    /* secrets in one report: codes, volumes */
+#define LIMIT_ESCROW_BYTES 4096	    /* one sealed secret; four of the largest keys need 3200 */
 
 /* Hardware numbers (serial, IMEI) as zero-touch sends them. */
 #define LIMIT_HARDWARE_BYTES 64

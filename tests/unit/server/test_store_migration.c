@@ -117,7 +117,7 @@ static void test_version_1(void)
 	CHECK_INT(store_changed_since(store, ID_B, ID_A, mark, &changed), 0);
 	CHECK(!changed);
 	store_close(store);
-	CHECK_INT(read_integer(path, "PRAGMA user_version"), 3);
+	CHECK_INT(read_integer(path, "PRAGMA user_version"), 4);
 	/* Again: nothing is done twice. */
 	store = NULL;
 	CHECK_INT(store_open(path, &store, problem), 0);
@@ -170,10 +170,10 @@ static void test_newer(void)
 	CHECK_INT(store_open(path, &store, problem), 0);
 	store_close(store);
 	store = NULL;
-	make_database(path, "PRAGMA user_version=4", "");
+	make_database(path, "PRAGMA user_version=5", "");
 	CHECK(store_open(path, &store, problem) < 0);
-	CHECK(!store && strstr(problem, "newer") && strstr(problem, "schema 4"));
-	CHECK_INT(read_integer(path, "PRAGMA user_version"), 4);
+	CHECK(!store && strstr(problem, "newer") && strstr(problem, "schema 5"));
+	CHECK_INT(read_integer(path, "PRAGMA user_version"), 5);
 }
 
 static const struct check_test tests[] = {
