@@ -45,7 +45,8 @@ class Agent:
             try:
                 s.connect(self.path)
                 return s
-            except (BlockingIOError, ConnectionRefusedError):
+            # An agent that starts has made the socket, but not yet opened it to everybody nor listened.
+            except (BlockingIOError, ConnectionRefusedError, PermissionError):
                 time.sleep(0.01)
         raise AssertionError("nobody listens at " + self.path)
 

@@ -155,13 +155,16 @@ def test_hostile_session(base):
         service.until("obeyed", 6)
         time.sleep(0.5)
         check(field.registered(), field.push())
-        tokens = field.tokens()
+        tokens, began = field.tokens(), time.monotonic()
         for _ in range(10):
             service.order("push", "100", "1")
         service.until("obeyed", 16)
         wait_for("the wake", lambda: field.tokens() < tokens)
         time.sleep(7)
-        check(field.tokens() >= tokens - 4, field.phone.status()["wake"])
+        # One for the first, then one in five seconds, however long a busy machine took to send them all;
+        # and the registration's, which may have been told only now.
+        left = field.tokens()
+        check(left >= tokens - 2 - int((time.monotonic() - began) / 5), field.phone.status()["wake"])
         # A new address is told to the server, which costs a token; a withdrawn registration, too.
         check(field.phone.sync() == 0)
         tokens = field.tokens()
