@@ -92,7 +92,7 @@ def openssl_verifies_the_chain(base):
 
 @test
 def openssl_opens_the_keys(base):
-    a = Admin(base)
+    a = Admin(base, cheap=False)
     wrong = a.file("wrong", "not the passphrase\n", 0o600)
     for name in ("root-key.pem", "admin-key.pem", "keys/admin.pem", "keys/second.pem",
                  "keys/recovery.pem"):
