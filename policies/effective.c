@@ -247,6 +247,7 @@ void effective_write_explain(const struct effective *effective, struct policy *c
 		jsonw_string(w, "stream", value ? setting->policy->stream : NULL);
 		jsonw_string(w, "profile", value ? setting->profile->id : NULL);
 		jsonw_string(w, "help", row->help);
+		jsonw_string(w, "why", row->why);
 		write_contributors(sorted, n_policies, row, facts, w);
 		jsonw_object_end(w);
 	}

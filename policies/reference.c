@@ -135,7 +135,8 @@ static void write_areas(struct buf *out)
 				continue;
 			buf_printf(out, "| `%s` | ", row->name);
 			write_type(row, out);
-			buf_printf(out, " | %s | %s |\n", merge_help(row->merge), row->help);
+			buf_printf(out, " | %s | %s%s%s |\n", merge_help(row->merge), row->help,
+				row->why ? " " : "", row->why ? row->why : "");
 		}
 		buf_puts(out, "\n");
 	}

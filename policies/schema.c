@@ -43,6 +43,16 @@ static void write_required(struct jsonw *w, const char *const *names)
 	jsonw_array_end(w);
 }
 
+static void write_description(struct jsonw *w, const struct setting_row *row)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	buf_printf(&text, "%s%s%s", row->help, row->why ? " " : "", row->why ? row->why : "");
+	if (text.error && !w->out->error)
+		w->out->error = text.error;
+	jsonw_string(w, "description", text.error ? row->help : text.data);
+}
+
 static void write_value(struct jsonw *w, const struct setting_row *row)
 {
 	switch (row->type) {
@@ -70,7 +80,7 @@ static void write_value(struct jsonw *w, const struct setting_row *row)
 	case VALUE_TYPE_MAX:
 		return;
 	}
-	jsonw_string(w, "description", row->help);
+	write_description(w, row);
 	jsonw_object_end(w);
 }
 

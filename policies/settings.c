@@ -46,53 +46,98 @@ static const struct setting_row settings[SETTING_MAX] = {
 	[SETTING_ENCRYPTION_SWAP] = {SETTING_ENCRYPTION_SWAP, AREA_ENCRYPTION, "swap", VALUE_BOOL,
 		MERGE_OR, "", 0, 1, "Swap space on disk lies on LUKS."},
 	[SETTING_PASSWORD_MIN_LENGTH] = {SETTING_PASSWORD_MIN_LENGTH, AREA_PASSWORD, "min_length",
-		VALUE_INT, MERGE_MAX, "characters", 4, 64,
-		"The fewest characters of a passcode; 6 suffice where wrong ones are delayed."},
+		VALUE_INT, MERGE_MAX, "characters", 4, 64, "The fewest characters of a passcode.",
+		NULL,
+		"Recommended: 6, with max_attempts. NIST SP 800-63B-4 asks for 4 and advises 6 where "
+		"guesses are limited to 10 on the device itself (section 3.2.10); for what opens "
+		"something over a network, such as ssh, 8 beside a second factor and 15 alone "
+		"(section 3.1.1.2)."},
 	[SETTING_PASSWORD_ALLOW_NUMERIC] = {SETTING_PASSWORD_ALLOW_NUMERIC, AREA_PASSWORD,
 		"allow_numeric", VALUE_BOOL, MERGE_AND, "", 0, 1,
-		"A passcode may consist of digits alone."},
+		"A passcode may consist of digits alone.", NULL,
+		"Recommended: true. Lock screens show a keypad, and six digits that were not chosen "
+		"badly withstand 10 guesses. False where the same password works over a network."},
 	[SETTING_PASSWORD_MIN_CLASSES] = {SETTING_PASSWORD_MIN_CLASSES, AREA_PASSWORD,
 		"min_classes", VALUE_INT, MERGE_MAX, "", 1, 4,
-		"How many of lower case, upper case, digits and others a passcode has to mix."},
+		"How many of lower case, upper case, digits and others a passcode has to mix.",
+		NULL,
+		"Recommended: not set. NIST SP 800-63B-4 forbids such rules (section 3.1.1.2), for "
+		"what they lead to is Password1!; ask for length and set forbid_common. Letters "
+		"beyond ASCII are others."},
 	[SETTING_PASSWORD_MAX_SEQUENCE] = {SETTING_PASSWORD_MAX_SEQUENCE, AREA_PASSWORD,
 		"max_sequence", VALUE_INT, MERGE_MIN, "characters", 2, 16,
-		"The longest run of neighbours such as 1234 or dcba."},
+		"The longest run of neighbours such as 1234, dcba, qwer or 2580.", NULL,
+		"Recommended: 3 for PINs. Neighbours are those of the digits (0 follows 9), the "
+		"alphabet, the rows of QWERTY, QWERTZ and AZERTY, and the columns and diagonals of "
+		"the keypad, in either direction and case."},
 	[SETTING_PASSWORD_MAX_REPEAT] = {SETTING_PASSWORD_MAX_REPEAT, AREA_PASSWORD, "max_repeat",
 		VALUE_INT, MERGE_MIN, "characters", 1, 16,
-		"The longest run of one character such as 1111."},
+		"The longest run of one character such as 1111.", NULL, "Recommended: 3 for PINs."},
 	[SETTING_PASSWORD_FORBID_COMMON] = {SETTING_PASSWORD_FORBID_COMMON, AREA_PASSWORD,
 		"forbid_common", VALUE_BOOL, MERGE_OR, "", 0, 1,
-		"Passcodes that everybody tries first are refused."},
+		"Passcodes that everybody tries first are refused.", NULL,
+		"Recommended: true. NIST SP 800-63B-4 demands a block list of passwords (section "
+		"3.1.1.2) and advises one of PINs (section 3.2.10). This one has PINs that are "
+		"repeated, mirrored, stepped, years or dates of eight digits, and those known from "
+		"leaks: a twelfth of all of four digits; and some 250 words, also with up to four "
+		"digits and two signs around them and with 0 for o."},
 	[SETTING_PASSWORD_FORBID_USER_NAME] = {SETTING_PASSWORD_FORBID_USER_NAME, AREA_PASSWORD,
 		"forbid_user_name", VALUE_BOOL, MERGE_OR, "", 0, 1,
-		"A passcode does not contain the name of its account, forwards or backwards."},
+		"A passcode does not contain the name of its account, forwards or backwards.", NULL,
+		"Recommended: true. It is the first guess of whoever sees the name. Names of one or "
+		"two characters do not count."},
 	[SETTING_PASSWORD_HISTORY] = {SETTING_PASSWORD_HISTORY, AREA_PASSWORD, "history", VALUE_INT,
-		MERGE_MAX, "", 0, 24, "How many earlier passcodes a new one has to differ from."},
+		MERGE_MAX, "", 0, 24,
+		"How many earlier passcodes a new one has to differ from; the phone keeps their "
+		"hashes.",
+		NULL,
+		"Recommended: 1 at most, so that a change is one. More is of use only beside max_age."},
 	[SETTING_PASSWORD_MAX_AGE] = {SETTING_PASSWORD_MAX_AGE, AREA_PASSWORD, "max_age", VALUE_INT,
 		MERGE_MIN, "days", 1, 3650,
-		"Days after which a passcode has to be changed; it never stops working."},
+		"Days after which a passcode has to be changed; it never stops working.", NULL,
+		"Recommended: not set. NIST SP 800-63B-4 forbids changes by the calendar (section "
+		"3.1.1.2), for they lead to weaker passwords; have one changed when somebody else may"
+		" know it."},
 	[SETTING_PASSWORD_MIN_HASH] = {SETTING_PASSWORD_MIN_HASH, AREA_PASSWORD, "min_hash",
 		VALUE_CHOICE, MERGE_MAX, "", 0, 3,
-		"The weakest method by which passcodes may be hashed.", hash_choices},
+		"The weakest method by which passcodes may be hashed.", hash_choices,
+		"Recommended: sha512, which is what Alpine uses; its C library has no yescrypt, so "
+		"its phones could not obey. Scrypt counts as yescrypt, bcrypt as sha512, and sha256 "
+		"or sha512 with fewer rounds than the usual 5000 as any."},
 	[SETTING_PASSWORD_FORBID_EMPTY] = {SETTING_PASSWORD_FORBID_EMPTY, AREA_PASSWORD,
 		"forbid_empty", VALUE_BOOL, MERGE_OR, "", 0, 1,
-		"Every account that can log in has a passcode."},
+		"Every account that can log in has a passcode.", NULL,
+		"Recommended: true. An empty one is never counted nor judged; it lets everybody in."},
 	[SETTING_PASSWORD_FREE_ATTEMPTS] = {SETTING_PASSWORD_FREE_ATTEMPTS, AREA_PASSWORD,
 		"free_attempts", VALUE_INT, MERGE_MIN, "", 1, 20,
-		"Wrong attempts in a row before the phone makes people wait."},
+		"Wrong attempts in a row before the phone makes people wait.", NULL,
+		"Where no profile sets it, 5, as on other phones: wet fingers are no attack. Not "
+		"below max_attempts means that nobody waits before that."},
 	[SETTING_PASSWORD_FIRST_DELAY] = {SETTING_PASSWORD_FIRST_DELAY, AREA_PASSWORD,
 		"first_delay", VALUE_INT, MERGE_MAX, "s", 1, 3600,
-		"The first wait; each further wrong attempt doubles it."},
+		"The first wait; each further wrong attempt doubles it.", NULL,
+		"Where no profile sets it, 30. From 30 seconds up to an hour is the example of NIST "
+		"SP 800-63B-4 (section 3.2.2)."},
 	[SETTING_PASSWORD_LONGEST_DELAY] = {SETTING_PASSWORD_LONGEST_DELAY, AREA_PASSWORD,
 		"longest_delay", VALUE_INT, MERGE_MAX, "s", 1, 86400,
-		"The longest wait between two attempts."},
+		"The longest wait between two attempts.", NULL,
+		"Where no profile sets it, 3600; first_delay if that is longer. Whoever holds the "
+		"phone for a moment can bring a wait about, so a long one is a way to shut its user "
+		"out."},
 	[SETTING_PASSWORD_MAX_ATTEMPTS] = {SETTING_PASSWORD_MAX_ATTEMPTS, AREA_PASSWORD,
 		"max_attempts", VALUE_INT, MERGE_MIN, "", 4, 100,
-		"Wrong attempts in a row after which at_maximum follows."},
+		"Wrong attempts in a row after which at_maximum follows.", NULL,
+		"Recommended: 10, as NIST SP 800-63B-4 demands of secrets of one device (section "
+		"3.2.10); 100 is its limit for all others (section 3.2.2). Without it people wait, "
+		"and nobody is shut out. Set escrow as well, so that an unlock code helps where there"
+		" is no network."},
 	[SETTING_PASSWORD_AT_MAXIMUM] = {SETTING_PASSWORD_AT_MAXIMUM, AREA_PASSWORD, "at_maximum",
 		VALUE_CHOICE, MERGE_MAX, "", 0, 2,
 		"What follows after max_attempts; all but lock_out need the keys that may destroy.",
-		maximum_choices},
+		maximum_choices,
+		"Recommended: lock_out, which the organisation undoes with unlock-attempts or an "
+		"unlock code. Whoever holds the phone can bring the others about, too. Who signs them"
+		" agrees to any max_attempts that another policy of the phone may set."},
 };
 
 const char *merge_kind_name(enum merge_kind kind)

@@ -85,6 +85,7 @@ struct setting_row {
 	int64_t min, max;	    /* VALUE_INT; VALUE_CHOICE: 0 and the last word's place */
 	const char *help;	    /* one sentence */
 	const char *const *choices; /* VALUE_CHOICE: words, the weakest first */
+	const char *why;	    /* whole sentences: the value to choose, the reason; or NULL */
 };
 
 const struct area_row *area_row(enum area_id id);

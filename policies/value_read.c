@@ -68,6 +68,7 @@ static int set_read(struct json_object *array, const char *path, struct value *r
 static int choice_read(const struct setting_row *row, struct json_object *object, const char *path,
 	int64_t *ret_place, struct json_error *error)
 {
+	_cleanup_buf_ struct buf words = BUF_INIT;
 	const char *word;
 	char member[DOC_PATH_BYTES];
 	int r = json_get_string(object, path, row->name, LIMIT_NAME_BYTES, &word, error);
@@ -79,9 +80,12 @@ static int choice_read(const struct setting_row *row, struct json_object *object
 			*ret_place = i;
 			return 0;
 		}
+	for (int64_t i = 0; i <= row->max; i++)
+		buf_printf(&words, "%s%s", i ? ", " : "", row->choices[i]);
+	if (words.error)
+		return words.error;
 	doc_path(member, "%s.%s", path, row->name);
-	return json_fail(error, member, "must be one of %s, … %s; `mdmctl policy schema` has all",
-		row->choices[0], row->choices[row->max]);
+	return json_fail(error, member, "must be one of %s", words.data);
 }
 
 int value_read(const struct setting_row *row, struct json_object *object, const char *path,

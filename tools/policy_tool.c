@@ -43,6 +43,10 @@ static void write_settings(struct buf *out)
 								      : " (array of texts)");
 			buf_puts(out, "\n\t");
 			complete_scdoc_sentence(row->help, out);
+			if (row->why) {
+				buf_puts(out, " ");
+				complete_scdoc_sentence(row->why, out);
+			}
 			buf_puts(out, "\n\n");
 		}
 	}

@@ -121,6 +121,8 @@ static void explain_one(struct page *p, struct json_object *setting)
 	page_close(p);
 	if (peek_string(setting, "help"))
 		page_line(p, 2, PAGE_DIM, "%s", peek_string(setting, "help"));
+	if (peek_string(setting, "why"))
+		page_line(p, 2, PAGE_DIM, "%s", peek_string(setting, "why"));
 	if (set && peek_string(setting, "profile"))
 		page_line(p, 2, PAGE_PLAIN, "Decided by profile %s of policy %s%s",
 			peek_string(setting, "profile"), peek_text(setting, "stream", "?"),

@@ -214,6 +214,25 @@ static void test_explain_selects(void)
 	CHECK_INT(render_policy_explain(&p, NULL, NULL, NULL), 0);
 }
 
+static void test_explain_says_why(void)
+{
+	static const char text[] =
+		"{\"settings\":[{\"area\":\"password\",\"setting\":\"max_age\",\"value\":9,"
+		"\"text\":\"9 days\",\"stream\":\"s\",\"profile\":\"p\",\"help\":\"A rule.\","
+		"\"why\":\"Recommended: not set.\",\"contributors\":[]},{\"area\":\"password\","
+		"\"setting\":\"history\",\"value\":1,\"text\":\"1\",\"stream\":\"s\","
+		"\"profile\":\"p\",\"help\":\"Another.\",\"why\":null,\"contributors\":[]}]}";
+	_cleanup_json_ struct json_object *answer = json_tokener_parse(text);
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	_cleanup_(page_done) struct page p = {0};
+
+	page_init(&p, &out, 80, false);
+	CHECK_INT(render_policy_explain(&p, answer, "password", "max_age"), 1);
+	CHECK(strstr(out.data, "  A rule.\n  Recommended: not set.\n"));
+	CHECK_INT(render_policy_explain(&p, answer, "password", "history"), 1);
+	CHECK(strstr(out.data, "  Another.\n  Decided by"));
+}
+
 static void test_states_have_words(void)
 {
 	static const char *const states[] = {
@@ -311,6 +330,7 @@ static const struct check_test tests[] = {
 	{"no_answer_steers_the_terminal", test_no_answer_steers_the_terminal},
 	{"colour_never_stands_alone", test_colour_never_stands_alone},
 	{"explain_selects", test_explain_selects},
+	{"explain_says_why", test_explain_says_why},
 	{"states_have_words", test_states_have_words},
 	{"unknown_says_why", test_unknown_says_why},
 	{"all_is_well_needs_everything", test_all_is_well_needs_everything},

@@ -342,7 +342,7 @@ static void test_explain(void)
 		"{\"settings\":["
 		"{\"area\":\"screen_lock\",\"setting\":\"idle_delay\",\"value\":60,\"text\":\"60 s\","
 		"\"stream\":\"staff\",\"profile\":\"base\","
-		"\"help\":\"Seconds without input after which the screen turns blank.\","
+		"\"help\":\"Seconds without input after which the screen turns blank.\",\"why\":null,"
 		"\"contributors\":["
 		"{\"stream\":\"all\",\"profile\":\"base\",\"value\":300,\"text\":\"300 s\","
 		"\"active\":\"true\",\"when\":null},"
@@ -353,7 +353,7 @@ static void test_explain(void)
 		"{\"area\":\"encryption\",\"setting\":\"storage\",\"value\":null,\"text\":null,"
 		"\"stream\":null,\"profile\":null,"
 		"\"help\":\"Every mounted local file system lies on LUKS; /boot and the EFI "
-		"partition are exempt.\","
+		"partition are exempt.\",\"why\":null,"
 		"\"contributors\":["
 		"{\"stream\":\"staff\",\"profile\":\"trip\",\"value\":true,\"text\":\"yes\","
 		"\"active\":\"unknown\",\"when\":\"unknown condition place\"}]}]}";

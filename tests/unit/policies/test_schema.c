@@ -42,7 +42,9 @@ static void test_schema_settings(void)
 		struct json_object *setting = member(member(area, "properties"), row->name);
 
 		CHECK(setting);
-		CHECK_STR(json_object_get_string(member(setting, "description")), row->help);
+		CHECK(strstr(json_object_get_string(member(setting, "description")), row->help));
+		CHECK(!row->why ||
+			strstr(json_object_get_string(member(setting, "description")), row->why));
 		if (row->type != VALUE_INT)
 			continue;
 		CHECK_STR(json_object_get_string(member(setting, "type")), "integer");
@@ -111,6 +113,7 @@ static void test_reference_is_complete(void)
 		snprintf(cell, sizeof(cell), "| `%s` |", setting_row(id)->name);
 		CHECK(strstr(text.data, cell));
 		CHECK(strstr(text.data, setting_row(id)->help));
+		CHECK(!setting_row(id)->why || strstr(text.data, setting_row(id)->why));
 	}
 	for (size_t i = 0; i < when_n_leaves; i++)
 		CHECK(strstr(text.data, when_leaves[i]->help));

@@ -20,6 +20,10 @@ static const struct setting_row rows[MERGE_KIND_MAX] = {
 	[MERGE_INTERSECTION] = {0, 0, "intersection", VALUE_SET, MERGE_INTERSECTION, "", 0, 0, "x"},
 };
 
+static const char *const words[] = {"low", "middle", "high", NULL};
+static const struct setting_row choice = {
+	0, 0, "choice", VALUE_CHOICE, MERGE_MAX, "", 0, 2, "x", words, NULL};
+
 static struct value number_value(enum value_type type, int64_t number)
 {
 	return (struct value){.type = type, .number = number};
@@ -67,6 +71,7 @@ static void test_table(void)
 		CHECK(name_is_valid(row->name));
 		CHECK(row->unit && row->help && strlen(row->help) > 10);
 		CHECK(row->help[strlen(row->help) - 1] == '.');
+		CHECK(!row->why || row->why[strlen(row->why) - 1] == '.');
 		CHECK(row->min <= row->max);
 		/* Also says that no two settings of an area have one name. */
 		CHECK(setting_find(row->area, row->name) == row);
@@ -378,6 +383,59 @@ static void test_read_set_limits(void)
 	}
 }
 
+static void test_choice(void)
+{
+	static const struct {
+		const char *json;
+		int r;
+		int64_t place;
+	} cases[] = {
+		{"\"low\"", 0, 0},
+		{"\"middle\"", 0, 1},
+		{"\"high\"", 0, 2},
+		{"\"higher\"", -EBADMSG, 0},
+		{"\"hig\"", -EBADMSG, 0},
+		{"\"High\"", -EBADMSG, 0},
+		{"\" high\"", -EBADMSG, 0},
+		{"\"\"", -EBADMSG, 0},
+		{"2", -EBADMSG, 0},
+		{"true", -EBADMSG, 0},
+		{"null", -EBADMSG, 0},
+		{"[\"high\"]", -EBADMSG, 0},
+	};
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	struct jsonw w = JSONW_INIT(&out);
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_json_ struct json_object *object = json_object_new_object();
+		struct value value = {.number = 42};
+		struct json_error error = {0};
+
+		json_object_object_add(object, "choice", json_tokener_parse(cases[i].json));
+		if (value_read(&choice, object, "p", &value, &error) != cases[i].r)
+			check_fail(__FILE__, __LINE__, "%s", cases[i].json);
+		CHECK_INT(value.number, cases[i].r < 0 ? 42 : cases[i].place);
+		CHECK(i != 3 || strstr(error.message, "one of low, middle, high"));
+		CHECK(cases[i].r == 0 || (*error.message && strcmp(error.path, "p.choice") == 0));
+	}
+	/* The later word is the stricter one. */
+	for (int64_t a = 0; a <= choice.max; a++) {
+		for (int64_t b = 0; b <= choice.max; b++) {
+			struct value x = number_value(VALUE_CHOICE, a), merged;
+			struct value y = number_value(VALUE_CHOICE, b);
+
+			CHECK_INT(value_merge(&choice, &x, &y, &merged), 0);
+			CHECK_INT(merged.number, a > b ? a : b);
+			CHECK_INT(value_satisfies(&choice, &x, &y), a >= b);
+		}
+	}
+	jsonw_array(&w, NULL);
+	value_write(&choice, &(struct value){VALUE_CHOICE, 1, {0}}, &w, NULL);
+	value_write_text(&choice, &(struct value){VALUE_CHOICE, 2, {0}}, &w, NULL);
+	jsonw_array_end(&w);
+	CHECK_STR(out.data, "[\"middle\",\"high\"]");
+}
+
 /* json_parse() refuses NUL and malformed UTF-8 itself; the reader must not rely on it. */
 static void test_read_hostile_strings(void)
 {
@@ -406,6 +464,7 @@ static const struct check_test tests[] = {
 	{"read_scalars", test_read_scalars},
 	{"read_missing", test_read_missing},
 	{"read_set_limits", test_read_set_limits},
+	{"choice", test_choice},
 	{"read_hostile_strings", test_read_hostile_strings},
 };
 
