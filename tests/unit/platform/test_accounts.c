@@ -179,8 +179,107 @@ static void test_limits(void)
 	fixture_close(&f);
 }
 
+struct login {
+	const char *program, *path, *text, *user, *by;
+};
+
+static void test_autologin(void)
+{
+	static const struct login logins[] = {
+		{"usr/bin/greetd", "etc/greetd/config.toml",
+			"[terminal]\nvt = 7\n[default_session]\ncommand = \"agreety\"\nuser = "
+			"\"greetd\"\n[initial_session]\ncommand = \"phosh\"\nuser = \"user\" # me\n",
+			"user", "greetd: user of [initial_session] in /etc/greetd/config.toml"},
+		{"usr/sbin/greetd", "etc/phrog/greetd-config.toml",
+			"[default_session]\ncommand = \"phrog\"\nuser = \"greetd\"\n", "", ""},
+		{"usr/sbin/greetd", "etc/phrog/greetd-config.toml",
+			"[default_session]\ncommand = \"phosh-session\"\nuser = 'user'\n", "user",
+			"greetd: user of [default_session] in /etc/phrog/greetd-config.toml"},
+		{"usr/bin/greetd", "etc/greetd/config.toml",
+			"#[initial_session]\n#user = \"user\"\n", "", ""},
+		{"usr/bin/other", "etc/greetd/config.toml", "[initial_session]\nuser=\"user\"\n",
+			"", ""},
+		{"usr/sbin/gdm3", "etc/gdm3/daemon.conf",
+			"[daemon]\nAutomaticLoginEnable = true\nAutomaticLogin = user\n", "user",
+			"gdm: AutomaticLogin of [daemon] in /etc/gdm3/daemon.conf"},
+		{"usr/sbin/gdm", "etc/gdm/custom.conf",
+			"[daemon]\nAutomaticLoginEnable=false\nAutomaticLogin=user\n", "", ""},
+		{"usr/sbin/gdm", "etc/gdm/custom.conf",
+			"[daemon]\nTimedLoginEnable=1\nTimedLogin=a\n", "a",
+			"gdm: TimedLogin of [daemon] in /etc/gdm/custom.conf"},
+		{"usr/bin/sddm", "etc/sddm.conf.d/auto.conf", "[Autologin]\nUser=user\nSession=x\n",
+			"user", "sddm: User of [Autologin] in /etc/sddm.conf.d/auto.conf"},
+		{"usr/bin/sddm", "etc/sddm.conf", "[Autologin]\nUser=\n[Users]\nUser=x\n", "", ""},
+		{"usr/sbin/lightdm", "etc/lightdm/lightdm.conf", "[Seat:*]\nautologin-user=user\n",
+			"user", "lightdm: autologin-user of [Seat] in /etc/lightdm/lightdm.conf"},
+		{"usr/bin/tinydm-run-session", "etc/conf.d/tinydm", "AUTOLOGIN_UID=\"10000\"\n",
+			"user", "tinydm: AUTOLOGIN_UID in /etc/conf.d/tinydm"},
+		{"usr/bin/tinydm-run-session", "etc/conf.d/other", "", "1000",
+			"tinydm: AUTOLOGIN_UID in /etc/conf.d/tinydm"},
+		{"x", "etc/inittab",
+			"#tty2::respawn:/sbin/agetty -a no\ntty1::respawn:/sbin/agetty --noclear -a user "
+			"38400 tty1\n",
+			"user", "console: /etc/inittab"},
+		{"x", "etc/inittab", "tty1::respawn:/bin/login -f root\n", "root",
+			"console: /etc/inittab"},
+		{"x", "etc/inittab", "tty1::respawn:/sbin/getty 38400 tty1\n", "", ""},
+		{"x", "etc/systemd/system/getty@tty1.service.d/auto.conf",
+			"[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin user %I $TERM\n",
+			"user", "console: /etc/systemd/system/getty@tty1.service.d/auto.conf"},
+		{"x", "etc/conf.d/agetty.tty1", "agetty_options=\"--autologin=user --noclear\"\n",
+			"user", "console: /etc/conf.d/agetty.tty1"},
+		{"x", "etc/conf.d/agetty.tty1", "agetty_options=\"--autologin\"\n", "", ""},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(logins); i++) {
+		struct autologin autologin;
+		struct fixture f;
+
+		fixture_open(&f);
+		fixture_text(&f, "etc/passwd",
+			"greetd:x:101:1::/:/bin/false\nuser:x:10000:1::/:/bin/sh\n");
+		add_program(&f, logins[i].program);
+		fixture_text(&f, logins[i].path, logins[i].text);
+		autologin_find(f.platform.sysroot_fd, &autologin);
+		if (strcmp(autologin.user, logins[i].user) != 0 ||
+			strcmp(autologin.by, logins[i].by) != 0)
+			check_fail(__FILE__, __LINE__, "login %zu: %s by %s", i, autologin.user,
+				autologin.by);
+		fixture_close(&f);
+	}
+}
+
+/* One that is installed and not started logs nobody in; later files count. */
+static void test_autologin_started(void)
+{
+	struct autologin autologin;
+	struct fixture f;
+
+	fixture_open(&f);
+	add_program(&f, "usr/bin/greetd");
+	add_program(&f, "usr/bin/sddm");
+	fixture_text(&f, "etc/greetd/config.toml", "[initial_session]\nuser = \"a\"\n");
+	fixture_text(&f, "usr/lib/sddm/sddm.conf.d/x", "[Autologin]\nUser=b\n");
+	fixture_directory(&f, "etc/runlevels/default");
+	autologin_find(f.platform.sysroot_fd, &autologin);
+	CHECK_STR(autologin.user, "");
+	fixture_link(&f, "etc/runlevels/default/sddm", "/etc/init.d/sddm");
+	autologin_find(f.platform.sysroot_fd, &autologin);
+	CHECK_STR(autologin.user, "b");
+	fixture_text(&f, "etc/sddm.conf", "[Autologin]\nUser=\n");
+	autologin_find(f.platform.sysroot_fd, &autologin);
+	CHECK_STR(autologin.user, "");
+	fixture_link(&f, "etc/systemd/system/display-manager.service",
+		"/usr/lib/systemd/system/greetd.service");
+	autologin_find(f.platform.sysroot_fd, &autologin);
+	CHECK_STR(autologin.user, "a");
+	fixture_close(&f);
+}
+
 static const struct check_test tests[] = {
 	{"read", test_read},
 	{"limits", test_limits},
+	{"autologin", test_autologin},
+	{"autologin_started", test_autologin_started},
 };
 CHECK_MAIN(tests)
