@@ -35,6 +35,7 @@ void policy_free(struct policy *policy)
 		profile_done(&policy->profiles[i]);
 	free(policy->profiles);
 	when_free(policy->long_poll);
+	free(policy->escrow);
 	free(policy->unsupported);
 	free(policy);
 }
@@ -323,6 +324,72 @@ static int parse_checkin(struct policy_parser *parser, struct json_object *paylo
 	return check_members(parser, object, "checkin", members, "member:checkin.");
 }
 
+/* One text of strict base64: base64_decode() takes white space, which makes it longer than it has
+ * to be. Whether it is a certificate that can be used is for those to say who seal with it. */
+static int parse_certificate(struct policy_parser *parser, struct json_object *element, size_t i,
+	struct policy_certificate *ret_certificate)
+{
+	char path[DOC_PATH_BYTES];
+	size_t n_text, n_der = 0;
+	int r = -EBADMSG;
+
+	doc_path(path, "escrow.certificates[%zu]", i);
+	if (!json_object_is_type(element, json_type_string))
+		return json_fail(parser->error, path, "must be text");
+	n_text = (size_t)json_object_get_string_len(element);
+	if (n_text > 0)
+		r = base64_decode(json_object_get_string(element), n_text, ret_certificate->der,
+			sizeof(ret_certificate->der), &n_der);
+	if (r == -EFBIG)
+		return json_fail(parser->error, path, "must be a certificate of at most %d bytes",
+			POLICY_CERTIFICATE_BYTES);
+	if (r < 0 || n_text != (n_der + 2) / 3 * 4)
+		return json_fail(parser->error, path,
+			"must be the DER bytes of a certificate in base64, with padding and "
+			"without line breaks");
+	ret_certificate->n_der = n_der;
+	return 0;
+}
+
+static int parse_escrow(struct policy_parser *parser, struct json_object *payload)
+{
+	static const char *const members[] = {"certificates", NULL};
+	struct policy *policy = parser->policy;
+	struct json_object *escrow, *array;
+	size_t n;
+	int r = json_get_object(payload, "", "escrow", &escrow, parser->error);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0)
+		r = json_required(
+			json_get_array(escrow, "escrow", "certificates", &array, parser->error),
+			"escrow", "certificates", parser->error);
+	if (r < 0)
+		return r;
+	n = json_object_array_length(array);
+	if (n < 1 || n > POLICY_CERTIFICATES_MAX)
+		return json_fail(parser->error, "escrow.certificates",
+			"must have 1 to %d certificates, has %zu", POLICY_CERTIFICATES_MAX, n);
+	policy->escrow = calloc(n, sizeof(*policy->escrow));
+	if (!policy->escrow)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		struct policy_certificate *one = &policy->escrow[i];
+
+		r = parse_certificate(parser, json_object_array_get_idx(array, i), i, one);
+		if (r < 0)
+			return r;
+		for (size_t k = 0; k < i; k++)
+			if (one->n_der == policy->escrow[k].n_der &&
+				memcmp(one->der, policy->escrow[k].der, one->n_der) == 0)
+				return json_fail(parser->error, "escrow.certificates",
+					"must be distinct, %zu is %zu again", i, k);
+		policy->n_escrow = i + 1;
+	}
+	return check_members(parser, escrow, "escrow", members, "member:escrow.");
+}
+
 static int parse_target(struct policy_parser *parser, struct json_object *payload)
 {
 	struct json_object *target;
@@ -341,7 +408,7 @@ static int parse_target(struct policy_parser *parser, struct json_object *payloa
 int policy_parse(struct json_object *payload, struct policy **ret_policy, struct json_error *error)
 {
 	static const char *const members[] = {"type", "org", "serial", "issued", "not_before",
-		"expires", "target", "checkin", "profiles", "comment", NULL};
+		"expires", "target", "checkin", "escrow", "profiles", "comment", NULL};
 	_cleanup_(policy_freep) struct policy *policy = calloc(1, sizeof(*policy));
 	struct policy_parser parser = {.policy = policy, .error = error};
 	int r;
@@ -351,6 +418,8 @@ int policy_parse(struct json_object *payload, struct policy **ret_policy, struct
 	r = parse_target(&parser, payload);
 	if (r == 0)
 		r = parse_checkin(&parser, payload);
+	if (r == 0)
+		r = parse_escrow(&parser, payload);
 	if (r == 0)
 		r = parse_profiles(&parser, payload);
 	if (r == 0)

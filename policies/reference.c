@@ -68,6 +68,12 @@ static void write_members(struct buf *out)
 		"check-in, which costs battery; default false. Of several streams one true is "
 		"enough |\n");
 	buf_printf(out,
+		"| `escrow.certificates` | 1 to %d texts | certificates, DER of at most %d bytes in "
+		"base64 without line breaks, that phones seal secrets for their organisation to, "
+		"such as that of the unlock codes; the server cannot read them. Optional; those of "
+		"all streams count, 4 at most |\n",
+		POLICY_CERTIFICATES_MAX, POLICY_CERTIFICATE_BYTES);
+	buf_printf(out,
 		"| `profiles` | at most %d | see below |\n"
 		"| `comment` | text of at most %d bytes | optional, not used by the phone |\n"
 		"\n"

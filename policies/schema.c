@@ -192,6 +192,30 @@ static void write_common(struct jsonw *w)
 	jsonw_object_end(w);
 }
 
+static void write_escrow(struct jsonw *w)
+{
+	static const char *const required[] = {"certificates", NULL};
+
+	open_typed(w, "escrow", "object");
+	write_required(w, required);
+	write_reference(w, "propertyNames", "#/$defs/name");
+	jsonw_object(w, "properties");
+	open_typed(w, "certificates", "array");
+	jsonw_int(w, "minItems", 1);
+	jsonw_int(w, "maxItems", POLICY_CERTIFICATES_MAX);
+	jsonw_bool(w, "uniqueItems", true);
+	open_typed(w, "items", "string");
+	jsonw_string(w, "contentEncoding", "base64");
+	jsonw_int(w, "minLength", 4);
+	jsonw_int(w, "maxLength", (POLICY_CERTIFICATE_BYTES + 2) / 3 * 4);
+	jsonw_string(
+		w, "pattern", "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$");
+	jsonw_object_end(w);
+	jsonw_object_end(w);
+	jsonw_object_end(w);
+	jsonw_object_end(w);
+}
+
 static void write_own(struct jsonw *w)
 {
 	static const char *const permissions[] = {"push", "wake_device"};
@@ -209,6 +233,7 @@ static void write_own(struct jsonw *w)
 	}
 	jsonw_object_end(w);
 	jsonw_object_end(w);
+	write_escrow(w);
 	open_typed(w, "profiles", "array");
 	jsonw_int(w, "maxItems", LIMIT_PROFILES);
 	write_reference(w, "items", "#/$defs/profile");
@@ -227,7 +252,8 @@ void schema_write(struct buf *out)
 	jsonw_string(&w, "title", "Policy of mdm-agent");
 	jsonw_string(&w, "$comment",
 		"Not said here, but checked: profile ids are distinct, jitter is at most half the "
-		"interval, metered_interval at least the interval, texts are measured in bytes, integers have no point and no exponent.");
+		"interval, metered_interval at least the interval, texts are measured in bytes, "
+		"integers have no point and no exponent, what base64 encodes is at most 2048 bytes.");
 	jsonw_string(&w, "type", "object");
 	write_required(&w, required);
 	write_reference(&w, "propertyNames", "#/$defs/name");

@@ -8,6 +8,7 @@ Every document is judged twice: by python3-jsonschema with the schema the tool p
 policy_parse() through the tool. Both must say the same; what only the parser can know is listed
 apart and must be refused by it alone.
 """
+import base64
 import copy
 import json
 import os
@@ -72,6 +73,14 @@ def nested(n):
     return when
 
 
+def escrow(*certificates):
+    return policy(escrow={"certificates": list(certificates)})
+
+
+def encoded(n):
+    return base64.b64encode(bytes(n)).decode()
+
+
 WINDOW = {"time": {"from": "08:00", "to": "17:00"}}
 
 VALID = {
@@ -93,6 +102,11 @@ VALID = {
     "lowest": with_settings({"screen_lock": {"idle_delay": 15, "lock_delay": 0}}),
     "highest": with_settings({"screen_lock": {"idle_delay": 3600, "lock_delay": 3600}}),
     "booleans": with_settings({"encryption": {"storage": True, "swap": False}}),
+    "choices": with_settings({"password": {"min_hash": "sha512", "at_maximum": "wipe"}}),
+    "passwords": with_settings({"password": {"min_length": 6, "allow_numeric": True, "history": 0,
+                                             "max_age": 3650, "max_attempts": 10}}),
+    "escrow": escrow(encoded(1), encoded(2), encoded(3), encoded(2048)),
+    "escrow unknown member": policy(escrow={"certificates": [encoded(9)], "until": 1}),
     "profile unknown member": policy(profiles=[{"id": "a", "settings": {}, "priority": 1}]),
     "most profiles": policy(profiles=[{"id": f"p{i}", "settings": {}} for i in range(256)]),
     "long id": policy(profiles=[{"id": "x" * 64, "settings": {}}]),
@@ -152,6 +166,22 @@ INVALID = {
     "idle_delay null": with_settings({"screen_lock": {"idle_delay": None}}),
     "lock_delay negative": with_settings({"screen_lock": {"lock_delay": -1}}),
     "storage number": with_settings({"encryption": {"storage": 1}}),
+    "choice unknown": with_settings({"password": {"min_hash": "sha1"}}),
+    "choice case": with_settings({"password": {"min_hash": "SHA512"}}),
+    "choice number": with_settings({"password": {"at_maximum": 0}}),
+    "min_length low": with_settings({"password": {"min_length": 3}}),
+    "escrow array": policy(escrow=[]),
+    "escrow empty": policy(escrow={}),
+    "escrow none": escrow(),
+    "escrow five": escrow(*(encoded(n) for n in range(1, 6))),
+    "escrow twice": escrow(encoded(7), encoded(7)),
+    "escrow number": escrow(1),
+    "escrow text empty": escrow(""),
+    "escrow line break": escrow(encoded(48)[:4] + "\n" + encoded(48)[4:]),
+    "escrow space": escrow(encoded(48)[:4] + " " + encoded(48)[4:]),
+    "escrow unpadded": escrow(encoded(1).rstrip("=")),
+    "escrow urlsafe": escrow("-_-_"),
+    "escrow large": escrow(encoded(2050)),
     "when array": with_when([]),
     "when empty": with_when({}),
     "when two": with_when({"not": WINDOW, "time": WINDOW["time"]}),
@@ -194,6 +224,8 @@ ONLY_PARSER = {
     "metered_interval": policy(checkin={"interval": 301, "metered_interval": 300}),
     "integer with point": with_settings({"screen_lock": {"idle_delay": 60.0}}),
     "text in bytes": policy(comment="\u00fc" * 200),
+    "escrow one byte more": escrow(encoded(2049)),
+    "escrow trailing bits": escrow("AB=="),
     "nesting": with_when(nested(9)),
     "many conditions": with_when({"all": [{"not": WINDOW}] * 32}),
 }

@@ -213,6 +213,101 @@ static void test_refused_payloads(void)
 	}
 }
 
+/* A policy with this "escrow". */
+static struct policy *parse_escrow(const char *escrow, struct json_error *error)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	buf_printf(&text,
+		"{\"target\":{\"stream\":\"s\"},\"serial\":1,\"profiles\":[],\"escrow\":%s}",
+		escrow);
+	return gen_parse(text.data, error);
+}
+
+static void test_escrow(void)
+{
+	_cleanup_(policy_freep) struct policy *none = parse_profiles(NULL, "", NULL);
+	_cleanup_(policy_freep) struct policy *policy = NULL;
+	struct json_error error = {0};
+
+	CHECK(none && none->n_escrow == 0 && !none->escrow);
+	policy = parse_escrow("{\"certificates\":[\"MIIB\",\"AAECAw==\",\"AAEC\"],"
+			      "\"colour\":1}",
+		&error);
+	CHECK_STR(error.message, "");
+	CHECK(policy);
+	CHECK_INT(policy->n_escrow, 3);
+	CHECK_INT(policy->escrow[0].n_der, 3);
+	CHECK(memcmp(policy->escrow[0].der, "0\x82\x01", 3) == 0);
+	CHECK_INT(policy->escrow[1].n_der, 4);
+	CHECK(memcmp(policy->escrow[1].der, "\0\1\2\3", 4) == 0);
+	/* The beginning of another is another. */
+	CHECK_INT(policy->escrow[2].n_der, 3);
+	CHECK_INT(policy->n_unsupported, 1);
+	CHECK_STR(policy->unsupported[0], "member:escrow.colour");
+}
+
+static void test_escrow_refused(void)
+{
+	static const struct {
+		const char *escrow, *path, *message;
+	} cases[] = {
+		{"[]", "escrow", "must be an object"},
+		{"null", "escrow", "must be an object"},
+		{"{}", "escrow.certificates", "missing"},
+		{"{\"certificates\":{}}", "escrow.certificates", "must be an array"},
+		{"{\"certificates\":[]}", "escrow.certificates", "1 to 4 certificates, has 0"},
+		{"{\"certificates\":[\"AAAA\",\"AAAB\",\"AAAC\",\"AAAD\",\"AAAE\"]}",
+			"escrow.certificates", "1 to 4 certificates, has 5"},
+		{"{\"certificates\":[\"AAAA\",\"AAAB\",\"AAAA\"]}", "escrow.certificates",
+			"distinct, 2 is 0 again"},
+		{"{\"certificates\":[\"AAAA\",1]}", "escrow.certificates[1]", "must be text"},
+		{"{\"certificates\":[null]}", "escrow.certificates[0]", "must be text"},
+		{"{\"certificates\":[\"\"]}", "escrow.certificates[0]", "in base64"},
+		{"{\"certificates\":[\"AAA\"]}", "escrow.certificates[0]", "in base64"},
+		{"{\"certificates\":[\"AB==\"]}", "escrow.certificates[0]", "in base64"},
+		{"{\"certificates\":[\"AAAA\\n\"]}", "escrow.certificates[0]", "in base64"},
+		{"{\"certificates\":[\"AA AA\"]}", "escrow.certificates[0]", "in base64"},
+		{"{\"certificates\":[\"-_-_\"]}", "escrow.certificates[0]", "in base64"},
+		{"{\"certificates\":[\"AAAA\"],\"a b\":1}", "escrow", "valid names"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct json_error error = {0};
+		_cleanup_(policy_freep) struct policy *policy =
+			parse_escrow(cases[i].escrow, &error);
+
+		if (policy || strcmp(error.path, cases[i].path) ||
+			!strstr(error.message, cases[i].message))
+			check_fail(__FILE__, __LINE__, "%s: %s \"%s\": \"%s\"", cases[i].escrow,
+				policy ? "taken" : "refused", error.path, error.message);
+	}
+}
+
+static void test_escrow_size(void)
+{
+	/* 2046, 2048 and 2049 bytes of zeros. */
+	static const struct {
+		size_t n_a;
+		const char *end;
+		size_t n_der;
+	} cases[] = {{2728, "", 2046}, {2731, "=", 2048}, {2732, "", 0}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(policy_freep) struct policy *policy = NULL;
+		_cleanup_buf_ struct buf text = BUF_INIT;
+		struct json_error error = {0};
+
+		buf_puts(&text, "{\"certificates\":[\"");
+		for (size_t k = 0; k < cases[i].n_a; k++)
+			buf_puts(&text, "A");
+		buf_printf(&text, "%s\"]}", cases[i].end);
+		policy = parse_escrow(text.data, &error);
+		CHECK_INT(policy ? policy->escrow[0].n_der : 0, cases[i].n_der);
+		CHECK(policy || strstr(error.message, "at most 2048 bytes"));
+	}
+}
+
 static void test_refusal_leaves_output(void)
 {
 	_cleanup_json_ struct json_object *payload = json_object_new_object();
@@ -417,6 +512,9 @@ static const struct check_test tests[] = {
 	{"checkin_defaults", test_checkin_defaults},
 	{"refused_profiles", test_refused_profiles},
 	{"refused_payloads", test_refused_payloads},
+	{"escrow", test_escrow},
+	{"escrow_refused", test_escrow_refused},
+	{"escrow_size", test_escrow_size},
 	{"refusal_leaves_output", test_refusal_leaves_output},
 	{"unsupported", test_unsupported},
 	{"unsupported_limit", test_unsupported_limit},
