@@ -12,6 +12,7 @@
 #include "agent/enforcer/documents_private.h"
 #include "agent/util/clock.h"
 #include "agent/util/jsonw.h"
+#include "policies/password.h"
 
 void documents_init(struct documents *d, struct state *state, struct journal *journal)
 {
@@ -202,6 +203,25 @@ static int documents_take_assignment(struct documents *d, const struct document 
 	return 0;
 }
 
+/*
+ * What can destroy by itself takes as many people as a command that destroys. Asked when a policy
+ * comes, not when it is read back: what was accepted outlives the keys that signed it.
+ */
+static bool documents_may_destroy(const struct documents *d, const struct document *document,
+	const struct policy *policy, struct document_refusal *why)
+{
+	if (!password_policy_destroys(policy) ||
+		document_satisfies(document, d->keyset, TRUST_ROLE_DESTROY))
+		return true;
+	why->reason = DOCUMENT_E_DESTROY;
+	snprintf(why->type, sizeof(why->type), "%s", document_type_name(document->type));
+	snprintf(why->detail, sizeof(why->detail),
+		"password.at_maximum can destroy what is on the phone; keyset %" PRId64
+		" asks for %u signatures of keys with the role destroy",
+		d->keyset->version, d->keyset->threshold[TRUST_ROLE_DESTROY]);
+	return false;
+}
+
 static int documents_take_policy(
 	struct documents *d, const struct document *document, struct document_refusal *why)
 {
@@ -216,6 +236,10 @@ static int documents_take_policy(
 		return documents_refuse_meaning(why, document, error.path, error.message);
 	if (r < 0)
 		return r;
+	if (!documents_may_destroy(d, document, held.policy, why)) {
+		policy_free(held.policy);
+		return 1;
+	}
 	documents_put_policy(d, held);
 	return 0;
 }

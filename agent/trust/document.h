@@ -53,6 +53,9 @@ enum document_reason {
 	DOCUMENT_E_NONCE,  /* "nonce": not the number that the phone sent last */
 	DOCUMENT_E_REPLAY, /* "replay": ended or issued before what the phone may have forgotten */
 	DOCUMENT_E_BUSY,   /* "busy": as many commands are remembered as may be */
+	/* Of policies only, for their taker to say, too. */
+	DOCUMENT_E_DESTROY, /* "destroy_threshold": it can destroy, too few keys of destroy say so
+			     */
 	DOCUMENT_REASON_MAX,
 };
 const char *document_reason_name(enum document_reason reason);

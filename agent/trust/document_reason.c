@@ -55,6 +55,9 @@ static const struct reason_text reasons[DOCUMENT_REASON_MAX] = {
 		"check the clock of the machine that signs."},
 	[DOCUMENT_E_BUSY] = {"busy",
 		"Wait until some of the phone's commands have expired, then sign a new one."},
+	[DOCUMENT_E_DESTROY] = {"destroy_threshold",
+		"Have it signed by keys with the role destroy as well (mdmctl policy cosign), or "
+		"leave out what destroys by itself."},
 };
 
 const char *document_reason_name(enum document_reason reason)
