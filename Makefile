@@ -15,6 +15,9 @@ SYSCONFDIR ?= /etc
 STATEDIR ?= /var/lib/mdm-agent
 RUNDIR ?= /run/mdm-agent
 LIBEXECDIR ?= $(PREFIX)/libexec/mdm-agent
+# Where libpam looks for its modules: beside the library on Debian, /usr/lib/security on Alpine.
+MULTIARCH ?= $(shell $(CC) -print-multiarch 2>/dev/null)
+PAMDIR ?= $(if $(and $(MULTIARCH),$(wildcard /usr/lib/$(MULTIARCH))),$(PREFIX)/lib/$(MULTIARCH)/security,$(PREFIX)/lib/security)
 # Which service files "make install" puts in place, and where; packaging/services/README.md.
 SERVICES ?= systemd openrc
 SYSTEMDUNITDIR ?= $(PREFIX)/lib/systemd/system
@@ -73,7 +76,7 @@ COMPILE_FLAGS = -std=gnu11 -I. $(DEFINES) $(WARNINGS) $(HARDENING) $(PC_CFLAGS) 
 LINK_FLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(variant_ldflags_$(VARIANT))
 
 # --- layers: folder -> library; who may link whom is the same table that `make layers` checks.
-LAYERS := util json ipc trust sandbox policies platform helper verify enforcer net ctl server mdmctl
+LAYERS := util json ipc trust sandbox policies platform helper verify pam enforcer net ctl server mdmctl
 dir_util := agent/util
 dir_json := agent/json
 dir_ipc := agent/ipc
@@ -83,6 +86,7 @@ dir_policies := policies
 dir_platform := platform
 dir_helper := platform/helper
 dir_verify := agent/verify
+dir_pam := platform/pam
 dir_enforcer := agent/enforcer
 dir_net := agent/net
 dir_ctl := agent/ctl
@@ -98,6 +102,7 @@ needs_policies := policies json util
 needs_platform := platform policies json util
 needs_helper := helper sandbox ipc util
 needs_verify := verify policies json sandbox ipc util
+needs_pam := pam policies json ipc util
 needs_enforcer := enforcer platform policies trust json sandbox ipc util
 needs_net := net sandbox ipc util
 needs_ctl := ctl policies trust json ipc util
@@ -113,6 +118,7 @@ pc_policies := json-c libcrypto $(SYSTEMD_PC)
 pc_platform := json-c libcrypto $(SYSTEMD_PC)
 pc_helper := libcrypto $(SYSTEMD_PC)
 pc_verify := libcrypt libcrypto libseccomp
+pc_pam := pam libcrypto
 pc_enforcer := json-c libcrypto libseccomp $(SYSTEMD_PC)
 pc_net := libcurl libssl libcrypto libseccomp
 pc_ctl := json-c libcrypto
@@ -120,11 +126,12 @@ pc_server := libevent libevent_openssl sqlite3 libssl libcrypto
 pc_mdmctl := libcurl json-c libcrypto libqrencode
 
 # Programs: name, layer.
-PROGRAMS := mdm-agentd mdm-agent-net mdm-agent-session mdm-agent-verify agentctl mdm-server mdmctl
+PROGRAMS := mdm-agentd mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-pamcheck agentctl mdm-server mdmctl
 layer_mdm-agentd := enforcer
 layer_mdm-agent-net := net
 layer_mdm-agent-session := helper
 layer_mdm-agent-verify := verify
+layer_mdm-agent-pamcheck := pam
 layer_agentctl := ctl
 layer_mdm-server := server
 layer_mdmctl := mdmctl
@@ -134,7 +141,7 @@ lib = $(O)/lib$(1).a
 libs_of = $(foreach l,$(needs_$(1)),$(call lib,$(l)))
 
 .PHONY: all
-all: $(PROGRAMS:%=$(O)/%)
+all: $(PROGRAMS:%=$(O)/%) $(O)/pam_mdm.so
 
 # A change of compiler, flags or version rebuilds everything of the variant.
 $(O)/settings: FORCE
@@ -169,6 +176,22 @@ $(O)/$(1): $(O)/$(dir_$(layer_$(1)))/main.o $(call libs_of,$(layer_$(1)))
 	$$(Q)$$(CC) $$(LINK_FLAGS) -o $$@ $$(filter %.o,$$^) $(call libs_of,$(layer_$(1))) $$(call pc_libs,$(pc_$(layer_$(1))))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rules,$(p))))
+
+# --- pam_mdm.so: loaded by whatever authenticates people, so of few sources, compiled on their own, and with nothing
+# to be seen of them but what libpam calls. A sanitizer would have to be in those programs as well.
+PAM_SOURCES := $(addprefix platform/pam/,pam_mdm.c client.c words.c) policies/password_judge.c policies/password_common.c \
+	agent/ipc/channel.c agent/ipc/message.c agent/util/codec.c agent/util/buf.c
+PAM_OBJECTS := $(patsubst %.c,$(O)/pic/%.o,$(PAM_SOURCES))
+PAM_FLAGS := -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections \
+	$(if $(filter san fuzz,$(VARIANT)),-fno-sanitize=all -fno-sanitize-coverage=all)
+$(O)/pic/%.o: %.c $(O)/settings
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(COMPILE_FLAGS) $(PAM_FLAGS) -MMD -MP -c -o $@ $<
+$(O)/pam_mdm.so: $(PAM_OBJECTS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -shared -Wl,-z,relro,-z,now -Wl,-z,defs -Wl,--as-needed -Wl,--gc-sections $(LDFLAGS) \
+		$(if $(filter coverage,$(VARIANT)),--coverage) -o $@ $^ $(call pc_libs,pam)
 
 # --- tests/unit/LAYER/test_*.c and tests/scenario/LAYER/test_*.c (fake platform, simulated time): one program each, linked with its layer's libraries.
 UNIT_SOURCES := $(wildcard tests/unit/*/test_*.c tests/scenario/*/test_*.c)
@@ -244,7 +267,7 @@ tools: $(TOOLS)
 fuzzers: $(FUZZERS)
 # Compiles everything of the programs and links nothing (musl).
 objects: $(foreach l,$(LAYERS),$(patsubst %.c,$(O)/%.o,$(call src,$(l)))) \
-	$(foreach p,$(PROGRAMS),$(O)/$(dir_$(layer_$(p)))/main.o)
+	$(foreach p,$(PROGRAMS),$(O)/$(dir_$(layer_$(p)))/main.o) $(PAM_OBJECTS)
 
 # Everything is looked at by another compiler, which makes nothing of it.
 .PHONY: syntax
@@ -386,6 +409,8 @@ define uninstall_unchanged # source, destination
 
 endef
 # What stays: the state directory, which holds what an enrolled phone must not forget, and changed settings.
+	install -D -m 0755 $(O)/mdm-agent-pamcheck $(DESTDIR)$(LIBEXECDIR)/mdm-agent-pamcheck
+	install -D -m 0755 $(O)/pam_mdm.so $(DESTDIR)$(PAMDIR)/pam_mdm.so
 # A managed phone keeps its agent: without it nobody could lift what the organisation set.
 uninstall:
 	$(Q)[ -n "$(DESTDIR)" ] || [ ! -x $(PREFIX)/sbin/mdm-agentd ] || [ "$$(id -u)" -ne 0 ] || \
@@ -407,6 +432,7 @@ uninstall:
 DIST := $(BUILD)/mdm-agent-$(VERSION).tar.gz
 APKDIR := $(BUILD)/apkbuild/mdm-agent
 .PHONY: dist apkbuild
+		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-pamcheck $(DESTDIR)$(PAMDIR)/pam_mdm.so \
 dist:
 	$(Q)packaging/dist.sh $(VERSION) $(DIST)
 
@@ -427,7 +453,7 @@ clean:
 help:
 	@printf '%s\n' \
 		'make deps            install what is missing to build, test and run (apt or apk)' \
-		'make [all]           build the six programs below build/release' \
+		'make [all]           build the programs and pam_mdm.so below build/release' \
 		'make demo            a server, an agent and a policy in five acts; last line "demo: ok"' \
 		'make check           all tests; last line "N passed, N failed"' \
 		'make check-san       the same under AddressSanitizer and UBSan' \

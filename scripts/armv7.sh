@@ -31,7 +31,7 @@ if [ ! -d "$dir/root" ]; then
 	# A source that has nothing for this architecture is no harm; what is missing fails below.
 	apt-get update -q || echo "armv7: not all lists of packages could be fetched"
 	(cd "$dir/debs" && apt-get download -q libjson-c-dev libssl-dev libsystemd-dev \
-		libcurl4-openssl-dev libseccomp-dev libevent-dev libsqlite3-dev libqrencode-dev musl-dev)
+		libcurl4-openssl-dev libseccomp-dev libevent-dev libsqlite3-dev libqrencode-dev libpam0g-dev musl-dev)
 	unset APT_CONFIG
 	rm -rf "$dir/root.new"
 	for package in "$dir"/debs/*.deb; do

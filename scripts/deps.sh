@@ -6,11 +6,12 @@ set -eu
 level=${1:-all}
 
 debian_demo="make gcc libc6-dev pkg-config libjson-c-dev libssl-dev libsystemd-dev
-	libcurl4-openssl-dev libseccomp-dev libevent-dev libsqlite3-dev libqrencode-dev
+	libcurl4-openssl-dev libseccomp-dev libevent-dev libsqlite3-dev libqrencode-dev libpam0g-dev
 	dconf-cli util-linux mount procps uidmap"
 debian_all="git clang clang-format llvm libclang-rt-14-dev cppcheck shellcheck valgrind lcov
 	python3 python3-dbusmock dbus-daemon python3-jwcrypto python3-jsonschema python3-cryptography openssl curl iproute2
 	binutils strace musl-tools musl-dev oathtool
+	libpam-wrapper pamtester
 	swtpm tpm2-tools tpm2-openssl softhsm2 opensc
 	busybox-static libcap2-bin
 	scdoc mandoc zsh fish
@@ -19,9 +20,10 @@ debian_all="git clang clang-format llvm libclang-rt-14-dev cppcheck shellcheck v
 	gcc-arm-linux-gnueabihf libc6-dev-armhf-cross"
 # Headers and libraries to cross-build for a phone; they live beside the machine's own.
 debian_arm64="libjson-c-dev:arm64 libssl-dev:arm64 libsystemd-dev:arm64
-	libcurl4-openssl-dev:arm64 libseccomp-dev:arm64 libsqlite3-dev:arm64 libqrencode-dev:arm64"
+	libcurl4-openssl-dev:arm64 libseccomp-dev:arm64 libsqlite3-dev:arm64 libqrencode-dev:arm64
+	libpam0g-dev:arm64"
 alpine_demo="make gcc musl-dev linux-headers pkgconf json-c-dev openssl-dev elogind-dev curl-dev
-	libseccomp-dev libevent-dev sqlite-dev libqrencode-dev dconf util-linux
+	libseccomp-dev libevent-dev sqlite-dev libqrencode-dev linux-pam-dev dconf util-linux
 	findutils setpriv"
 alpine_all="git clang clang-extra-tools compiler-rt cppcheck shellcheck valgrind lcov python3
 	py3-dbusmock dbus py3-jwcrypto py3-jsonschema py3-cryptography openssl curl iproute2 binutils strace oath-toolkit-oathtool

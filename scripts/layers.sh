@@ -18,6 +18,7 @@ agent/sandbox agent/util
 policies agent/json agent/util
 platform policies agent/util
 platform/helper agent/sandbox agent/ipc agent/util
+platform/pam policies agent/ipc agent/util
 agent/verify policies agent/sandbox agent/ipc agent/util
 agent/enforcer platform policies agent/trust agent/json agent/sandbox agent/ipc agent/util
 agent/net agent/sandbox agent/ipc agent/util
@@ -51,6 +52,7 @@ event2/ server/
 sqlite3 server/
 qrencode server/ctl
 openssl/ssl agent/net server
+security/ platform/pam
 TABLE
 	grep -rln "^#include <$pattern" agent policies platform server 2>/dev/null |
 		while read -r file; do
@@ -82,6 +84,8 @@ mdm-agentd libpam libcrypt.so libcurl libssl libsqlite3 libevent
 mdm-agent-net libjson-c libsystemd libelogind libsqlite3 libevent
 mdm-agent-verify libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libpam
 mdm-agent-session libcurl libssl libjson-c libsqlite3 libevent
+mdm-agent-pamcheck libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libseccomp
+pam_mdm.so libcrypto libcrypt libcurl libssl libjson-c libsystemd libelogind libseccomp libpam_misc
 agentctl libcurl libssl libsystemd libelogind libsqlite3 libevent
 mdm-server libcurl libjson-c libsystemd libelogind
 mdmctl libsystemd libelogind libsqlite3 libevent
@@ -93,6 +97,11 @@ TABLE
 		esac
 	done
 done >>"$errors"
+
+# What is loaded into other people's programs shows them nothing but what libpam looks for.
+nm -D --defined-only "$tree/pam_mdm.so" | sed 's/.* //' |
+	grep -vxE 'pam_sm_(authenticate|setcred|acct_mgmt|chauthtok)' |
+	sed 's/^/pam_mdm.so exports /' >>"$errors"
 
 cat "$errors"
 n=$(wc -l <"$errors")

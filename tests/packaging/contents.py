@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from packaging_rig import HERE, SOURCE, Skipped, differences, facts, files_below, good, main, make_again, read, run, write  # noqa: E402
 
-PLACES = ("/etc/", "/usr/bin/", "/usr/sbin/", "/usr/libexec/mdm-agent/", "/usr/lib/systemd/system", "/usr/lib/sysusers.d/",
+PLACES = ("/etc/", "/usr/bin/", "/usr/sbin/", "/usr/libexec/mdm-agent/", "/usr/lib/security/", "/usr/lib/systemd/system", "/usr/lib/sysusers.d/",
           "/usr/lib/tmpfiles.d/", "/usr/share/", "/var/lib/mdm-agent/")
 # Exposure as systemd counts it, 10 is none; what each line costs is in the unit.
 EXPOSURE = {"mdm-agentd.service": 4.5, "mdm-server.service": 2.0}

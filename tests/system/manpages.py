@@ -16,7 +16,9 @@ import sys
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(sys.argv[1])
-PROGRAMS = {"agentctl": "1", "mdmctl": "1", "mdm-agentd": "8", "mdm-agent-net": "8", "mdm-agent-session": "8", "mdm-server": "8"}
+PROGRAMS = {"agentctl": "1", "mdmctl": "1", "mdm-agentd": "8", "mdm-agent-net": "8", "mdm-agent-session": "8",
+            "mdm-agent-pamcheck": "8", "mdm-server": "8"}
+MODULES = ["pam_mdm"]
 FORMATS = ["mdm-document", "mdm-journal", "mdm-policy", "mdm-server.conf", "mdm-ticket", "mdm-zero-touch.conf"]
 TESTS = []
 
@@ -98,7 +100,8 @@ def help_of(name, command):
 @test
 def every_program_and_format_has_a_page():
     made = {os.path.basename(path) for path in glob.glob(BUILD + "/man/*.[1-8]")}
-    wanted = {"%s.%s" % row for row in PROGRAMS.items()} | {name + ".5" for name in FORMATS}
+    wanted = {"%s.%s" % row for row in PROGRAMS.items()} | {name + ".5" for name in FORMATS} | \
+        {name + ".8" for name in MODULES}
     equal(made, wanted)
     for name in made:
         sections = page(name)
@@ -196,6 +199,10 @@ def roles_of_the_agent():
     equal(defined(page("mdm-agentd.8")["OPTIONS"]), long_options(text) | letters(text))
     text = program("mdm-agent-net", "--help").stdout
     equal(defined(page("mdm-agent-net.8")["OPTIONS"]), long_options(text))
+    text = program("mdm-agent-pamcheck", "--help").stdout
+    equal(defined(page("mdm-agent-pamcheck.8")["OPTIONS"]), long_options(text) | {"--help", "--version"})
+    equal(exits("mdm-agent-pamcheck.8"), {"0", "1", "2"})
+    equal(program("mdm-agent-pamcheck", "--no-such-option").returncode, 2)
     usage = program("mdm-agent-session").stderr
     verbs = set(re.findall(r"mdm-agent-session ([a-z]+) ", usage))
     assert "notify" in verbs
