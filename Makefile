@@ -183,7 +183,7 @@ PAM_SOURCES := $(addprefix platform/pam/,pam_mdm.c client.c words.c) policies/pa
 	agent/ipc/channel.c agent/ipc/message.c agent/util/codec.c agent/util/buf.c
 PAM_OBJECTS := $(patsubst %.c,$(O)/pic/%.o,$(PAM_SOURCES))
 PAM_FLAGS := -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections \
-	$(if $(filter san fuzz,$(VARIANT)),-fno-sanitize=all -fno-sanitize-coverage=all)
+	$(if $(filter san,$(VARIANT)),-fno-sanitize=all)
 $(O)/pic/%.o: %.c $(O)/settings
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
@@ -397,6 +397,8 @@ install: all install-services install-docs
 	install -D -m 0755 $(O)/mdm-agent-net $(DESTDIR)$(LIBEXECDIR)/mdm-agent-net
 	install -D -m 0755 $(O)/mdm-agent-session $(DESTDIR)$(LIBEXECDIR)/mdm-agent-session
 	install -D -m 0755 $(O)/mdm-agent-verify $(DESTDIR)$(LIBEXECDIR)/mdm-agent-verify
+	install -D -m 0755 $(O)/mdm-agent-pamcheck $(DESTDIR)$(LIBEXECDIR)/mdm-agent-pamcheck
+	install -D -m 0755 $(O)/pam_mdm.so $(DESTDIR)$(PAMDIR)/pam_mdm.so
 	install -D -m 0755 $(O)/agentctl $(DESTDIR)$(PREFIX)/bin/agentctl
 	install -D -m 0755 $(O)/mdm-server $(DESTDIR)$(PREFIX)/sbin/mdm-server
 	install -D -m 0755 $(O)/mdmctl $(DESTDIR)$(PREFIX)/bin/mdmctl
@@ -409,8 +411,6 @@ define uninstall_unchanged # source, destination
 
 endef
 # What stays: the state directory, which holds what an enrolled phone must not forget, and changed settings.
-	install -D -m 0755 $(O)/mdm-agent-pamcheck $(DESTDIR)$(LIBEXECDIR)/mdm-agent-pamcheck
-	install -D -m 0755 $(O)/pam_mdm.so $(DESTDIR)$(PAMDIR)/pam_mdm.so
 # A managed phone keeps its agent: without it nobody could lift what the organisation set.
 uninstall:
 	$(Q)[ -n "$(DESTDIR)" ] || [ ! -x $(PREFIX)/sbin/mdm-agentd ] || [ "$$(id -u)" -ne 0 ] || \
@@ -420,6 +420,7 @@ uninstall:
 		uninstall_unchanged,packaging/services/$(call row,$(r),1),$(call row,$(r),3)))
 	rm -f $(DESTDIR)$(PREFIX)/sbin/mdm-agentd $(DESTDIR)$(LIBEXECDIR)/mdm-agent-net \
 		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-session $(DESTDIR)$(LIBEXECDIR)/mdm-agent-verify \
+		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-pamcheck $(DESTDIR)$(PAMDIR)/pam_mdm.so \
 		$(DESTDIR)$(PREFIX)/bin/agentctl $(DESTDIR)$(PREFIX)/sbin/mdm-server \
 		$(DESTDIR)$(PREFIX)/bin/mdmctl \
 		$(foreach r,$(services_systemd) $(services_openrc) $(services_apk) $(services_common),$(DESTDIR)$(call row,$(r),3))
@@ -432,7 +433,6 @@ uninstall:
 DIST := $(BUILD)/mdm-agent-$(VERSION).tar.gz
 APKDIR := $(BUILD)/apkbuild/mdm-agent
 .PHONY: dist apkbuild
-		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-pamcheck $(DESTDIR)$(PAMDIR)/pam_mdm.so \
 dist:
 	$(Q)packaging/dist.sh $(VERSION) $(DIST)
 
