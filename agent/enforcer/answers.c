@@ -7,6 +7,7 @@
 
 #include "agent/enforcer/diagnostics.h"
 #include "agent/enforcer/renewal.h"
+#include "agent/enforcer/unlock_code.h"
 #include "agent/enforcer/wake.h"
 #include "agent/util/codec.h"
 #include "agent/util/fs.h"
@@ -76,6 +77,7 @@ static void status_enrolment(struct enforcer *e, struct jsonw *w)
 	jsonw_object_end(w);
 	renewal_write(e, w, "renewal");
 	wake_write(e, w, "wake");
+	unlock_code_write_status(e, w, "unlock_code");
 }
 
 static void status_checkin(struct enforcer *e, struct jsonw *w)

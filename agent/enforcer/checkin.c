@@ -15,6 +15,7 @@
 #include "agent/enforcer/wake.h"
 #include "agent/enforcer/report_lean.h"
 #include "agent/enforcer/renewal.h"
+#include "agent/enforcer/unlock_code.h"
 #include "agent/util/account.h"
 #include "agent/util/codec.h"
 #include "agent/util/digest.h"
@@ -220,6 +221,8 @@ static void checkin_answered(struct enforcer *e, const struct exchange_result *r
 	renewal_note_certificate(e, x->certificate_from_s, x->certificate_until_s);
 	if (report_acknowledge(&e->report, x->resend))
 		diagnostics_acknowledged(e);
+	if (report_has_escrow(&e->report))
+		unlock_code_acknowledged(e);
 	if (!e->report.lean)
 		report_lean_end(e);
 	acked_seq = report_acknowledge_events(&e->report, x->ack_seq);
@@ -260,6 +263,7 @@ static void checkin_answered(struct enforcer *e, const struct exchange_result *r
 		/* What it leads to is reported as soon as it is known. */
 		e->checkin_after_round = true;
 		enforcer_configure_pacing(e);
+		unlock_code_refresh(e);
 		reconcile_request(&e->reconcile, change.policy);
 	} else if (change.new_refusal) {
 		/* Rate-limited: the courier must not make the phone talk without end. */

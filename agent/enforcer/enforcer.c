@@ -21,6 +21,7 @@
 #include "agent/enforcer/local.h"
 #include "agent/enforcer/wake.h"
 #include "agent/enforcer/renewal.h"
+#include "agent/enforcer/unlock_code.h"
 #include "agent/enforcer/zerotouch.h"
 #include "agent/util/account.h"
 #include "agent/util/fs.h"
@@ -394,6 +395,12 @@ static int enforcer_start(struct enforcer *e)
 	r = renewal_new(e, &e->renewal);
 	if (r < 0)
 		return r;
+	r = unlock_code_new(e, &e->unlock_code);
+	if (r < 0)
+		log_error("the record of unlock codes cannot be read: %s; until a restart there "
+			  "are none",
+			strerror(-r));
+	unlock_code_refresh(e);
 	clone_check(e);
 	pacing_init(&e->pacing, e->state.facts.device_id);
 	r = reactions_new(e, device_new, &e->reactions);
@@ -448,6 +455,7 @@ static void enforcer_stop(struct enforcer *e)
 	wake_free(e->wake);
 	exchange_free(e->exchange);
 	renewal_free(e->renewal);
+	unlock_code_free(e->unlock_code);
 	if (e->state.facts.enrolled) {
 		reconcile_export_timers(&e->reconcile);
 		enforcer_save(e);

@@ -12,6 +12,7 @@
 #include "agent/enforcer/local.h"
 #include "agent/enforcer/wake.h"
 #include "agent/enforcer/renewal.h"
+#include "agent/enforcer/unlock_code.h"
 #include "agent/enforcer/zerotouch.h"
 #include "agent/util/codec.h"
 #include "agent/util/fs.h"
@@ -205,6 +206,7 @@ void checkin_left(struct enforcer *e, bool failed)
 		if (i != PROBLEM_STATE && i != PROBLEM_JOURNAL)
 			enforcer_problem(e, (enum problem)i, NULL, NULL);
 	r = state_forget_enrolment(&e->state);
+	unlock_code_forget(e);
 	wake_forget(e);
 	renewal_reset(e);
 	clone_check(e);

@@ -13,6 +13,7 @@
 #include "agent/enforcer/commands.h"
 #include "agent/enforcer/enforcer.h"
 #include "agent/enforcer/renewal.h"
+#include "agent/enforcer/unlock_code.h"
 #include "agent/enforcer/wake.h"
 #include "agent/util/codec.h"
 #include "agent/util/jsonw.h"
@@ -48,6 +49,11 @@ const struct report_item report_items[] = {
 	 "the push service; without names of people, secrets, files below home directories and "
 	 "addresses",
 		"to find out why this phone does not do what it should; shown below word for word"},
+	{"escrow, only where a policy asks for it: a secret that this phone made up, sealed so that "
+	 "only the organisation's own key opens it, and how many codes of it were used",
+		"so that the organisation can read you a code that lets you try your passcode again "
+		"when the phone is locked out and has no network; it is no passcode and opens "
+		"nothing"},
 };
 const size_t report_n_items = ARRAY_SIZE(report_items);
 
@@ -58,6 +64,7 @@ const char *report_section_name(enum report_section section)
 		[REPORT_INVENTORY] = "inventory",
 		[REPORT_AGENT] = "agent",
 		[REPORT_DIAGNOSTICS] = "diagnostics",
+		[REPORT_ESCROW] = "escrow",
 	};
 
 	return section < REPORT_SECTION_MAX ? names[section] : NULL;
@@ -161,6 +168,8 @@ static int report_replace(struct report *report, enum report_section section, st
 	buf_puts(body, REPORT_TOO_LARGE);
 	if (section == REPORT_DIAGNOSTICS)
 		report->diagnostics_whole = false;
+	if (section == REPORT_ESCROW)
+		report->escrow_whole = false;
 	return body->error ? body->error : report_digest(report, section, body);
 }
 
@@ -175,6 +184,14 @@ static void report_write_diagnostics(struct enforcer *e, struct jsonw *w)
 	e->report.diagnostics_whole = w->out->n_bytes > 0;
 }
 
+/* On links that cost money, too: it is short, and counts for nothing until the server has it. */
+static void report_write_escrow(struct enforcer *e, struct jsonw *w)
+{
+	e->report.escrow_whole = unlock_code_reports(e);
+	if (e->report.escrow_whole)
+		unlock_code_write_section(e, w);
+}
+
 static int report_write_bodies(struct enforcer *e, struct report_bodies *bodies)
 {
 	static void (*const writers[REPORT_SECTION_MAX])(struct enforcer *, struct jsonw *) = {
@@ -182,6 +199,7 @@ static int report_write_bodies(struct enforcer *e, struct report_bodies *bodies)
 		[REPORT_INVENTORY] = report_write_inventory,
 		[REPORT_AGENT] = report_write_agent,
 		[REPORT_DIAGNOSTICS] = report_write_diagnostics,
+		[REPORT_ESCROW] = report_write_escrow,
 	};
 
 	for (size_t i = 0; i < REPORT_SECTION_MAX; i++) {
@@ -421,4 +439,9 @@ bool report_acknowledge(struct report *report, const char *resend)
 		else
 			memcpy(report->acked[i], report->sent[i], sizeof(report->acked[i]));
 	return report->diagnostics_whole && report->acked[REPORT_DIAGNOSTICS][0] != 0;
+}
+
+bool report_has_escrow(const struct report *report)
+{
+	return report->escrow_whole && report->acked[REPORT_ESCROW][0] != 0;
 }

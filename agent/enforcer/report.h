@@ -18,6 +18,7 @@ enum report_section {
 	REPORT_INVENTORY,
 	REPORT_AGENT,
 	REPORT_DIAGNOSTICS, /* only while there is a bundle that the server does not have */
+	REPORT_ESCROW, /* only where policies name certificates for it */
 	REPORT_SECTION_MAX,
 };
 const char *report_section_name(enum report_section section);
@@ -35,6 +36,7 @@ struct report {
 	uint64_t ahead_seq;	/* pressing events up to here are with the server already */
 	bool complete;		/* every section is in it with its body */
 	bool diagnostics_whole; /* the bundle is in it, not what stands for it */
+	bool escrow_whole;	/* likewise */
 	int64_t last_s;		/* wall clock of the last one sent; kept as state file "report" */
 };
 
@@ -50,6 +52,8 @@ uint64_t report_acknowledge_events(struct report *report, int64_t ack_seq);
  * has the whole bundle of diagnostics now.
  */
 bool report_acknowledge(struct report *report, const char *resend);
+/* Whether it has the sealed secrets of the last report. */
+bool report_has_escrow(const struct report *report);
 
 /* Why each thing is collected, for `agentctl privacy`. */
 struct report_item {

@@ -24,6 +24,7 @@ static const char *const state_enrolment_names[] = {
 	STATE_DOCUMENTS,
 	"net",
 	"reports",
+	"unlock",
 	"facts.broken",
 	"commands.broken",
 };
