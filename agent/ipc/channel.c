@@ -154,3 +154,51 @@ int channel_receive(int fd, enum role self, enum role peer, struct message *ret_
 	*ret_message = message;
 	return 0;
 }
+
+int channel_peek(int fd, enum role self, enum role peer, struct message *ret_message, bool *ret_fds)
+{
+	struct channel_header header = {0};
+	struct message message;
+	struct iovec parts[2] = {
+		{&header, sizeof(header)},
+		{&message.body, sizeof(message.body)},
+	};
+	/* No room for control data: the kernel lets go of its copies of the descriptors. */
+	struct msghdr packet = {.msg_iov = parts, .msg_iovlen = ARRAY_SIZE(parts)};
+	const struct message_row *row;
+	bool fds;
+	ssize_t n;
+
+	memset(&message, 0, sizeof(message));
+	do
+		n = recvmsg(fd, &packet, MSG_PEEK | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	fds = packet.msg_flags & MSG_CTRUNC;
+	if (n == 0 && !fds)
+		return -ECONNRESET;
+	if (packet.msg_flags & MSG_TRUNC || channel_accept(&header, n, self, peer, &row) < 0 ||
+		(row->n_fds >= 0 && fds != (row->n_fds > 0)) ||
+		message_check(row->type, &message.body) < 0)
+		return -EPROTO;
+	message.type = row->type;
+	for (size_t i = 0; i < ARRAY_SIZE(message.fds); i++)
+		message.fds[i] = -1;
+	*ret_message = message;
+	*ret_fds = fds;
+	return 0;
+}
+
+int channel_discard(int fd)
+{
+	char byte;
+	struct iovec part = {&byte, sizeof(byte)};
+	struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1};
+	ssize_t n;
+
+	do
+		n = recvmsg(fd, &packet, MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}

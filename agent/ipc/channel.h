@@ -35,4 +35,15 @@ int channel_send(int fd, enum role self, enum message_type type, const void *bod
  */
 int channel_receive(int fd, enum role self, enum role peer, struct message *ret_message);
 
+/*
+ * Looks at the next message and leaves it where it is. Its descriptors do not become this
+ * process's: what another user's descriptor stands for may answer close(2) whenever it likes.
+ * ret_fds: whether there are any, at least one; their number is checked by channel_receive().
+ * Answers as channel_receive(); the body is the caller's to wipe.
+ */
+int channel_peek(
+	int fd, enum role self, enum role peer, struct message *ret_message, bool *ret_fds);
+/* Takes the next message away, its descriptors unopened. 0 or -errno. */
+int channel_discard(int fd);
+
 #endif

@@ -212,8 +212,8 @@ struct msg_ctl_answer {
 /*
  * pam_mdm.so asks on a connection of its own, one request at a time: first CHECK, which needs no
  * password, then ATTEMPT or CHANGE with the reading end of a pipe that holds the password, without
- * an end mark, and whose writing end is closed. The enforcer never reads that pipe: it hands it to
- * the role verify.
+ * an end mark, and whose writing end is closed. The enforcer never touches that pipe: the role
+ * verify takes it out of the connection. With that message the connection ends.
  */
 struct msg_auth_request {
 	char user[LIMIT_USER_BYTES + 1];
@@ -244,7 +244,11 @@ struct msg_auth_answer {
 	uint8_t reserved[3];
 };
 
-/* One password, in the pipe that comes along, against hashes, codes and rules. */
+/*
+ * One password against hashes, codes and rules. The descriptor is the connection of whoever asks;
+ * the role takes its AUTH_ATTEMPT or AUTH_CHANGE out of it, and the pipe with that. Descriptors of
+ * users never get into the enforcer: one could stand for a file system that does not let it close.
+ */
 struct msg_verify_order {
 	char user[LIMIT_USER_BYTES + 1];
 	char hash[LIMIT_HASH_BYTES + 1]; /* of today; "": none, nothing matches */
@@ -253,7 +257,7 @@ struct msg_verify_order {
 	uint8_t reserved[3];
 	uint32_t n_history;
 	uint32_t rules[LIMIT_PASSWORD_RULES]; /* 0: no such rule */
-	uint32_t timeout_s;		      /* until the password has to be there */
+	uint32_t timeout_s;		      /* for the whole of it */
 };
 
 enum verify_match {
@@ -304,7 +308,7 @@ struct msg_ctl_unlock {
 	/* the pipe with the new password */                                                       \
 	X(AUTH_CHANGE, 26, ROLE_PAM, ROLE_ENFORCER, struct msg_auth_request, 1)                    \
 	X(AUTH_ANSWER, 27, ROLE_ENFORCER, ROLE_PAM, struct msg_auth_answer, 0)                     \
-	/* the pipe with the password */                                                           \
+	/* the connection with pam_mdm.so, where the message with the pipe still lies */           \
 	X(VERIFY_ORDER, 28, ROLE_ENFORCER, ROLE_VERIFY, struct msg_verify_order, 1)                \
 	X(VERIFY_ANSWER, 29, ROLE_VERIFY, ROLE_ENFORCER, struct msg_verify_answer, 0)              \
 	X(CTL_STATUS, 32, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                             \

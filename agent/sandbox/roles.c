@@ -12,6 +12,10 @@
  * the name servers of /etc/resolv.conf, where systemd-resolved and others stand, too. UDP has to
  * stay open for that: Landlock cannot limit it.
  *
+ * The role verify sees passwords and hashes: it may compute, answer and end. Where libpwquality is
+ * installed it may also read the word lists of cracklib, which are opened while the password is
+ * judged.
+ *
  * A further role is a further row: the guard (agent/guard/: CAP_SYS_ADMIN for fanotify, no
  * sockets, no files beyond its rule table) and, should it ever be confined, the enforcer. The row
  * goes below the last one, its declaration to sandbox.h, its tests to tests/unit/sandbox/.
@@ -53,6 +57,20 @@
 	{                                                                                          \
 		.name = call, .action = SANDBOX_KILL, WHEN(__VA_ARGS__)                            \
 	}
+
+/* Other programs, other users, other processes' memory, other roots, the kernel itself. */
+#define KILL_FOREIGN                                                                               \
+	KILL("execve"), KILL("execveat"), KILL("fork"), KILL("vfork"), KILL("ptrace"),             \
+		KILL("process_vm_readv"), KILL("process_vm_writev"), KILL("pidfd_getfd"),          \
+		KILL("kcmp"), KILL("setuid"), KILL("setgid"), KILL("setreuid"), KILL("setregid"),  \
+		KILL("setresuid"), KILL("setresgid"), KILL("setgroups"), KILL("capset"),           \
+		KILL("unshare"), KILL("setns"), KILL("chroot"), KILL("pivot_root"), KILL("mount"), \
+		KILL("umount2"), KILL("move_mount"), KILL("open_tree"), KILL("fsopen"),            \
+		KILL("fsmount"), KILL("open_by_handle_at"), KILL("bpf"), KILL("perf_event_open"),  \
+		KILL("userfaultfd"), KILL("io_uring_setup"), KILL("keyctl"), KILL("add_key"),      \
+		KILL("request_key"), KILL("init_module"), KILL("finit_module"),                    \
+		KILL("delete_module"), KILL("kexec_load"), KILL("kexec_file_load"),                \
+		KILL("reboot"), KILL("personality")
 
 /* The type of a socket without SOCK_CLOEXEC and SOCK_NONBLOCK. */
 #define SOCKET_TYPE 0xf
@@ -228,49 +246,7 @@ static const struct sandbox_call net_calls[] = {
 	ALLOW("uname"),
 	ALLOW("sysinfo"),
 
-	/* Other programs, other users, other processes' memory, other roots, the kernel itself. */
-	KILL("execve"),
-	KILL("execveat"),
-	KILL("fork"),
-	KILL("vfork"),
-	KILL("ptrace"),
-	KILL("process_vm_readv"),
-	KILL("process_vm_writev"),
-	KILL("pidfd_getfd"),
-	KILL("kcmp"),
-	KILL("setuid"),
-	KILL("setgid"),
-	KILL("setreuid"),
-	KILL("setregid"),
-	KILL("setresuid"),
-	KILL("setresgid"),
-	KILL("setgroups"),
-	KILL("capset"),
-	KILL("unshare"),
-	KILL("setns"),
-	KILL("chroot"),
-	KILL("pivot_root"),
-	KILL("mount"),
-	KILL("umount2"),
-	KILL("move_mount"),
-	KILL("open_tree"),
-	KILL("fsopen"),
-	KILL("fsmount"),
-	KILL("open_by_handle_at"),
-	KILL("bpf"),
-	KILL("perf_event_open"),
-	KILL("userfaultfd"),
-	KILL("io_uring_setup"),
-	KILL("keyctl"),
-	KILL("add_key"),
-	KILL("request_key"),
-	KILL("init_module"),
-	KILL("finit_module"),
-	KILL("delete_module"),
-	KILL("kexec_load"),
-	KILL("kexec_file_load"),
-	KILL("reboot"),
-	KILL("personality"),
+	KILL_FOREIGN,
 };
 
 const struct sandbox_role sandbox_role_net = {
@@ -320,4 +296,85 @@ const struct sandbox_role sandbox_role_push = {
 	.name = "push",
 	.limits = push_limits,
 	.n_limits = ARRAY_SIZE(push_limits),
+};
+
+static const struct sandbox_limit verify_limits[] = {
+	{RLIMIT_CORE, 0, "a core file would hold a password"},
+	{RLIMIT_NOFILE, 24, "channel, connection, pipe, and the word lists"},
+	{RLIMIT_FSIZE, 4096, "it writes no file but our log"},
+	{RLIMIT_CPU, LIMIT_VERIFY_SECONDS, "a hash takes a second on a slow phone"},
+	{RLIMIT_MEMLOCK, 128 * 1024, "the password and what crypt(3) makes of it"},
+	{RLIMIT_MSGQUEUE, 0, "there are none"},
+	/* yescrypt takes 16 MiB as distributions set it; an administrator may have set more. */
+	{RLIMIT_AS, 512 * 1024 * 1024, "a hash must not fill the phone's memory",
+		.not_sanitized = true},
+	{RLIMIT_NPROC, 64, "it starts nothing; other roles may run as this user in tests",
+		.own_user_only = true},
+};
+
+static const struct sandbox_path verify_paths[] = {
+	{"/usr/share/cracklib", "words that everybody tries"},
+	{"/var/cache/cracklib", "the same on Debian"},
+};
+
+/* Descriptors that it has, memory that is never code, time, and its end. */
+#define VERIFY_CALLS                                                                               \
+	ALLOW("read"), ALLOW("write"), ALLOW("writev"), ALLOW("close"), ALLOW("fcntl"),            \
+		ALLOW("fcntl64"), ALLOW("poll"), ALLOW("ppoll"), ALLOW("ppoll_time64"),            \
+		ALLOW("sendmsg"), ALLOW("recvmsg"), ALLOW("brk"), ALLOW("munmap"),                 \
+		ALLOW("mremap"), ALLOW("madvise"), ALLOW("mlock"), ALLOW("munlock"),               \
+		ALLOW_IF("mmap", {2, PROT_EXEC, 0}), ALLOW_IF("mmap2", {2, PROT_EXEC, 0}),         \
+		ALLOW_IF("mprotect", {2, PROT_EXEC, 0}),                                           \
+		DENY_IF("mmap", {2, PROT_EXEC, PROT_EXEC}),                                        \
+		DENY_IF("mmap2", {2, PROT_EXEC, PROT_EXEC}),                                       \
+		DENY_IF("mprotect", {2, PROT_EXEC, PROT_EXEC}), ALLOW("futex"),                    \
+		ALLOW("futex_time64"), ALLOW("rt_sigaction"), ALLOW("rt_sigprocmask"),             \
+		ALLOW("rt_sigreturn"), ALLOW("sigreturn"), ALLOW("sigaltstack"),                   \
+		ALLOW_OWN("tgkill"), ALLOW_OWN("tkill"), ALLOW("gettid"), ALLOW("getpid"),         \
+		ALLOW("exit"), ALLOW("exit_group"), ALLOW("clock_gettime"),                        \
+		ALLOW("clock_gettime64"), ALLOW("gettimeofday"), ALLOW("time"),                    \
+		ALLOW("restart_syscall"), ALLOW("alarm"), ALLOW("setitimer"), ALLOW("getrandom"),  \
+		KILL("clone"), KILL("connect"), KILL_FOREIGN
+
+static const struct sandbox_call verify_calls[] = {
+	VERIFY_CALLS,
+};
+
+static const struct sandbox_call verify_words_calls[] = {
+	VERIFY_CALLS,
+	/* Files below what Landlock leaves. */
+	ALLOW("open"),
+	ALLOW("openat"),
+	ALLOW("fstat"),
+	ALLOW("fstat64"),
+	ALLOW("newfstatat"),
+	ALLOW("fstatat64"),
+	ALLOW("statx"),
+	ALLOW("lseek"),
+	ALLOW("_llseek"),
+	ALLOW("readv"),
+	ALLOW("pread64"),
+	/* cracklib asks who it runs as, to keep names out of passwords. */
+	ALLOW("getuid"),
+	ALLOW("getuid32"),
+};
+
+const struct sandbox_role sandbox_role_verify = {
+	.name = "verify",
+	.user = "mdm-agent",
+	.limits = verify_limits,
+	.n_limits = ARRAY_SIZE(verify_limits),
+	.calls = verify_calls,
+	.n_calls = ARRAY_SIZE(verify_calls),
+};
+
+const struct sandbox_role sandbox_role_verify_words = {
+	.name = "verify_words",
+	.user = "mdm-agent",
+	.limits = verify_limits,
+	.n_limits = ARRAY_SIZE(verify_limits),
+	.paths = verify_paths,
+	.n_paths = ARRAY_SIZE(verify_paths),
+	.calls = verify_words_calls,
+	.n_calls = ARRAY_SIZE(verify_words_calls),
 };

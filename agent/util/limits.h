@@ -106,6 +106,7 @@
 #define LIMIT_LOCAL_CLIENTS 16 /* connections to the local socket at once */
 #define LIMIT_LOCAL_ANSWER_BYTES (2 * 1024 * 1024)
 #define LIMIT_LOCAL_IDLE_SECONDS 10 /* until a silent client is dropped */
+#define LIMIT_SOCKET_BYTES 107	    /* path of a socket, unix(7) */
 
 /* People at the phone. */
 #define LIMIT_SESSIONS 64 /* that one lock waits for; a phone has one or two */
@@ -126,6 +127,8 @@
 #define LIMIT_BLOCK_NODES 256	      /* block devices visited for one file system */
 #define LIMIT_DCONF_SOURCES 16	      /* databases in one dconf profile */
 #define LIMIT_OVERRIDE_DIRECTORIES 16 /* directories made for one overridden file */
+#define LIMIT_PAM_SERVICES 128	      /* PAM service files; a large system has 60 */
+#define LIMIT_PAM_FILE_BYTES (64 * 1024)
 
 /* mdm-server. */
 #define LIMIT_SERVER_TICKETS_BYTES (64 * 1024) /* one admin request that is not a document */
