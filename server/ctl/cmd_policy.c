@@ -9,6 +9,7 @@
 
 #include "agent/util/clock.h"
 #include "agent/util/jsonw.h"
+#include "policies/password.h"
 #include "server/ctl/api.h"
 #include "server/ctl/commands.h"
 #include "server/ctl/envelope.h"
@@ -103,6 +104,7 @@ static int check_print(struct ctl *ctl, const char *path, const struct policy *p
 	jsonw_object(&w, NULL);
 	jsonw_bool(&w, "ok", true);
 	jsonw_int(&w, "profiles", (int64_t)policy->n_profiles);
+	jsonw_bool(&w, "destroys", password_policy_destroys(policy));
 	jsonw_array(&w, "unsupported");
 	for (size_t i = 0; i < policy->n_unsupported; i++)
 		jsonw_string(&w, NULL, policy->unsupported[i]);
@@ -203,6 +205,7 @@ static void show_json(struct ctl *ctl, const struct document *document, enum doc
 int cmd_policy_show(struct ctl *ctl, const struct args *args, struct fault *fault)
 {
 	_cleanup_(document_freep) struct document *document = NULL;
+	_cleanup_(policy_freep) struct policy *policy = NULL;
 	_cleanup_json_ struct json_object *payload = NULL;
 	_cleanup_free_ char *text = NULL;
 	_cleanup_buf_ struct buf json = BUF_INIT;
@@ -219,6 +222,8 @@ int cmd_policy_show(struct ctl *ctl, const struct args *args, struct fault *faul
 	if (r)
 		return r;
 	r = signing_verify(&ctl->org, text, n_bytes, ctl->now_s, &document, &reason, &refusal);
+	if (!r && document->type == DOCUMENT_POLICY)
+		r = policy_file_judge(ctl, document, &policy, &reason, &refusal);
 	if (r && reason == DOCUMENT_OK) {
 		*fault = refusal;
 		return r;

@@ -84,10 +84,27 @@ static int sign_prepare(struct ctl *ctl, const struct args *args, char **ret_tex
 	return r;
 }
 
+/* What is there must be whole: each line by a key of ours. Missing signatures are why we are here.
+ */
+static int sign_check(struct ctl *ctl, const char *path, const struct buf *text,
+	struct document **ret_document, struct fault *fault)
+{
+	enum document_reason reason;
+	int r = signing_verify(
+		&ctl->org, text->data, text->n_bytes, ctl->now_s, ret_document, &reason, fault);
+	char words[sizeof(fault->text)];
+
+	if (!r || reason == DOCUMENT_E_THRESHOLD)
+		return 0;
+	memcpy(words, fault->text, sizeof(words));
+	return fault_set(fault, fault->code, "%s: %s", path, words);
+}
+
 int cmd_policy_sign(struct ctl *ctl, const struct args *args, struct fault *fault)
 {
 	_cleanup_signing_key_ struct signing_key key = {0};
 	_cleanup_(document_freep) struct document *document = NULL;
+	_cleanup_(policy_freep) struct policy *policy = NULL;
 	_cleanup_buf_ struct buf payload = BUF_INIT, signed_text = BUF_INIT;
 	_cleanup_free_ char *text = NULL;
 	const char *stream = args_get(args, "stream");
@@ -110,13 +127,12 @@ int cmd_policy_sign(struct ctl *ctl, const struct args *args, struct fault *faul
 	serial_address(DOCUMENT_POLICY, stream, address, sizeof(address));
 	r = serial_take(ctl->org.fd, address, held, wanted, &envelope.serial, fault);
 	if (!r)
-		r = envelope_policy(&envelope, text, n_bytes, &payload, NULL, fault);
+		r = envelope_policy(&envelope, text, n_bytes, &payload, &policy, fault);
 	if (!r)
 		r = signing_line(
 			DOCUMENT_POLICY, payload.data, payload.n_bytes, &key, &signed_text, fault);
 	if (!r)
-		r = signing_verify(&ctl->org, signed_text.data, signed_text.n_bytes, ctl->now_s,
-			&document, NULL, fault);
+		r = sign_check(ctl, args->operands[0], &signed_text, &document, fault);
 	if (!r)
 		r = sign_write(ctl, args_get(args, "output"), &signed_text, fault);
 	if (r)
@@ -125,26 +141,11 @@ int cmd_policy_sign(struct ctl *ctl, const struct args *args, struct fault *faul
 	fprintf(ctl->err,
 		"mdmctl: signed policy %s, serial %" PRId64 ", with key %s, valid until %s\n",
 		stream, envelope.serial, key.row->name, until);
+	policy_file_missing(ctl, ctl->err, document, policy);
 	return 0;
 }
 
-/* What is there must be whole: each line by a key of ours. Missing signatures are why we are here.
- */
-static int cosign_check(struct ctl *ctl, const char *path, const struct buf *text,
-	struct document **ret_document, struct fault *fault)
-{
-	enum document_reason reason;
-	int r = signing_verify(
-		&ctl->org, text->data, text->n_bytes, ctl->now_s, ret_document, &reason, fault);
-	char words[sizeof(fault->text)];
-
-	if (!r || reason == DOCUMENT_E_THRESHOLD)
-		return 0;
-	memcpy(words, fault->text, sizeof(words));
-	return fault_set(fault, fault->code, "%s: %s", path, words);
-}
-
-static int cosign_confirm(struct ctl *ctl, struct json_object *payload,
+static int cosign_confirm(struct ctl *ctl, struct json_object *payload, const struct policy *policy,
 	const struct signing_key *key, struct fault *fault)
 {
 	char question[LIMIT_NAME_BYTES + 64];
@@ -154,14 +155,14 @@ static int cosign_confirm(struct ctl *ctl, struct json_object *payload,
 	ctl->out = ctl->err;
 	policy_file_print(ctl, payload);
 	ctl->out = out;
+	policy_file_warn(ctl->err, policy);
 	snprintf(question, sizeof(question), "Sign this policy with key %s?", key->row->name);
 	return ctl_confirm(ctl, question, fault);
 }
 
 static int cosign_append(struct ctl *ctl, const char *path, struct buf *text,
-	const struct signing_key *key, struct fault *fault)
+	const struct signing_key *key, struct document **ret_document, struct fault *fault)
 {
-	_cleanup_(document_freep) struct document *document = NULL;
 	struct jws jws;
 	int r = jws_split(text->data, text->n_bytes, &jws);
 
@@ -171,7 +172,19 @@ static int cosign_append(struct ctl *ctl, const char *path, struct buf *text,
 		buf_puts(text, "\n");
 	r = signing_line(DOCUMENT_POLICY, jws.payload, jws.n_payload, key, text, fault);
 	jws_done(&jws);
-	return r ? r : cosign_check(ctl, path, text, &document, fault);
+	return r ? r : sign_check(ctl, path, text, ret_document, fault);
+}
+
+static int cosign_parse(const char *path, struct json_object *payload, struct policy **ret_policy,
+	struct fault *fault)
+{
+	struct json_error error = {0};
+	int r = policy_parse(payload, ret_policy, &error);
+
+	if (r == -EBADMSG)
+		return fault_set(fault, FAULT_FAILURE, "%s: %s%s%s", path, error.path,
+			*error.path ? ": " : "", error.message);
+	return r < 0 ? fault_errno(fault, r, "%s", path) : 0;
 }
 
 static bool cosign_has(const struct document *document, const char *kid)
@@ -185,7 +198,8 @@ static bool cosign_has(const struct document *document, const char *kid)
 int cmd_policy_cosign(struct ctl *ctl, const struct args *args, struct fault *fault)
 {
 	_cleanup_signing_key_ struct signing_key key = {0};
-	_cleanup_(document_freep) struct document *document = NULL;
+	_cleanup_(document_freep) struct document *document = NULL, *cosigned = NULL;
+	_cleanup_(policy_freep) struct policy *policy = NULL;
 	_cleanup_json_ struct json_object *payload = NULL;
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	_cleanup_free_ char *file = NULL;
@@ -200,7 +214,7 @@ int cmd_policy_cosign(struct ctl *ctl, const struct args *args, struct fault *fa
 	buf_append(&text, file, n_bytes);
 	if (text.error)
 		return fault_errno(fault, text.error, "%s", path);
-	r = cosign_check(ctl, path, &text, &document, fault);
+	r = sign_check(ctl, path, &text, &document, fault);
 	if (!r)
 		r = policy_file_payload(path, file, n_bytes, &payload, fault);
 	if (r)
@@ -208,6 +222,9 @@ int cmd_policy_cosign(struct ctl *ctl, const struct args *args, struct fault *fa
 	if (json_get_string(payload, "", "type", LIMIT_NAME_BYTES, &type, NULL) < 0 ||
 		strcmp(type, document_type_name(DOCUMENT_POLICY)) != 0)
 		return fault_set(fault, FAULT_FAILURE, "%s is not a policy", path);
+	r = cosign_parse(path, payload, &policy, fault);
+	if (r)
+		return r;
 	r = signing_key_open(ctl, args_get(args, "key"),
 		1u << TRUST_ROLE_POLICY | 1u << TRUST_ROLE_DESTROY, &key, fault);
 	if (r)
@@ -216,12 +233,14 @@ int cmd_policy_cosign(struct ctl *ctl, const struct args *args, struct fault *fa
 		return fault_set(fault, FAULT_FAILURE,
 			"%s is signed by key %s already; a second signature of one key does not count",
 			path, key.row->name);
-	r = cosign_confirm(ctl, payload, &key, fault);
+	r = cosign_confirm(ctl, payload, policy, &key, fault);
 	if (!r)
-		r = cosign_append(ctl, path, &text, &key, fault);
+		r = cosign_append(ctl, path, &text, &key, &cosigned, fault);
 	if (!r)
 		r = sign_write(ctl, output ? output : path, &text, fault);
-	if (!r)
-		fprintf(ctl->err, "mdmctl: signed %s with key %s\n", path, key.row->name);
-	return r;
+	if (r)
+		return r;
+	fprintf(ctl->err, "mdmctl: signed %s with key %s\n", path, key.row->name);
+	policy_file_missing(ctl, ctl->err, cosigned, policy);
+	return 0;
 }

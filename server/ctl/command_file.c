@@ -20,20 +20,6 @@ void command_file_done(struct command_file *file)
 	*file = (struct command_file){0};
 }
 
-/* Signers with the role, each once: that is how a phone counts them. */
-static uint32_t command_file_signers(
-	const struct document *document, const struct keyset *keyset, enum trust_role role)
-{
-	uint32_t n = 0;
-
-	for (size_t i = 0; i < document->n_signers; i++) {
-		const struct keyset_key *row = keyset_find(keyset, document->signers[i]);
-
-		n += row && (row->roles & 1u << role);
-	}
-	return n;
-}
-
 int command_file_read(struct ctl *ctl, const char *path, const char *text, size_t n_bytes,
 	struct command_file *ret_file, struct fault *fault)
 {
@@ -43,7 +29,6 @@ int command_file_read(struct ctl *ctl, const char *path, const char *text, size_
 	struct json_error error = {0};
 	char words[sizeof(fault->text)];
 	enum trust_role role;
-	uint32_t n;
 	int r;
 
 	/* One signature of those that count is enough to read it; enough to send it is asked below.
@@ -65,10 +50,8 @@ int command_file_read(struct ctl *ctl, const char *path, const char *text, size_
 	if (r < 0)
 		return fault_errno(fault, r, "%s", path);
 	role = command_verbs[file.command.verb].role;
-	n = command_file_signers(file.document, ctl->org.keyset, role);
 	file.complete = document_satisfies(file.document, ctl->org.keyset, role);
-	file.missing =
-		n < ctl->org.keyset->threshold[role] ? ctl->org.keyset->threshold[role] - n : 0;
+	file.missing = signing_missing(file.document, ctl->org.keyset, role);
 	*ret_file = file;
 	file = (struct command_file){0};
 	return 0;

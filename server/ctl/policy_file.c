@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "agent/util/clock.h"
+#include "policies/password.h"
 #include "server/ctl/envelope.h"
 #include "server/ctl/signing.h"
 #include "server/ctl/span.h"
@@ -43,11 +44,64 @@ int policy_file_check(const char *path, const char *text, size_t n_bytes,
 	return 0;
 }
 
+int policy_file_judge(struct ctl *ctl, const struct document *document, struct policy **ret_policy,
+	enum document_reason *ret_reason, struct fault *fault)
+{
+	_cleanup_(policy_freep) struct policy *policy = NULL;
+	struct json_error error = {0};
+	enum document_reason reason = DOCUMENT_OK;
+	uint32_t missing;
+	int r = policy_parse(document->json, &policy, &error);
+
+	if (r < 0 && r != -EBADMSG)
+		return fault_errno(fault, r, "policy");
+	if (r == -EBADMSG) {
+		reason = DOCUMENT_E_MEANING;
+		r = fault_set(fault, FAULT_FAILURE, "%s%s%s", error.path, *error.path ? ": " : "",
+			error.message);
+	} else if (password_policy_destroys(policy) &&
+		   (missing = signing_missing(document, ctl->org.keyset, TRUST_ROLE_DESTROY)) > 0) {
+		reason = DOCUMENT_E_DESTROY;
+		r = fault_set(fault, FAULT_FAILURE,
+			"phones would refuse this document (%s): password.at_maximum can destroy "
+			"what is on them, and %u more signature%s of keys with the role destroy "
+			"%s needed. %s",
+			document_reason_name(reason), missing, missing == 1 ? "" : "s",
+			missing == 1 ? "is" : "are", document_reason_advice(reason));
+	}
+	if (ret_reason)
+		*ret_reason = reason;
+	if (r)
+		return r;
+	*ret_policy = TAKE_PTR(policy);
+	return 0;
+}
+
+void policy_file_missing(
+	struct ctl *ctl, FILE *out, const struct document *document, const struct policy *policy)
+{
+	uint32_t missing;
+
+	if (!document) {
+		fprintf(out,
+			"mdmctl: phones take it with %u signatures of keys with the role policy: "
+			"'mdmctl policy cosign' adds one\n",
+			ctl->org.keyset->threshold[TRUST_ROLE_POLICY]);
+		return;
+	}
+	missing = signing_missing(document, ctl->org.keyset, TRUST_ROLE_DESTROY);
+	if (!password_policy_destroys(policy) || missing == 0)
+		return;
+	fprintf(out,
+		"mdmctl: it can destroy what is on phones, and phones take it with %u more "
+		"signature%s of keys with the role destroy: 'mdmctl policy cosign'\n",
+		missing, missing == 1 ? "" : "s");
+}
+
 int policy_file_verify(struct ctl *ctl, const char *path, const char *text, size_t n_bytes,
 	struct document **ret_document, struct policy **ret_policy, struct fault *fault)
 {
 	_cleanup_(document_freep) struct document *document = NULL;
-	struct json_error error = {0};
 	int r = signing_verify(&ctl->org, text, n_bytes, ctl->now_s, &document, NULL, fault);
 
 	if (r)
@@ -56,12 +110,8 @@ int policy_file_verify(struct ctl *ctl, const char *path, const char *text, size
 		return fault_set(fault, FAULT_FAILURE,
 			"%s is not a policy but a document of type %s", path,
 			document_type_name(document->type));
-	r = policy_parse(document->json, ret_policy, &error);
-	if (r == -EBADMSG)
-		return fault_set(fault, FAULT_FAILURE, "%s: %s%s%s", path, error.path,
-			*error.path ? ": " : "", error.message);
-	if (r < 0)
-		return fault_errno(fault, r, "%s", path);
+	if (policy_file_judge(ctl, document, ret_policy, NULL, fault))
+		return policy_file_fault(path, fault);
 	*ret_document = TAKE_PTR(document);
 	return 0;
 }
@@ -87,8 +137,38 @@ int policy_file_payload(const char *path, const char *text, size_t n_bytes,
 	return r < 0 ? fault_errno(fault, r, "%s", path) : 0;
 }
 
+/* What a profile says of wrong attempts, as far as it says it alone. */
+static void policy_file_warn_attempts(FILE *out, const struct profile *profile)
+{
+	const struct value *values = profile->values;
+	const struct setting_row *row = setting_row(SETTING_PASSWORD_AT_MAXIMUM);
+	bool has_max = profile->has[SETTING_PASSWORD_MAX_ATTEMPTS];
+
+	if (profile->has[SETTING_PASSWORD_AT_MAXIMUM] &&
+		values[SETTING_PASSWORD_AT_MAXIMUM].number > 0)
+		fprintf(out,
+			"warning: profile %s: password.at_maximum is %s: whoever holds a phone can "
+			"destroy what is on it; the policy needs the signatures of the role "
+			"destroy\n",
+			profile->id, row->choices[values[SETTING_PASSWORD_AT_MAXIMUM].number]);
+	if (profile->has[SETTING_PASSWORD_AT_MAXIMUM] && !has_max)
+		fprintf(out,
+			"warning: profile %s: password.at_maximum does nothing unless another "
+			"profile that applies sets max_attempts\n",
+			profile->id);
+	if (has_max && profile->has[SETTING_PASSWORD_FREE_ATTEMPTS] &&
+		values[SETTING_PASSWORD_FREE_ATTEMPTS].number >=
+			values[SETTING_PASSWORD_MAX_ATTEMPTS].number)
+		fprintf(out,
+			"warning: profile %s: password.free_attempts is not below max_attempts: "
+			"nobody waits before the last attempt\n",
+			profile->id);
+}
+
 void policy_file_warn(FILE *out, const struct policy *policy)
 {
+	for (size_t i = 0; i < policy->n_profiles; i++)
+		policy_file_warn_attempts(out, &policy->profiles[i]);
 	for (size_t i = 0; i < policy->n_unsupported; i++)
 		fprintf(out,
 			"warning: %s: this version does not know it; phones that do not either "

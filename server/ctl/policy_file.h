@@ -17,11 +17,24 @@ int policy_file_check(const char *path, const char *text, size_t n_bytes,
 int policy_file_verify(struct ctl *ctl, const char *path, const char *text, size_t n_bytes,
 	struct document **ret_document, struct policy **ret_policy, struct fault *fault);
 
+/*
+ * What phones ask of a policy beside signatures and dates, when those were found good: contents,
+ * and the signatures that destroying takes. FAULT_FAILURE; *ret_reason (may be NULL) is set then.
+ */
+int policy_file_judge(struct ctl *ctl, const struct document *document, struct policy **ret_policy,
+	enum document_reason *ret_reason, struct fault *fault);
+
+/* Says what signatures a policy lacks that was signed just now; document NULL: the threshold of the
+ * role policy is not reached. */
+void policy_file_missing(
+	struct ctl *ctl, FILE *out, const struct document *document, const struct policy *policy);
+
 /* The payload, not verified: for showing it. */
 int policy_file_payload(const char *path, const char *text, size_t n_bytes,
 	struct json_object **ret_payload, struct fault *fault);
 
-/* One line for each setting that this version does not know. */
+/* One line for each setting that this version does not know, and for what is worth a second look:
+ * it can destroy, or rules of passwords that contradict each other. */
 void policy_file_warn(FILE *out, const struct policy *policy);
 
 /* "signed by admin, second". */

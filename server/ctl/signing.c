@@ -150,6 +150,20 @@ int signing_line(enum document_type type, const char *payload, size_t n_payload,
 	return out->error ? fault_errno(fault, out->error, "document") : 0;
 }
 
+uint32_t signing_missing(
+	const struct document *document, const struct keyset *keyset, enum trust_role role)
+{
+	uint32_t n = 0;
+
+	/* Every signer of a verified document is another key. */
+	for (size_t i = 0; i < document->n_signers; i++) {
+		const struct keyset_key *row = keyset_find(keyset, document->signers[i]);
+
+		n += row && (row->roles & 1u << role);
+	}
+	return n < keyset->threshold[role] ? keyset->threshold[role] - n : 0;
+}
+
 int signing_verify(const struct org *org, const char *text, size_t n_bytes, int64_t now_s,
 	struct document **ret_document, enum document_reason *ret_reason, struct fault *fault)
 {

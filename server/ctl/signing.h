@@ -42,6 +42,11 @@ int signing_verify(const struct org *org, const char *text, size_t n_bytes, int6
 int signing_verify_past(const struct org *org, const char *text, size_t n_bytes,
 	struct document **ret_document, enum document_reason *ret_reason, struct fault *fault);
 
+/* How many signatures of keys with the role are missing until its threshold: as phones count them.
+ */
+uint32_t signing_missing(
+	const struct document *document, const struct keyset *keyset, enum trust_role role);
+
 /* Relative path of a signing key's file. */
 void signing_key_path(const char *name, char *ret_path, size_t size);
 

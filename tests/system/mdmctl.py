@@ -352,7 +352,7 @@ def a_new_policy_is_a_good_one(base):
     text = a.ok("policy", "new")
     check("comment" in text and json.loads(text)["profiles"])
     a.ok("policy", "new", "p.json")
-    check(a.json("policy", "check", "p.json") == {"ok": True, "profiles": 2, "unsupported": []})
+    check(a.json("policy", "check", "p.json") == {"ok": True, "profiles": 2, "destroys": False, "unsupported": []})
     a.fails(1, "policy", "new", "p.json", says="exists")
     check("ok, 2 profiles" in a.ok("policy", "check", "-", stdin=text))
 
