@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/enforcer/auth.h"
 #include "agent/enforcer/diagnostics.h"
 #include "agent/enforcer/renewal.h"
 #include "agent/enforcer/unlock_code.h"
@@ -186,6 +187,7 @@ void answer_status(struct enforcer *e, struct buf *out)
 	status_compliance(e, &w);
 	status_refusals(e, &w);
 	commands_write_status(e, &w, "commands");
+	auth_write_status(e, &w, "passwords");
 	status_platform(e, &w);
 	jsonw_object(&w, "clock");
 	jsonw_string(&w, "verdict", clock_verdict_name(enforcer_clock_verdict(e)));

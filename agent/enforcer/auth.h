@@ -23,7 +23,8 @@ struct auth; /* e->auth; NULL where it could not be made */
 
 /*
  * Reads the state files "attempts" and "passwords", binds the socket and serves. After documents
- * were loaded. 0 or -errno: authentication on the phone goes on as if the agent were not there.
+ * were loaded. 0; -errno: authentication on the phone goes on as if the agent were not there;
+ * ret_auth is set all the same, unless it is -ENOMEM.
  */
 int auth_new(struct enforcer *e, const char *socket_path, struct auth **ret_auth);
 void auth_free(struct auth *auth); /* NULL is fine */

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <systemd/sd-daemon.h>
 
+#include "agent/enforcer/auth.h"
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/clone.h"
 #include "agent/enforcer/local.h"
@@ -201,6 +202,13 @@ static void enforcer_on_round(struct reconcile *r, bool changed, void *userdata)
 	local_settled(e->local);
 }
 
+/* Passwords are judged by the rules of now, and what is known of them is fresh. */
+static void enforcer_before_round(struct reconcile *r, void *userdata)
+{
+	(void)r;
+	auth_refresh(userdata);
+}
+
 static int enforcer_take_command(
 	void *userdata, const struct document *document, struct document_refusal *ret_refusal)
 {
@@ -351,6 +359,7 @@ static int enforcer_open_platform(struct enforcer *e)
 		.sysroot_fd = e->sysroot_fd,
 		.sysroot_is_root = strcmp(e->options.sysroot, "/") == 0,
 		.vault_fd = e->vault_fd,
+		.pam_check_program = e->options.pam_check_program,
 	};
 	return 0;
 }
@@ -379,9 +388,12 @@ static int enforcer_start(struct enforcer *e)
 		platform_n_backends);
 	if (r < 0)
 		return r;
+	e->reconcile.begin = enforcer_before_round;
 	e->reconcile.done = enforcer_on_round;
 	e->reconcile.reverted = enforcer_on_reverted;
 	e->reconcile.userdata = e;
+	/* Before anybody can log in. Without it they can, and nobody counts. */
+	(void)auth_new(e, e->auth_socket_path, &e->auth);
 	if (e->state.facts.enrolled)
 		reconcile_request(&e->reconcile, true);
 
@@ -450,6 +462,7 @@ static void enforcer_stop(struct enforcer *e)
 	_cleanup_buf_ struct buf payload = BUF_INIT;
 
 	local_free(e->local);
+	auth_free(e->auth);
 	zerotouch_free(e->zerotouch);
 	effects_stop(e);
 	wake_free(e->wake);
@@ -490,6 +503,21 @@ static void enforcer_warn(struct enforcer *e)
 			e->options.net_user, e->options.net_user);
 }
 
+/* pam_mdm.so's socket is beside agentctl's, unless somebody wants it elsewhere. */
+static int enforcer_name_sockets(struct enforcer *e)
+{
+	const char *path = e->options.auth_socket_path, *beside = e->options.socket_path;
+	const char *slash = strrchr(beside, '/');
+	int n;
+
+	if (path)
+		n = snprintf(e->auth_socket_path, sizeof(e->auth_socket_path), "%s", path);
+	else
+		n = snprintf(e->auth_socket_path, sizeof(e->auth_socket_path), "%.*sauth.sock",
+			slash ? (int)(slash + 1 - beside) : 0, beside);
+	return n < (int)sizeof(e->auth_socket_path) ? 0 : -ENAMETOOLONG;
+}
+
 static void enforcer_freep(struct enforcer **e)
 {
 	log_keep(NULL);
@@ -513,6 +541,10 @@ int enforcer_run(const struct enforcer_options *options)
 		.verbose = options->verbose,
 	};
 	e->sysroot_fd = e->vault_fd = e->lock_fd = -1;
+	if (enforcer_name_sockets(e) < 0) {
+		log_error("the path of a socket is too long: %s", e->options.socket_path);
+		return 1;
+	}
 	r = enforcer_setup_loop(e);
 	if (r < 0) {
 		log_error("the event loop could not be made: %s", strerror(-r));

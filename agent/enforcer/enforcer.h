@@ -30,7 +30,7 @@
 struct enforcer_options {
 	const char *state_dir;	      /* /var/lib/mdm-agent */
 	const char *socket_path;      /* /run/mdm-agent/agent.sock */
-	const char *auth_socket_path; /* of pam_mdm.so: auth.sock beside it */
+	const char *auth_socket_path; /* of pam_mdm.so; NULL: auth.sock beside it */
 	const char *verify_program;   /* mdm-agent-verify */
 	const char *pam_check_program;
 	const char *sysroot; /* "/" but for tests */
@@ -63,6 +63,8 @@ enum problem {
 	PROBLEM_ZERO_TOUCH,  /* the image wants an enrolment that does not come about */
 	PROBLEM_COMMANDS,    /* cannot be recorded, so none is carried out */
 	PROBLEM_COMMANDS_DAMAGED,
+	PROBLEM_PASSWORDS, /* attempts cannot be judged */
+	PROBLEM_ATTEMPTS,  /* they cannot be stored */
 	PROBLEM_MAX,
 };
 
@@ -121,6 +123,7 @@ struct enforcer {
 	struct commands *commands;
 	struct wake *wake;
 	struct local *local;
+	char auth_socket_path[LIMIT_SOCKET_BYTES + 1];
 	struct auth *auth;		 /* NULL: passwords are none of the agent's business */
 	struct unlock_code *unlock_code; /* NULL: there are no codes */
 	struct problem_text problems[PROBLEM_MAX];

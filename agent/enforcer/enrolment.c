@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/enforcer/auth.h"
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/checkin_private.h"
 #include "agent/enforcer/clone.h"
@@ -206,6 +207,7 @@ void checkin_left(struct enforcer *e, bool failed)
 		if (i != PROBLEM_STATE && i != PROBLEM_JOURNAL)
 			enforcer_problem(e, (enum problem)i, NULL, NULL);
 	r = state_forget_enrolment(&e->state);
+	auth_forget(e);
 	unlock_code_forget(e);
 	wake_forget(e);
 	renewal_reset(e);

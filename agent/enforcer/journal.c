@@ -42,6 +42,11 @@ static const struct journal_type_row {
 	[JOURNAL_COMMAND] = {"command", true},
 	[JOURNAL_CERTIFICATE] = {"certificate", true},
 	[JOURNAL_CLONE] = {"clone", true},
+	[JOURNAL_AUTH_FAILED] = {"auth_failed", false},
+	[JOURNAL_AUTH_LOCKED_OUT] = {"auth_locked_out", true},
+	[JOURNAL_AUTH_UNLOCKED] = {"auth_unlocked", true},
+	[JOURNAL_AUTH_MISSED] = {"auth_missed", true},
+	[JOURNAL_PASSWORD_CHANGED] = {"password_changed", true},
 };
 
 const char *journal_type_name(enum journal_type type)

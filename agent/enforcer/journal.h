@@ -35,12 +35,17 @@ enum journal_type {
 	JOURNAL_APPLY_FAILED,	/* S */
 	JOURNAL_CHECKIN_FAILED, /* first of a row of failures only */
 	JOURNAL_CHECKIN_RESTORED,
-	JOURNAL_CLOCK,		 /* S: clock implausible, jumped, plausible again */
-	JOURNAL_KEYSET_EXPIRING, /* S */
-	JOURNAL_RECOVERED,	 /* S: torn tail cut, chain broken, records dropped */
-	JOURNAL_COMMAND,	 /* S: every change of a command's state */
-	JOURNAL_CERTIFICATE,	 /* S: renewed, proven, given up, expiring */
-	JOURNAL_CLONE,		 /* S: this state directory was made on another device */
+	JOURNAL_CLOCK,		  /* S: clock implausible, jumped, plausible again */
+	JOURNAL_KEYSET_EXPIRING,  /* S */
+	JOURNAL_RECOVERED,	  /* S: torn tail cut, chain broken, records dropped */
+	JOURNAL_COMMAND,	  /* S: every change of a command's state */
+	JOURNAL_CERTIFICATE,	  /* S: renewed, proven, given up, expiring */
+	JOURNAL_CLONE,		  /* S: this state directory was made on another device */
+	JOURNAL_AUTH_FAILED,	  /* wrong passwords, from the first one that makes people wait */
+	JOURNAL_AUTH_LOCKED_OUT,  /* S */
+	JOURNAL_AUTH_UNLOCKED,	  /* S: every count is over, by code or command */
+	JOURNAL_AUTH_MISSED,	  /* S: authentications passed while nobody answered */
+	JOURNAL_PASSWORD_CHANGED, /* S */
 	JOURNAL_TYPE_MAX,
 };
 const char *journal_type_name(enum journal_type type); /* "document_refused"; "unknown" */

@@ -435,8 +435,11 @@ static int reconcile_on_defer(sd_event_source *source, void *userdata)
 
 	(void)source;
 	r->defer = sd_event_source_unref(r->defer);
-	if (r->current == RECONCILE_IDLE)
-		reconcile_observe(r, RECONCILE_OBSERVING);
+	if (r->current != RECONCILE_IDLE)
+		return 0;
+	if (r->begin)
+		r->begin(r, r->userdata);
+	reconcile_observe(r, RECONCILE_OBSERVING);
 	return 0;
 }
 

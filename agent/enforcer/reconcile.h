@@ -69,6 +69,8 @@ struct reconcile {
 	sd_event_source *debounce, *timer, *clock_source, *defer;
 	int clock_fd;
 
+	/* Called before a round looks at the phone. May be NULL, like the others. */
+	void (*begin)(struct reconcile *r, void *userdata);
 	/* Called when a round ended and no other follows; changed: compliance differs since the
 	 * last call. */
 	void (*done)(struct reconcile *r, bool changed, void *userdata);

@@ -37,7 +37,8 @@ role_exec(const char *const *argv, const char *const *env, int channel_fd, pid_t
 		for (int fd = CHANNEL_FD + 1; fd < 1024; fd++)
 			close(fd);
 	execve(argv[0], (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
-	_exit(127);
+	/* What may work the next time must not look as if the program were not there. */
+	_exit(errno == ENOMEM || errno == EAGAIN || errno == EMFILE || errno == ENFILE ? 126 : 127);
 }
 
 int role_start(const char *const *argv, const char *const *env, pid_t *ret_pid, int *ret_channel_fd)

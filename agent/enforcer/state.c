@@ -25,8 +25,11 @@ static const char *const state_enrolment_names[] = {
 	"net",
 	"reports",
 	"unlock",
+	"attempts",
+	"passwords",
 	"facts.broken",
 	"commands.broken",
+	"passwords.broken",
 };
 
 int state_write(struct state *state, const char *path, const void *data, size_t n_bytes)
