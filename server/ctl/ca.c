@@ -30,6 +30,7 @@ static const struct {
 		CA_ADMIN_UNIT},
 	[CA_VIEWER] = {CA_LEAF_DAYS, "critical,CA:FALSE", "critical,digitalSignature", "clientAuth",
 		CA_VIEWER_UNIT},
+	[CA_ESCROW] = {CA_DAYS, "critical,CA:FALSE", "critical,keyAgreement", NULL},
 	[CA_CROSS] = {CA_DAYS, "critical,CA:TRUE,pathlen:0", "critical,keyCertSign,cRLSign",
 		"serverAuth"},
 };

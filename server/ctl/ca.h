@@ -7,6 +7,8 @@
  *   ├── server certificate (2 years, serverAuth)
  *   └── administrators' certificates (2 years, clientAuth, OU=mdm-admin or mdm-viewer)
  *
+ * Beside it the escrow certificate, self-signed: it is a key with a name, no part of the tree.
+ *
  * Whoever takes the server gets the device CA and can make devices, but no server that a phone
  * trusts and no administrator: those are issued by the root alone. Makes no files.
  */
@@ -37,6 +39,7 @@ enum ca_kind {
 	CA_SERVER,
 	CA_ADMIN,  /* operator: may do everything the server allows */
 	CA_VIEWER, /* may look */
+	CA_ESCROW, /* self-signed; secrets are sealed to it, nothing else */
 	CA_CROSS,  /* the next root's key under this root; for servers only */
 	CA_KIND_MAX,
 };

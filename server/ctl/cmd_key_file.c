@@ -12,13 +12,14 @@
 #include "agent/util/fs.h"
 #include "server/ctl/ca.h"
 #include "server/ctl/commands.h"
+#include "server/ctl/escrow.h"
 #include "server/ctl/handout.h"
 #include "server/ctl/keyring.h"
 #include "server/ctl/place.h"
 #include "server/ctl/signing.h"
 #include "server/ctl/text.h"
 
-/* "root-ca", "administrator" or a signing key: path and words of its file. */
+/* "root-ca", "administrator", "escrow" or a signing key: path and words of its file. */
 static int key_file(struct ctl *ctl, const char *name, char *ret_path, char *ret_what, size_t size,
 	struct fault *fault)
 {
@@ -32,6 +33,11 @@ static int key_file(struct ctl *ctl, const char *name, char *ret_path, char *ret
 		snprintf(ret_what, size, "administrator's key");
 		return 0;
 	}
+	if (strcmp(name, "escrow") == 0) {
+		snprintf(ret_path, size, "%s", ESCROW_KEY_FILE);
+		snprintf(ret_what, size, "escrow key");
+		return 0;
+	}
 	for (size_t i = 0; i < ctl->org.keyset->n_keys; i++) {
 		if (strcmp(ctl->org.keyset->keys[i].name, name) != 0)
 			continue;
@@ -40,7 +46,7 @@ static int key_file(struct ctl *ctl, const char *name, char *ret_path, char *ret
 		return 0;
 	}
 	return fault_set(fault, FAULT_USAGE,
-		"there is no key \"%.64s\"; there are root-ca, administrator and the names of "
+		"there is no key \"%.64s\"; there are root-ca, administrator, escrow and the names of "
 		"'mdmctl key list'",
 		name);
 }

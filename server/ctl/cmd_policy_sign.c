@@ -10,6 +10,7 @@
 #include "server/ctl/api.h"
 #include "server/ctl/commands.h"
 #include "server/ctl/envelope.h"
+#include "server/ctl/escrow.h"
 #include "server/ctl/policy_file.h"
 #include "server/ctl/serials.h"
 #include "server/ctl/signing.h"
@@ -54,9 +55,35 @@ static int sign_serial_option(const struct args *args, int64_t *ret_serial, stru
 	return 0;
 }
 
+/*
+ * Phones that can be locked out get codes for the day without a network, unless somebody said
+ * otherwise. Other policies name no certificate: there is nothing to escrow for.
+ */
+static int sign_escrow(struct ctl *ctl, const struct args *args, const struct policy *policy,
+	struct buf *out, struct fault *fault)
+{
+	struct escrow_certificate certificate;
+	_cleanup_x509_ X509 *x509 = NULL;
+	bool limits = false;
+	int r;
+
+	for (size_t i = 0; i < policy->n_profiles; i++)
+		limits |= policy->profiles[i].has[SETTING_PASSWORD_MAX_ATTEMPTS];
+	if (!limits || policy->n_escrow || args_has(args, "no-escrow"))
+		return 0;
+	if (!escrow_exists(ctl)) {
+		fprintf(ctl->err,
+			"mdmctl: note: phones that are locked out will have no unlock codes, because "
+			"this directory has no escrow certificate; 'mdmctl escrow init' makes one\n");
+		return 0;
+	}
+	r = escrow_certificate_read(ctl, &x509, &certificate, fault);
+	return r ? r : escrow_member(&certificate, out, fault);
+}
+
 /* Everything that needs no key: arguments, the organisation, the policy itself. */
 static int sign_prepare(struct ctl *ctl, const struct args *args, char **ret_text, size_t *ret_n,
-	int64_t *ret_valid_s, int64_t *ret_serial, struct fault *fault)
+	int64_t *ret_valid_s, int64_t *ret_serial, struct buf *escrow, struct fault *fault)
 {
 	_cleanup_(policy_freep) struct policy *policy = NULL;
 	const char *stream = args_get(args, "stream"), *path = args->operands[0];
@@ -81,7 +108,7 @@ static int sign_prepare(struct ctl *ctl, const struct args *args, char **ret_tex
 		r = policy_file_check(path, *ret_text, *ret_n, &policy, fault);
 	if (!r)
 		policy_file_warn(ctl->err, policy);
-	return r;
+	return r ? r : sign_escrow(ctl, args, policy, escrow, fault);
 }
 
 /* What is there must be whole: each line by a key of ours. Missing signatures are why we are here.
@@ -105,14 +132,14 @@ int cmd_policy_sign(struct ctl *ctl, const struct args *args, struct fault *faul
 	_cleanup_signing_key_ struct signing_key key = {0};
 	_cleanup_(document_freep) struct document *document = NULL;
 	_cleanup_(policy_freep) struct policy *policy = NULL;
-	_cleanup_buf_ struct buf payload = BUF_INIT, signed_text = BUF_INIT;
+	_cleanup_buf_ struct buf payload = BUF_INIT, signed_text = BUF_INIT, escrow = BUF_INIT;
 	_cleanup_free_ char *text = NULL;
 	const char *stream = args_get(args, "stream");
 	char address[LIMIT_NAME_BYTES + 16], until[24];
 	int64_t valid_s = 0, wanted = 0, held = 0;
 	struct envelope envelope = {.target = stream};
 	size_t n_bytes = 0;
-	int r = sign_prepare(ctl, args, &text, &n_bytes, &valid_s, &wanted, fault);
+	int r = sign_prepare(ctl, args, &text, &n_bytes, &valid_s, &wanted, &escrow, fault);
 
 	if (!r)
 		r = signing_key_open(
@@ -121,6 +148,7 @@ int cmd_policy_sign(struct ctl *ctl, const struct args *args, struct fault *faul
 		r = sign_ask_server(ctl, stream, &held, fault);
 	if (r)
 		return r;
+	envelope.escrow = escrow.n_bytes ? escrow.data : NULL;
 	envelope.org = ctl->org.id;
 	envelope.issued_s = ctl->now_s;
 	envelope.expires_s = ctl->now_s + valid_s;

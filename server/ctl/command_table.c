@@ -47,6 +47,7 @@ static const struct option_row sign_options[] = {
 	{"key", "NAME", "signing key, or path of a key file"},
 	{"output", "FILE", "write the document there (default: standard output)", .letter = 'o'},
 	{"offline", NULL, "do not ask the server for its serial"},
+	{"no-escrow", NULL, "no unlock codes: do not name the escrow certificate"},
 	{0},
 };
 static const struct option_row cosign_options[] = {
@@ -136,6 +137,10 @@ static const struct option_row admin_new_options[] = {
 	{"new-passphrase-file", "FILE", "first line is the new administrator's passphrase"},
 	{0},
 };
+static const struct option_row unlock_options[] = {
+	{"counter", "N", "the code of another counter than the phone told last"},
+	{0},
+};
 static const struct option_row key_options[] = {
 	{"new-passphrase-file", "FILE", "first line is the new passphrase"},
 	{0},
@@ -181,7 +186,9 @@ const struct command_row commands[] = {
 		cmd_policy_check},
 	{"policy sign", "FILE", "sign a policy for a group",
 		"The serial is the one after the highest that this directory remembers or the server\n"
-		"has. The signature is made here; nothing is sent.",
+		"has. The signature is made here; nothing is sent. A policy that limits attempts at\n"
+		"passcodes and names no escrow certificates gets the organisation's, so that its\n"
+		"phones can have unlock codes.",
 		1, 1, sign_options, cmd_policy_sign},
 	{"policy cosign", "DOCUMENT", "add the signature of another key",
 		"Shows the policy in full and asks. The document is checked before and after.", 1,
@@ -214,6 +221,16 @@ const struct command_row commands[] = {
 		"One that needs two signatures is written to a file for the second person, whose\n"
 		"'mdmctl command cosign' sends it.",
 		1, 1 + LIMIT_COMMAND_ARGUMENTS, order_options, cmd_command, command_help_verbs},
+	{"unlock-code", "DEVICE", "show the code that gives a locked out phone its attempts back",
+		"For a phone without a network. The sealed secret of the phone comes from the server,\n"
+		"which records that; it is opened here, with the organisation's escrow key. The\n"
+		"beginning of the id is enough if no other begins so.",
+		1, 1, unlock_options, cmd_unlock_code},
+	{"escrow init", "", "make the escrow key, which opens what phones seal",
+		"For an organisation that was made without one. 'mdmctl policy sign' names its\n"
+		"certificate in policies that limit attempts.",
+		0, 0, key_options, cmd_escrow_init},
+	{"escrow show", "", "show the escrow certificate", NULL, 0, 0, NULL, cmd_escrow_show},
 	{"hardware list", "", "list the phones that may enrol by themselves", NULL, 0, 0, NULL,
 		cmd_hardware_list},
 	{"hardware add", "TICKET FILE", "let phones enrol by themselves (zero-touch)",
@@ -251,8 +268,8 @@ const struct command_row commands[] = {
 		"secret goes there.",
 		2, 2, key_options, cmd_key_give},
 	{"key passphrase", "NAME", "change the passphrase of a key",
-		"NAME is a signing key, \"administrator\" or \"root-ca\".", 1, 1, key_options,
-		cmd_key_passphrase},
+		"NAME is a signing key, \"administrator\", \"escrow\" or \"root-ca\".", 1, 1,
+		key_options, cmd_key_passphrase},
 	{"cert renew", "FILE", "renew the server's or the administrator's certificate",
 		"FILE is a copy of the server's server-chain.pem, or the word \"administrator\". Key and\n"
 		"names stay; it is valid for two more years and replaces FILE.",

@@ -39,6 +39,9 @@ int cmd_command_show(struct ctl *ctl, const struct args *args, struct fault *fau
 int cmd_command_cancel(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_device_diagnostics(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_device_withdraw(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_unlock_code(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_escrow_init(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_escrow_show(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_audit_list(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_audit_verify(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_hardware_add(struct ctl *ctl, const struct args *args, struct fault *fault);

@@ -92,6 +92,8 @@ int envelope_policy(const struct envelope *envelope, const char *text, size_t n_
 			return fault_errno(fault, ENOMEM, "policy");
 		jsonw_raw(&w, name, json, strlen(json));
 	}
+	if (envelope->escrow && !json_object_object_get_ex(author, "escrow", NULL))
+		jsonw_raw(&w, "escrow", envelope->escrow, strlen(envelope->escrow));
 	r = envelope_end(&w, fault);
 	if (!r)
 		r = envelope_check(&payload, ret_policy, fault);

@@ -16,6 +16,7 @@ struct envelope {
 	int64_t serial;
 	int64_t issued_s, expires_s;
 	const char *target; /* stream, device or ticket */
+	const char *escrow; /* JSON for that member of a policy without one; NULL: none */
 };
 
 /*

@@ -6,6 +6,7 @@
  *   root.pem             root CA; root-key.pem (encrypted)
  *   device-ca.pem        a copy, for looking at
  *   admin.pem            the administrator's certificate; admin-key.pem (encrypted)
+ *   escrow.pem           phones seal secrets to it; escrow-key.pem (encrypted) opens them
  *   server.pem           a copy of the server's certificate, for its names and its end
  *   keys/NAME.pem        signing keys (encrypted); keyring.h has the other names
  *   keysets/N.jose       every keyset, signed

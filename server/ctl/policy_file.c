@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "agent/trust/escrow.h"
 #include "agent/util/clock.h"
 #include "policies/password.h"
 #include "server/ctl/envelope.h"
@@ -26,6 +27,22 @@ static int policy_file_fault(const char *path, struct fault *fault)
 	return fault_set(fault, fault->code, "%s: %s", path, text);
 }
 
+/* Phones take a policy with certificates of any kind, and seal nothing to some of them. */
+static int policy_file_check_escrow(const struct policy *policy, struct fault *fault)
+{
+	struct escrow_certificate certificate;
+	char why[LIMIT_TEXT_BYTES + 1];
+
+	for (size_t i = 0; i < policy->n_escrow; i++) {
+		memcpy(certificate.der, policy->escrow[i].der, policy->escrow[i].n_der);
+		certificate.n_der = policy->escrow[i].n_der;
+		if (escrow_certificate_check(&certificate, why) < 0)
+			return fault_set(
+				fault, FAULT_FAILURE, "escrow.certificates[%zu]: %s", i, why);
+	}
+	return 0;
+}
+
 int policy_file_check(const char *path, const char *text, size_t n_bytes,
 	struct policy **ret_policy, struct fault *fault)
 {
@@ -39,8 +56,14 @@ int policy_file_check(const char *path, const char *text, size_t n_bytes,
 		.target = "check",
 	};
 
-	if (envelope_policy(&envelope, text, n_bytes, &payload, ret_policy, fault))
+	_cleanup_(policy_freep) struct policy *policy = NULL;
+	int r = envelope_policy(&envelope, text, n_bytes, &payload, &policy, fault);
+
+	if (!r)
+		r = policy_file_check_escrow(policy, fault);
+	if (r)
 		return policy_file_fault(path, fault);
+	*ret_policy = TAKE_PTR(policy);
 	return 0;
 }
 

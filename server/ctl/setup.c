@@ -12,6 +12,7 @@
 #include "agent/util/codec.h"
 #include "agent/util/fs.h"
 #include "server/ctl/envelope.h"
+#include "server/ctl/escrow.h"
 #include "server/ctl/signing.h"
 
 static const struct {
@@ -35,8 +36,8 @@ static const uint32_t setup_thresholds[TRUST_ROLE_MAX] = {
 struct setup_build {
 	const struct setup *setup;
 	struct org org;
-	EVP_PKEY *root_key, *device_key, *server_key, *admin_key;
-	X509 *root, *device_ca, *server, *admin;
+	EVP_PKEY *root_key, *device_key, *server_key, *admin_key, *escrow_key;
+	X509 *root, *device_ca, *server, *admin, *escrow;
 	struct signing_key signing[SETUP_KEYS];
 };
 
@@ -46,10 +47,12 @@ static void setup_build_done(struct setup_build *b)
 	EVP_PKEY_free(b->device_key);
 	EVP_PKEY_free(b->server_key);
 	EVP_PKEY_free(b->admin_key);
+	EVP_PKEY_free(b->escrow_key);
 	X509_free(b->root);
 	X509_free(b->device_ca);
 	X509_free(b->server);
 	X509_free(b->admin);
+	X509_free(b->escrow);
 	for (size_t i = 0; i < SETUP_KEYS; i++)
 		signing_key_done(&b->signing[i]);
 	org_done(&b->org);
@@ -246,6 +249,10 @@ static int setup_write_org(struct setup_build *b, int fd, struct fault *fault)
 	if (!r)
 		r = setup_write_key(fd, ORG_ADMIN_KEY, b->admin_key, &s->passphrase, fault);
 	if (!r)
+		r = setup_write_key(fd, ESCROW_KEY_FILE, b->escrow_key, &s->passphrase, fault);
+	if (!r)
+		r = setup_write_certificates(fd, ESCROW_CERT_FILE, b->escrow, NULL, fault);
+	if (!r)
 		r = setup_write_certificates(fd, ORG_ROOT, b->root, NULL, fault);
 	if (!r)
 		r = setup_write_certificates(fd, ORG_DEVICE_CA, b->device_ca, NULL, fault);
@@ -272,6 +279,9 @@ static int setup_build(struct setup_build *b, struct fault *fault)
 	snprintf(b->org.server, sizeof(b->org.server), "%s", b->setup->server);
 	snprintf(b->org.admin, sizeof(b->org.admin), "%s", b->setup->admin);
 	r = setup_certificates(b, fault);
+	if (!r)
+		r = escrow_make(b->org.id, b->setup->name, b->setup->now_s, &b->escrow_key,
+			&b->escrow, fault);
 	return r ? r : setup_signing_keys(b, fault);
 }
 

@@ -34,7 +34,7 @@ def init_makes_everything(base):
     files = tree(a.org)
     check(set(files) == {
         "org.json", "root.pem", "root-key.pem", "device-ca.pem", "admin.pem", "admin-key.pem",
-        "server.pem", "keys", "keys/admin.pem", "keys/second.pem", "keys/recovery.pem", "keysets", "keysets/1.jose", "serials", "server",
+        "server.pem", "escrow.pem", "escrow-key.pem", "keys", "keys/admin.pem", "keys/second.pem", "keys/recovery.pem", "keysets", "keysets/1.jose", "serials", "server",
         "server/server-key.pem", "server/server-chain.pem", "server/device-ca-key.pem",
         "server/device-ca.pem", "server/root.pem"}, sorted(files))
     for name, (mode, data) in files.items():
@@ -94,7 +94,7 @@ def openssl_verifies_the_chain(base):
 def openssl_opens_the_keys(base):
     a = Admin(base, cheap=False)
     wrong = a.file("wrong", "not the passphrase\n", 0o600)
-    for name in ("root-key.pem", "admin-key.pem", "keys/admin.pem", "keys/second.pem",
+    for name in ("root-key.pem", "admin-key.pem", "escrow-key.pem", "keys/admin.pem", "keys/second.pem",
                  "keys/recovery.pem"):
         path = os.path.join(a.org, name)
         check(openssl("pkcs8", "-in", path, "-passin", "file:" + a.passphrase_file).returncode == 0,
