@@ -152,10 +152,10 @@ static int client_receive(int fd, int64_t deadline_us, struct msg_auth_answer *r
 }
 
 static int client_exchange(struct client *client, enum message_type type, const char *token,
-	struct msg_auth_answer *ret_answer)
+	int64_t patience_us, struct msg_auth_answer *ret_answer)
 {
 	struct msg_auth_request request = {.n_missed = atomic_load(&client_n_missed)};
-	int64_t deadline_us = client_now_us() + client->budget_us;
+	int64_t deadline_us = client_now_us() + patience_us;
 	_cleanup_close_ int fd = -1, pipe_fd = -1;
 	struct msg_auth_answer answer;
 	int r;
@@ -189,13 +189,11 @@ static int client_exchange(struct client *client, enum message_type type, const 
 }
 
 int client_ask(struct client *client, enum message_type type, const char *token,
-	struct msg_auth_answer *ret_answer)
+	int64_t patience_us, struct msg_auth_answer *ret_answer)
 {
-	int64_t start_us = client_now_us();
 	int saved = errno;
-	int r = client_exchange(client, type, token, ret_answer);
+	int r = client_exchange(client, type, token, patience_us, ret_answer);
 
-	client->budget_us -= client_now_us() - start_us;
 	errno = saved;
 	return r;
 }

@@ -132,8 +132,7 @@ static int client_begin(
 	const void *service = NULL;
 	int r;
 
-	*ret_client =
-		(struct client){.socket_path = options->socket_path, .budget_us = CLIENT_BUDGET_US};
+	*ret_client = (struct client){.socket_path = options->socket_path};
 	r = pam_get_user(pamh, &ret_client->user, NULL);
 	if (r == PAM_CONV_AGAIN)
 		return PAM_INCOMPLETE;
@@ -167,7 +166,8 @@ static int ask_code(pam_handle_t *pamh, const struct options *options, struct cl
 	/* A password that was typed out of habit is no wrong code, and stays here. */
 	is_code = words_is_code(typed ? typed : response);
 	if (is_code)
-		r = client_ask(client, MESSAGE_AUTH_ATTEMPT, typed ? typed : response, &answer);
+		r = client_ask(client, MESSAGE_AUTH_ATTEMPT, typed ? typed : response,
+			CLIENT_VERIFY_PATIENCE_US, &answer);
 	if (response)
 		secret_free(response, strlen(response));
 	if (!is_code) {
@@ -176,8 +176,15 @@ static int ask_code(pam_handle_t *pamh, const struct options *options, struct cl
 		(void)pam_fail_delay(pamh, REFUSED_DELAY_US);
 		return PAM_AUTH_ERR;
 	}
-	if (r < 0)
-		return unreachable(pamh, options, r);
+	/*
+	 * That no attempts are left was said a moment ago by an agent that was there. If it is gone
+	 * now, the next authentication finds that out.
+	 */
+	if (r < 0) {
+		pam_syslog(
+			pamh, LOG_WARNING, "an unlock code could not be tried: %s", strerror(-r));
+		return PAM_AUTH_ERR;
+	}
 	switch ((enum auth_verdict)answer.verdict) {
 	case AUTH_UNLOCKED:
 		say_answer(pamh, options, &answer);
@@ -194,7 +201,7 @@ static int ask_code(pam_handle_t *pamh, const struct options *options, struct cl
 	case AUTH_VERDICT_MAX:
 		break;
 	}
-	return unreachable(pamh, options, -EPROTO);
+	return PAM_AUTH_ERR;
 }
 
 /* One attempt at the password that the item holds or asks for. */
@@ -206,7 +213,7 @@ static int attempt(
 	int r;
 
 	if (!options->dry) {
-		r = client_ask(client, MESSAGE_AUTH_CHECK, NULL, &answer);
+		r = client_ask(client, MESSAGE_AUTH_CHECK, NULL, CLIENT_PATIENCE_US, &answer);
 		if (r < 0)
 			return unreachable(pamh, options, r);
 		switch ((enum auth_verdict)answer.verdict) {
@@ -232,7 +239,7 @@ static int attempt(
 		return r == PAM_CONV_AGAIN ? PAM_INCOMPLETE : r;
 	if (options->dry || !token || !token[0])
 		return PAM_IGNORE;
-	r = client_ask(client, MESSAGE_AUTH_ATTEMPT, token, &answer);
+	r = client_ask(client, MESSAGE_AUTH_ATTEMPT, token, CLIENT_PATIENCE_US, &answer);
 	if (r < 0)
 		return unreachable(pamh, options, r);
 	switch ((enum auth_verdict)answer.verdict) {
@@ -269,8 +276,7 @@ static int change_once(
 	/* An empty one: pam_unix knows what it thinks of that, and compliance sees it. */
 	if (!asks_agent || !token)
 		return PAM_IGNORE;
-	client->budget_us = CLIENT_CHANGE_BUDGET_US;
-	r = client_ask(client, MESSAGE_AUTH_CHANGE, token, &answer);
+	r = client_ask(client, MESSAGE_AUTH_CHANGE, token, CLIENT_VERIFY_PATIENCE_US, &answer);
 	if (r < 0)
 		return unreachable(pamh, options, r);
 	switch ((enum auth_verdict)answer.verdict) {
@@ -300,7 +306,7 @@ static int change(pam_handle_t *pamh, const struct options *options, struct clie
 	int r;
 
 	if (!options->dry && client_user_fits(client->user)) {
-		r = client_ask(client, MESSAGE_AUTH_CHECK, NULL, &answer);
+		r = client_ask(client, MESSAGE_AUTH_CHECK, NULL, CLIENT_PATIENCE_US, &answer);
 		/* A change helps out of every wait, so that only "none of our business" counts. */
 		asks_agent = r == 0 && answer.verdict != AUTH_UNCOUNTED;
 		if (r < 0) {
