@@ -3,8 +3,7 @@
 /*
  * fuzz_password.c - judging of passwords: bytes of anybody's, in a process that must not fall. The
  * first line of the input is the name of the account, the rest the password. No rules find nothing,
- * stricter rules find no less; the longest run is no longer than
- * what there is.
+ * stricter rules find no less; the longest run is no longer than what there is.
  */
 #include <stdlib.h>
 
