@@ -191,6 +191,13 @@ static bool observation_is_empty(const struct observation *o)
 	return o->state == COMPLIANCE_COMPLIANT && !o->has_value && o->n_items == 0;
 }
 
+/* Whether the reason that a backend gives with a value says what is wrong with a weaker one. */
+static bool reason_explains_weaker(enum compliance_reason reason)
+{
+	return reason == REASON_PLAIN_STORAGE || reason == REASON_PASSWORD_OLD ||
+	       reason == REASON_PASSWORD_HASH;
+}
+
 /* The value alone. Where there are items, they say who could change what. */
 static struct judgement judge_value(
 	const struct setting_row *row, const struct value *desired, const struct observation *o)
@@ -199,7 +206,7 @@ static struct judgement judge_value(
 		return judgement_new(COMPLIANCE_ERROR, REASON_OBSERVE_FAILED);
 	if (!value_satisfies(row, &o->value, desired))
 		return judgement_new(COMPLIANCE_NONCOMPLIANT,
-			o->reason == REASON_PLAIN_STORAGE ? o->reason : REASON_WEAKER);
+			reason_explains_weaker(o->reason) ? o->reason : REASON_WEAKER);
 	if (!o->enforced && o->n_items == 0)
 		return judgement_new(COMPLIANCE_NONCOMPLIANT, REASON_NOT_ENFORCED);
 	return judgement_new(COMPLIANCE_COMPLIANT, o->reason);

@@ -101,7 +101,14 @@ def any_user_may_ask(base):
     root = made(base, "postmarketos-26.06-systemd")
     shutil.copy(os.path.join(BUILD, "mdm-agentd"), base)
     told = trees.rows_of(trees.probe(base, root, user=65534, group=65534, extra_groups=[]))
-    check(told == trees.expected()[0]["postmarketos-26.06-systemd"], told)
+    expected = trees.expected()[0]["postmarketos-26.06-systemd"]
+    hidden = [row for row in told if "/etc/shadow cannot be read" in told[row][-1]]
+    check("password.min_hash" in hidden, told)
+    # What works is known without the hashes, what is in force is not.
+    for row in hidden:
+        check(told[row][:2] == expected[row][:2], row, told[row])
+    check(all(told[row] == expected[row] for row in set(told) - set(hidden)), told)
+    check(set(told) == set(expected), told)
 
 
 def only_good_trees(base):
