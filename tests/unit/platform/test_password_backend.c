@@ -422,6 +422,60 @@ static void test_power_cuts(void)
 	}
 }
 
+/* This machine's own files in a copied root, and the program that tries them out for real. */
+static void test_this_machine(void)
+{
+	char self[PATH_MAX], *slash, body[3 * PATH_MAX];
+	bool has_programs;
+	_cleanup_free_ char *before = NULL, *after = NULL;
+	_cleanup_(closedirp) DIR *dir = opendir("/etc/pam.d");
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 64);
+	struct rig rig;
+
+	CHECK(n > 0);
+	self[n] = 0;
+	for (int up = 0; up < 4 && (slash = strrchr(self, '/')); up++)
+		*slash = 0;
+	snprintf(body, sizeof(body), "%s/mdm-agent-pamcheck", self);
+	has_programs = access(body, X_OK) == 0;
+	snprintf(body, sizeof(body), "%s/pam_mdm.so", self);
+	has_programs = has_programs && access(body, R_OK) == 0;
+	if (!dir || !has_programs || geteuid() != 0) {
+		check_skip("needs root, /etc/pam.d, mdm-agent-pamcheck and pam_mdm.so");
+		return;
+	}
+	rig_open(&rig, NULL);
+	for (const struct dirent *entry; (entry = readdir(dir));) {
+		_cleanup_free_ char *text = NULL;
+		_cleanup_close_ int fd = -1;
+		char path[512];
+		size_t n_text;
+
+		snprintf(path, sizeof(path), "etc/pam.d/%s", entry->d_name);
+		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || fs_read_fd(fd, LIMIT_PAM_FILE_BYTES, &text, &n_text) < 0)
+			continue;
+		fixture_write(&rig.f, path, text, n_text);
+	}
+	fixture_text(&rig.f, "usr/lib/security/pam_unix.so", "");
+	fixture_text(&rig.f, "usr/lib/security/pam_mdm.so", "");
+	before = fixture_listing(&rig.f);
+	/* The module that was built stands for an installed one. */
+	snprintf(body, sizeof(body),
+		"sed -i 's|\tpam_mdm.so$|\t%s/pam_mdm.so|' \"$3\"/*\n"
+		"exec '%s/mdm-agent-pamcheck' --user nobody \"$@\"",
+		self, self);
+	rig_program(&rig, body);
+	CHECK_INT(rig_apply(&rig), 0);
+	CHECK_JUDGED(&rig, SETTING_PASSWORD_FREE_ATTEMPTS, 5, COMPLIANT, NONE);
+	CHECK(rig.b->apply_changed);
+	CHECK_INT(rig_runs(), 1);
+	CHECK_INT(fixture_revert(&rig.f, rig.b), 0);
+	after = fixture_listing(&rig.f);
+	CHECK_STR(after, before);
+	rig_close(&rig);
+}
+
 static void test_watch(void)
 {
 	struct rig rig;
@@ -451,6 +505,7 @@ static const struct check_test tests[] = {
 	{"left_alone", test_left_alone},
 	{"without", test_without},
 	{"power_cuts", test_power_cuts},
+	{"this_machine", test_this_machine},
 	{"watch", test_watch},
 };
 CHECK_MAIN(tests)
