@@ -123,7 +123,7 @@ pc_enforcer := json-c libcrypto libseccomp $(SYSTEMD_PC)
 pc_net := libcurl libssl libcrypto libseccomp
 pc_ctl := json-c libcrypto
 pc_server := libevent libevent_openssl sqlite3 libssl libcrypto
-pc_mdmctl := libcurl json-c libcrypto libqrencode
+pc_mdmctl := libcurl json-c libcrypto libcrypt libqrencode
 
 # Programs: name, layer.
 PROGRAMS := mdm-agentd mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-pamcheck agentctl mdm-server mdmctl

@@ -26,6 +26,12 @@ static const struct verb verbs[] = {
 	{"sync", "", 0, 0, 0, "Talk to the server now instead of at the next check-in.",
 		"Waits until the exchange is over, at most 150 s. Needs root or the group mdm-admin.",
 		verb_sync},
+	{"unlock", "", 0, 0, 0,
+		"Enter a code of the organisation that gives a locked out phone its attempts back.",
+		"Asks for the code, or reads it from standard input; it is never given on the command "
+		"line. It counts once and changes no passcode. Everybody may: a code proves itself, and "
+		"after a wrong one the next has to wait.",
+		verb_unlock},
 	{"policy show", "", 0, 0, 0,
 		"The policies this phone holds and what they ask for together.",
 		"With --json the full text of every policy is part of the answer.",

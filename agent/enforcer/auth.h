@@ -44,8 +44,8 @@ int auth_set_temporary(struct enforcer *e, const char *user, const char *hash);
 
 /*
  * An unlock code, typed into agentctl by whoever: as an attempt in a locked out phone. Answers
- * AUTH_UNLOCKED, AUTH_WRONG_CODE (with the seconds to wait), AUTH_WAIT, or AUTH_GO: nothing is
- * locked.
+ * AUTH_UNLOCKED, AUTH_WRONG_CODE (with the seconds to wait), AUTH_WAIT, AUTH_LOCKED_OUT:
+ * there are no codes, or AUTH_GO: nothing is locked.
  */
 enum auth_verdict auth_unlock(struct enforcer *e, const char *code, uint32_t *ret_wait_s);
 

@@ -21,6 +21,8 @@ enum {
 	/* Each of its steps has one. Nothing may stop it in the middle. */
 	DEADLINE_UNENROLL = 0,
 	DEADLINE_DIAGNOSTICS = EFFECTS_DIAGNOSTICS_DEADLINE_S,
+	DEADLINE_UNLOCK_ATTEMPTS = EFFECTS_DEADLINE_S,
+	DEADLINE_SET_PASSCODE = EFFECTS_DEADLINE_S,
 };
 #define RESUME_SYNC NULL
 #define RESUME_LOCK NULL
@@ -28,6 +30,8 @@ enum {
 #define RESUME_REBOOT command_reboot_resume
 #define RESUME_UNENROLL NULL
 #define RESUME_DIAGNOSTICS command_diagnostics_resume
+#define RESUME_UNLOCK_ATTEMPTS NULL
+#define RESUME_SET_PASSCODE command_passcode_resume
 
 const struct command_handler command_handlers[VERB_MAX] = {
 #define X(id, name, role, valid_s, arguments, handler, help)                                       \

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "agent/enforcer/enforcer.h"
+#include "agent/util/child.h"
 
 void effects_stop(struct enforcer *e)
 {
@@ -14,6 +15,8 @@ void effects_stop(struct enforcer *e)
 	session_call_free(TAKE_PTR(e->effects.notice));
 	e->effects.timer = sd_event_source_unref(e->effects.timer);
 	e->effects.diagnostics_wait = false;
+	child_free(TAKE_PTR(e->effects.chpasswd));
+	explicit_bzero(e->effects.passcode_hash, sizeof(e->effects.passcode_hash));
 }
 
 const struct session_ops *effects_ops(const struct enforcer *e)

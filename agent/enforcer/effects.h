@@ -20,12 +20,16 @@
 #define EFFECTS_DIAGNOSTICS_WAIT_S 3600 /* for the server to acknowledge a bundle */
 #define EFFECTS_DIAGNOSTICS_DEADLINE_S (EFFECTS_DIAGNOSTICS_WAIT_S + EFFECTS_DEADLINE_S)
 
+struct child;
+
 struct effects {
 	const struct session_ops *ops; /* NULL: the phone's own; tests have others */
 	struct session_call *call;     /* of the running command */
 	struct session_call *notice;   /* the warning before a reboot, which nobody waits for */
 	sd_event_source *timer;
-	bool diagnostics_wait; /* a command ends when the server has the bundle */
+	bool diagnostics_wait;	/* a command ends when the server has the bundle */
+	struct child *chpasswd; /* of the running command, with what it is to set */
+	char passcode_user[LIMIT_USER_BYTES + 1], passcode_hash[LIMIT_HASH_BYTES + 1];
 };
 
 /* Whatever is under way is dropped without an answer: before a handler begins, and at the end of
@@ -48,6 +52,8 @@ void effects_failed(struct enforcer *e, int error);
 
 /* After a restart in the middle; see struct command_handler. */
 void command_reboot_resume(struct enforcer *e, const struct command *command, bool same_boot,
+	struct command_result *ret_result);
+void command_passcode_resume(struct enforcer *e, const struct command *command, bool same_boot,
 	struct command_result *ret_result);
 void command_diagnostics_resume(struct enforcer *e, const struct command *command, bool same_boot,
 	struct command_result *ret_result);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/sockios.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -16,6 +17,7 @@
 #include <time.h>
 
 #include "agent/enforcer/answers.h"
+#include "agent/enforcer/auth.h"
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/renewal.h"
 #include "agent/util/fs.h"
@@ -233,6 +235,47 @@ static void local_act(struct local_client *c, const struct message *m)
 	checkin_begin(e);
 }
 
+/*
+ * Whoever sits in front of a locked out phone may give a code: it proves itself, gives nothing but
+ * attempts, and auth.c paces those that are wrong.
+ */
+static void local_unlock(struct local_client *c, const struct msg_ctl_unlock *request)
+{
+	char message[LIMIT_TEXT_BYTES + 1];
+	uint32_t wait_s = 0;
+
+	switch (auth_unlock(c->local->e, request->code, &wait_s)) {
+	case AUTH_UNLOCKED:
+		local_answer(
+			c, CTL_OK, "attempts count from zero again; enter the passcode now", NULL);
+		return;
+	case AUTH_WRONG_CODE:
+		snprintf(message, sizeof(message),
+			"this is not the code that is right now; the next one counts in %" PRIu32
+			" s",
+			wait_s);
+		local_answer(c, CTL_E_REFUSED, message, NULL);
+		return;
+	case AUTH_WAIT:
+		snprintf(message, sizeof(message),
+			"after a wrong code the next one counts in %" PRIu32 " s", wait_s);
+		local_answer(c, CTL_E_BUSY, message, NULL);
+		return;
+	case AUTH_LOCKED_OUT:
+		local_answer(c, CTL_E_STATE,
+			"this phone takes no codes: its policy names nobody who could read them, or "
+			"the server has not confirmed them yet",
+			NULL);
+		return;
+	case AUTH_GO:
+	case AUTH_UNCOUNTED:
+	case AUTH_REFUSED:
+	case AUTH_VERDICT_MAX:
+		break;
+	}
+	local_answer(c, CTL_E_STATE, "nobody is locked out of this phone", NULL);
+}
+
 static void local_read(struct local_client *c, const struct message *m)
 {
 	_cleanup_buf_ struct buf json = {.max_bytes = LIMIT_LOCAL_ANSWER_BYTES};
@@ -315,6 +358,10 @@ static int local_on_request(sd_event_source *source, int fd, uint32_t events, vo
 	case MESSAGE_CTL_UNENROL:
 	case MESSAGE_CTL_SYNC:
 		local_act(c, &m);
+		break;
+	case MESSAGE_CTL_UNLOCK:
+		local_unlock(c, (const struct msg_ctl_unlock *)&m.body);
+		explicit_bzero(&m.body, sizeof(struct msg_ctl_unlock));
 		break;
 	default:
 		local_read(c, &m);

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "agent/util/codec.h"
+
 static const struct verb_argument verb_no_arguments[] = {{0}};
 
 static const struct verb_argument verb_message_arguments[] = {
@@ -31,6 +33,57 @@ static const struct verb_argument verb_reboot_arguments[] = {
 		.max = 3600,
 		.unit = "s",
 		.help = "how long the user is warned before"},
+	{0},
+};
+
+/* The field of shadow(5) ends at a colon, the line at its end: neither is in here. */
+#define VERB_HASH_BYTES 127
+#define VERB_HASH_METHOD "$6$rounds="
+#define VERB_ROUNDS_MIN 100000
+#define VERB_ROUNDS_MAX 1000000
+
+bool verb_hash_is_valid(const char *text)
+{
+	static const char alphabet[] =
+		"./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	size_t n_method = strlen(VERB_HASH_METHOD), n;
+	char digits[8];
+	int64_t rounds;
+
+	if (strncmp(text, VERB_HASH_METHOD, n_method) != 0)
+		return false;
+	text += n_method;
+	n = strcspn(text, "$");
+	if (n >= sizeof(digits) || text[n] != '$')
+		return false;
+	memcpy(digits, text, n);
+	digits[n] = 0;
+	if (parse_int64(digits, VERB_ROUNDS_MIN, VERB_ROUNDS_MAX, &rounds) < 0)
+		return false;
+	text += n + 1;
+	n = strspn(text, alphabet);
+	if (n < 8 || n > 16 || text[n] != '$')
+		return false;
+	text += n + 1;
+	return strlen(text) == 86 && strspn(text, alphabet) == 86;
+}
+
+static const struct verb_argument verb_passcode_arguments[] = {
+	{.name = "hash",
+		.type = VERB_TEXT,
+		.min = 1,
+		.max = VERB_HASH_BYTES,
+		.required = true,
+		.unit = "",
+		.form = verb_hash_is_valid,
+		.help = "crypt(3) of the passcode; mdmctl makes both unless it is given"},
+	{.name = "user",
+		.type = VERB_TEXT,
+		.min = 1,
+		.max = LIMIT_USER_BYTES,
+		.unit = "",
+		.form = name_is_valid,
+		.help = "whose; without it, the one person's who uses the phone"},
 	{0},
 };
 

@@ -24,7 +24,8 @@ struct verb_argument {
 	enum verb_argument_type type;
 	int64_t min, max;
 	bool required;
-	const char *unit; /* "s", or "" */
+	const char *unit;		/* "s", or "" */
+	bool (*form)(const char *text); /* VERB_TEXT: what else it has to be; NULL: nothing */
 	const char *help;
 };
 
@@ -49,7 +50,15 @@ struct verb_argument {
 	X(DIAGNOSTICS, "diagnostics", TRUST_ROLE_COMMAND, 24 * 3600, verb_no_arguments,              \
 		command_diagnostics,                                                                 \
 		"sends status, journal, versions, mechanisms and the agent's log, without personal " \
-		"data")
+		"data")                                                                              \
+	X(UNLOCK_ATTEMPTS, "unlock-attempts", TRUST_ROLE_COMMAND, 24 * 3600, verb_no_arguments,      \
+		command_unlock_attempts,                                                             \
+		"counts wrong attempts at passcodes from zero again, so that whoever is locked out " \
+		"can try")                                                                           \
+	X(SET_PASSCODE, "set-passcode", TRUST_ROLE_DESTROY, 15 * 60, verb_passcode_arguments,        \
+		command_set_passcode,                                                                \
+		"takes another passcode for its user, who has to change it; attempts count from "    \
+		"zero again")
 
 enum verb_id {
 #define X(id, name, role, valid_s, arguments, handler, help) VERB_##id,
@@ -67,6 +76,13 @@ struct command_verb {
 };
 
 extern const struct command_verb command_verbs[VERB_MAX];
+
+/*
+ * A field of shadow(5) as mdmctl makes it: SHA-512 with 100000 to 1000000 rounds. Every C library
+ * of phones knows it; fewer rounds are too easy to try out for whoever sees the command, more would
+ * keep the lock screen waiting.
+ */
+bool verb_hash_is_valid(const char *text);
 
 /* VERB_MAX if there is none of that name. */
 enum verb_id command_verb_find(const char *name);

@@ -10,6 +10,7 @@
 #include "server/ctl/commands.h"
 #include "server/ctl/device.h"
 #include "server/ctl/order.h"
+#include "server/ctl/passcode.h"
 #include "server/ctl/signing.h"
 
 #define HELP_COLUMNS 80
@@ -150,10 +151,36 @@ static int command_sign(struct ctl *ctl, const struct args *args, const struct o
 		 : signing_line(DOCUMENT_COMMAND, payload.data, payload.n_bytes, &key, out, fault);
 }
 
+/* An order whose hash is made here gets it as one argument more. */
+static int command_passcode(const struct args *args, struct passcode *passcode, struct order *order,
+	struct fault *fault)
+{
+	bool wants = args_has(args, "passcode-file") || args_has(args, "ask-passcode");
+	bool has = false;
+	int r;
+
+	for (size_t i = 0; i < order->n_arguments; i++)
+		has |= strncmp(order->arguments[i], "hash=", 5) == 0;
+	if (order->verb != VERB_SET_PASSCODE || has)
+		return wants ? fault_set(fault, FAULT_USAGE,
+				       "--passcode-file and --ask-passcode are for set-passcode "
+				       "without a hash")
+			     : 0;
+	r = passcode_make(args, passcode, fault);
+	if (r)
+		return r;
+	for (size_t i = 0; i < order->n_arguments && i < PASSCODE_ARGUMENTS; i++)
+		passcode->arguments[i] = order->arguments[i];
+	passcode->arguments[order->n_arguments++] = passcode->argument;
+	order->arguments = passcode->arguments;
+	return 0;
+}
+
 int cmd_command(struct ctl *ctl, const struct args *args, struct fault *fault)
 {
 	_cleanup_(response_devices_done) struct response_devices found = {0};
 	_cleanup_command_file_ struct command_file file = {0};
+	_cleanup_passcode_ struct passcode passcode = {.made = false};
 	_cleanup_(api_freep) struct api *api = NULL;
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	const char *prefix = args_get(args, "device"), *output = args_get(args, "output");
@@ -178,6 +205,8 @@ int cmd_command(struct ctl *ctl, const struct args *args, struct fault *fault)
 	hex_encode(random, sizeof(random), id);
 	r = ctl_span_option(args, "expires", span, &valid_s, fault);
 	if (!r)
+		r = command_passcode(args, &passcode, &order, fault);
+	if (!r)
 		r = ctl_open(ctl, fault);
 	if (!r)
 		r = api_open(ctl, &api, fault);
@@ -197,6 +226,7 @@ int cmd_command(struct ctl *ctl, const struct args *args, struct fault *fault)
 		r = command_file_read(ctl, "command", text.data, text.n_bytes, &file, fault);
 	if (r)
 		return r;
+	passcode_tell(ctl, &passcode);
 	if (output || !file.complete)
 		return command_hand_over(ctl, output, &text, &file, fault);
 	return command_file_send(

@@ -70,6 +70,8 @@ static const struct option_row order_options[] = {
 	{"key", "NAME", "signing key, or path of a key file"},
 	{"output", "FILE", "write the document there, do not send it", .letter = 'o'},
 	{"wait", NULL, "wait until the phone said how it ended"},
+	{"passcode-file", "FILE", "set-passcode: first line is the passcode"},
+	{"ask-passcode", NULL, "set-passcode: ask for it instead of making one up"},
 	{0},
 };
 static const struct option_row order_cosign_options[] = {
@@ -219,7 +221,8 @@ const struct command_row commands[] = {
 	{"command", "VERB [NAME=VALUE]...", "give a phone an order, signed here",
 		"The command is for one phone and one enrolment, is executed at most once, and expires.\n"
 		"One that needs two signatures is written to a file for the second person, whose\n"
-		"'mdmctl command cosign' sends it.",
+		"'mdmctl command cosign' sends it. For set-passcode a passcode is made up here and shown\n"
+		"once; only its hash is signed and sent.",
 		1, 1 + LIMIT_COMMAND_ARGUMENTS, order_options, cmd_command, command_help_verbs},
 	{"unlock-code", "DEVICE", "show the code that gives a locked out phone its attempts back",
 		"For a phone without a network. The sealed secret of the phone comes from the server,\n"
