@@ -289,6 +289,18 @@ check-san:
 	$(Q)$(MAKE) VARIANT=san all unit tools fuzzers docs
 	$(Q)scripts/check.sh $(BUILD)/san unit corpus interop system
 
+# Where sanitizers find most for their time: all pure code, and the programs, each against those that
+# mean it ill or are broken. What parses is fuzzed with them besides ("make fuzz", which begins with the
+# corpora). "make check-san" runs everything.
+SAN_SYSTEM := agentctl device local_socket net_checkin net_renew net_role push server server_commands \
+	server_hostile server_wait session stolen_server wake
+.PHONY: check-san-short check-san-short-build
+check-san-short-build:
+	$(Q)$(MAKE) VARIANT=san all unit $(BUILD)/san/tests/lib/session_tool
+
+check-san-short: check-san-short-build
+	$(Q)SYSTEM="$(SAN_SYSTEM)" scripts/check.sh $(BUILD)/san unit system
+
 check-valgrind: all unit
 	$(Q)scripts/check.sh $(O) valgrind
 
@@ -456,13 +468,14 @@ help:
 		'make [all]           build the programs and pam_mdm.so below build/release' \
 		'make demo            a server, an agent and a policy in five acts; last line "demo: ok"' \
 		'make check           all tests; last line "N passed, N failed"' \
-		'make check-san       the same under AddressSanitizer and UBSan' \
+		'make check-san       the same under AddressSanitizer and UBSan; check-san-short: as .ci/run does' \
 		'make check-valgrind  unit tests under valgrind' \
 		'make check-aarch64   what of it runs for 64-bit ARM under emulation' \
 		'make check-armv7     compiles for 32-bit ARM, glibc and musl' \
 		'make check-vm        on phones in virtual machines; VM_SHAPES="systemd openrc" VM_SUITES=' \
 		'make coverage        the same with a line coverage report' \
 		'make fuzz            every fuzzer for FUZZ_SECONDS (60)' \
+		'make syntax          what CC warns of, tests and tools included, without making anything' \
 		'make lint            format, lengths, forbidden functions, shell scripts' \
 		'make layers          who includes and links whom' \
 		'make bench           measurements: "bench NAME VALUE UNIT"; fails over budget' \

@@ -87,6 +87,12 @@ class Phone:
         os.unlink(self.root.path("root/ticket"))
         wait_for("the policy", lambda: "Autolock[$i]=true" in read(self.root.path(LOCKER)))
 
+    def join(self, admin, repository):
+        """Gets the package, starts its agent and enrols."""
+        done_well(self.root.apk("add", "mdm-agent", "--repo", repository))
+        self.start()
+        self.enrol(admin)
+
     def leave(self):
         done = self.ctl("unenroll", "--yes")
         assert done.returncode == 0, done.stdout
@@ -189,10 +195,8 @@ def managed_through_an_upgrade(top, out):
         root = phone.root
         before = root.state()
         earlier = older(out, top)
-        done_well(root.apk("add", "mdm-agent", "--repo", earlier))
+        phone.join(admin, earlier)
         assert root.installed()["mdm-agent-openrc"] == "0.0.9-r3"
-        phone.start()
-        phone.enrol(admin)
         device = re.search(r'"device": *"([^"]+)"', phone.ctl("status", "--json").stdout).group(1)
         confd = root.path("etc/conf.d/mdm-agentd")
         write(confd, read(confd) + "# mine\n")
@@ -204,9 +208,7 @@ def managed_through_an_upgrade(top, out):
         phone.stop()
         compare_with("removed.list", differences(before, root.state()))
         # And once more: what stays is taken over, not stumbled upon.
-        done_well(root.apk("add", "mdm-agent", "--repo", out))
-        phone.start()
-        phone.enrol(admin)
+        phone.join(admin, out)
         phone.leave()
         phone.stop()
         done_well(root.apk("del", "mdm-agent"))
@@ -253,9 +255,7 @@ def past_the_hook(top, out, hangs=False):
     admin, server = organisation(top)
     with server:
         phone = Phone(top, out)
-        done_well(phone.root.apk("add", "mdm-agent", "--repo", out))
-        phone.start()
-        phone.enrol(admin)
+        phone.join(admin, out)
         if hangs:
             phone.process.send_signal(signal.SIGSTOP)
         done = phone.root.apk("del", "mdm-agent", "--no-commit-hooks")
@@ -278,9 +278,7 @@ def asked_again_without_the_agent(top, out):
     admin, server = organisation(top)
     with server:
         phone = Phone(top, out)
-        done_well(phone.root.apk("add", "mdm-agent", "--repo", out))
-        phone.start()
-        phone.enrol(admin)
+        phone.join(admin, out)
         ours = read(phone.root.path(LOCKER))
         phone.leave()
         write(phone.root.path(LOCKER), ours)
