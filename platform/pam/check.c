@@ -38,7 +38,7 @@ struct check {
 	char work[PATH_MAX]; /* of the copies */
 	int work_fd;
 	char password[33];
-	char module[PATH_MAX]; /* of pam_mdm.so, as the first line says; "": no line */
+	struct stage_modules modules; /* of the new set */
 	size_t n_findings;
 };
 
@@ -68,14 +68,15 @@ static int copy_file(struct check *c, const char *set, const char *name, const c
 {
 	_cleanup_buf_ struct buf out = {.max_bytes = 2 * CHECK_FILE_BYTES};
 	_cleanup_close_ int fd = -1;
-	char path[NAME_MAX + 64], module[PATH_MAX];
+	char path[NAME_MAX + 64], directory[PATH_MAX + 64];
 	int r;
 
-	r = stage_text(text, n_text, variant, own, &out, module, sizeof(module));
+	snprintf(directory, sizeof(directory), "%s/%s-%s", c->work, set,
+		stage_variant_name(variant));
+	r = stage_text(text, n_text, variant, own, directory, &out,
+		strcmp(set, CHECK_SET_STAGED) == 0 ? &c->modules : NULL);
 	if (r < 0)
 		return r;
-	if (module[0] && !c->module[0] && strcmp(set, CHECK_SET_STAGED) == 0)
-		memcpy(c->module, module, sizeof(module));
 	snprintf(path, sizeof(path), "%s-%s/%s", set, stage_variant_name(variant), name);
 	fd = fs_open_nofollow(c->work_fd, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
 	/* The set of the first directory hides that of the second. */
@@ -153,7 +154,7 @@ static int copies_make(struct check *c)
 /* --- the trials --------------------------------------------------------------------------------
  */
 
-/* 0 with the result; 1: a finding was printed. */
+/* 0 with the result, in which begin says what became of a process that gave none; else -errno. */
 static int trial(struct check *c, const char *set, enum stage_variant variant, const char *service,
 	struct trial_result *ret_result)
 {
@@ -208,6 +209,12 @@ static int check_service(struct check *c, const char *service)
 				strerror(-r));
 			return r;
 		}
+		if (live.begin == -ETIMEDOUT && staged.begin == -ETIMEDOUT) {
+			/* So it would be with the rest. */
+			printf("%s: note: does not come to an end, so that less could be tried\n",
+				service);
+			return 0;
+		}
 		if (staged.begin == -ETIMEDOUT && live.begin == 0)
 			finding(c, "%s: the new stack does not come to an end", service);
 		else if (staged.begin == -ECHILD && live.begin == 0)
@@ -228,7 +235,7 @@ static int check_service(struct check *c, const char *service)
 }
 
 /* Lines of pam_mdm.so do no harm where it cannot be loaded, so that nothing else would show it. */
-static int check_module(struct check *c)
+static int check_module(struct check *c, const char *module)
 {
 	static const char name[] = "module";
 	_cleanup_buf_ struct buf text = BUF_INIT;
@@ -243,29 +250,27 @@ static int check_module(struct check *c)
 	};
 	int r;
 
-	if (!c->module[0])
-		return 0;
 	for (size_t i = 0; i < 3; i++) {
 		static const char *const types[] = {"auth", "account", "password"};
 
 		buf_printf(&text, "%s required %s dry\n%s required pam_permit.so\n", types[i],
-			c->module, types[i]);
+			module, types[i]);
 	}
 	if (text.error)
 		return text.error;
-	fd = fs_open_nofollow(c->work_fd, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	fd = fs_open_nofollow(c->work_fd, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	r = fd < 0 ? fd : fs_write_all(fd, text.data, text.n_bytes);
 	if (r == 0)
 		r = trial_run(&order, CHECK_PATIENCE_US, &result);
 	if (r == -ETIMEDOUT || r == -ECHILD) {
-		finding(c, "%s does not come to an end, or crashes", c->module);
+		finding(c, "%s does not come to an end, or crashes", module);
 		return 0;
 	}
 	if (r < 0)
 		return r;
 	if (result.auth != PAM_SUCCESS || result.account != PAM_SUCCESS ||
 		result.change != PAM_SUCCESS)
-		finding(c, "%s cannot be used by libpam (\"%s\"); see the system's log", c->module,
+		finding(c, "%s cannot be used by libpam (\"%s\"); see the system's log", module,
 			result_text(result.auth	     ? result.auth
 				    : result.account ? result.account
 						     : result.change));
@@ -288,6 +293,9 @@ static int check_begin(struct check *c)
 	n = snprintf(c->work, sizeof(c->work), "%s/.pamcheck-XXXXXX", path);
 	if (n < 0 || (size_t)n >= sizeof(c->work))
 		return -ENAMETOOLONG;
+	/* As it is named in files whose words white space separates. */
+	if (strpbrk(c->work, " \t\n#\\[]"))
+		return -EINVAL;
 	if (!mkdtemp(c->work))
 		return -errno;
 	c->work_fd = open(c->work, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -296,10 +304,13 @@ static int check_begin(struct check *c)
 
 static void check_end(struct check *c)
 {
-	if (c->work_fd >= 0) {
-		close(c->work_fd);
-		(void)fs_remove_tree(AT_FDCWD, c->work);
-	}
+	_cleanup_close_ int staged_fd = open(c->order->staged, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (c->work_fd < 0)
+		return;
+	close(c->work_fd);
+	if (staged_fd < 0 || fs_remove_tree(staged_fd, strrchr(c->work, '/') + 1) < 0)
+		fprintf(stderr, "mdm-agent-pamcheck: %s is left behind\n", c->work);
 }
 
 int check_run(const struct check_order *order)
@@ -314,8 +325,8 @@ int check_run(const struct check_order *order)
 		return r;
 	}
 	r = copies_make(&c);
-	if (r == 0)
-		r = check_module(&c);
+	for (size_t i = 0; r == 0 && i < c.modules.n; i++)
+		r = check_module(&c, c.modules.paths[i]);
 	for (size_t i = 0; r == 0 && i < order->n_services; i++)
 		r = check_service(&c, order->services[i]);
 	check_end(&c);

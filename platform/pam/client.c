@@ -152,10 +152,9 @@ static int client_receive(int fd, int64_t deadline_us, struct msg_auth_answer *r
 }
 
 static int client_exchange(struct client *client, enum message_type type, const char *token,
-	int64_t patience_us, struct msg_auth_answer *ret_answer)
+	int64_t deadline_us, struct msg_auth_answer *ret_answer)
 {
 	struct msg_auth_request request = {.n_missed = atomic_load(&client_n_missed)};
-	int64_t deadline_us = client_now_us() + patience_us;
 	_cleanup_close_ int fd = -1, pipe_fd = -1;
 	struct msg_auth_answer answer;
 	int r;
@@ -169,14 +168,15 @@ static int client_exchange(struct client *client, enum message_type type, const 
 	/* Cut in the middle of a character it would be no text any more. */
 	if (!text_is_valid(request.service, strlen(request.service)))
 		memset(request.service, 0, sizeof(request.service));
-	r = client_connect(client->socket_path, deadline_us, &fd);
-	if (r < 0)
-		return r;
+	/* First, so that nothing has to be done between connecting and asking. */
 	if (token) {
 		r = client_pipe(token, &pipe_fd);
 		if (r < 0)
 			return r;
 	}
+	r = client_connect(client->socket_path, deadline_us, &fd);
+	if (r < 0)
+		return r;
 	r = channel_send(fd, ROLE_PAM, type, &request, &pipe_fd, token ? 1 : 0);
 	if (r < 0)
 		return r;
@@ -191,9 +191,14 @@ static int client_exchange(struct client *client, enum message_type type, const 
 int client_ask(struct client *client, enum message_type type, const char *token,
 	int64_t patience_us, struct msg_auth_answer *ret_answer)
 {
-	int saved = errno;
-	int r = client_exchange(client, type, token, patience_us, ret_answer);
+	int64_t deadline_us = client_now_us() + patience_us;
+	int saved = errno, r;
 
+	/* Where many connect at once the enforcer may take the place back from a connection that
+	 * has not asked yet. One that is gone does not let anybody connect. */
+	do
+		r = client_exchange(client, type, token, deadline_us, ret_answer);
+	while ((r == -EPIPE || r == -ECONNRESET) && client_now_us() < deadline_us);
 	errno = saved;
 	return r;
 }

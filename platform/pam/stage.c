@@ -65,6 +65,40 @@ static bool module_is(struct span module, const char *name)
 	       (module.n == n || module.at[module.n - n - 1] == '/');
 }
 
+/* The name of a file that the line includes: "@include NAME", "auth include NAME", substack. */
+static bool line_includes(const char *text, size_t n_text, struct span *ret_name)
+{
+	const char *end = text + n_text, *p = text;
+	struct span word = word_next(&p, end);
+
+	if (!word_is(word, "@include")) {
+		word = word_next(&p, end);
+		if (!word_is(word, "include") && !word_is(word, "substack"))
+			return false;
+	}
+	*ret_name = word_next(&p, end);
+	return ret_name->n > 0;
+}
+
+/* In the copies, a path into the directories of the system is one into these. */
+static void include_write(
+	struct buf *out, const char *text, size_t n_text, struct span name, const char *directory)
+{
+	static const char *const systems[] = {"/etc/pam.d/", "/usr/lib/pam.d/"};
+	int n_before = (int)(name.at - text);
+
+	for (size_t i = 0; i < ARRAY_SIZE(systems); i++) {
+		size_t n = strlen(systems[i]);
+
+		if (name.n > n && memcmp(name.at, systems[i], n) == 0)
+			name = (struct span){name.at + n, name.n - n};
+	}
+	if (!directory || name.at[0] == '/')
+		buf_printf(out, "%.*s\n", (int)n_text, text);
+	else
+		buf_printf(out, "%.*s%s/%.*s\n", n_before, text, directory, (int)name.n, name.at);
+}
+
 /* False: nothing that calls a module. */
 static bool line_parse(const char *text, size_t n_text, struct line *ret_line)
 {
@@ -74,8 +108,7 @@ static bool line_parse(const char *text, size_t n_text, struct line *ret_line)
 	if (ret_line->type.n == 0 || ret_line->type.at[0] == '@')
 		return false;
 	ret_line->control = word_next(&p, end);
-	if (ret_line->control.n == 0 || word_is(ret_line->control, "include") ||
-		word_is(ret_line->control, "substack"))
+	if (ret_line->control.n == 0)
 		return false;
 	ret_line->module = word_next(&p, end);
 	ret_line->arguments = (struct span){p, (size_t)(end - p)};
@@ -101,21 +134,35 @@ static void line_write(struct buf *out, struct span type, const char *control, s
 		(int)n_module, module, (int)n_arguments, arguments);
 }
 
+static void modules_add(struct stage_modules *modules, struct span path)
+{
+	for (size_t i = 0; modules && i < modules->n; i++)
+		if (word_is(path, modules->paths[i]))
+			return;
+	if (modules && modules->n < STAGE_MODULES_MAX && path.n < STAGE_MODULE_BYTES) {
+		memcpy(modules->paths[modules->n], path.at, path.n);
+		modules->paths[modules->n++][path.n] = 0;
+	}
+}
+
 static void stage_line(const char *text, size_t n_text, enum stage_variant variant,
-	enum stage_own own, struct buf *out, char *ret_module, size_t module_bytes)
+	enum stage_own own, const char *directory, struct buf *out, struct stage_modules *modules)
 {
 	static const char silent[] = "[default=ignore]";
 	const char *other = variant == STAGE_RIGHT ? "pam_permit.so" : "pam_deny.so";
+	struct span name;
 	struct line line;
 
+	if (line_includes(text, n_text, &name)) {
+		include_write(out, text, n_text, name, directory);
+		return;
+	}
 	if (!line_parse(text, n_text, &line)) {
 		buf_printf(out, "%.*s\n", (int)n_text, text);
 		return;
 	}
 	if (module_is(line.module, "pam_mdm.so")) {
-		if (ret_module && !ret_module[0])
-			snprintf(ret_module, module_bytes, "%.*s", (int)line.module.n,
-				line.module.at);
+		modules_add(modules, line.module);
 		if (own == STAGE_OWN_SILENT)
 			line_write(out, line.type, silent, sizeof(silent) - 1, "pam_permit.so",
 				strlen("pam_permit.so"), "", 0);
@@ -135,14 +182,12 @@ static void stage_line(const char *text, size_t n_text, enum stage_variant varia
 
 /* Lines as libpam puts them together: without comments, continued by a backslash at their end. */
 int stage_text(const char *text, size_t n_text, enum stage_variant variant, enum stage_own own,
-	struct buf *out, char *ret_module, size_t module_bytes)
+	const char *directory, struct buf *out, struct stage_modules *modules)
 {
 	const char *end = text + n_text;
 	char line[STAGE_LINE_MAX];
 	size_t n = 0;
 
-	if (ret_module)
-		ret_module[0] = 0;
 	if (memchr(text, 0, n_text))
 		return -EBADMSG;
 	while (text < end) {
@@ -168,7 +213,7 @@ int stage_text(const char *text, size_t n_text, enum stage_variant variant, enum
 		text = newline ? newline + 1 : end;
 		if (goes_on && text < end)
 			continue;
-		stage_line(line, n - 1, variant, own, out, ret_module, module_bytes);
+		stage_line(line, n - 1, variant, own, directory, out, modules);
 		n = 0;
 	}
 	return out->error;

@@ -12,6 +12,9 @@
 
 #include "agent/util/buf.h"
 
+#define STAGE_MODULES_MAX 4
+#define STAGE_MODULE_BYTES 256
+
 enum stage_variant {
 	STAGE_RIGHT, /* pam_unix.so takes every password */
 	STAGE_WRONG, /* it takes none */
@@ -27,12 +30,19 @@ enum stage_own {
 	STAGE_OWN_SILENT, /* something without effect is in their place, so that jumps still fit */
 };
 
+struct stage_modules {
+	char paths[STAGE_MODULES_MAX][STAGE_MODULE_BYTES];
+	size_t n;
+};
+
 /*
- * One service file. In the first two variants every module that changes passwords is exchanged:
- * trying must not change any. ret_module: path of pam_mdm.so as the first line with it says, ""
- * if there is none; may be NULL. 0 or -errno.
+ * One service file. Files that it includes are looked for in directory, an absolute path without
+ * white space: libpam 1.5.2 of Debian takes them from /etc/pam.d whatever pam_start_confdir(3) was
+ * told. NULL: their names stay. In the first two variants every module that changes passwords is
+ * exchanged: trying must not change any. modules: paths of pam_mdm.so as the lines say are added,
+ * each once; may be NULL. 0 or -errno.
  */
 int stage_text(const char *text, size_t n_text, enum stage_variant variant, enum stage_own own,
-	struct buf *out, char *ret_module, size_t module_bytes);
+	const char *directory, struct buf *out, struct stage_modules *modules);
 
 #endif

@@ -42,7 +42,10 @@ static void texts(void)
 			"password requisite pam_deny.so\n"},
 		{"password include base-password\n@include common-password\n", STAGE_WRONG,
 			STAGE_OWN_DRY,
-			"password include base-password\n@include common-password\n"},
+			"password include /d/base-password\n@include /d/common-password\n"},
+		{"@include /etc/pam.d/x\n-auth substack\t/usr/lib/pam.d/y\n@include /opt/z\n",
+			STAGE_REAL, STAGE_OWN_REAL,
+			"@include /d/x\n-auth substack\t/d/y\n@include /opt/z\n"},
 		/* Lines that go on, comments, no end of line. */
 		{"auth \\\n required \\\n pam_unix.so", STAGE_RIGHT, STAGE_OWN_DRY,
 			"auth required pam_permit.so\n"},
@@ -61,7 +64,7 @@ static void texts(void)
 		_cleanup_buf_ struct buf out = BUF_INIT;
 
 		CHECK_INT(stage_text(rows[i].in, strlen(rows[i].in), rows[i].variant, rows[i].own,
-				  &out, NULL, 0),
+				  "/d", &out, NULL),
 			0);
 		CHECK_STR(out.data ? out.data : "", rows[i].out);
 	}
@@ -71,28 +74,30 @@ static void modules(void)
 {
 	static const char text[] = "auth required pam_unix.so\n"
 				   "auth required /opt/pam_mdm.so x\n"
-				   "auth required pam_mdm.so\n";
+				   "auth required pam_mdm.so\n"
+				   "password required pam_mdm.so\n";
 	_cleanup_buf_ struct buf out = BUF_INIT;
-	char module[64];
+	struct stage_modules modules = {0};
 
-	CHECK_INT(stage_text(text, strlen(text), STAGE_REAL, STAGE_OWN_DRY, &out, module,
-			  sizeof(module)),
-		0);
-	CHECK_STR(module, "/opt/pam_mdm.so");
-	CHECK_INT(stage_text(text, 10, STAGE_REAL, STAGE_OWN_DRY, &out, module, sizeof(module)), 0);
-	CHECK_STR(module, "");
+	CHECK_INT(stage_text(text, 10, STAGE_REAL, STAGE_OWN_DRY, NULL, &out, &modules), 0);
+	CHECK_INT(modules.n, 0);
+	CHECK_INT(
+		stage_text(text, strlen(text), STAGE_REAL, STAGE_OWN_DRY, NULL, &out, &modules), 0);
+	CHECK_INT(modules.n, 2);
+	CHECK_STR(modules.paths[0], "/opt/pam_mdm.so");
+	CHECK_STR(modules.paths[1], "pam_mdm.so");
 }
 
 static void refusals(void)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT, text = BUF_INIT;
 
-	CHECK_INT(stage_text("auth\0x", 6, STAGE_REAL, STAGE_OWN_DRY, &out, NULL, 0), -EBADMSG);
+	CHECK_INT(stage_text("auth\0x", 6, STAGE_REAL, STAGE_OWN_DRY, NULL, &out, NULL), -EBADMSG);
 	for (int i = 0; i < 4096; i++)
 		buf_puts(&text, "x");
-	CHECK_INT(stage_text(text.data, text.n_bytes, STAGE_REAL, STAGE_OWN_DRY, &out, NULL, 0),
+	CHECK_INT(stage_text(text.data, text.n_bytes, STAGE_REAL, STAGE_OWN_DRY, NULL, &out, NULL),
 		-EFBIG);
-	CHECK_INT(stage_text(text.data, 4094, STAGE_REAL, STAGE_OWN_DRY, &out, NULL, 0), 0);
+	CHECK_INT(stage_text(text.data, 4094, STAGE_REAL, STAGE_OWN_DRY, NULL, &out, NULL), 0);
 }
 
 static void names(void)
