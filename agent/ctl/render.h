@@ -23,6 +23,8 @@ void render_privacy(struct page *p, struct json_object *answer, int64_t now_s);
 void render_commands(struct page *p, struct json_object *answer, int64_t now_s);
 /* Lines of the status page: what runs, and what ended badly lately. */
 void render_commands_status(struct page *p, struct json_object *status, int64_t now_s);
+/* The same of passwords: what is known of those in use, and attempts at them. */
+void render_passwords_status(struct page *p, struct json_object *status);
 
 /* --- pieces that several pages use */
 

@@ -478,6 +478,7 @@ void render_status(
 		status_contact(p, answer, now_s);
 		status_wake(p, answer);
 		render_commands_status(p, answer, now_s);
+		render_passwords_status(p, answer);
 		status_enforced(p, answer, compliance);
 	}
 	status_refusals(p, answer, now_s);

@@ -274,6 +274,8 @@ void auth_unlocked(struct auth *auth, const char *cause)
 	(void)auth_store_counts(auth);
 	auth_journal_unlocked(auth, cause);
 	auth_publish(auth);
+	if (auth->socket)
+		auth_socket_wake(auth->socket);
 }
 
 int auth_reset(struct enforcer *e, const char *cause)

@@ -28,6 +28,7 @@ struct auth_connection {
 	int fd; /* -1: free place */
 	sd_event_source *source;
 	uid_t uid;
+	pid_t pid;
 	bool is_root;
 	bool waits;	  /* a request lies in it that cannot be answered yet */
 	int64_t heard_us; /* accepted, or answered last */
@@ -232,9 +233,43 @@ static void socket_set_timer(struct auth_socket *s)
 		GRACE_US / 4, socket_on_timer, s);
 }
 
+static size_t socket_waiting(const struct auth_socket *s, uid_t uid, pid_t pid)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < AUTH_SOCKET_PLACES; i++) {
+		const struct auth_connection *c = &s->places[i];
+
+		n += c->fd >= 0 && c->waits && c->uid == uid && c->pid == pid;
+	}
+	return n;
+}
+
+/* Of those of a user that wait, the last one of the process that has the most. */
+static struct auth_connection *socket_greediest(struct auth_socket *s, uid_t uid)
+{
+	struct auth_connection *found = NULL;
+	size_t most = 0;
+
+	for (size_t i = 0; i < AUTH_SOCKET_PLACES; i++) {
+		struct auth_connection *c = &s->places[i];
+		size_t n;
+
+		if (c->fd < 0 || !c->waits || c->uid != uid)
+			continue;
+		n = socket_waiting(s, uid, c->pid);
+		if (n > most || (n == most && c->turn > found->turn)) {
+			found = c;
+			most = n;
+		}
+	}
+	return found;
+}
+
 /*
  * A place for a connection that has not asked anything yet, or has to wait. Who has as many as a
- * user may have gives back the one that was silent longest. NULL: there is none to give back.
+ * user may have gives back the one that was silent longest. NULL: there is none to give back,
+ * because others have them all.
  */
 static struct auth_connection *socket_place(struct auth_socket *s, uid_t uid, bool is_root)
 {
@@ -258,6 +293,14 @@ static struct auth_connection *socket_place(struct auth_socket *s, uid_t uid, bo
 	if (place && (is_root || (n_same < AUTH_SOCKET_USER_PLACES &&
 					 n_others < AUTH_SOCKET_PLACES - AUTH_SOCKET_ROOT_PLACES)))
 		return place;
+	if (!oldest) {
+		/* All wait for verifications. One of them is told to come back. */
+		const struct msg_auth_answer busy = {.verdict = AUTH_WAIT, .wait_s = 1};
+
+		oldest = socket_greediest(s, uid);
+		if (oldest)
+			(void)socket_answer(oldest->fd, &busy);
+	}
 	if (oldest)
 		connection_drop(oldest);
 	return oldest;
@@ -291,7 +334,6 @@ static void socket_seat(struct auth_socket *s, struct auth_connection *fresh)
 	}
 	c = socket_place(s, fresh->uid, fresh->is_root);
 	if (!c) {
-		/* All its places wait for verifications: a moment later there are fewer. */
 		struct msg_auth_answer busy = {.verdict = AUTH_WAIT, .wait_s = 1};
 
 		if (served == SERVED_WAITS)
@@ -333,6 +375,7 @@ static int socket_on_connect(sd_event_source *source, int fd, uint32_t events, v
 			continue;
 		}
 		fresh.uid = peer.uid;
+		fresh.pid = peer.pid;
 		/* Whoever runs the agent is root on a phone, and the tester in a test. */
 		fresh.is_root = peer.uid == 0 || peer.uid == geteuid();
 		fresh.heard_us = clock_boottime_us();

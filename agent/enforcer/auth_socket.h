@@ -7,7 +7,8 @@
  * A process of the same user as an honest one can do everything that that one can. So connections
  * of a user are answered in the order in which they came, a request that is there already when a
  * connection is accepted is answered before any place is given away, and the places of a user are
- * taken back from the longest silent ones. Root has places of its own.
+ * taken back from the longest silent ones, then from the process of which the most wait. Root has
+ * places of its own.
  */
 #ifndef MDM_ENFORCER_AUTH_SOCKET_H
 #define MDM_ENFORCER_AUTH_SOCKET_H

@@ -43,7 +43,9 @@ def request(kind, user, service="test", n_missed=0):
 
 def connect(path, timeout=10):
     peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    peer.settimeout(timeout)
+    # As the module does: a full queue in the kernel is waited for, in turn.
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", timeout, 0))
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", timeout, 0))
     peer.connect(path)
     return peer
 
@@ -65,19 +67,27 @@ def receive(peer):
     return Answer(data) if data else None
 
 
-def ask(path, kind, user, password=None, **more):
-    """One question on a connection of its own, as pam_mdm.so asks."""
+def ask_once(path, kind, user, fds, more):
     peer = connect(path)
-    fd = -1
     try:
-        if password is not None:
-            fd = pipe_with(password)
-        send(peer, kind, user, [fd] if fd >= 0 else [], **more)
+        send(peer, kind, user, fds, **more)
         return receive(peer)
+    except (BrokenPipeError, ConnectionResetError):
+        return None
     finally:
         peer.close()
-        if fd >= 0:
+
+
+def ask(path, kind, user, password=None, **more):
+    """One question on a connection of its own, as pam_mdm.so asks: again where its place was taken."""
+    end = time.monotonic() + 3
+    answer = None
+    while answer is None and time.monotonic() < end:
+        fds = [] if password is None else [pipe_with(password)]
+        answer = ask_once(path, kind, user, fds, more)
+        for fd in fds:
             os.close(fd)
+    return answer
 
 
 def log_in(path, user, password):
