@@ -10,7 +10,6 @@
  *
  * One script at a time. A host that went away ends its script; so does the next request.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -24,6 +23,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "port.h"
 
 #define PORT_NAME "mdm.control"
 #define SCRIPT_MAX_BYTES 100000
@@ -47,37 +48,6 @@ static int64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static void pause_ms(long ms)
-{
-	nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
-}
-
-/* The links in /dev/virtio-ports are udev's, which is not there yet. */
-static int port_open(void)
-{
-	DIR *dir = opendir("/sys/class/virtio-ports");
-	struct dirent *entry;
-	int fd = -1;
-
-	while (dir && fd < 0 && (entry = readdir(dir))) {
-		char path[300], name[64] = "";
-		FILE *f;
-
-		snprintf(path, sizeof(path), "/sys/class/virtio-ports/%s/name", entry->d_name);
-		f = fopen(path, "re");
-		if (!f)
-			continue;
-		if (fgets(name, sizeof(name), f) && strcmp(name, PORT_NAME "\n") == 0) {
-			snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
-			fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-		}
-		fclose(f);
-	}
-	if (dir)
-		closedir(dir);
-	return fd;
 }
 
 /* False when the host went away. */
@@ -277,21 +247,17 @@ static void serve(int port)
 		if (!here) {
 			script_end(&s);
 			/* Without a host poll() returns at once. */
-			pause_ms(100);
+			port_pause_ms(100);
 		}
 	}
 }
 
 int main(void)
 {
-	int port = -1;
+	int port;
 
 	signal(SIGPIPE, SIG_IGN);
-	for (int tries = 0; tries < 600 && port < 0; tries++) {
-		port = port_open();
-		if (port < 0)
-			pause_ms(100);
-	}
+	port = port_wait(PORT_NAME);
 	if (port < 0) {
 		fprintf(stderr, "channel_agent: there is no port " PORT_NAME "\n");
 		return 1;

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Makes what a guest boots from and prints its directory: image.sh BUILD-TREE systemd|openrc
-# There: kernel, initramfs, disk (LUKS2), lock. Nothing is installed on this machine, nothing mounted, no
+# image.sh --booted IMAGE prints that of the same machine at the end of its start, made when it is first asked for.
+# There: kernel, initramfs, disk (LUKS2), state (a machine that has just started), lock. Nothing is installed on this machine, nothing mounted, no
 # device mapper used; README.md has the layers of the cache and what each depends on.
 set -eu
 cd "$(dirname "$0")"
@@ -14,7 +15,9 @@ PATH=$PATH:/usr/sbin:/sbin
 export LC_ALL=C
 # How many images of a shape and roots stay; those in use stay in any case.
 keep=2
-for layer in kernel root elogind disk; do
+# shellcheck disable=SC1091 # it is beside this
+. ./hardware.sh
+for layer in kernel root elogind state booted disk; do
 	# shellcheck disable=SC1090 # each is checked by itself
 	. "layers/$layer.sh"
 done
@@ -84,11 +87,23 @@ prune() {
 	return 0
 }
 
-# --- the two small programs of this directory
+# --- the small programs of this directory
 host_make() {
-	${CC:-cc} -O2 -D_GNU_SOURCE -static -o channel_agent "$here/channel_agent.c"
+	for program in channel_agent start_line; do
+		${CC:-cc} -O2 -D_GNU_SOURCE -static -o "$program" "$here/$program.c"
+	done
 	${CC:-cc} -O2 -D_GNU_SOURCE -o luks_image "$here/luks_image.c" -lcrypto
 }
+
+if [ "$tree" = --booted ]; then
+	image=$shape
+	booted_name=booted-$(basename "$image")-$(digest <layers/booted.sh)
+	made "$booted_name" booted_make
+	prune booted-image-systemd
+	prune booted-image-openrc
+	echo "$cache/$booted_name"
+	exit
+fi
 
 if [ "$tree" = --assemble ]; then
 	shape=$3 tree=$4 programs=$5
@@ -112,7 +127,9 @@ kernel=$(apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-imag
 versions=$(apt-cache policy $kernel $packages busybox-static | sed -n '/^[^ ]/p; s/^  Candidate: //p')
 [ "${versions#*(none)}" = "$versions" ] || die "apt does not know all of: $packages; run apt-get update"
 
+host_name=host-$(cat channel_agent.c start_line.c port.h luks_image.c | digest)
 kernel_name=kernel-$({
+	cat start_line.c port.h
 	echo "$versions" | grep -A 1 -e "^$kernel" -e ^cryptsetup-bin -e ^busybox
 	cat init/initramfs layers/kernel.sh unpack_kernel.py
 } | digest)
@@ -120,10 +137,23 @@ root_name=root-$shape-$({
 	echo "$versions"
 	cat layers/root.sh
 } | digest)
-host_name=host-$(cat channel_agent.c luks_image.c | digest)
+state_name=state-$({
+	echo "$kernel_name"
+	qemu-system-x86_64 --version
+	# The kernel has measured how fast this machine's processor counts.
+	grep -m 1 -e '^model name' -e '^CPU part' /proc/cpuinfo || :
+	hw_boot='' hw_disk='' hw_rtc='' hw_serial='' hw_extra='' hardware echo
+	cat guest.py layers/state.sh
+} | digest)
 made "$host_name" host_make
-made "$kernel_name" kernel_make
+# Beside the root, which waits for the network more than it computes.
+(
+	made "$kernel_name" kernel_make
+	made "$state_name" state_make
+) &
+kernel_pid=$!
 made "$root_name" root_make
+wait "$kernel_pid"
 # Where the phone's own programs come from.
 programs=$tree
 if [ "$shape" = openrc ]; then
@@ -137,7 +167,7 @@ if [ "$shape" = openrc ]; then
 	prune elogind
 fi
 image_name=image-$shape-$({
-	echo "$kernel_name $root_name $host_name"
+	echo "$state_name $root_name $host_name"
 	cat layers/disk.sh passphrase init/login init/network init/booted init/bare init/coldplug "init/$shape"/*
 	# shellcheck disable=SC2086,SC2154 # a list on purpose, from layers/
 	(cd "$programs" && sha256sum $phone_programs)
@@ -146,6 +176,7 @@ image_name=image-$shape-$({
 made "$image_name" disk_make
 prune "image-$shape"
 prune "root-$shape"
+prune state
 prune kernel
 prune host
 echo "$cache/$image_name"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC1091,SC2034 # hardware.sh is beside this, and reads hw_…
 # The language of the suites in tests/vm/suites; README.md explains it with examples. vm.sh sets VM_SHAPE,
 # VM_WORK, VM_TREE, VM_HOST, VM_IMAGE, VM_OWNER and sources this and then the suite. A guest is a directory
 # below VM_WORK with its disk, sockets and console; VM is the one that is spoken to.
@@ -8,13 +8,15 @@ VM=
 VM_TESTS=0
 VM_BEGAN=$(date +%s)
 VM_DIR=$VM_SOURCE/tests/vm
+. "$VM_DIR/hardware.sh"
 # Everything below is emulated on a machine that may be busy: a deadline is for what hangs, not for what is slow.
 : "${VM_PATIENCE:=1}"
 
+# Without the site's packages: nothing of them is used, and this is started at each word.
 vm_guest() {
 	vm_action=$1
 	shift
-	/usr/bin/python3 "$VM_DIR/guest.py" "$vm_action" "$VM_WORK/$VM" "$@"
+	/usr/bin/python3 -S -E "$VM_DIR/guest.py" "$vm_action" "$VM_WORK/$VM" "$@"
 }
 
 vm_seconds() {
@@ -41,7 +43,8 @@ vm_alive() {
 # --- power
 
 # vm_start NAME [clock=EPOCH|now] [network=yes|no] [disk=FILE] [memory=MiB] [share=DIR] [passphrase=…] [cpus=N]
-#	[init=PROGRAM] [extra="QEMU arguments"]. init=/usr/lib/mdm-vm/bare is up soon and starts no service.
+#	[init=PROGRAM] [extra="QEMU arguments"] [start=cold|booted].
+#	init=/usr/lib/mdm-vm/bare is up soon and starts no service.
 vm_start() {
 	VM=$1
 	shift
@@ -63,7 +66,7 @@ vm_again() {
 	}
 	for vm_word in "$@"; do
 		case $vm_word in
-		clock=* | network=* | disk=* | memory=* | share=* | passphrase=* | cpus=* | init=* | extra=*)
+		clock=* | network=* | disk=* | memory=* | share=* | passphrase=* | cpus=* | init=* | extra=* | start=*)
 			printf '%s\n' "$vm_word" >>"$VM_WORK/$VM/settings"
 			;;
 		*)
@@ -79,49 +82,53 @@ vm_power_on() {
 	vm_home=$VM_WORK/$VM
 	vm_disk=$(vm_setting disk)
 	vm_disk=${vm_disk:-$vm_home/disk.qcow2}
+	vm_state=
+	case $(vm_setting start) in
+	booted)
+		# Once: what follows is a start of its own.
+		echo start= >>"$vm_home/settings"
+		vm_state=$("$VM_DIR/image.sh" --booted "$VM_IMAGE") && cp "$vm_state/disk" "$vm_disk" || return
+		vm_state=$vm_state/state
+		;;
+	esac
 	[ -e "$vm_disk" ] ||
 		qemu-img create -q -f qcow2 -F raw -b "$VM_IMAGE/disk" "$vm_disk" || return
 	[ ! -e "$vm_home/console.log" ] || mv "$vm_home/console.log" "$vm_home/console.last"
 	rm -f "$vm_home/pid" "$vm_home"/*.sock
 	vm_clock=$(vm_setting clock)
-	case ${vm_clock:-now} in
-	now) vm_clock=utc ;;
-	*) vm_clock=$(date -u -d "@$vm_clock" +%Y-%m-%dT%H:%M:%S) ;;
-	esac
+	vm_clock=${vm_clock:-now}
 	vm_phrase=$(vm_setting passphrase)
-	vm_memory=$(vm_setting memory)
-	vm_cpus=$(vm_setting cpus)
-	vm_share=$(vm_setting share)
 	vm_init=$(vm_setting init)
-	vm_line="console=ttyS0 quiet panic=-1 mitigations=off nokaslr audit=0 no_timer_check tsc=reliable"
-	vm_line="$vm_line random.trust_cpu=on net.ifnames=0 systemd.show_status=0"
-	vm_line="$vm_line vm.passphrase=${vm_phrase:-$(cat "$VM_DIR/passphrase")}"
-	vm_line="$vm_line${vm_init:+ vm.init=$vm_init}"
-	# Relative names: the path of a socket may not be long. Flushes of the guest end in the host's page cache
-	# (cache=unsafe), which a killed QEMU does not lose.
-	# shellcheck disable=SC2086,SC2046 # words on purpose
-	set -- qemu-system-x86_64 -nodefaults -no-user-config -display none -vga none -no-reboot \
-		-machine $VM_MACHINE -cpu "$VM_CPU" -smp "${vm_cpus:-1}" -m "${vm_memory:-512}" \
-		-kernel "$VM_IMAGE/kernel" -initrd "$VM_IMAGE/initramfs" -append "$vm_line" \
-		-rtc "base=$vm_clock" -smbios "type=1,manufacturer=mdm-agent,product=test machine,serial=$VM" \
-		-chardev socket,id=console,path=console.sock,server=on,wait=off,logfile=console.log \
-		-serial chardev:console \
-		-qmp unix:qmp.sock,server=on,wait=off \
-		-device virtio-serial-pci -chardev socket,id=control,path=control.sock,server=on,wait=off \
-		-device virtserialport,chardev=control,name=mdm.control \
-		-drive "if=none,id=disk,file=$vm_disk,cache=unsafe" -device virtio-blk-pci,drive=disk \
-		-netdev user,id=host,ipv6=off -device virtio-net-pci,id=net0,netdev=host,romfile= \
-		-object rng-random,id=random,filename=/dev/urandom -device virtio-rng-pci,rng=random \
-		-device qemu-xhci,id=usb \
-		${vm_share:+-virtfs local,path=$vm_share,mount_tag=share,security_model=none} \
-		$(vm_setting extra)
-	/usr/bin/python3 "$VM_DIR/guest.py" keep "$vm_home" "$VM_OWNER" $$ -- "$@" </dev/null >"$vm_home/keep.log" 2>&1 &
-	vm_host_until 60 test -e "$vm_home/pid" || return
-	# The first answer says that QEMU has taken all its arguments.
+	vm_share=$(vm_setting share)
+	hw_boot=$VM_IMAGE hw_disk=$vm_disk hw_serial=$VM
+	hw_memory=$(vm_setting memory)
+	hw_cpus=$(vm_setting cpus)
+	hw_extra="${vm_share:+-virtfs local,path=$vm_share,mount_tag=share,security_model=none} $(vm_setting extra)"
+	case $vm_clock in
+	now) hw_rtc=utc ;;
+	*) hw_rtc=$(date -u -d "@$vm_clock" +%Y-%m-%dT%H:%M:%S) ;;
+	esac
+	if vm_as_saved; then
+		vm_state=${vm_state:-$VM_IMAGE/state}
+		hw_extra="-incoming defer"
+	elif [ -n "$vm_state" ]; then
+		vm_complain "$VM: start=booted is of the hardware that was saved"
+		return
+	fi
+	hardware /usr/bin/python3 -S -E "$VM_DIR/guest.py" keep "$vm_home" "$VM_OWNER" $$ -- \
+		</dev/null >"$vm_home/keep.log" 2>&1 &
 	case $(vm_setting network) in
-	no) vm_network off ;;
-	*) vm_guest hmp 'info status' >/dev/null ;;
-	esac || vm_complain "$VM could not be switched on"
+	no) vm_link=off ;;
+	*) vm_link=on ;;
+	esac
+	vm_guest on "$(vm_seconds 300)" "$vm_state" "$vm_clock" "${vm_init:-/sbin/init}" "${vm_phrase:-$(cat "$VM_DIR/passphrase")}" \
+		"$vm_link" "$VM" || vm_complain "$VM could not be switched on"
+}
+
+# A machine like the one that was saved goes on from there; any other starts its kernel.
+vm_as_saved() {
+	[ "$(vm_setting start)" != cold ] && [ "${hw_memory:-$HW_MEMORY}" = "$HW_MEMORY" ] &&
+		[ "${hw_cpus:-$HW_CPUS}" = "$HW_CPUS" ] && [ "$hw_extra" = " " ] && [ "${#VM}" -le "${#HW_PLACEHOLDER}" ]
 }
 
 # vm_wait_channel [SECONDS]: until scripts can be run; long before login is possible.

@@ -64,7 +64,8 @@ service() { # start|stop|restart: as an administrator of this init system does i
 
 story_first_boot() {
 	mkdir -p "$story_work"
-	vm_start "$story_phone"
+	# Its first start was another one's; those that follow are whole ones.
+	vm_start "$story_phone" start=booted
 	check "the phone starts" vm_wait_boot
 	check_run "mdm-agentd is a running service of a phone that nobody manages" "
 		case $VM_SHAPE in
@@ -194,7 +195,7 @@ story_upgrade() {
 	vm_put "$story_work/next.tar" /root/next.tar
 	vm_put "$VM_SOURCE/packaging/apkbuild/mdm-agent/mdm-agent.post-upgrade" /root/post-upgrade
 	check_run "a new version is installed over the running one" "$story_enforced$story_pid"'
-		(while :; do enforced 120 || echo weaker >>/root/weaker; echo . >>/root/looks; done) 2>/dev/null &
+		(while :; do enforced 120 || echo weaker >>/root/weaker; echo . >>/root/looks; sleep 0.2; done) 2>/dev/null &
 		looker=$!
 		old=$(agent_pid)
 		# Each file beside its place and then into it: what runs keeps what it has.

@@ -39,21 +39,13 @@ for program in qemu-system-x86_64 qemu-img mmdebstrap cryptsetup mke2fs depmod c
 	}
 done
 
-# Emulation is what runs everywhere and what the figures are of; kvm is for whoever asks for it.
-VM_CPU=max
-VM_MACHINE="q35,usb=off"
-case ${VM_ACCEL:-tcg} in
-tcg) VM_MACHINE="$VM_MACHINE -accel tcg,thread=multi" ;;
-kvm) VM_MACHINE="$VM_MACHINE -accel kvm" VM_CPU=host ;;
-*)
-	echo "vm.sh: VM_ACCEL is tcg or kvm, not '$VM_ACCEL'" >&2
-	exit 2
-	;;
-esac
+# Says whether there is such an accelerator.
+# shellcheck disable=SC1091 # it is beside this
+. "$VM_SOURCE/tests/vm/hardware.sh"
 VM_HOST=10.0.2.2
 # Guests end with this process, however it ends.
 VM_OWNER=$$
-export VM_TREE VM_HOST VM_MACHINE VM_CPU VM_OWNER
+export VM_TREE VM_HOST VM_OWNER
 
 top=$(mktemp -d "${TMPDIR:-/tmp}/mdm-vm.XXXXXX")
 cleanup() {
@@ -82,6 +74,8 @@ suite_run() {
 	# shellcheck disable=SC2016 # for the inner shell
 	timeout -k 10 "${VM_SUITE_SECONDS:-3600}" sh -uc '
 		echo "$PPID" >"$VM_WORK/group"
+		# Even a vm.sh that was killed with SIGKILL leaves nothing behind that runs.
+		/usr/bin/python3 -S -E "$VM_SOURCE/tests/vm/guest.py" follow "$VM_WORK" "$VM_OWNER" $$ "$PPID" </dev/null >/dev/null 2>&1 &
 		. "$VM_SOURCE/tests/vm/lib.sh"
 		. "$1"
 		echo "1..$VM_TESTS"' sh "$VM_SOURCE/tests/vm/suites/$2.sh" </dev/null
@@ -106,21 +100,27 @@ shape_run() {
 	for suite in $suites; do
 		start=$(date +%s)
 		log=$top/$1/$suite.tap
-		suite_run "$1" "$suite" >"$log" 2>&1
+		kill -0 "$VM_OWNER" 2>/dev/null || break
+		: >"$log"
+		suite_run "$1" "$suite" >"$log" 2>&1 &
+		suite_pid=$!
+		tail -q -n +1 -f -s 0.2 --pid="$suite_pid" "$log" 2>/dev/null | sed -u "s/^/$1 $suite: /"
+		wait "$suite_pid"
 		status=$?
 		passed=$(grep -c '^ok ' "$log")
 		failed=$(grep -c '^not ok ' "$log")
 		skipped=$(grep -c '^ok .* # SKIP ' "$log")
 		if [ "$status" -ne 0 ] || [ "$(tail -n 1 "$log")" != "1..$((passed + failed))" ]; then
-			echo "not ok - $1 $suite did not come to its end (status $status)" >>"$log"
+			echo "$1 $suite: not ok - did not come to its end (status $status)"
 			failed=$((failed + 1))
 		fi
-		sed "s/^/$1 $suite: /" "$log"
 		echo "$1 $suite: $(($(date +%s) - start)) s"
 		[ "$failed" -eq 0 ] || keep_failed "$1" "$suite"
 		rm -rf "${top:?}/$1/$suite"
 		echo "$((passed - skipped)) $failed $skipped" >>"$top/$1/counts"
 	done
+	# Nobody is left who would do it.
+	kill -0 "$VM_OWNER" 2>/dev/null || rm -rf "$top"
 }
 
 keep_failed() {
@@ -128,9 +128,15 @@ keep_failed() {
 	mkdir -p "$VM_KEEP/$1-$2" && cp "$top/$1/$2"/*/console.* "$top/$1/$2"/*/*.log "$VM_KEEP/$1-$2" 2>/dev/null
 }
 
+# What two shapes say at once is kept apart and shown at the end.
 for shape in $shapes; do
 	mkdir -p "$top/$shape"
-	shape_run "$shape" >"$top/$shape/log" 2>&1 &
+	if [ "$shapes" = " $shape" ]; then
+		: >"$top/$shape/log"
+		shape_run "$shape" 2>&1 &
+	else
+		shape_run "$shape" >"$top/$shape/log" 2>&1 &
+	fi
 	pids="${pids:-} $!"
 done
 # shellcheck disable=SC2086 # a list of numbers on purpose

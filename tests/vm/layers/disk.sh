@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh disable=SC2154 # read by image.sh, whose variables it uses
 # The root with the agent in it, encrypted.
-# Before the data area, as cryptsetup makes it by default.
-data_offset=16777216
-disk_mib=480
 passphrase=$(cat passphrase)
 
 # As apk does it: what "make install" puts in place is split by the APKBUILD, and the packages for this
@@ -36,8 +33,8 @@ users_make() {
 
 guest_common() {
 	mkdir -p "$1/usr/lib/mdm-vm"
-	cp "$cache/$host_name/channel_agent" "$here/init/login" "$here/init/network" "$here/init/booted" "$here/init/bare" \
-		"$here/init/coldplug" \
+	cp "$cache/$host_name/channel_agent" "$cache/$host_name/start_line" "$here/init/login" "$here/init/network" "$here/init/booted" "$here/init/bare" \
+		"$here/init/coldplug" /bin/busybox \
 		"$1/usr/lib/mdm-vm"
 	echo phone >"$1/etc/hostname"
 	printf '127.0.0.1 localhost phone\n10.0.2.2 mdm-host\n' >"$1/etc/hosts"
@@ -64,12 +61,20 @@ guest_systemd() {
 		systemd-machine-id-commit.service systemd-random-seed.service \
 		systemd-update-utmp.service systemd-update-utmp-runlevel.service \
 		systemd-tpm2-setup.service systemd-hwdb-update.service systemd-remount-fs.service \
+		systemd-sysusers.service systemd-modules-load.service systemd-sysctl.service \
+		systemd-tmpfiles-setup-dev.service systemd-journal-flush.service \
 		dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount sys-kernel-tracing.mount \
 		sys-kernel-config.mount sys-fs-fuse-connections.mount modprobe@configfs.service \
 		modprobe@drm.service modprobe@fuse.service modprobe@loop.service modprobe@dm_mod.service \
 		modprobe@efi_pstore.service kmod-static-nodes.service; do
 		ln -sf /dev/null "$units/$unit"
 	done
+	# What makes units of disks, tables and kernel arguments that are not there: a dozen programs at each start.
+	mkdir -p "$1/etc/systemd/system-generators" "$1/etc/systemd/journald.conf.d"
+	for generator in "$1"/usr/lib/systemd/system-generators/*; do
+		ln -s /dev/null "$1/etc/systemd/system-generators/${generator##*/}"
+	done
+	printf '[Journal]\nStorage=volatile\n' >"$1/etc/systemd/journald.conf.d/short.conf"
 	mkdir -p "$units/systemd-udev-trigger.service.d"
 	printf '[Service]\nExecStart=\nExecStart=/usr/lib/mdm-vm/coldplug\n' \
 		>"$units/systemd-udev-trigger.service.d/short.conf"
@@ -125,4 +130,5 @@ disk_make() {
 	rm -f key plain
 	ln "$cache/$kernel_name/vmlinux" kernel
 	ln "$cache/$kernel_name/initrd" initramfs
+	ln "$cache/$state_name/state" "$cache/$state_name/state.serials" .
 }

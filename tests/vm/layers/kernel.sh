@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh disable=SC2154 # read by image.sh, whose variables it uses
 # The kernel of the distribution, its initramfs and the modules that go into the root.
-# To open the root; everything else is loaded by udev or by suites.
-initramfs_modules="virtio_pci virtio_blk virtio_console crc32c_generic crc32c_intel ext4 dm_crypt xts aesni_intel"
-guest_modules="$initramfs_modules virtio_net virtio_rng 9p 9pnet_virtio xhci_pci usb_storage uas sd_mod
+# Before the root is open: what opens it, and what every start of a distribution loads, since a saved state has it for
+# nothing. The rest is loaded by udev or by suites.
+initramfs_modules="virtio_pci virtio_console virtio_blk virtio_net virtio_rng crc32c_generic crc32c_intel ext4
+	dm_crypt xts aesni_intel xhci_pci"
+guest_modules="$initramfs_modules 9p 9pnet_virtio xhci_pci usb_storage uas sd_mod
 	usbhid usb_f_mass_storage dummy_hcd vhci_hcd mac80211_hwsim rfkill vivid uinput snd_dummy loop
 	nf_tables nft_ct nft_log nft_limit nft_reject_inet nft_counter nft_masq nft_nat nft_compat nf_conntrack
 	nfnetlink_log tun fuse overlay vfat nls_cp437 nls_ascii nls_iso8859_1 dm_verity zram algif_skcipher"
@@ -39,7 +41,8 @@ initramfs_fill() {
 	echo "$initramfs_modules" >"$1/modules"
 	install -m 0755 "$here/init/initramfs" "$1/init"
 	cp /bin/busybox "$1/bin/busybox"
-	for name in sh mount umount modprobe sleep cat printf poweroff switch_root; do
+	cp "$cache/$host_name/start_line" "$1/bin/start_line"
+	for name in sh mount umount modprobe sleep cat printf rm poweroff switch_root; do
 		ln -s busybox "$1/bin/$name"
 	done
 	cryptsetup=$(command -v cryptsetup)

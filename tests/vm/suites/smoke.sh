@@ -76,10 +76,12 @@ check "the guest sees that, too" vm_until 60 '! grep -l MDM0001 /sys/bus/usb/dev
 
 # What was flushed outlives the power; a reboot in order keeps everything.
 check_run "a line is written and flushed" 'echo kept >/root/flushed && sync /root/flushed /root'
+boot_id=$(vm_run 'cat /proc/sys/kernel/random/boot_id')
 check "the power is cut" vm_cut
 check "there is no guest without power" sh -c '! kill -0 "$1" 2>/dev/null' sh "$(cat "$VM_WORK/phone/pid" 2>/dev/null || echo 999999999)"
 check "and back" vm_again clock=now
 check "up again after the cut" vm_wait_boot
+check "this is another start" test -n "$boot_id" -a "$boot_id" != "$(vm_run 'cat /proc/sys/kernel/random/boot_id')"
 is "what was flushed is there" "$(vm_run 'cat /root/flushed')" kept
 check_run "the clock is right" "[ \$((\$(date +%s) - $(date +%s))) -lt 600 ]"
 check "a reboot in order" vm_reboot
@@ -91,3 +93,22 @@ check "switched off" vm_poweroff
 check "on, with a wrong passphrase" vm_again passphrase=wrong
 check "the root stays closed, status 2" vm_console 'cannot be opened, cryptsetup status 2' 240
 check "and the guest is off" vm_wait_off
+
+# Guests are copies of one saved machine, unless they ask for other hardware or for the cold. Each is one of its own.
+who='cat /sys/class/dmi/id/product_serial /proc/sys/kernel/random/boot_id; head -c 32 /dev/urandom | sha256sum; nproc; date +%s; hwclock'
+for twin in one two-with-a-longer-name cold; do
+	start=$([ "$twin" != cold ] || echo start=cold cpus=2)
+	# shellcheck disable=SC2086 # words on purpose
+	check "$twin starts without an init system" vm_start "$twin" init=/usr/lib/mdm-vm/bare clock=$year_1970 $start
+	check "$twin is up" vm_wait_boot
+	vm_run "$who" >"$VM_WORK/$twin.who"
+	is "$twin has its serial number" "$(sed -n 1p "$VM_WORK/$twin.who")" "$twin"
+	check "$twin is in 1970" test "$(sed -n 5p "$VM_WORK/$twin.who")" -lt $((year_1970 + 3600))
+	check "so is its hardware" grep -q '^1970-01-02' "$VM_WORK/$twin.who"
+	vm_cut
+done
+is "the third has two processors" "$(sed -n 4p "$VM_WORK/cold.who")" 2
+for twin in one two-with-a-longer-name cold; do
+	sed -n 2,3p "$VM_WORK/$twin.who"
+done | sort -u >"$VM_WORK/all.who"
+is "no two have an identity or random bytes in common" "$(wc -l <"$VM_WORK/all.who")" 6
