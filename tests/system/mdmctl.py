@@ -351,6 +351,7 @@ def a_new_policy_is_a_good_one(base):
     a = Admin(base)
     text = a.ok("policy", "new")
     check("comment" in text and json.loads(text)["profiles"])
+    check("password" in json.loads(text)["profiles"][0]["settings"])
     a.ok("policy", "new", "p.json")
     check(a.json("policy", "check", "p.json") == {"ok": True, "profiles": 2, "destroys": False, "unsupported": []})
     a.fails(1, "policy", "new", "p.json", says="exists")
