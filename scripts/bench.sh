@@ -4,8 +4,8 @@
 #
 # Prints "bench NAME VALUE UNIT" for each figure, all of them measured in this run, and at the end
 # each beside its budget; ends with 1 if one was missed. In the contained system of contained.sh: the
-# machine stays untouched, only loopback is used. PARTs: documents agent checkin wake server waiting
-# idle; without any, all of them. The part "fleet" takes minutes and runs only if it is named.
+# machine stays untouched, only loopback is used. PARTs: documents pam agent checkin wake server
+# waiting idle; without any, all of them. The part "fleet" takes minutes and runs only if it is named.
 # docs/benchmarks.md says what is measured how. IDLE_SECONDS (180), CHECKIN_RUNS (40), FLEET_PHONES
 # (10000) and FLEET_ROUNDS (3) may be set.
 set -eu
@@ -17,7 +17,7 @@ what=bench
 
 MDM_BENCH_PARTS=${MDM_BENCH_PARTS:-$(shift && echo "$*")}
 export MDM_BENCH_PARTS
-[ "$MDM_BENCH_PARTS" ] || MDM_BENCH_PARTS="documents agent checkin wake server waiting idle"
+[ "$MDM_BENCH_PARTS" ] || MDM_BENCH_PARTS="documents pam agent checkin wake server waiting idle"
 contained_enter scripts/bench.sh
 
 libexec=/usr/libexec/mdm-agent
@@ -97,6 +97,15 @@ measure_documents() {
 	done
 	figure verify.ratio "$(quotient "$(value_of verify.us "$work/verify")" \
 		"$(value_of verify.bare_us "$work/verify")")" ratio
+}
+
+# A phone of its own: what authenticates people and what the agent reads have to be the same files.
+measure_pam() {
+	python3 bench/pam.py "$tree" >"$work/pam" || fail "authentications could not be measured"
+	for name in pam.with_ms pam.bare_ms; do
+		figure "$name" "$(value_of "$name" "$work/pam")" ms
+	done
+	figure pam.added_ms "$(value_of pam.added_ms "$work/pam" | sed 's/^-.*/0/')" ms at-most 5
 }
 
 # --- the phone -----------------------------------------------------------------------------------
@@ -458,6 +467,9 @@ if wanted checkin; then
 fi
 if wanted documents; then
 	measure_documents
+fi
+if wanted pam; then
+	measure_pam
 fi
 if wanted server; then
 	measure_server

@@ -70,6 +70,7 @@ grep -nE '^#include <(fcntl|unistd|sys/|dirent|spawn|signal|pthread|netdb|arpa/)
 # Few files see effects, each a part of the enforcer at its edge; of these only reconcile.h sees
 # decisions as well.
 edges='^agent/enforcer/(reconcile|effects|reactions|auth|auth_accounts)\.h$|^agent/enforcer/(clone|removal|zerotouch)\.c$'
+# shellcheck disable=SC2129 # one question after the other
 {
 	grep -ln '^#include "platform/' agent/*/*.[ch] | grep -vE "$edges" |
 		sed 's/$/ includes from platform; few files of agent\/enforcer may/'
