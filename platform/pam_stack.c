@@ -295,18 +295,45 @@ static void append_head(const char *text, size_t n_bytes, const char *vendor_pat
 	buf_printf(out, MARK_VENDOR "%s %s\n", vendor_path, hex);
 }
 
+static bool is_comment(const char *text, const struct pam_lines *lines, size_t i)
+{
+	struct pam_span all = lines->lines[i].all;
+
+	while (all.start < all.end && (text[all.start] == ' ' || text[all.start] == '\t'))
+		all.start++;
+	return lines->lines[i].type == PAM_TYPE_NONE && all.start < all.end &&
+	       text[all.start] == '#';
+}
+
+/*
+ * The line that wants one of ours in front of line i: itself, or the one below the comments that
+ * begin with i. Comments stay with what they explain; and the one that begins the block of Debian's
+ * pam-auth-update stays right above it, because that program refuses to write into a block with
+ * foreign lines. SIZE_MAX: none.
+ */
+static size_t wanted_at(const char *text, const struct pam_lines *lines, size_t i)
+{
+	if (i > 0 && is_comment(text, lines, i - 1))
+		return SIZE_MAX;
+	while (i < lines->n_lines && is_comment(text, lines, i))
+		i++;
+	return i < lines->n_lines && wants_line(text, lines, i) ? i : SIZE_MAX;
+}
+
 static void derive_lines(const char *text, const struct pam_lines *lines, struct buf *out)
 {
 	for (size_t i = 0; i < lines->n_lines; i++) {
 		const struct pam_line *line = &lines->lines[i];
-		bool token = wants_token(text, lines, i);
+		size_t wanted = wanted_at(text, lines, i);
 
-		if (wants_line(text, lines, i)) {
-			buf_puts(out, token ? MARK_LINE_AND_TOKEN : MARK_LINE);
-			buf_puts(out, line->type == PAM_TYPE_AUTH ? AUTH_LINE : PASSWORD_LINE);
+		if (wanted != SIZE_MAX) {
+			buf_puts(out,
+				wants_token(text, lines, wanted) ? MARK_LINE_AND_TOKEN : MARK_LINE);
+			buf_puts(out, lines->lines[wanted].type == PAM_TYPE_AUTH ? AUTH_LINE
+										 : PASSWORD_LINE);
 		}
 		append_line(text, lines, i, wants_line, 1, out);
-		if (token) {
+		if (wants_token(text, lines, i)) {
 			size_t n_behind = line->all.end - line->last.end;
 
 			if (out->error)
@@ -379,7 +406,7 @@ static void strip_lines(const char *text, const struct pam_lines *lines, struct 
 			out->n_bytes -= n_behind + strlen(" " USE_AUTHTOK);
 			buf_append(out, text + line->last.end, n_behind);
 		}
-		token = false;
+		token = token && line->type == PAM_TYPE_NONE;
 	}
 }
 

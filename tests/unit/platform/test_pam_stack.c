@@ -38,9 +38,16 @@ static const struct change changes[] = {
 	/* Debian. */
 	{"# comment\nauth\t[success=1 default=ignore]\tpam_unix.so nullok\nauth\trequisite\t"
 	 "pam_deny.so\nauth\trequired\tpam_permit.so\n",
-		HEAD "# comment\n" AUTH
-		     "auth\t[success=1 default=ignore]\tpam_unix.so nullok\nauth\trequisite\t"
-		     "pam_deny.so\nauth\trequired\tpam_permit.so\n"},
+		HEAD AUTH "# comment\n"
+			  "auth\t[success=1 default=ignore]\tpam_unix.so nullok\nauth\trequisite\t"
+			  "pam_deny.so\nauth\trequired\tpam_permit.so\n"},
+	/* In front of the comments right above, so that pam-auth-update knows its block. */
+	{"# header\n\n# here are the per-package modules (the \"Primary\" block)\n  # more\n"
+	 "password\t[success=1 default=ignore]\tpam_unix.so obscure\npassword requisite x.so\n",
+		HEAD "# header\n\n" PASSWORD_BOTH
+		     "# here are the per-package modules (the \"Primary\" block)\n  # more\n"
+		     "password\t[success=1 default=ignore]\tpam_unix.so obscure use_authtok\n"
+		     "password requisite x.so\n"},
 	/* A strength module asks already. */
 	{"password requisite pam_pwquality.so retry=3\npassword [success=1 default=ignore] "
 	 "pam_unix.so obscure use_authtok try_first_pass yescrypt\npassword requisite x.so\n",
