@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_verdicts.c - what the net role's filter answers on each architecture that phones have. The
+ * test_verdicts.c - what the roles' filters answer on each architecture that phones have. The
  * program that libseccomp makes of the row for the kernel is run here, by an interpreter of our
  * own; so any machine answers for all, also one whose own kernel or emulation has no filters.
  */
@@ -41,6 +41,16 @@ static const struct {
 	{"x86_64", SCMP_ARCH_X86_64, AUDIT_ARCH_X86_64},
 	{"arm", SCMP_ARCH_ARM, AUDIT_ARCH_ARM},
 };
+
+static const struct sandbox_role *const roles[] = {
+	&sandbox_role_net, &sandbox_role_verify, &sandbox_role_verify_words};
+enum {
+	NET,
+	VERIFY,
+	WORDS,
+	ROLES_MAX,
+};
+_Static_assert(ARRAY_SIZE(roles) == ROLES_MAX, "each has a name here");
 
 struct program {
 	struct sock_filter code[BPF_MAXINSNS];
@@ -135,12 +145,13 @@ static int program_build(
 	return 0;
 }
 
-static const struct program *net_program(enum machine machine)
+static const struct program *role_program(int role, enum machine machine)
 {
-	static struct program programs[MACHINE_MAX];
+	static struct program programs[ROLES_MAX][MACHINE_MAX];
+	struct program *program = &programs[role][machine];
 
-	if (!programs[machine].n) {
-		int r = program_build(&sandbox_role_net, machine, &programs[machine]);
+	if (!program->n) {
+		int r = program_build(roles[role], machine, program);
 
 		if (r < 0) {
 			check_fail(__FILE__, __LINE__, "no filter for %s: %s",
@@ -148,13 +159,13 @@ static const struct program *net_program(enum machine machine)
 			return NULL;
 		}
 	}
-	return &programs[machine];
+	return program;
 }
 
-static uint32_t ask(enum machine machine, uint32_t audit, int nr, const uint64_t args[6])
+static uint32_t ask(int role, enum machine machine, uint32_t audit, int nr, const uint64_t args[6])
 {
 	struct seccomp_data data = {.nr = nr, .arch = audit};
-	const struct program *program = net_program(machine);
+	const struct program *program = role_program(role, machine);
 
 	memcpy(data.args, args, sizeof(data.args));
 	return program ? program_run(program, &data) : BROKEN;
@@ -229,16 +240,50 @@ static const struct row {
 	{"tomorrow's call", {1000, 1000, 1000}, {0}, ABSENT},
 };
 
-static void test_rows(void)
+/* What the role verify may do: compute, answer, end. With the word lists: read files, too. */
+static const struct row verify_rows[] = {
+	{"read", {63, 0, 3}, {0}, ALLOWED},
+	{"recvmsg", {212, 47, 297}, {0}, ALLOWED},
+	{"sendmsg", {211, 46, 296}, {0}, ALLOWED},
+	{"fcntl", {25, 72, 55}, {0}, ALLOWED},
+	{"setitimer", {103, 38, 104}, {0}, ALLOWED},
+	{"mmap", {222, 9, -1}, {0, 4096, PROT_READ | PROT_WRITE}, ALLOWED},
+	{"mmap code", {222, 9, -1}, {0, 4096, PROT_READ | PROT_EXEC}, DENIED},
+	{"mprotect code", {226, 10, 125}, {0, 4096, PROT_READ | PROT_EXEC}, DENIED},
+	{"socket unix", {198, 41, 281}, {AF_UNIX, SOCK_STREAM}, ABSENT},
+	{"socket tcp", {198, 41, 281}, {AF_INET, SOCK_STREAM}, ABSENT},
+	{"connect", {203, 42, 283}, {0}, KILLED},
+	{"unlinkat", {35, 263, 328}, {0}, ABSENT},
+	{"memfd_create", {279, 319, 385}, {0}, ABSENT},
+	{"clone process", {220, 56, 120}, {SIGCHLD}, KILLED},
+	{"clone thread", {220, 56, 120}, {CLONE_THREAD | CLONE_VM | CLONE_SIGHAND}, KILLED},
+	{"clone3", {435, 435, 435}, {0}, ABSENT},
+	{"kill", {129, 62, 37}, {1, SIGKILL}, ABSENT},
+	{"execve", {221, 59, 11}, {0}, KILLED},
+	{"ptrace", {117, 101, 26}, {0}, KILLED},
+	{"setuid", {146, 105, 23}, {0}, KILLED},
+	{"io_uring_setup", {425, 425, 425}, {0}, KILLED},
+};
+static const struct row no_file_rows[] = {
+	{"openat", {56, 257, 322}, {0}, ABSENT},
+	{"open", {-1, 2, 5}, {0}, ABSENT},
+};
+static const struct row file_rows[] = {
+	{"openat", {56, 257, 322}, {0}, ALLOWED},
+	{"open", {-1, 2, 5}, {0}, ALLOWED},
+};
+
+static void check_rows(int role, const struct row *table, size_t n)
 {
 	for (int m = 0; m < MACHINE_MAX; m++) {
-		for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-			const struct row *row = &rows[i];
+		for (size_t i = 0; i < n; i++) {
+			const struct row *row = &table[i];
 			uint32_t verdict;
 
 			if (row->nr[m] == -1)
 				continue;
-			verdict = ask((enum machine)m, machines[m].audit, row->nr[m], row->args);
+			verdict = ask(
+				role, (enum machine)m, machines[m].audit, row->nr[m], row->args);
 			if (verdict != row->verdict)
 				check_fail(__FILE__, __LINE__, "%s on %s: %08x, not %08x",
 					row->name, machines[m].name, verdict, row->verdict);
@@ -246,21 +291,33 @@ static void test_rows(void)
 	}
 }
 
+static void test_rows(void)
+{
+	check_rows(NET, rows, ARRAY_SIZE(rows));
+	check_rows(VERIFY, verify_rows, ARRAY_SIZE(verify_rows));
+	check_rows(WORDS, verify_rows, ARRAY_SIZE(verify_rows));
+	check_rows(VERIFY, no_file_rows, ARRAY_SIZE(no_file_rows));
+	check_rows(WORDS, file_rows, ARRAY_SIZE(file_rows));
+}
+
 static void test_own_process(void)
 {
 	static const int tgkill[MACHINE_MAX] = {131, 234, 268};
 
-	for (int m = 0; m < MACHINE_MAX; m++) {
-		uint64_t args[6] = {(uint64_t)getpid(), (uint64_t)getpid(), SIGABRT};
+	for (int role = 0; role < ROLES_MAX; role++)
+		for (int m = 0; m < MACHINE_MAX; m++) {
+			uint64_t args[6] = {(uint64_t)getpid(), (uint64_t)getpid(), SIGABRT};
 
-		CHECK_INT(ask((enum machine)m, machines[m].audit, tgkill[m], args), ALLOWED);
-		args[0]++;
-		CHECK_INT(ask((enum machine)m, machines[m].audit, tgkill[m], args), ABSENT);
-	}
+			CHECK_INT(ask(role, (enum machine)m, machines[m].audit, tgkill[m], args),
+				ALLOWED);
+			args[0]++;
+			CHECK_INT(ask(role, (enum machine)m, machines[m].audit, tgkill[m], args),
+				ABSENT);
+		}
 }
 
 /* The same number is another call there: 63 reads on aarch64 and is uname on x86-64. */
-static void test_other_architectures(void)
+static void check_other_architectures(int role)
 {
 	static const uint32_t others[] = {
 		AUDIT_ARCH_AARCH64, AUDIT_ARCH_X86_64, AUDIT_ARCH_ARM, AUDIT_ARCH_I386, 0};
@@ -270,11 +327,17 @@ static void test_other_architectures(void)
 		for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 			for (int nr = 0; nr < CALL_NUMBERS; nr++)
 				if (others[i] != machines[m].audit)
-					CHECK_INT(
-						ask((enum machine)m, others[i], nr, none), KILLED);
+					CHECK_INT(ask(role, (enum machine)m, others[i], nr, none),
+						KILLED);
 	/* x32 has x86-64's architecture and a bit in the number. */
 	for (int nr = 0; nr < CALL_NUMBERS; nr++)
-		CHECK_INT(ask(X86_64, AUDIT_ARCH_X86_64, nr | X32_BIT, none), KILLED);
+		CHECK_INT(ask(role, X86_64, AUDIT_ARCH_X86_64, nr | X32_BIT, none), KILLED);
+}
+
+static void test_other_architectures(void)
+{
+	for (int role = 0; role < ROLES_MAX; role++)
+		check_other_architectures(role);
 }
 
 /* --- the whole row: each number that there may be, with arguments at and beside each condition */
@@ -292,10 +355,8 @@ static bool call_matches(const struct sandbox_call *call, const uint64_t args[6]
 	return true;
 }
 
-static uint32_t expected(const char *name, const uint64_t args[6])
+static uint32_t expected(const struct sandbox_role *role, const char *name, const uint64_t args[6])
 {
-	const struct sandbox_role *role = &sandbox_role_net;
-
 	for (size_t i = 0; i < role->n_calls; i++) {
 		if (strcmp(role->calls[i].name, name) != 0 || !call_matches(&role->calls[i], args))
 			continue;
@@ -313,43 +374,43 @@ static uint32_t expected(const char *name, const uint64_t args[6])
 	return ABSENT;
 }
 
-static void check_call(enum machine machine, int nr, const char *name, const uint64_t args[6])
+static void check_call(
+	int role, enum machine machine, int nr, const char *name, const uint64_t args[6])
 {
-	uint32_t verdict = ask(machine, machines[machine].audit, nr, args);
-	uint32_t wanted = expected(name, args);
+	uint32_t verdict = ask(role, machine, machines[machine].audit, nr, args);
+	uint32_t wanted = expected(roles[role], name, args);
 
 	if (verdict != wanted)
 		check_fail(__FILE__, __LINE__,
-			"%s (%d) with %" PRIx64 ", %" PRIx64 ", %" PRIx64 " on %s: %08x, not %08x",
-			name, nr, args[0], args[1], args[2], machines[machine].name, verdict,
-			wanted);
+			"%s: %s (%d) with %" PRIx64 ", %" PRIx64 ", %" PRIx64
+			" on %s: %08x, not %08x",
+			roles[role]->name, name, nr, args[0], args[1], args[2],
+			machines[machine].name, verdict, wanted);
 }
 
 /* Each value that a condition of this call names, and its neighbours. */
-static void check_conditions(enum machine machine, int nr, const char *name)
+static void check_conditions(int role, enum machine machine, int nr, const char *name)
 {
-	const struct sandbox_role *role = &sandbox_role_net;
-
-	for (size_t i = 0; i < role->n_calls; i++) {
-		const struct sandbox_call *call = &role->calls[i];
+	for (size_t i = 0; i < roles[role]->n_calls; i++) {
+		const struct sandbox_call *call = &roles[role]->calls[i];
 		uint64_t args[6] = {(uint64_t)getpid()};
 
 		if (strcmp(call->name, name) != 0)
 			continue;
 		for (size_t j = 0; j < SANDBOX_CALL_CONDITIONS && call->conditions[j].mask; j++)
 			args[call->conditions[j].argument] = call->conditions[j].value;
-		check_call(machine, nr, name, args);
+		check_call(role, machine, nr, name, args);
 		for (int bit = 0; bit < 32; bit++) {
 			for (int argument = 0; argument < 3; argument++) {
 				args[argument] ^= UINT64_C(1) << bit;
-				check_call(machine, nr, name, args);
+				check_call(role, machine, nr, name, args);
 				args[argument] ^= UINT64_C(1) << bit;
 			}
 		}
 	}
 }
 
-static void test_whole_row(void)
+static void check_whole_row(int role)
 {
 	static const uint64_t none[6];
 
@@ -360,14 +421,20 @@ static void test_whole_row(void)
 			_cleanup_free_ char *name =
 				seccomp_syscall_resolve_num_arch(machines[m].scmp, nr);
 
-			check_call((enum machine)m, nr, name ? name : "", none);
+			check_call(role, (enum machine)m, nr, name ? name : "", none);
 			if (!name)
 				continue;
 			n_named++;
-			check_conditions((enum machine)m, nr, name);
+			check_conditions(role, (enum machine)m, nr, name);
 		}
 		CHECK(n_named > 250);
 	}
+}
+
+static void test_whole_row(void)
+{
+	for (int role = 0; role < ROLES_MAX; role++)
+		check_whole_row(role);
 }
 
 /* The interpreter refuses what it does not know, so that no verdict above is an accident. */
