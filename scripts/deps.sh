@@ -11,7 +11,7 @@ debian_demo="make gcc libc6-dev pkg-config libjson-c-dev libssl-dev libsystemd-d
 debian_all="git clang clang-format llvm libclang-rt-14-dev cppcheck shellcheck valgrind lcov
 	python3 python3-dbusmock dbus-daemon python3-jwcrypto python3-jsonschema python3-cryptography openssl curl iproute2
 	binutils strace musl-tools musl-dev oathtool
-	libpam-wrapper pamtester
+	libpam-wrapper pamtester libpwquality1 cracklib-runtime
 	swtpm tpm2-tools tpm2-openssl softhsm2 opensc
 	busybox-static libcap2-bin
 	scdoc mandoc zsh fish

@@ -315,6 +315,7 @@ static const struct sandbox_limit verify_limits[] = {
 static const struct sandbox_path verify_paths[] = {
 	{"/usr/share/cracklib", "words that everybody tries"},
 	{"/var/cache/cracklib", "the same on Debian"},
+	{"/etc/passwd", "cracklib says nothing of words to whom it does not find there"},
 };
 
 /* Descriptors that it has, memory that is never code, time, and its end. */
@@ -354,7 +355,7 @@ static const struct sandbox_call verify_words_calls[] = {
 	ALLOW("_llseek"),
 	ALLOW("readv"),
 	ALLOW("pread64"),
-	/* cracklib asks who it runs as, to keep names out of passwords. */
+	/* cracklib asks who it runs as. */
 	ALLOW("getuid"),
 	ALLOW("getuid32"),
 };

@@ -59,5 +59,5 @@ bool dictionary_has(const struct dictionary *dictionary, const char *password)
 		return false;
 	/* "it is based on a dictionary word", "... a (reversed) dictionary word"; cracklib also
 	 * finds passwords too short or too simple, by rules of its own. No locale is loaded. */
-	return detail && strstr(detail, "dictionary") != NULL;
+	return detail && strstr(detail, "dictionary word") != NULL;
 }

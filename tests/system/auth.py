@@ -7,6 +7,7 @@ for the module that speaks its protocol, and for whoever wants to harm it.
 Usage: auth.py BUILD_DIR [NAME...]    The last line is "N passed, N failed, N skipped".
 """
 import concurrent.futures
+import glob
 import hashlib
 import multiprocessing
 import os
@@ -17,7 +18,7 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-from mdmctl_rig import check, run_tests
+from mdmctl_rig import Skip, check, run_tests
 from agent_rig import wait_for
 from auth_rig import (ATTEMPT, CHANGE, CHECK, GO, LOCKED_OUT, OTHER, OWNER, REFUSED, RIGHT, UNCOUNTED, WAIT,
                       Phone, as_user, ask, connect, hashed, log_in, pipe_with, receive, request, send, with_phone)
@@ -474,6 +475,17 @@ def test_no_password_in_the_agent(phone):
             for secret in secrets:
                 check(secret.encode() not in data, "found in", line)
     check(seen, "the memory was not read: not even the hash was found")
+
+
+@with_phone({"forbid_common": True})
+def test_words(phone):
+    """The word lists of cracklib count where libpwquality is installed, in a sandbox that lets read them."""
+    if not glob.glob("/usr/lib/*/libpwquality.so.1") + glob.glob("/usr/lib/libpwquality.so.1"):
+        raise Skip("libpwquality is not installed")
+    for word in ("rhinoceros", "suoreconihr"):
+        answer = phone.ask(CHANGE, password=word)
+        check(answer.verdict == REFUSED and answer.broken == 1 << 5, word, answer, phone.agent.log())
+    check(phone.ask(CHANGE, password="vM4#kq!zPwX2").verdict == GO, phone.agent.log())
 
 
 @with_phone(SLOW)

@@ -141,7 +141,7 @@ class Phone:
 
     def write_accounts(self):
         uids = {"root": 0, "owner": OWNER, "other": OTHER}
-        self.agent.write("etc/passwd.new", "".join(
+        self.agent.write("etc/passwd.new", "nobody:x:65534:65534::/:/sbin/nologin\n" + "".join(
             "%s:x:%d:%d::/home/%s:/bin/sh\n" % (user, uid, uid, user) for user, uid in uids.items()))
         self.agent.write("etc/shadow.new", "".join(
             "%s:%s:20000:0:99999:7:::\n" % (user, self.hashes[user]) for user in uids))
