@@ -17,7 +17,7 @@ import sys
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(sys.argv[1])
 PROGRAMS = {"agentctl": "1", "mdmctl": "1", "mdm-agentd": "8", "mdm-agent-net": "8", "mdm-agent-session": "8",
-            "mdm-agent-pamcheck": "8", "mdm-server": "8"}
+            "mdm-agent-pamcheck": "8", "mdm-agent-verify": "8", "mdm-server": "8"}
 MODULES = ["pam_mdm"]
 FORMATS = ["mdm-document", "mdm-journal", "mdm-policy", "mdm-server.conf", "mdm-ticket", "mdm-zero-touch.conf"]
 TESTS = []
@@ -199,6 +199,10 @@ def roles_of_the_agent():
     equal(defined(page("mdm-agentd.8")["OPTIONS"]), long_options(text) | letters(text))
     text = program("mdm-agent-net", "--help").stdout
     equal(defined(page("mdm-agent-net.8")["OPTIONS"]), long_options(text))
+    text = program("mdm-agent-verify", "--help").stdout
+    equal(defined(page("mdm-agent-verify.8")["OPTIONS"]), long_options(text))
+    equal(exits("mdm-agent-verify.8"), {"0", "1", "2"})
+    equal(program("mdm-agent-verify", "--no-such-option").returncode, 2)
     text = program("mdm-agent-pamcheck", "--help").stdout
     equal(defined(page("mdm-agent-pamcheck.8")["OPTIONS"]), long_options(text) | {"--help", "--version"})
     equal(exits("mdm-agent-pamcheck.8"), {"0", "1", "2"})
