@@ -12,6 +12,7 @@
 #include "agent/enforcer/enforcer.h"
 #include "agent/enforcer/probe.h"
 #include "agent/enforcer/removal.h"
+#include "agent/trust/escrow.h"
 #include "agent/util/log.h"
 #include "agent/util/process.h"
 
@@ -26,6 +27,8 @@ static void be_small(void)
 				    OPENSSL_INIT_NO_ADD_ALL_CIPHERS |
 				    OPENSSL_INIT_NO_ADD_ALL_DIGESTS,
 		NULL);
+	/* But for the few that sealing finds by number. What lacks them shows when it is used. */
+	(void)escrow_prepare();
 #if defined(__GLIBC__)
 	/* What a round or an exchange needed goes back to the kernel; other C libraries do so. */
 	mallopt(M_TOP_PAD, 4096);

@@ -127,6 +127,14 @@ static bool escrow_add(CMS_ContentInfo *cms, X509 *x509)
 	return EVP_PKEY_CTX_set_ecdh_kdf_md(context, EVP_sha256()) == 1;
 }
 
+int escrow_prepare(void)
+{
+	bool well = EVP_add_cipher(EVP_aes_256_gcm()) == 1 &&
+		    EVP_add_cipher(EVP_aes_256_wrap()) == 1 && EVP_add_digest(EVP_sha256()) == 1;
+
+	return well ? 0 : -EIO;
+}
+
 static int escrow_write(CMS_ContentInfo *cms, struct buf *out)
 {
 	unsigned char *der = NULL;
@@ -149,7 +157,7 @@ int escrow_seal(const struct escrow_certificate *certificates, size_t n_certific
 	_cleanup_(bio_freep) BIO *bio = NULL;
 	char why[LIMIT_TEXT_BYTES + 1];
 	bool well;
-	int r = 0;
+	int r;
 
 	if (n_certificates == 0 || n_certificates > ESCROW_CERTIFICATES_MAX || n_bytes == 0 ||
 		n_bytes > ESCROW_SECRET_BYTES)
@@ -157,6 +165,9 @@ int escrow_seal(const struct escrow_certificate *certificates, size_t n_certific
 	for (size_t i = 0; i < n_certificates; i++)
 		if (escrow_certificate_check(&certificates[i], why) < 0)
 			return -EINVAL;
+	r = escrow_prepare();
+	if (r < 0)
+		return r;
 	cms = CMS_encrypt(NULL, NULL, EVP_aes_256_gcm(), CMS_BINARY | CMS_PARTIAL);
 	bio = BIO_new_mem_buf(secret, (int)n_bytes);
 	well = cms && bio;

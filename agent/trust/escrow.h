@@ -19,6 +19,13 @@
 #define ESCROW_SECRET_BYTES 512
 #define ESCROW_BLOB_BYTES LIMIT_ESCROW_BYTES /* DER of the CMS */
 
+/*
+ * CMS finds algorithms by their numbers, in lists that libcrypto fills unless it is told not to. A
+ * program that tells it so calls this before it uses libcrypto for anything else: what was fetched
+ * before would have no number. 0 or -EIO.
+ */
+int escrow_prepare(void);
+
 struct escrow_certificate {
 	uint8_t der[ESCROW_CERTIFICATE_BYTES];
 	size_t n_der;

@@ -16,6 +16,17 @@
 
 #include "tests/lib/check.h"
 
+/* libcrypto as mdm-agentd starts it (agent/enforcer/main.c): nothing is there that was not asked
+ * for. */
+__attribute__((constructor)) static void start_as_the_agent(void)
+{
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
+				    OPENSSL_INIT_NO_ADD_ALL_CIPHERS |
+				    OPENSSL_INIT_NO_ADD_ALL_DIGESTS,
+		NULL);
+	(void)escrow_prepare();
+}
+
 struct holder {
 	EVP_PKEY *key;
 	X509 *x509;
