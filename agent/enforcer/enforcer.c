@@ -21,6 +21,7 @@
 #include "agent/enforcer/clone.h"
 #include "agent/enforcer/local.h"
 #include "agent/enforcer/wake.h"
+#include "agent/enforcer/reminder.h"
 #include "agent/enforcer/renewal.h"
 #include "agent/enforcer/unlock_code.h"
 #include "agent/enforcer/zerotouch.h"
@@ -198,6 +199,7 @@ static void enforcer_on_round(struct reconcile *r, bool changed, void *userdata)
 			compliance_state_name(
 				r->has_compliance ? r->compliance.overall : COMPLIANCE_UNKNOWN));
 	enforcer_is_ready(e);
+	reminder_update(e);
 	checkin_after_round(e, changed);
 	local_settled(e->local);
 }
@@ -465,6 +467,7 @@ static void enforcer_stop(struct enforcer *e)
 	auth_free(e->auth);
 	zerotouch_free(e->zerotouch);
 	effects_stop(e);
+	reminder_stop(e);
 	wake_free(e->wake);
 	exchange_free(e->exchange);
 	renewal_free(e->renewal);

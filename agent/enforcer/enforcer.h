@@ -117,9 +117,10 @@ struct enforcer {
 	struct zerotouch *zerotouch; /* NULL: nothing to do by itself */
 	int64_t keyset_told;	     /* version whose end the journal tells of; 0: none */
 	bool keyset_told_expired;
-	struct ticket ticket;	/* of the enrolment under way; wiped afterwards */
-	struct effects effects; /* of the running command */
-	struct log_ring log;	/* what was said last, for diagnostics */
+	struct ticket ticket;	       /* of the enrolment under way; wiped afterwards */
+	struct effects effects;	       /* of the running command */
+	struct session_call *reminder; /* under way; agent/enforcer/reminder.h */
+	struct log_ring log;	       /* what was said last, for diagnostics */
 	struct commands *commands;
 	struct wake *wake;
 	struct local *local;

@@ -12,6 +12,7 @@
 #include "agent/enforcer/clone.h"
 #include "agent/enforcer/local.h"
 #include "agent/enforcer/wake.h"
+#include "agent/enforcer/reminder.h"
 #include "agent/enforcer/renewal.h"
 #include "agent/enforcer/unlock_code.h"
 #include "agent/enforcer/zerotouch.h"
@@ -199,6 +200,7 @@ void checkin_left(struct enforcer *e, bool failed)
 	pacing_stop(&e->pacing);
 	e->checkin_timer = sd_event_source_unref(e->checkin_timer);
 	effects_stop(e);
+	reminder_stop(e);
 	documents_forget(&e->documents);
 	memset(&e->report, 0, sizeof(e->report));
 	e->last_success_s = 0;

@@ -42,6 +42,7 @@ struct state_facts {
 	struct highwater highwater;
 	uint64_t acked_seq;		  /* journal records the server has */
 	int64_t report_seq;		  /* counts reports */
+	int64_t reminded_s;		  /* of the passcode, last; 0: never, or it was put right */
 	int64_t noncompliant_s[AREA_MAX]; /* accumulated; -1: compliant */
 };
 

@@ -124,6 +124,7 @@ static const struct fact_row {
 	{"tls_floor", FACT_INT, offsetof(struct state_facts, highwater.tls_s)},
 	{"acknowledged", FACT_INT, offsetof(struct state_facts, acked_seq)},
 	{"reports", FACT_INT, offsetof(struct state_facts, report_seq)},
+	{"reminded", FACT_INT, offsetof(struct state_facts, reminded_s)},
 };
 
 /* The set of names that were met: the rows, then the areas. */
