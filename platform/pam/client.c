@@ -18,6 +18,9 @@
 #include "agent/util/codec.h"
 
 #define USEC_PER_SEC INT64_C(1000000)
+/* The first at once, all together within a second and a half. */
+#define CLIENT_RETRIES_MAX 16
+#define CLIENT_RETRY_PAUSE_MS 10
 
 _Static_assert(LIMIT_PASSWORD_BYTES <= PIPE_BUF, "a password fits an empty pipe at once");
 
@@ -195,10 +198,15 @@ int client_ask(struct client *client, enum message_type type, const char *token,
 	int saved = errno, r;
 
 	/* Where many connect at once the enforcer may take the place back from a connection that
-	 * has not asked yet. One that is gone does not let anybody connect. */
-	do
+	 * has not asked yet. One that is gone does not let anybody connect; one that does not
+	 * understand this module, after an upgrade say, would go on closing. */
+	for (int i = 0;; i++) {
 		r = client_exchange(client, type, token, deadline_us, ret_answer);
-	while ((r == -EPIPE || r == -ECONNRESET) && client_now_us() < deadline_us);
+		if ((r != -EPIPE && r != -ECONNRESET) || i == CLIENT_RETRIES_MAX ||
+			client_now_us() >= deadline_us)
+			break;
+		(void)poll(NULL, 0, i * CLIENT_RETRY_PAUSE_MS);
+	}
 	errno = saved;
 	return r;
 }

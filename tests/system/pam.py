@@ -199,9 +199,20 @@ def somebody_else_answers(base, stacks):
 
 
 @with_stacks
+def a_lost_place_is_taken_again(base, stacks):
+    """Closed instead of answered, as by an agent under a flood: asked again, but not for ever."""
+    with StandIn(base, {CHECK: ["close"] * 5 + [answer(GO)], ATTEMPT: ["close", answer(GO)]}) as agent:
+        expect(talk(stacks, [RIGHT]), SUCCESS)
+        check(agent.kinds() == [CHECK] * 6 + [ATTEMPT] * 2, agent.kinds())
+    with StandIn(base, {CHECK: "close"}) as agent:
+        expect(talk(stacks, [RIGHT]), SUCCESS)
+        check(2 <= len(agent.asked) <= 20, len(agent.asked))
+
+
+@with_stacks
 def missed_are_told(base, stacks):
     """A locker that lives on: what one of its authentications missed, the next one says."""
-    with StandIn(base, {CHECK: ["close", "close", answer(UNCOUNTED), answer(UNCOUNTED)]}) as agent:
+    with StandIn(base, {CHECK: [b"garbage", b"garbage", answer(UNCOUNTED), answer(UNCOUNTED)]}) as agent:
         talk(stacks, [RIGHT], *["authenticate"] * 4, uid=UID)
         check(agent.missed == [0, 1, 2, 0], agent.missed)
 
@@ -382,8 +393,9 @@ def through_the_wrapper(base, stacks):
         check(agent.kinds() == [CHECK, ATTEMPT] * 2, agent.asked)
 
 
-TESTS = [allowed, none_of_its_business, waiting, locked_out, lengths, nobody_answers, somebody_else_answers, missed_are_told, hanging,
-         changing, the_old_password, odd_programs, options_of_the_line, copies_in_memory, through_the_wrapper]
+TESTS = [allowed, none_of_its_business, waiting, locked_out, lengths, nobody_answers, somebody_else_answers,
+         a_lost_place_is_taken_again, missed_are_told, hanging, changing, the_old_password, odd_programs,
+         options_of_the_line, copies_in_memory, through_the_wrapper]
 
 if __name__ == "__main__":
     if not enter():
