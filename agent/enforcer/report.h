@@ -18,7 +18,7 @@ enum report_section {
 	REPORT_INVENTORY,
 	REPORT_AGENT,
 	REPORT_DIAGNOSTICS, /* only while there is a bundle that the server does not have */
-	REPORT_ESCROW, /* only where policies name certificates for it */
+	REPORT_ESCROW,	    /* only where policies name certificates for it */
 	REPORT_SECTION_MAX,
 };
 const char *report_section_name(enum report_section section);
