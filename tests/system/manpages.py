@@ -143,7 +143,7 @@ def mdmctl_page():
     options = long_options(overview) | letters(overview)
     # The overview and the page name the same commands, in the same order.
     part = overview.split("Commands:\n", 1)[1].split("\n\n", 1)[0].splitlines()
-    said = [match.group(1) for match in (re.match(r"<b>([a-z][a-z ]*)</b>", line) for line in sections["COMMANDS"])
+    said = [match.group(1) for match in (re.match(r"<b>([a-z][a-z -]*)</b>", line) for line in sections["COMMANDS"])
             if match and match.group(1) != "help"]
     equal(len(part), len(said))
     for line, name in zip(part, said):
@@ -161,7 +161,7 @@ def mdmctl_page():
 @test
 def verbs_of_commands():
     text = help_of("mdmctl", "command").split("Verbs", 1)[1].split("Options", 1)[0]
-    verbs = set(re.findall(r"^  ([a-z_]+) ", text, re.M))
+    verbs = set(re.findall(r"^  ([a-z_-]+) ", text, re.M))
     arguments = set(re.findall(r"\b([a-z]+)=", text))
     assert len(verbs) >= 6 and "text" in arguments
     for name, section in (("mdmctl.1", "VERBS"), ("mdm-document.5", "COMMANDS")):
