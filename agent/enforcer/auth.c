@@ -242,7 +242,8 @@ static void auth_update(struct auth *auth)
 	if (auth->active)
 		auth_see_passwords(auth);
 	/* The file is made now, where there may be room, and not when somebody guesses. */
-	if (auth->active && auth->limits.present && auth->store.fd < 0)
+	if (attempts_hold(&auth->attempts, &auth->limits) ||
+		(auth->active && auth->limits.present && auth->store.fd < 0))
 		(void)auth_store_counts(auth);
 	(void)auth_know_all(auth);
 }

@@ -7,7 +7,8 @@
  * password itself goes through a pipe to the role verify, a process without privileges that
  * compares it with the hash of shadow(5) and the rules, says yes or no in bits, and ends. Only its
  * yes takes the attempt back. So a power cut, a killed process or a silent one leave a wrong
- * attempt more, never one less; and whoever wants to raise the count has to guess. Enforcer only.
+ * attempt more, never one less; and whoever wants to raise the count has to guess. What our own
+ * processes leave behind does not lock anybody out, though: see auth_attempts.h. Enforcer only.
  */
 #ifndef MDM_ENFORCER_AUTH_H
 #define MDM_ENFORCER_AUTH_H

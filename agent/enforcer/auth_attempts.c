@@ -78,6 +78,7 @@ int attempts_begin(struct attempts *attempts, const char *user, int64_t now_us)
 	row->before_n = row->n_failed;
 	row->before_at_us = row->failed_at_us;
 	row->pending = true;
+	row->unjudged = false;
 	if (row->n_failed < UINT32_MAX)
 		row->n_failed++;
 	row->failed_at_us = now_us;
@@ -105,13 +106,32 @@ bool attempts_end(struct attempts *attempts, const char *user, enum attempts_end
 		row->n_failed = row->before_n;
 		row->failed_at_us = row->before_at_us;
 		break;
+	case ATTEMPT_UNJUDGED:
+		row->unjudged = true;
+		return false; /* as it is on the disk since its beginning */
 	case ATTEMPT_WRONG:
 	case ATTEMPTS_END_MAX:
-		return false;
+		break;
 	}
 	if (row->n_failed == 0)
 		attempts_drop(attempts, row);
 	return true;
+}
+
+bool attempts_hold(struct attempts *attempts, const struct password_limits *limits)
+{
+	bool held = false;
+
+	for (size_t i = 0; i < attempts->n_rows; i++) {
+		struct attempts_row *row = &attempts->rows[i];
+
+		if (!row->unjudged || row->pending || limits->max_attempts < 2 ||
+			!password_is_exhausted(limits, row->n_failed))
+			continue;
+		row->n_failed = limits->max_attempts - 1;
+		held = true;
+	}
+	return held;
 }
 
 uint32_t attempts_code_wait_s(const struct attempts *attempts, int64_t now_us)
@@ -161,9 +181,11 @@ void attempts_boot(struct attempts *attempts, const uint8_t boot_id[BOOT_ID_BYTE
 {
 	bool same = memcmp(attempts->boot_id, boot_id, BOOT_ID_BYTES) == 0;
 
-	for (size_t i = 0; i < attempts->n_rows; i++)
+	for (size_t i = 0; i < attempts->n_rows; i++) {
 		if (!same || attempts->rows[i].failed_at_us > now_us)
 			attempts->rows[i].failed_at_us = now_us;
+		attempts->rows[i].unjudged &= same;
+	}
 	if (!same || attempts->code_at_us > now_us)
 		attempts->code_at_us = now_us;
 	memcpy(attempts->boot_id, boot_id, BOOT_ID_BYTES);

@@ -6,6 +6,10 @@
  * An attempt counts as wrong from its beginning. It ends as right (the count is over), as wrong (it
  * stays), or as none: there was no password, or nothing on this phone can tell; then everything is
  * as it was before. One attempt of an account at a time.
+ *
+ * Or nobody says how it ended: a process was killed, this one perhaps. It counts, and makes people
+ * wait; but what locks out is a password that was found to be wrong, not the agent's own failure.
+ * After another boot it was wrong: whoever holds the phone can bring that about.
  */
 #ifndef MDM_ENFORCER_AUTH_ATTEMPTS_H
 #define MDM_ENFORCER_AUTH_ATTEMPTS_H
@@ -28,8 +32,9 @@ struct attempts_row {
 	char user[LIMIT_USER_BYTES + 1];
 	uint32_t n_failed;    /* in a row; the one under way included */
 	int64_t failed_at_us; /* the last of them, in this boot's time */
-	/* Of the one under way; not stored: after a crash it was wrong. */
-	bool pending;
+	bool unjudged;	      /* nobody said how the last one ended */
+	bool pending;	      /* one is under way; stored as unjudged */
+	/* Of the one under way; not stored. */
 	uint32_t before_n;
 	int64_t before_at_us;
 };
@@ -46,6 +51,7 @@ enum attempts_end {
 	ATTEMPT_RIGHT,
 	ATTEMPT_WRONG,
 	ATTEMPT_NONE,
+	ATTEMPT_UNJUDGED,
 	ATTEMPTS_END_MAX,
 };
 
@@ -64,8 +70,13 @@ enum auth_verdict attempts_ask(const struct attempts *attempts,
 	const struct attempts_subject *subject, int64_t now_us, uint32_t *ret_wait_s);
 /* An attempt begins. 0; -EBUSY: one is under way; -ENOSPC: too many accounts. */
 int attempts_begin(struct attempts *attempts, const char *user, int64_t now_us);
-/* Whether something changed that has to be stored. Nothing happens if none is under way. */
+/* Whether it has to be stored. Nothing happens if none is under way. */
 bool attempts_end(struct attempts *attempts, const char *user, enum attempts_end end);
+/*
+ * An account whose last attempt nobody judged, and which no attempt would be left to, has one.
+ * True: there was such a one. After attempts_end() and attempts_boot().
+ */
+bool attempts_hold(struct attempts *attempts, const struct password_limits *limits);
 bool attempts_is_pending(const struct attempts *attempts, const char *user);
 /* NULL: nothing is known against that account. */
 const struct attempts_row *attempts_find(const struct attempts *attempts, const char *user);

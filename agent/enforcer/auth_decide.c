@@ -115,13 +115,15 @@ static enum attempts_end auth_attempt_end(struct auth *auth, const struct auth_s
 		return ATTEMPT_NONE;
 	case VERIFY_SILENT:
 	case AUTH_VERIFY_END_MAX:
-		return ATTEMPT_WRONG;
+		return ATTEMPT_UNJUDGED;
 	case VERIFY_ANSWERED:
 		break;
 	}
 	switch ((enum verify_match)answer->match) {
 	case VERIFY_SAME:
 		auth_judged(auth, slot, answer->broken);
+		return ATTEMPT_RIGHT;
+	case VERIFY_SAME_SO_FAR:
 		return ATTEMPT_RIGHT;
 	case VERIFY_CANNOT:
 		auth_cannot(auth, slot->user);
@@ -135,16 +137,23 @@ static enum attempts_end auth_attempt_end(struct auth *auth, const struct auth_s
 	return ATTEMPT_WRONG;
 }
 
+/* One attempt ended like this. */
+static void auth_end(struct auth *auth, const char *user, enum attempts_end how)
+{
+	bool store = attempts_end(&auth->attempts, user, how);
+
+	if (attempts_hold(&auth->attempts, &auth->limits) || store)
+		(void)auth_store_counts(auth);
+	if (how == ATTEMPT_WRONG || how == ATTEMPT_UNJUDGED)
+		auth_wrong(auth, user);
+}
+
 static void auth_attempted(
 	struct auth_slot *slot, enum auth_verify_end end, const struct msg_verify_answer *answer)
 {
 	struct auth *auth = slot->auth;
-	enum attempts_end how = auth_attempt_end(auth, slot, end, answer);
 
-	if (attempts_end(&auth->attempts, slot->user, how))
-		(void)auth_store_counts(auth);
-	if (how == ATTEMPT_WRONG)
-		auth_wrong(auth, slot->user);
+	auth_end(auth, slot->user, auth_attempt_end(auth, slot, end, answer));
 }
 
 static void auth_code_tried(
@@ -220,7 +229,7 @@ void auth_slots_stop(struct auth *auth)
 		auth_verify_free(slot->verify);
 		closep(&slot->answer_fd);
 		slot->answer_fd = -1;
-		(void)attempts_end(&auth->attempts, slot->user, ATTEMPT_WRONG);
+		(void)attempts_end(&auth->attempts, slot->user, ATTEMPT_UNJUDGED);
 	}
 }
 
@@ -291,7 +300,7 @@ static enum auth_next auth_attempt(
 		order_history(auth, account->name, &order);
 	/* Nobody will say that it was right. */
 	if (slot_start(slot, account, &order, fd) < 0)
-		(void)attempts_end(&auth->attempts, account->name, ATTEMPT_WRONG);
+		auth_end(auth, account->name, ATTEMPT_UNJUDGED);
 	return AUTH_NEXT_END;
 }
 

@@ -4,8 +4,9 @@
  * its own. Knows nothing of what the counts mean.
  *
  * A slot, little-endian: magic (8), generation (8), boot id (16), codes (4), rows (4), time of the
- * last code (8), then for each row name (40), count (4), zeros (4), time (8); zeros up to the last
- * 32 bytes, which are the SHA-256 of all before them.
+ * last code (8), then for each row name (40), count (4), flags (4), time (8); zeros up to the last
+ * 32 bytes, which are the SHA-256 of all before them. Flag 1: how the last attempt ended is not
+ * known.
  */
 #include "agent/enforcer/auth_store.h"
 
@@ -63,6 +64,7 @@ int auth_slot_encode(uint64_t generation, const struct attempts *attempts,
 
 		memcpy(row, from->user, strnlen(from->user, LIMIT_USER_BYTES));
 		put_le(row + SLOT_NAME_BYTES, from->n_failed, 4);
+		put_le(row + SLOT_NAME_BYTES + 4, from->pending || from->unjudged, 4);
 		put_le(row + SLOT_NAME_BYTES + 8, (uint64_t)from->failed_at_us, 8);
 	}
 	return sha256(ret_bytes, SLOT_DIGESTED_BYTES, ret_bytes + SLOT_DIGESTED_BYTES);
@@ -75,6 +77,7 @@ static int slot_decode_row(const uint8_t *row, struct attempts *attempts)
 
 	*to = (struct attempts_row){
 		.n_failed = (uint32_t)get_le(row + SLOT_NAME_BYTES, 4),
+		.unjudged = get_le(row + SLOT_NAME_BYTES + 4, 4) & 1,
 		.failed_at_us = (int64_t)get_le(row + SLOT_NAME_BYTES + 8, 8),
 	};
 	if (n == 0 || n > LIMIT_USER_BYTES || !text_is_valid((const char *)row, n) ||

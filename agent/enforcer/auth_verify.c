@@ -11,6 +11,7 @@
 #include "agent/ipc/channel.h"
 #include "agent/util/child.h"
 #include "agent/util/clock.h"
+#include "agent/util/log.h"
 #include "policies/password.h"
 
 /* As agent/verify/verify.h says; that layer is none of ours. */
@@ -23,6 +24,7 @@ struct auth_verify {
 	pid_t pid;
 	int channel_fd;
 	sd_event_source *channel_source, *child_source, *deadline_source;
+	struct msg_verify_answer so_far; /* .match VERIFY_SAME_SO_FAR: heard already */
 };
 
 void auth_verify_free(struct auth_verify *v)
@@ -43,9 +45,15 @@ DEFINE_CLEANUP(struct auth_verify *, auth_verify_free)
 static void verify_finish(struct auth_verify *v, enum auth_verify_end end,
 	const struct msg_verify_answer *answer, const char *why)
 {
+	struct msg_verify_answer so_far = v->so_far;
 	struct auth_verify_start start = v->start;
 
 	auth_verify_free(v);
+	if (end != VERIFY_ANSWERED && so_far.match == VERIFY_SAME_SO_FAR) {
+		log_warning("a right password could not be judged by the rules: %s", why);
+		start.done(VERIFY_ANSWERED, &so_far, "", start.userdata);
+		return;
+	}
 	start.done(end, answer, why, start.userdata);
 }
 
@@ -75,7 +83,9 @@ static int verify_on_channel(sd_event_source *source, int fd, uint32_t events, v
 				"of the same version as mdm-agentd?");
 		return 0;
 	}
-	if (verify_answer_is_valid(&m.body.as_29))
+	if (verify_answer_is_valid(&m.body.as_29) && m.body.as_29.match == VERIFY_SAME_SO_FAR)
+		v->so_far = m.body.as_29;
+	else if (verify_answer_is_valid(&m.body.as_29))
 		verify_finish(v, VERIFY_ANSWERED, &m.body.as_29, "");
 	else
 		verify_finish(
@@ -153,7 +163,8 @@ int auth_verify_new(const struct auth_verify_start *start, const struct msg_veri
 	/* It has ended already; how, its status says. */
 	if (r == -EPIPE || r == -ECONNRESET)
 		r = 0;
-	if (r < 0)
+	/* It has ended already, and how says more: there is no such program, perhaps. */
+	if (r < 0 && r != -EPIPE && r != -ECONNRESET)
 		return r;
 	*start->slot = TAKE_PTR(v);
 	return 0;

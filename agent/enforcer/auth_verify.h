@@ -13,9 +13,9 @@
 struct auth_verify;
 
 enum auth_verify_end {
-	VERIFY_ANSWERED,
-	VERIFY_SILENT, /* killed, too slow, out of memory: nobody knows */
-	VERIFY_BROKEN, /* it cannot work on this system, whatever the password is */
+	VERIFY_ANSWERED, /* with VERIFY_SAME_SO_FAR where it came no further */
+	VERIFY_SILENT,	 /* killed, too slow, out of memory: nobody knows */
+	VERIFY_BROKEN,	 /* it cannot work on this system, whatever the password is */
 	AUTH_VERIFY_END_MAX,
 };
 

@@ -265,6 +265,8 @@ enum verify_match {
 	VERIFY_SAME,
 	VERIFY_CANNOT, /* the C library does not know the method of the hash */
 	VERIFY_EMPTY,  /* no password was in the pipe */
+	/* It is the same. What the rules say of it follows, unless judging that fails. */
+	VERIFY_SAME_SO_FAR,
 	VERIFY_MATCH_MAX,
 };
 

@@ -48,12 +48,15 @@ static int judge_history(const struct msg_verify_order *order, const char *passw
 	return 0;
 }
 
-static int judge_rules(const struct msg_verify_order *order, const struct password *password,
+int verify_judge(const struct msg_verify_order *order, const struct password *password,
 	bool is_change, const struct dictionary *dictionary, struct msg_verify_answer *answer)
 {
 	struct password_rules rules;
 	int r = 0;
 
+	/* Of a wrong one nothing is said. */
+	if (!is_change && answer->match != VERIFY_SAME)
+		return 0;
 	memcpy(rules.numbers, order->rules, sizeof(rules.numbers));
 	answer->broken = password_judge(&rules, password->bytes, password->n_bytes, order->user);
 	if (rules.numbers[PASSWORD_NOT_COMMON] && dictionary_has(dictionary, password->bytes))
@@ -70,8 +73,8 @@ static int judge_rules(const struct msg_verify_order *order, const struct passwo
 	return r < 0 ? r : 0;
 }
 
-int verify_judge(const struct msg_verify_order *order, const struct password *password,
-	bool is_change, const struct dictionary *dictionary, struct msg_verify_answer *ret_answer)
+int verify_compare(const struct msg_verify_order *order, const struct password *password,
+	struct msg_verify_answer *ret_answer)
 {
 	struct msg_verify_answer answer = {.match = VERIFY_DIFFERS, .code = -1};
 	int r;
@@ -84,11 +87,6 @@ int verify_judge(const struct msg_verify_order *order, const struct password *pa
 			return r;
 		answer.match = (uint32_t)r;
 		answer.code = compare_code(password->bytes, password->n_bytes, order->codes);
-	}
-	if (is_change || answer.match == VERIFY_SAME) {
-		r = judge_rules(order, password, is_change, dictionary, &answer);
-		if (r < 0)
-			return r;
 	}
 	*ret_answer = answer;
 	return 0;

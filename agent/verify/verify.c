@@ -57,6 +57,35 @@ static int take_request(struct verify *v)
 	return r;
 }
 
+static int send_answer(int channel_fd, const struct msg_verify_answer *answer)
+{
+	return channel_send(channel_fd, ROLE_VERIFY, MESSAGE_VERIFY_ANSWER, answer, NULL, 0);
+}
+
+/*
+ * That a password is right is said before earlier hashes and word lists are looked at: neither many
+ * slow ones nor a list that is damaged may make a wrong attempt of it.
+ */
+static int judge(struct verify *v, int channel_fd, struct msg_verify_answer *ret_answer)
+{
+	const struct msg_verify_order *order = &v->order.body.as_28;
+	bool is_change = v->request.type == MESSAGE_AUTH_CHANGE;
+	struct msg_verify_answer answer, so_far;
+	int r = verify_compare(order, &v->password, &answer);
+
+	if (r == 0 && !is_change && answer.match == VERIFY_SAME &&
+		(order->n_history || v->dictionary)) {
+		so_far = answer;
+		so_far.match = VERIFY_SAME_SO_FAR;
+		r = send_answer(channel_fd, &so_far);
+	}
+	if (r == 0)
+		r = verify_judge(order, &v->password, is_change, v->dictionary, &answer);
+	if (r == 0)
+		*ret_answer = answer;
+	return r;
+}
+
 static int answer(struct verify *v, int channel_fd)
 {
 	const struct msg_verify_order *order = &v->order.body.as_28;
@@ -70,14 +99,11 @@ static int answer(struct verify *v, int channel_fd)
 	r = password_take(v->request.fds[0], &v->password);
 	alarm(order->timeout_s < LIMIT_VERIFY_SECONDS ? order->timeout_s : LIMIT_VERIFY_SECONDS);
 	if (r == 0)
-		r = verify_judge(order, &v->password, v->request.type == MESSAGE_AUTH_CHANGE,
-			v->dictionary, &answer);
+		r = judge(v, channel_fd, &answer);
 	else if (r == -ENODATA)
 		r = 0;
 	explicit_bzero(&v->password, sizeof(v->password));
-	return r < 0 ? r
-		     : channel_send(
-			       channel_fd, ROLE_VERIFY, MESSAGE_VERIFY_ANSWER, &answer, NULL, 0);
+	return r < 0 ? r : send_answer(channel_fd, &answer);
 }
 
 /* 0 or -errno. */

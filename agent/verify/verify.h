@@ -27,11 +27,16 @@ struct password {
  */
 int password_take(int fd, struct password *ret_password);
 
-/* Everything about one password. is_change: a new one, of which the rules are asked, too, where it
- * is not the one of today. 0; -ENOMEM: crypt(3) could not compute. */
+/* Whether it is the one of today, or a code. 0; -ENOMEM: crypt(3) could not compute. */
+int verify_compare(const struct msg_verify_order *order, const struct password *password,
+	struct msg_verify_answer *ret_answer);
+/*
+ * What the rules say of it is added to that. is_change: a new one, of which the rules are asked,
+ * too, where it is not the one of today. 0; -ENOMEM.
+ */
 struct dictionary;
 int verify_judge(const struct msg_verify_order *order, const struct password *password,
-	bool is_change, const struct dictionary *dictionary, struct msg_verify_answer *ret_answer);
+	bool is_change, const struct dictionary *dictionary, struct msg_verify_answer *answer);
 
 /* The process behind main(). user: see sandbox_enter(). Returns enum verify_exit. */
 int verify_run(int channel_fd, const char *user);

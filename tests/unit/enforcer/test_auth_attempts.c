@@ -72,7 +72,7 @@ static void test_one_at_a_time(void)
 	CHECK(attempts_is_pending(&a, "owner"));
 	CHECK_INT(attempts_begin(&a, "owner", S), -EBUSY);
 	CHECK_INT(attempts_find(&a, "owner")->n_failed, 1);
-	CHECK(!attempts_end(&a, "owner", ATTEMPT_WRONG));
+	CHECK(attempts_end(&a, "owner", ATTEMPT_WRONG));
 	CHECK_INT(attempts_find(&a, "owner")->n_failed, 1);
 	CHECK(!attempts_end(&a, "owner", ATTEMPT_RIGHT)); /* none is under way */
 	CHECK_INT(attempts_find(&a, "owner")->n_failed, 1);
@@ -135,6 +135,46 @@ static void test_boots(void)
 	CHECK_INT(wait_s, 30);
 }
 
+/* Attempts of which nobody says how they ended count, but do not lock out; wrong ones do. */
+static void test_unjudged(void)
+{
+	const uint8_t one[BOOT_ID_BYTES] = {1}, two[BOOT_ID_BYTES] = {2};
+	struct attempts a = {0}, b;
+	uint32_t wait_s;
+
+	attempts_boot(&a, one, S);
+	for (uint32_t n = 1; n < 20; n++) {
+		CHECK_INT(attempts_begin(&a, "owner", S), 0);
+		CHECK_INT(attempts_find(&a, "owner")->n_failed, n < 8 ? n : 8);
+		CHECK(!attempts_end(&a, "owner", ATTEMPT_UNJUDGED));
+		CHECK_INT(attempts_hold(&a, &limits), n >= 8);
+		CHECK(!attempts_hold(&a, &limits));
+		CHECK_INT(attempts_find(&a, "owner")->n_failed, n < 7 ? n : 7);
+		CHECK_INT(attempts_ask(&a, &owner, S, &wait_s), n < 3 ? AUTH_GO : AUTH_WAIT);
+	}
+	/* A wrong one is the last one. */
+	CHECK_INT(attempts_begin(&a, "owner", S), 0);
+	CHECK(!attempts_hold(&a, &limits));
+	b = a;
+	CHECK(attempts_end(&a, "owner", ATTEMPT_WRONG));
+	CHECK(!attempts_hold(&a, &limits));
+	CHECK_INT(attempts_ask(&a, &owner, 1000 * S, &wait_s), AUTH_LOCKED_OUT);
+	/* The agent ended in the middle, and is started again; or the phone was switched off. */
+	b.rows[0].pending = false;
+	b.rows[0].unjudged = true;
+	a = b;
+	attempts_boot(&a, one, 2 * S);
+	CHECK(attempts_hold(&a, &limits));
+	CHECK_INT(attempts_ask(&a, &owner, 1000 * S, &wait_s), AUTH_GO);
+	attempts_boot(&b, two, 2 * S);
+	CHECK(!attempts_hold(&b, &limits));
+	CHECK_INT(attempts_ask(&b, &owner, 1000 * S, &wait_s), AUTH_LOCKED_OUT);
+	/* A right one ends it all. */
+	CHECK_INT(attempts_begin(&a, "owner", 1000 * S), 0);
+	CHECK(attempts_end(&a, "owner", ATTEMPT_RIGHT));
+	CHECK(!attempts_find(&a, "owner"));
+}
+
 static bool keep_owner(const char *user, void *userdata)
 {
 	(void)userdata;
@@ -148,7 +188,7 @@ static void test_gone_accounts(void)
 	CHECK_INT(attempts_begin(&a, "owner", S), 0);
 	CHECK_INT(attempts_begin(&a, "gone", S), 0);
 	CHECK(!attempts_keep(&a, keep_owner, NULL)); /* it is under way */
-	CHECK(!attempts_end(&a, "gone", ATTEMPT_WRONG));
+	CHECK(attempts_end(&a, "gone", ATTEMPT_WRONG));
 	CHECK(attempts_keep(&a, keep_owner, NULL));
 	CHECK_INT(a.n_rows, 1);
 	CHECK_STR(a.rows[0].user, "owner");
@@ -200,6 +240,7 @@ static void test_sequences(void)
 				/* A crash: what was under way was wrong, and stays. */
 				if (a.n_rows) {
 					wrong += a.rows[0].pending;
+					a.rows[0].unjudged = a.rows[0].pending;
 					a.rows[0].pending = false;
 				}
 				(void)attempts_ask(&a, &owner, now_us, &wait_s);
@@ -225,6 +266,7 @@ static const struct check_test tests[] = {
 	{"too many accounts", test_too_many_accounts},
 	{"codes", test_codes},
 	{"boots", test_boots},
+	{"unjudged attempts", test_unjudged},
 	{"gone accounts", test_gone_accounts},
 	{"sequences", test_sequences},
 };

@@ -96,6 +96,14 @@ static struct password password_of(const char *text)
 	return password;
 }
 
+static int judged(const struct msg_verify_order *order, const struct password *password,
+	bool is_change, struct msg_verify_answer *ret_answer)
+{
+	int r = verify_compare(order, password, ret_answer);
+
+	return r ? r : verify_judge(order, password, is_change, NULL, ret_answer);
+}
+
 static void test_judging(void)
 {
 	struct msg_verify_order order = {.user = "owner", .n_history = 1};
@@ -106,29 +114,29 @@ static void test_judging(void)
 	order.rules[PASSWORD_HISTORY] = 1;
 	snprintf(order.hash, sizeof(order.hash), "%s", SHA512_HELLO);
 	snprintf(order.history[0], sizeof(order.history[0]), "%s", SHA256_HELLO);
-	CHECK_INT(verify_judge(&order, &password, false, NULL, &answer), 0);
+	CHECK_INT(judged(&order, &password, false, &answer), 0);
 	CHECK_INT(answer.match, VERIFY_SAME);
 	CHECK_INT(answer.broken, 1u << PASSWORD_MIN_LENGTH | 1u << PASSWORD_HISTORY);
 	CHECK_INT(answer.code, -1);
 	/* Of a wrong one nothing is said: it would be an answer about what somebody typed. */
 	password = password_of("Hello");
-	CHECK_INT(verify_judge(&order, &password, false, NULL, &answer), 0);
+	CHECK_INT(judged(&order, &password, false, &answer), 0);
 	CHECK_INT(answer.match, VERIFY_DIFFERS);
 	CHECK_INT(answer.broken, 0);
 	/* A new one: the present one is none. */
-	CHECK_INT(verify_judge(&order, &password, true, NULL, &answer), 0);
+	CHECK_INT(judged(&order, &password, true, &answer), 0);
 	CHECK_INT(answer.broken, 1u << PASSWORD_MIN_LENGTH);
 	order.n_history = 0;
 	password = password_of("Hello world!");
-	CHECK_INT(verify_judge(&order, &password, true, NULL, &answer), 0);
+	CHECK_INT(judged(&order, &password, true, &answer), 0);
 	CHECK_INT(answer.broken, 1u << PASSWORD_MIN_LENGTH | 1u << PASSWORD_HISTORY);
 	order.rules[PASSWORD_HISTORY] = 0;
-	CHECK_INT(verify_judge(&order, &password, true, NULL, &answer), 0);
+	CHECK_INT(judged(&order, &password, true, &answer), 0);
 	CHECK_INT(answer.broken, 1u << PASSWORD_MIN_LENGTH);
 	/* crypt(3) would stop at the NUL. */
 	password.bytes[password.n_bytes + 1] = 'x';
 	password.n_bytes += 2;
-	CHECK_INT(verify_judge(&order, &password, false, NULL, &answer), 0);
+	CHECK_INT(judged(&order, &password, false, &answer), 0);
 	CHECK_INT(answer.match, VERIFY_DIFFERS);
 }
 
