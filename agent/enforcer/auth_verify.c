@@ -163,8 +163,7 @@ int auth_verify_new(const struct auth_verify_start *start, const struct msg_veri
 	/* It has ended already; how, its status says. */
 	if (r == -EPIPE || r == -ECONNRESET)
 		r = 0;
-	/* It has ended already, and how says more: there is no such program, perhaps. */
-	if (r < 0 && r != -EPIPE && r != -ECONNRESET)
+	if (r < 0)
 		return r;
 	*start->slot = TAKE_PTR(v);
 	return 0;
