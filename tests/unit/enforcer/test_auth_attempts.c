@@ -266,7 +266,7 @@ static const struct check_test tests[] = {
 	{"too many accounts", test_too_many_accounts},
 	{"codes", test_codes},
 	{"boots", test_boots},
-	{"unjudged attempts", test_unjudged},
+	{"unjudged", test_unjudged},
 	{"gone accounts", test_gone_accounts},
 	{"sequences", test_sequences},
 };
