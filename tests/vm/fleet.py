@@ -36,7 +36,8 @@ def pick(path):
     for step in re.findall(r"\[[^]]*\]|[^.\[]+", path):
         if step.startswith("["):
             name, wanted = step[1:-1].split("=", 1)
-            found = [v for v in value if str(v.get(name)) == wanted]
+            # One a line, and one line, is one document.
+            found = [v for v in (value if isinstance(value, list) else [value]) if str(v.get(name)) == wanted]
             if not found:
                 return 1
             value = found[0]
