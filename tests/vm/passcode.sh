@@ -132,9 +132,11 @@ passcode_first_start() {
 		vm_put "$fleet_home/staff.conf" /etc/mdm-agent/zero-touch.conf &&
 		vm_run 'chmod 0600 /etc/mdm-agent/zero-touch.conf'
 	# Each service is tried out before it is changed; what phones do not have costs a minute of emulation.
+	# So does the session of each login, with a service manager of its own.
 	# cracklib's dictionary is made by a trigger of dpkg in a cache that the image has not.
 	vm_run 'cd /etc/pam.d && rm -f chfn chpasswd chsh newusers su-l runuser runuser-l
-		echo "dictcheck = 0" >>/etc/security/pwquality.conf'
+		echo "dictcheck = 0" >>/etc/security/pwquality.conf
+		sed -i "/pam_systemd/d; /pam_elogind/d" common-session'
 	check_phone "a PIN of four digits, and a password for root, as on any phone" '
 		chpasswd -e </root/accounts && owner 1234 && ! owner 1235'
 	check_run "before there is a policy, nothing of the agent is in the files of PAM" '! grep -r pam_mdm /etc/pam.d'
@@ -269,12 +271,12 @@ passcode_agent_killed() {
 	check "... with nothing left over" vm_host_until 30 passcode_account_says failed 0
 }
 
-# At random moments of at most two seconds; whoever restarts it is the phone's own service manager.
+# At random moments, six seconds apart at most; whoever restarts it is the phone's own service manager.
 passcode_kills() {
 	phone_runs -t 300 "$story_pid"'
 		rm -f /run/killed
 		(while :; do
-			sleep "$(awk "BEGIN { srand('"$(date +%s)"' + $(wc -l 2>/dev/null </run/killed || echo 0)); print rand() * 2 }")"
+			sleep "$(awk "BEGIN { srand('"$(date +%s)"' + $(wc -l 2>/dev/null </run/killed || echo 0)); print rand() * 6 }")"
 			kill -KILL "$(agent_pid)" && echo . >>/run/killed
 		done) 2>/dev/null &
 		killer=$!
