@@ -241,7 +241,7 @@ passcode_from_afar() {
 		fleet_mdmctl command set-passcode --device "$passcode_id" -o set.jws >"$passcode_work/set" 2>&1 &&
 			fleet_mdmctl command cosign set.jws --key second --yes >"$passcode_work/cosign" 2>&1
 	} || diag "$(cat "$passcode_work/set" "$passcode_work/cosign")"
-	passcode_temporary=$(tr '\n' ' ' <"$passcode_work/set" | sed 's/.*spaces://; s/mdmctl.*//' | tr -dc 0-9)
+	passcode_temporary=$(sed -n 's/^ *\([0-9 ]*\)$/\1/p' "$passcode_work/set" | tr -d ' \n')
 	is "mdmctl tells a temporary passcode" "${#passcode_temporary}" 20
 	vm_run -t 90 'agentctl sync' >/dev/null 2>&1
 	check "the phone has it" vm_host_until 60 passcode_account_says temporary true
