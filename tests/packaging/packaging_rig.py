@@ -70,12 +70,12 @@ def abuild(apkbuild, out, **environment):
     return run("sh", os.path.join(HERE, "abuild.sh"), apkbuild, out, seconds=600, env={**os.environ, **environment})
 
 
-def make_again(out, target, root, services):
+def make_again(out, target, root, services, *variables):
     """What abuild.sh built, installed below root, with the flags it was built with: others would build everything anew. One
     at a time: two makes are not for one object tree."""
     source = os.path.join(out, "src", next(n for n in os.listdir(out + "/src") if os.path.isdir(os.path.join(out, "src", n))))
     flags = dict(line.split("=", 1) for line in read(out + "/flags").splitlines())
-    return good("flock", source, "make", "-s", "-C", source, target, "DESTDIR=" + root, "PREFIX=/usr", "SERVICES=" + services,
+    return good("flock", source, "make", "-s", "-C", source, target, "DESTDIR=" + root, "PREFIX=/usr", "SERVICES=" + services, *variables,
                 env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **flags})
 
 

@@ -88,7 +88,7 @@ static void test_one_at_a_time(void)
 static void test_too_many_accounts(void)
 {
 	struct attempts a = {0};
-	char name[8];
+	char name[16];
 
 	for (int i = 0; i < LIMIT_ACCOUNTS; i++) {
 		snprintf(name, sizeof(name), "u%d", i);
