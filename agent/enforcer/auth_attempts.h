@@ -9,6 +9,7 @@
  *
  * Or nobody says how it ended: a process was killed, this one perhaps. It counts, and makes people
  * wait; but what locks out is a password that was found to be wrong, not the agent's own failure.
+ * Wrong ones from the network end the same way: they are no reason to lock the phone's owner out.
  * After another boot it was wrong: whoever holds the phone can bring that about.
  */
 #ifndef MDM_ENFORCER_AUTH_ATTEMPTS_H

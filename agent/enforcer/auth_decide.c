@@ -152,8 +152,15 @@ static void auth_attempted(
 	struct auth_slot *slot, enum auth_verify_end end, const struct msg_verify_answer *answer)
 {
 	struct auth *auth = slot->auth;
+	enum attempts_end how = auth_attempt_end(auth, slot, end, answer);
 
-	auth_end(auth, slot->user, auth_attempt_end(auth, slot, end, answer));
+	/*
+	 * Whoever reaches an sshd that takes passwords could lock out every owner whose name he
+	 * knows. He is delayed like everybody, but does not take the last attempt.
+	 */
+	if (how == ATTEMPT_WRONG && slot->is_remote)
+		how = ATTEMPT_UNJUDGED;
+	auth_end(auth, slot->user, how);
 }
 
 static void auth_code_tried(
@@ -282,13 +289,16 @@ static bool auth_is_judged(struct auth *auth, const char *user)
 	return row && row->judged && memcmp(row->rules, auth->rules_digest, SHA256_BYTES) == 0;
 }
 
-static enum auth_next auth_attempt(
-	struct auth *auth, const struct account *account, struct auth_slot *slot, int fd)
+static enum auth_next auth_attempt(struct auth *auth, const struct account *account,
+	struct auth_slot *slot, bool is_remote, int fd)
 {
 	struct msg_verify_order order = {0};
 	struct msg_auth_answer answer = auth_answer(auth, AUTH_GO, 0);
 
-	*slot = (struct auth_slot){.auth = auth, .type = MESSAGE_AUTH_ATTEMPT, .answer_fd = -1};
+	*slot = (struct auth_slot){.auth = auth,
+		.type = MESSAGE_AUTH_ATTEMPT,
+		.is_remote = is_remote,
+		.answer_fd = -1};
 	if (auth->limits.present) {
 		(void)attempts_begin(&auth->attempts, account->name, clock_boottime_us());
 		(void)auth_store_counts(auth);
@@ -401,7 +411,8 @@ static enum auth_next auth_next(struct auth *auth, const struct auth_question *q
 	subject = auth_subject(auth, account);
 	verdict = attempts_ask(&auth->attempts, &subject, clock_boottime_us(), &wait_s);
 	if (question->type == MESSAGE_AUTH_ATTEMPT && verdict == AUTH_GO)
-		return auth_attempt(auth, account, slot, fd);
+		return auth_attempt(
+			auth, account, slot, question->is_root && question->request->is_remote, fd);
 	if (question->type == MESSAGE_AUTH_ATTEMPT && verdict == AUTH_LOCKED_OUT)
 		return auth_try_code(auth, account, slot, fd, ret_answer);
 	*ret_answer = auth_answer(auth, verdict, wait_s);

@@ -18,6 +18,7 @@ struct auth_slot {
 	char user[LIMIT_USER_BYTES + 1];
 	struct auth_verify *verify; /* NULL: none */
 	enum message_type type;
+	bool is_remote;		     /* somebody on the network: never the last attempt */
 	bool is_code;		     /* an attempt of a locked out phone: a code, no password */
 	int answer_fd;		     /* whoever waits for the answer; -1: was answered before */
 	uint8_t field[SHA256_BYTES]; /* of the shadow field that it is compared with */
@@ -43,8 +44,7 @@ struct auth {
 	/* For the journal. */
 	char missed_path[128];
 	uint64_t n_missed_root, n_missed_users; /* not journalled yet */
-	int64_t missed_users_us;	   /* when hints of users were journalled last; 0: never */
-	int64_t failed_us[LIMIT_ACCOUNTS]; /* by places of attempts.rows, roughly */
+	int64_t missed_users_us; /* when hints of users were journalled last; 0: never */
 	int64_t failed_told_us;
 };
 

@@ -218,7 +218,8 @@ struct msg_ctl_answer {
 struct msg_auth_request {
 	char user[LIMIT_USER_BYTES + 1];
 	char service[LIMIT_SERVICE_BYTES + 1];
-	uint8_t reserved[2];
+	uint8_t is_remote; /* 1: whoever types is not at the phone (PAM_RHOST); root's word only */
+	uint8_t reserved;
 	/* Authentications that this process let pass because nobody answered; a hint, no more. */
 	uint32_t n_missed;
 };

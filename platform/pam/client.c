@@ -165,6 +165,7 @@ static int client_exchange(struct client *client, enum message_type type, const 
 	if (!client_user_fits(client->user))
 		return -EINVAL;
 	memcpy(request.user, client->user, strlen(client->user));
+	request.is_remote = client->is_remote;
 	if (client->service && text_is_valid(client->service, strlen(client->service)))
 		memcpy(request.service, client->service,
 			strnlen(client->service, LIMIT_SERVICE_BYTES));

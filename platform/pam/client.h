@@ -25,6 +25,7 @@
 struct client {
 	const char *socket_path;
 	const char *user, *service;
+	bool is_remote; /* whoever types is not at the phone */
 };
 
 /* Whether the name fits a question at all. One that does not is no account that is counted. */

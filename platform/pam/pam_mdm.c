@@ -12,6 +12,7 @@
  *                 PAM_AUTHINFO_UNAVAIL greeters would stop asking
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -125,11 +126,21 @@ static int unreachable(pam_handle_t *pamh, const struct options *options, int r)
 	return PAM_IGNORE;
 }
 
+/* sshd says where somebody comes from, greeters and lockers say nothing, sudo names this machine.
+ */
+static bool host_is_remote(const char *host)
+{
+	char own[HOST_NAME_MAX + 1] = "";
+
+	(void)gethostname(own, sizeof(own) - 1);
+	return *host && strcmp(host, own) != 0;
+}
+
 /* Who it is about. 0, or what the module returns at once. */
 static int client_begin(
 	pam_handle_t *pamh, const struct options *options, struct client *ret_client)
 {
-	const void *service = NULL;
+	const void *service = NULL, *host = NULL;
 	int r;
 
 	*ret_client = (struct client){.socket_path = options->socket_path};
@@ -140,6 +151,8 @@ static int client_begin(
 		return r;
 	(void)pam_get_item(pamh, PAM_SERVICE, &service);
 	ret_client->service = service;
+	(void)pam_get_item(pamh, PAM_RHOST, &host);
+	ret_client->is_remote = host && host_is_remote(host);
 	return client_user_fits(ret_client->user) ? PAM_SUCCESS : PAM_IGNORE;
 }
 

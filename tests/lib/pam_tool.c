@@ -183,7 +183,7 @@ static int step_run(pam_handle_t *pamh, const char *step, int flags)
 }
 
 struct tool {
-	const char *confdir;
+	const char *confdir, *host;
 	bool no_fds, search, delays;
 	struct talk talk;
 };
@@ -207,6 +207,8 @@ static int steps_run(struct tool *tool, char **names)
 		fprintf(tool->talk.out, "start: %d %s\n", r, pam_strerror(NULL, r));
 		return 1;
 	}
+	if (tool->host)
+		(void)pam_set_item(pamh, PAM_RHOST, tool->host);
 	if (!tool->delays)
 		(void)pam_set_item(pamh, PAM_FAIL_DELAY, delay.item);
 	(void)sigaction(SIGPIPE, NULL, &before);
@@ -237,6 +239,8 @@ static bool options_read(struct tool *tool, char ***argv)
 	for (; **argv && strncmp(**argv, "--", 2) == 0; (*argv)++) {
 		if (strcmp(**argv, "--confdir") == 0 && (*argv)[1]) {
 			tool->confdir = *++*argv;
+		} else if (strcmp(**argv, "--host") == 0 && (*argv)[1]) {
+			tool->host = *++*argv;
 		} else if (strcmp(**argv, "--style") == 0 && (*argv)[1]) {
 			++*argv;
 			for (tool->talk.style = 0; tool->talk.style < STYLE_MAX; tool->talk.style++)

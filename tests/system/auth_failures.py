@@ -9,7 +9,7 @@ import signal
 import struct
 import sys
 
-from auth_rig import ATTEMPT, CHECK, GO, LOCKED_OUT, RIGHT, connect, hashed, pipe_with, receive, send, with_phone
+from auth_rig import ATTEMPT, CHECK, GO, LOCKED_OUT, OWNER, RIGHT, as_user, ask, connect, hashed, pipe_with, receive, send, with_phone
 from mdmctl_rig import check, run_tests
 from agent_rig import wait_for
 
@@ -75,6 +75,35 @@ def test_agent_that_dies(phone):
         check(phone.failed() == min(n + 1, 3), n, phone.account())
     use_program(phone, None)
     check(phone.log_in(RIGHT).verdict == GO and phone.failed() == 0)
+
+
+@with_phone(FEW)
+def test_guesses_over_the_network(phone):
+    """Whoever guesses at an sshd is counted, but leaves the owner the last attempt; so does a reboot."""
+    for n in range(6):
+        check(phone.log_in("no", is_remote=1).verdict == GO, n, phone.account())
+        wait_for("the count", lambda: phone.failed() == min(n + 1, 3))
+        check(not phone.account()["locked_out"], n)
+    phone.agent.stop(signal.SIGKILL)
+    phone.agent.start()
+    check(phone.log_in(RIGHT).verdict == GO and phone.failed() == 0)
+    for n in range(4):
+        phone.log_in("no", is_remote=1)
+    check(phone.log_in("no").verdict == GO)
+    wait_for("the end", lambda: phone.account()["locked_out"])
+
+
+def guess_as_if_remote(path):
+    return ask(path, ATTEMPT, "owner", "no", is_remote=1)
+
+
+@with_phone(FEW)
+def test_remote_is_roots_word(phone):
+    """What a process of the owner says of itself does not keep it from the last attempt."""
+    for n in range(4):
+        as_user(OWNER, guess_as_if_remote, phone.path)
+        wait_for("the count", lambda: phone.failed() == n + 1)
+    wait_for("the end", lambda: phone.account()["locked_out"])
 
 
 @with_phone(dict(FEW, history=1, forbid_common=True))

@@ -37,8 +37,8 @@ class Answer:
         return "verdict %d, %d s, broken %x" % (self.verdict, self.wait_s, self.broken)
 
 
-def request(kind, user, service="test", n_missed=0):
-    return struct.pack("<II33s65s2xI", kind, 104, user.encode(), service.encode(), n_missed)
+def request(kind, user, service="test", n_missed=0, is_remote=0):
+    return struct.pack("<II33s65sBxI", kind, 104, user.encode(), service.encode(), is_remote, n_missed)
 
 
 def connect(path, timeout=10):
@@ -90,10 +90,10 @@ def ask(path, kind, user, password=None, **more):
     return answer
 
 
-def log_in(path, user, password):
+def log_in(path, user, password, **more):
     """What pam_mdm.so does around one authentication; the verdict on which it goes on or not."""
-    first = ask(path, CHECK, user)
-    return first if first.verdict != GO else ask(path, ATTEMPT, user, password)
+    first = ask(path, CHECK, user, **more)
+    return first if first.verdict != GO else ask(path, ATTEMPT, user, password, **more)
 
 
 def as_user(uid, function, *args):
@@ -166,8 +166,8 @@ class Phone:
     def ask(self, kind, user="owner", password=None, **more):
         return ask(self.path, kind, user, password, **more)
 
-    def log_in(self, password, user="owner"):
-        return log_in(self.path, user, password)
+    def log_in(self, password, user="owner", **more):
+        return log_in(self.path, user, password, **more)
 
     def account(self, user="owner"):
         rows = self.agent.status()["passwords"]["accounts"]

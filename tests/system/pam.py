@@ -56,6 +56,15 @@ def allowed(base, stacks):
 
 
 @with_stacks
+def where_somebody_comes_from(base, stacks):
+    # sudo says that it is this machine, which is nowhere else.
+    for host, remote in (("192.0.2.7", 1), (socket.gethostname(), 0), ("", 0)):
+        with StandIn(base, GOES) as agent:
+            expect(talk(stacks, [RIGHT], options=["--host", host]), SUCCESS)
+            check(agent.remote == [remote] * 2, host, agent.remote)
+
+
+@with_stacks
 def none_of_its_business(base, stacks):
     with StandIn(base, {CHECK: answer(UNCOUNTED)}) as agent:
         expect(talk(stacks, [RIGHT]), SUCCESS)

@@ -131,7 +131,7 @@ class StandIn:
         if os.path.exists(self.path):
             os.unlink(self.path)
         self.say = {kind: list(what) if isinstance(what, list) else what for kind, what in say.items()}
-        self.asked, self.missed, self.kept, self.passwords = [], [], [], []
+        self.asked, self.missed, self.kept, self.passwords, self.remote = [], [], [], [], []
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.listener.bind(self.path)
         os.chmod(self.path, 0o666)
@@ -155,13 +155,14 @@ class StandIn:
         data, fds, _flags, _address = socket.recv_fds(peer, 4096, 4)
         kind, size = struct.unpack_from("=II", data)
         check(size == 104 and len(data) == 112, "a question of another size", len(data))
-        user, service, missed = struct.unpack_from("=33s65s2xI", data, 8)
+        user, service, remote, missed = struct.unpack_from("=33s65sBxI", data, 8)
         password = None
         for fd in fds:
             with os.fdopen(fd, "rb") as pipe:
                 password = pipe.read()
         self.asked.append((kind, user.rstrip(b"\0").decode(), service.rstrip(b"\0").decode()))
         self.missed.append(missed)
+        self.remote.append(remote)
         self.passwords.append(password)
         what = self.say.get(kind)
         if isinstance(what, list):
