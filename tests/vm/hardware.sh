@@ -2,7 +2,8 @@
 # shellcheck shell=sh disable=SC2034 # HW_PLACEHOLDER is for those who read this
 # The machine that phones are, for lib.sh, which starts them, and for layers/state.sh, which saves one. A saved
 # state fits the machine that it was saved from and no other: whatever is changed here makes a new one.
-HW_CPU=max
+# Without what costs an emulator more than it saves: a fifth level of page tables, and copies byte by byte.
+HW_CPU=max,la57=off,erms=off
 HW_MACHINE="q35,usb=off"
 # Emulation is what runs everywhere and what the figures are of; kvm is for whoever asks for it.
 case ${VM_ACCEL:-tcg} in

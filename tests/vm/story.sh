@@ -14,10 +14,10 @@ story_enforced='
 as_user() { setpriv --reuid=10000 --regid=10000 --clear-groups env -i HOME=/home/phone "$@" 2>&1; }
 enforced() {
 	seen="$(grep -E "^(Autolock|Timeout).*i.=" /etc/xdg/kscreenlockerrc | tr "\n" " ")"
-	seen="$seen$(as_user /usr/bin/dconf read /org/gnome/desktop/session/idle-delay) "
-	seen="$seen$(as_user /usr/bin/dconf read /org/gnome/desktop/screensaver/lock-enabled)"
+	seen="$seen$(as_user /bin/sh -c "/usr/bin/dconf read /org/gnome/desktop/session/idle-delay
+		/usr/bin/dconf read /org/gnome/desktop/screensaver/lock-enabled" | tr "\n" " ")"
 	case $seen in
-	*"Autolock[\$i]=true Timeout[\$i]=$(($1 / 60)) uint32 $1 true") return 0 ;;
+	*"Autolock[\$i]=true Timeout[\$i]=$(($1 / 60)) uint32 $1 true ") return 0 ;;
 	esac
 	echo "in force: $seen"
 	return 1
@@ -138,7 +138,7 @@ $(vm_run 'agentctl status --json' | fleet_pick sandbox.landlock_abi | sed 's/[1-
 		i=0
 		until new=$(agent_pid) && [ "$new" != "$old" ] && agentctl status --json | grep "\"ready\":true"; do
 			[ $((i += 1)) -lt 60 ] || exit 1
-			sleep 0.5
+			sleep 1
 		done'
 	check "no rule was lost by that" vm_run "$story_enforced; enforced 120"
 }
@@ -195,7 +195,7 @@ story_upgrade() {
 	vm_put "$story_work/next.tar" /root/next.tar
 	vm_put "$VM_SOURCE/packaging/apkbuild/mdm-agent/mdm-agent.post-upgrade" /root/post-upgrade
 	check_run "a new version is installed over the running one" "$story_enforced$story_pid"'
-		(while :; do enforced 120 || echo weaker >>/root/weaker; echo . >>/root/looks; sleep 0.2; done) 2>/dev/null &
+		(while :; do enforced 120 || echo weaker >>/root/weaker; echo . >>/root/looks; done) 2>/dev/null &
 		looker=$!
 		old=$(agent_pid)
 		# Each file beside its place and then into it: what runs keeps what it has.
@@ -203,7 +203,7 @@ story_upgrade() {
 		i=0
 		until new=$(agent_pid) && [ "$new" != "$old" ] && agentctl status --json | grep "\"ready\":true"; do
 			[ $((i += 1)) -lt 60 ] || exit 1
-			sleep 0.5
+			sleep 1
 		done
 		kill $looker'
 	is "the new version runs, without anybody restarting it" "$(phone_status version)" "$next"
