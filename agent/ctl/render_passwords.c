@@ -70,7 +70,16 @@ void render_passwords_status(struct page *p, struct json_object *status)
 		page_add(p, PAGE_BAD, "wrong ones are not counted: nothing listens for them");
 		page_close(p);
 	}
-	if (peek_int(passwords, "max_attempts", &max_attempts) && max_attempts > 0 &&
+	(void)peek_int(passwords, "max_attempts", &max_attempts);
+	if (max_attempts > 0 && !peek_true(peek_object(status, "unlock_code"), "ready")) {
+		page_field(p, "Passwords");
+		page_add(p, PAGE_WARN,
+			"there are no unlock codes yet: after %" PRId64
+			" wrong ones only the organisation can help, over the network",
+			max_attempts);
+		page_close(p);
+	}
+	if (max_attempts > 0 &&
 		strcmp(wanted, now) != 0) {
 		char words[2][32];
 

@@ -347,8 +347,7 @@ static enum auth_next auth_try_code(struct auth *auth, const struct account *acc
 }
 
 static enum auth_next auth_change(struct auth *auth, const struct account *account,
-	struct auth_slot *slot, const struct auth_question *question, int fd,
-	struct msg_auth_answer *ret_answer)
+	struct auth_slot *slot, int fd, struct msg_auth_answer *ret_answer)
 {
 	static const struct password_rules none;
 	struct msg_verify_order order = {0};
@@ -357,9 +356,7 @@ static enum auth_next auth_change(struct auth *auth, const struct account *accou
 	if (password_rules_equal(&auth->rules, &none))
 		return AUTH_NEXT_ANSWER;
 	*slot = (struct auth_slot){.auth = auth, .type = MESSAGE_AUTH_CHANGE, .answer_fd = -1};
-	/* Only root changes passwords. To others an answer about hashes would be a guess for free.
-	 */
-	if (question->is_root && auth->rules.numbers[PASSWORD_HISTORY]) {
+	if (auth->rules.numbers[PASSWORD_HISTORY]) {
 		snprintf(order.hash, sizeof(order.hash), "%s", account->hash);
 		order_history(auth, account->name, &order);
 	}
@@ -379,6 +376,12 @@ static const struct account *auth_account(struct auth *auth, const struct auth_q
 	auth_look(auth);
 	account = auth_accounts_find(&auth->accounts, question->request->user);
 	if (!account || (!question->is_root && account->uid != question->uid))
+		return NULL;
+	/*
+	 * Only root changes passwords, passwd(1) as well. To others an answer about earlier hashes
+	 * would be a guess for free, and any answer keeps the one place for a verification busy.
+	 */
+	if (question->type == MESSAGE_AUTH_CHANGE && !question->is_root)
 		return NULL;
 	if (question->type == MESSAGE_AUTH_CHANGE ? !auth_account_is_governed(account)
 						  : !auth_account_is_counted(account))
@@ -401,13 +404,13 @@ static enum auth_next auth_next(struct auth *auth, const struct auth_question *q
 	}
 	slot = slot_find(auth, account->name);
 	if (!slot || slot->verify) {
-		*ret_answer = auth_answer(auth, AUTH_WAIT, 1);
+		*ret_answer = auth_answer(auth, AUTH_WAIT, 0);
 		return clock_boottime_us() - question->since_us < AUTH_PATIENCE_US
 			       ? AUTH_NEXT_WAIT
 			       : AUTH_NEXT_ANSWER;
 	}
 	if (question->type == MESSAGE_AUTH_CHANGE)
-		return auth_change(auth, account, slot, question, fd, ret_answer);
+		return auth_change(auth, account, slot, fd, ret_answer);
 	subject = auth_subject(auth, account);
 	verdict = attempts_ask(&auth->attempts, &subject, clock_boottime_us(), &wait_s);
 	if (question->type == MESSAGE_AUTH_ATTEMPT && verdict == AUTH_GO)

@@ -295,7 +295,7 @@ static struct auth_connection *socket_place(struct auth_socket *s, uid_t uid, bo
 		return place;
 	if (!oldest) {
 		/* All wait for verifications. One of them is told to come back. */
-		const struct msg_auth_answer busy = {.verdict = AUTH_WAIT, .wait_s = 1};
+		const struct msg_auth_answer busy = {.verdict = AUTH_WAIT};
 
 		oldest = socket_greediest(s, uid);
 		if (oldest)
@@ -334,7 +334,7 @@ static void socket_seat(struct auth_socket *s, struct auth_connection *fresh)
 	}
 	c = socket_place(s, fresh->uid, fresh->is_root);
 	if (!c) {
-		struct msg_auth_answer busy = {.verdict = AUTH_WAIT, .wait_s = 1};
+		const struct msg_auth_answer busy = {.verdict = AUTH_WAIT};
 
 		if (served == SERVED_WAITS)
 			(void)socket_answer(fresh->fd, &busy);

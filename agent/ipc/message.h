@@ -227,7 +227,7 @@ struct msg_auth_request {
 enum auth_verdict {
 	AUTH_GO,	 /* not refused: whatever comes next in the stack decides */
 	AUTH_UNCOUNTED,	 /* this account is none of the agent's business; ask nothing more */
-	AUTH_WAIT,	 /* refused; the next attempt counts in wait_s */
+	AUTH_WAIT,	 /* refused; the next attempt counts in wait_s; 0: others are before it */
 	AUTH_LOCKED_OUT, /* refused: no attempts are left; an unlock code may be given as ATTEMPT */
 	AUTH_UNLOCKED,	 /* that was one: attempts count from zero again. Still no authentication */
 	AUTH_WRONG_CODE, /* that was none; the next one counts in wait_s */

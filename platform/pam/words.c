@@ -56,7 +56,12 @@ void words_answer(const struct msg_auth_answer *answer, char ret_text[WORDS_BYTE
 	ret_text[0] = 0;
 	switch ((enum auth_verdict)answer->verdict) {
 	case AUTH_WAIT:
-		snprintf(ret_text, WORDS_BYTES, "Too many wrong attempts. Try again in %s.", wait);
+		if (answer->wait_s)
+			snprintf(ret_text, WORDS_BYTES, "Too many wrong attempts. Try again in %s.",
+				wait);
+		else
+			snprintf(ret_text, WORDS_BYTES,
+				"Other attempts at this password are being checked. Try again.");
 		break;
 	case AUTH_LOCKED_OUT:
 		if (answer->wait_s)

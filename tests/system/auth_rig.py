@@ -4,11 +4,12 @@ own, and a peer that speaks what pam_mdm.so speaks to mdm-agentd. The agent and 
 the real ones; the accounts are users of nobody else on this machine."""
 
 import array
-import crypt  # noqa: the hashes of a phone, as its own crypt(3) makes them
 import multiprocessing
 import os
+import secrets
 import socket
 import struct
+import subprocess
 import time
 
 from mdmctl_rig import BUILD, Admin, Server, check
@@ -21,8 +22,10 @@ ANSWER_BYTES = 3 * 4 + 16 * 4 + 257 + 3
 RIGHT = "lantern-Oboe 77"
 
 
-def hashed(password):
-    return crypt.crypt(password, crypt.mksalt(crypt.METHOD_SHA512, rounds=1000))
+def hashed(password, salt=None):
+    """A field of shadow(5), another one each time unless the salt is given: "rounds=N$SALT" or "SALT"."""
+    return subprocess.run(["openssl", "passwd", "-6", "-stdin", "-salt", salt or "rounds=1000$" + secrets.token_hex(8)],
+                          input=password, capture_output=True, text=True, check=True).stdout.strip()
 
 
 class Answer:

@@ -13,6 +13,9 @@ import threading
 import time
 
 from mdmctl_rig import BUILD, check
+# What the tests of the module call them, as well.
+from auth_rig import (ATTEMPT, CHANGE, CHECK, GO, LOCKED_OUT, REFUSED, UNCOUNTED, UNLOCKED, WAIT,  # noqa: F401
+                      WRONG_CODE, hashed)
 
 MODULE = os.path.join(BUILD, "pam_mdm.so")
 TOOL = os.path.join(BUILD, "tests/lib/pam_tool")
@@ -22,8 +25,7 @@ CONTROL = "[ignore=ignore module_unknown=ignore default=die]"
 RIGHT, WRONG = "2580-right-horse", "1379-wrong-horse"
 UID = 20001
 SUCCESS, AUTH_ERR, AUTHTOK_ERR, IGNORE = 0, 7, 20, 25
-CHECK, ATTEMPT, CHANGE, ANSWER = 24, 25, 26, 27
-GO, UNCOUNTED, WAIT, LOCKED_OUT, UNLOCKED, WRONG_CODE, REFUSED = range(7)
+ANSWER = 27
 
 
 def enter():
@@ -36,12 +38,6 @@ def enter():
     os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv])
 
 
-def crypt(password):
-    done = subprocess.run(["openssl", "passwd", "-6", "-salt", "saltsalt", "-stdin"], input=password,
-                          capture_output=True, text=True, check=True)
-    return done.stdout.strip()
-
-
 class Etc:
     """A copy of /etc over the real one, in this namespace only. Gone with it."""
 
@@ -49,7 +45,7 @@ class Etc:
         self.path = os.path.join(base, "etc")
         subprocess.run(["cp", "-a", "/etc", self.path], check=True)
         subprocess.run(["mount", "--bind", self.path, "/etc"], check=True)
-        users = {"owner": (UID, crypt(RIGHT)), "other": (UID + 1, crypt(WRONG)), "blank": (UID + 2, ""),
+        users = {"owner": (UID, hashed(RIGHT)), "other": (UID + 1, hashed(WRONG)), "blank": (UID + 2, ""),
                  "mdm-agent": (890, "!")}
         for name in ("passwd", "shadow", "group"):
             with open("/etc/" + name, encoding="utf-8") as f:

@@ -7,18 +7,20 @@ system on the phone's own files.
 Usage: unlock.py BUILD_DIR [NAME...]    The last line is "N passed, N failed".
 """
 import base64
-import crypt  # noqa: what the phone's lock screen would do
 import os
+import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.dont_write_bytecode = True
-from mdmctl_rig import check, run_tests
+from mdmctl_rig import BUILD, check, run_tests
 from agent_rig import wait_for
 from auth_rig import (ATTEMPT, CHECK, GO, LOCKED_OUT, OWNER, RIGHT, UNLOCKED, WAIT, WRONG_CODE, as_user,
-                      with_phone)
+                      hashed, with_phone)
 
 LOCKS = {"free_attempts": 1, "first_delay": 1, "longest_delay": 1, "max_attempts": 4}
 
@@ -159,6 +161,32 @@ def test_unlock_attempts(phone):
     check(phone.ask(CHECK).verdict == GO and phone.log_in(RIGHT).verdict == GO)
 
 
+CHPASSWD = """#!/bin/sh
+# chpasswd -e -R ROOT, which stands still where the file beside ROOT says.
+mode=$(cat "$3.mode" 2>/dev/null)
+[ "$mode" != before ] || { : >"$3.reached"; exec sleep 60; }
+%s/chpasswd "$@" || exit 1
+[ "$mode" != after ] || { : >"$3.reached"; exec sleep 60; }
+"""
+
+
+def chpasswd_that_can_stand_still():
+    """Over this system's own, for this process and what it starts."""
+    if not os.environ.get("MDM_UNLOCK_PRIVATE"):
+        os.environ["MDM_UNLOCK_PRIVATE"] = "1"
+        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv])
+    place = tempfile.mkdtemp(prefix="mdm-unlock-")
+    try:
+        shutil.copy2("/usr/sbin/chpasswd", place + "/chpasswd")
+        with open(place + "/over", "w") as f:
+            f.write(CHPASSWD % place)
+        os.chmod(place + "/over", 0o755)
+        subprocess.run(["mount", "--bind", place + "/over", "/usr/sbin/chpasswd"], check=True)
+        return run_tests([f for name, f in list(globals().items()) if name.startswith("test_")], 2)
+    finally:
+        shutil.rmtree(place)
+
+
 def set_passcode(phone, *arguments):
     """Signed by two; what the first was told, and how the phone ended it."""
     device = phone.agent.status()["device"]
@@ -189,13 +217,53 @@ def test_set_passcode(phone):
     digits = "".join(c for c in told.stderr.split("spaces:")[1].split("mdmctl")[0] if c.isdigit())
     check(len(digits) == 20, told.stderr)
     now = shadow(phone, "owner")
-    check(now != before and now.startswith("$6$rounds=100000$") and crypt.crypt(digits, now) == now)
+    check(now != before and now.startswith("$6$rounds=100000$") and hashed(digits, "$".join(now.split("$")[2:4])) == now)
     check(shadow(phone, "other") == "!" and shadow(phone, "root") == "!")
     check(phone.log_in(digits).verdict == GO, "attempts do not count from zero")
     wait_for("temporary", lambda: (phone.account() or {}).get("temporary"))
     check(digits not in phone.agent.log() and now not in phone.agent.log())
     phone.set_password("owner", "quite another 55")
     wait_for("changed", lambda: phone.ask(CHECK) and not (phone.account() or {}).get("temporary"))
+
+
+def killed_while_setting(phone, when):
+    """The agent is killed while chpasswd stands still; how the command ended afterwards."""
+    with open(phone.agent.root + ".mode", "w") as f:
+        f.write(when)
+    device = phone.agent.status()["device"]
+    phone.agent.sync()
+    for arguments in (("command", "set-passcode", "user=owner", "--device", device, "-o", "c.jws"),
+                      ("command", "cosign", "c.jws", "--key", "second", "--yes")):
+        r = phone.admin.run(*arguments)
+        check(r.returncode == 0, r)
+    known = {row["id"] for row in phone.agent.json("command", "list")["commands"]}
+    subprocess.Popen([os.path.join(BUILD, "agentctl"), "--socket", phone.agent.socket, "sync"],
+                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for("chpasswd\n" + phone.agent.log(), lambda: os.path.exists(phone.agent.root + ".reached"))
+    phone.agent.stop(signal.SIGKILL)
+    for name in (".mode", ".reached"):
+        os.unlink(phone.agent.root + name)
+    phone.agent.start()
+
+    def ended():
+        rows = [row for row in phone.agent.json("command", "list")["commands"]
+                if row["verb"] == "set-passcode" and row["id"] not in known]
+        return rows[0] if rows and rows[0]["state"] not in ("accepted", "running") else None
+    return wait_for("set-passcode\n" + phone.agent.log(), ended)
+
+
+@with_phone(LOCKS)
+def test_killed_while_it_is_set(phone):
+    """What the command says of itself afterwards is what shadow says; nothing is set a second time."""
+    before = shadow(phone, "owner")
+    row = killed_while_setting(phone, "before")
+    check((row["state"], row["reason"]) == ("interrupted", "restarted"), row)
+    check(shadow(phone, "owner") == before)
+    row = killed_while_setting(phone, "after")
+    check(row["state"] == "done", row)
+    now = shadow(phone, "owner")
+    check(now != before and now.startswith("$6$rounds=100000$"))
+    wait_for("temporary", lambda: (phone.account() or {}).get("temporary"))
 
 
 @with_phone(LOCKS)
@@ -233,4 +301,4 @@ if __name__ == "__main__":
         print("  skipped: accounts of their own need root")
         print("0 passed, 0 failed, 1 skipped")
         sys.exit(0)
-    sys.exit(run_tests([f for name, f in list(globals().items()) if name.startswith("test_")], 2))
+    sys.exit(chpasswd_that_can_stand_still())

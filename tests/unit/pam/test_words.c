@@ -50,6 +50,19 @@ static void sentences(void)
 	}
 }
 
+/* Who is right must not read that he was wrong too often because others ask at the same time. */
+static void waits(void)
+{
+	struct msg_auth_answer answer = {.verdict = AUTH_WAIT, .wait_s = 30};
+	char text[WORDS_BYTES];
+
+	words_answer(&answer, text);
+	CHECK_STR(text, "Too many wrong attempts. Try again in 30 seconds.");
+	answer.wait_s = 0;
+	words_answer(&answer, text);
+	CHECK_STR(text, "Other attempts at this password are being checked. Try again.");
+}
+
 /* All rules at once, with the largest numbers: whole sentences, never more than fits. */
 static void refusals(void)
 {
@@ -94,6 +107,7 @@ int main(int argc, char **argv)
 	static const struct check_test tests[] = {
 		{"durations", durations},
 		{"sentences", sentences},
+		{"waits", waits},
 		{"refusals", refusals},
 		{"codes", codes},
 	};
