@@ -79,8 +79,7 @@ void render_passwords_status(struct page *p, struct json_object *status)
 			max_attempts);
 		page_close(p);
 	}
-	if (max_attempts > 0 &&
-		strcmp(wanted, now) != 0) {
+	if (max_attempts > 0 && strcmp(wanted, now) != 0) {
 		char words[2][32];
 
 		render_spaced(wanted, words[0], sizeof(words[0]));
