@@ -66,7 +66,10 @@ variant_cflags_musl := -idirafter /usr/include -idirafter /usr/include/$(shell u
 variant_cflags_syntax := -fsyntax-only
 
 pc_cflags = $(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null)
-pc_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
+pc_libs = $(shell $(PKG_CONFIG) --libs $(filter-out libcrypt,$(1)) 2>/dev/null) $(if $(filter libcrypt,$(1)),$(LIBCRYPT))
+# musl has crypt(3) in its C library and an empty libcrypt, without a .pc file. libasan has a crypt_r() of its own, which
+# calls the real one: as-needed would leave that out.
+LIBCRYPT := -Wl,--push-state,--no-as-needed -lcrypt -Wl,--pop-state
 
 ALL_PC := json-c libcrypto libssl $(SYSTEMD_PC) libcurl libseccomp libevent libevent_openssl sqlite3 libqrencode
 PC_CFLAGS := $(call pc_cflags,$(ALL_PC))

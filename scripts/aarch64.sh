@@ -56,13 +56,13 @@ launcher() { # PROGRAM TREE
 	cc -O1 -static -DLAUNCHER_EMULATOR="\"$emulator\"" -DLAUNCHER_PROGRAM="\"$programs/${1##*/}\"" \
 		-o "$dir/$2/$1" tests/lib/launcher.c
 }
-for program in mdm-agentd mdm-agent-net mdm-agent-session agentctl tests/lib/session_tool; do
+for program in mdm-agentd mdm-agent-net mdm-agent-session mdm-agent-verify agentctl tests/lib/session_tool; do
 	launcher "$program" phone
 done
 for program in mdmctl mdm-server; do
 	ln -s "$host/$program" "$dir/phone/$program"
 done
-for program in mdmctl mdm-server tests/lib/reference_tool tests/interop/jws_tool; do
+for program in mdmctl mdm-server tests/lib/reference_tool tests/interop/jws_tool tests/interop/escrow_tool; do
 	launcher "$program" all
 done
 

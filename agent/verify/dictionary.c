@@ -17,6 +17,7 @@ struct dictionary {
 	void *settings; /* pwquality_settings_t */
 	int (*check)(void *settings, const char *password, const char *old_password,
 		const char *user, void **ret_detail);
+	void (*free_settings)(void *settings);
 };
 
 struct dictionary *dictionary_open(void)
@@ -25,18 +26,20 @@ struct dictionary *dictionary_open(void)
 	struct dictionary *dictionary = NULL;
 	void *(*make)(void) = NULL;
 	int (*set)(void *settings, int setting, int value) = NULL;
-	void *check = NULL;
+	void *check = NULL, *free_settings = NULL;
 
 	if (!library)
 		return NULL;
 	*(void **)&make = dlsym(library, "pwquality_default_settings");
 	*(void **)&set = dlsym(library, "pwquality_set_int_value");
 	check = dlsym(library, "pwquality_check");
-	if (make && set && check)
+	free_settings = dlsym(library, "pwquality_free_settings");
+	if (make && set && check && free_settings)
 		dictionary = calloc(1, sizeof(*dictionary));
 	if (!dictionary)
 		return NULL;
 	*(void **)&dictionary->check = check;
+	*(void **)&dictionary->free_settings = free_settings;
 	dictionary->settings = make();
 	/* Settings that it refuses stay as they are: it may then say less about words, not more. */
 	if (dictionary->settings) {
@@ -46,6 +49,14 @@ struct dictionary *dictionary_open(void)
 	}
 	free(dictionary);
 	return NULL;
+}
+
+void dictionary_free(struct dictionary *dictionary)
+{
+	if (!dictionary)
+		return;
+	dictionary->free_settings(dictionary->settings);
+	free(dictionary);
 }
 
 bool dictionary_has(const struct dictionary *dictionary, const char *password)

@@ -14,6 +14,7 @@ struct dictionary;
 
 /* NULL: there is none, or not one that we know how to ask. */
 struct dictionary *dictionary_open(void);
+void dictionary_free(struct dictionary *dictionary); /* NULL is fine */
 /* Whether the password is based on a word. Digits alone never are: dates and sequences of theirs
  * are the policy's own list. NULL knows no word. */
 bool dictionary_has(const struct dictionary *dictionary, const char *password);

@@ -144,6 +144,7 @@ int verify_run(int channel_fd, const char *user)
 	}
 	r = answer(&v, channel_fd);
 	explicit_bzero(&v.order.body, sizeof(v.order.body));
+	dictionary_free(v.dictionary);
 	if (r < 0)
 		log_error("the password could not be judged: %s", strerror(-r));
 	return r < 0 ? VERIFY_EXIT_FAILED : VERIFY_EXIT_ANSWERED;

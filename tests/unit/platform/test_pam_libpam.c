@@ -30,7 +30,8 @@ struct libpam {
 
 static bool libpam_open(struct libpam *pam)
 {
-	pam->library = dlopen("libpam.so.0", RTLD_NOW);
+	/* The library for another processor may be here; its modules are not. */
+	pam->library = check_emulated() ? NULL : dlopen("libpam.so.0", RTLD_NOW);
 	if (!pam->library)
 		return false;
 	*(void **)&pam->start = dlsym(pam->library, "pam_start_confdir");
@@ -119,7 +120,7 @@ static void test_same_answers(void)
 	uint32_t state = 7;
 
 	if (!libpam_open(&place.pam)) {
-		check_skip("no libpam with pam_start_confdir(3) here");
+		check_skip("no libpam with pam_start_confdir(3) and modules here");
 		return;
 	}
 	place.fd = check_tmpdir(place.path);
@@ -169,7 +170,7 @@ static void test_refusal(void)
 	struct place place = {.fd = -1};
 
 	if (!libpam_open(&place.pam)) {
-		check_skip("no libpam with pam_start_confdir(3) here");
+		check_skip("no libpam with pam_start_confdir(3) and modules here");
 		return;
 	}
 	place.fd = check_tmpdir(place.path);

@@ -187,6 +187,7 @@ static void test_words(void)
 	if (access("/var/cache/cracklib/cracklib_dict.pwd", R_OK) == 0 ||
 		access("/usr/share/cracklib/pw_dict.pwd", R_OK) == 0)
 		CHECK(dictionary_has(dictionary, "elephant"));
+	dictionary_free(dictionary);
 }
 
 static const struct check_test tests[] = {
