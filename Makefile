@@ -60,7 +60,7 @@ variant_cflags_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sani
 variant_ldflags_fuzz := -fsanitize=address,undefined
 
 # musl's compiler wrapper on a glibc system: the libraries' headers behind its own. Compile only.
-variant_cflags_musl := -idirafter /usr/include -idirafter /usr/include/$(shell uname -m)-linux-gnu
+variant_cflags_musl := -isystem tests/lib/musl -idirafter /usr/include -idirafter /usr/include/$(shell uname -m)-linux-gnu
 
 # What a compiler says before it makes anything: its warnings, except those of the optimiser.
 variant_cflags_syntax := -fsyntax-only

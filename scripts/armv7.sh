@@ -53,4 +53,5 @@ echo "armv7: musl"
 # The compiler's own headers and the kernel's are those of the cross-compiler; its C library's are not.
 make -j"$(nproc)" BUILD="$dir/musl" CC="$gcc" CFLAGS="-O2 -fsyntax-only" objects \
 	EXTRA_CFLAGS="$processor -nostdinc -isystem $root/include/arm-linux-musleabihf \
+	-isystem tests/lib/musl \
 	-isystem $($gcc -print-file-name=include) $libraries -idirafter /usr/$triplet/include"

@@ -279,7 +279,6 @@ static int check_module(struct check *c, const char *module)
 
 static int check_begin(struct check *c)
 {
-	_cleanup_close_ int fd = -1;
 	uint8_t random[16];
 	char path[PATH_MAX];
 	int n;

@@ -44,7 +44,7 @@ static void trio_add_keyset(struct trio *t, int64_t version, uint32_t of_destroy
 
 static void trio_init(struct trio *t, const uint32_t roles[3])
 {
-	_cleanup_buf_ struct buf payload = BUF_INIT, body = BUF_INIT;
+	_cleanup_buf_ struct buf body = BUF_INIT;
 
 	phone_init(&t->phone);
 	for (uint8_t i = 0; i < 3; i++) {

@@ -92,9 +92,7 @@ static void codes(void)
 {
 	static const char *const good[] = {"12345678", "1234 5678", " 1 2 3 4 5 6 7 8 "};
 	static const char *const bad[] = {"", " ", "1234567", "123456789", "1234-5678", "1234567a",
-		"12345678\t",
-		"\xc2\xb2"
-		"2345678"};
+		"12345678\t", "2345678\xc2\xb2"};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		CHECK(words_is_code(good[i]));
