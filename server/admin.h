@@ -40,6 +40,10 @@ bool admin_page_by_id(struct http_conn *conn, const struct http_request *request
 /* after=ROW and limit=N, and what else is allowed. false: refused already. */
 bool admin_page_by_row(struct http_conn *conn, const struct http_request *request,
 	const char *const *allowed, struct http_query *query, struct admin_page *page);
+/* after=ROW, limit=N and device=ID, which is NULL where it is not given and lies in the query.
+ * false: refused already. */
+bool admin_page_of_device(struct http_conn *conn, const struct http_request *request,
+	struct http_query *query, struct admin_page *page, const char **ret_device);
 
 enum admin_next {
 	ADMIN_NEXT_ID,	   /* null at the end */

@@ -209,7 +209,6 @@ static int admin_write_command(const struct store_command *command, void *userda
 
 void admin_command_list(void *userdata, struct http_conn *conn, const struct http_request *request)
 {
-	static const char *const allowed[] = {"device", "after", "limit", NULL};
 	struct server *server = userdata;
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	struct admin_page page = {.server = server, .w = JSONW_INIT(&body)};
@@ -217,13 +216,8 @@ void admin_command_list(void *userdata, struct http_conn *conn, const struct htt
 	struct http_query query;
 	int r;
 
-	if (!admin_page_by_row(conn, request, allowed, &query, &page))
+	if (!admin_page_of_device(conn, request, &query, &page, &range.device))
 		return;
-	range.device = http_query_get(&query, "device");
-	if (range.device && !hex_is_valid(range.device, 16)) {
-		admin_bad(conn, "device must be an id of 32 hexadecimal digits");
-		return;
-	}
 	range.after = page.last_row;
 	range.limit = page.limit;
 	jsonw_object(&page.w, NULL);

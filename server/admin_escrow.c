@@ -46,7 +46,6 @@ static int admin_write_escrow(const struct store_escrow *entry, void *userdata)
 
 void admin_escrow_list(void *userdata, struct http_conn *conn, const struct http_request *request)
 {
-	static const char *const allowed[] = {"device", "after", "limit", NULL};
 	struct server *server = userdata;
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	struct admin_page page = {.server = server, .w = JSONW_INIT(&body)};
@@ -54,13 +53,8 @@ void admin_escrow_list(void *userdata, struct http_conn *conn, const struct http
 	struct http_query query;
 	int r;
 
-	if (!admin_page_by_row(conn, request, allowed, &query, &page))
+	if (!admin_page_of_device(conn, request, &query, &page, &range.device))
 		return;
-	range.device = http_query_get(&query, "device");
-	if (range.device && !hex_is_valid(range.device, 16)) {
-		admin_bad(conn, "device must be an id of 32 hexadecimal digits");
-		return;
-	}
 	range.limit = page.limit;
 	range.after = page.last_row;
 	jsonw_object(&page.w, NULL);

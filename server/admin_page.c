@@ -110,6 +110,21 @@ bool admin_page_by_row(struct http_conn *conn, const struct http_request *reques
 	return admin_limit(conn, query, &page->limit);
 }
 
+bool admin_page_of_device(struct http_conn *conn, const struct http_request *request,
+	struct http_query *query, struct admin_page *page, const char **ret_device)
+{
+	static const char *const allowed[] = {"device", "after", "limit", NULL};
+
+	if (!admin_page_by_row(conn, request, allowed, query, page))
+		return false;
+	*ret_device = http_query_get(query, "device");
+	if (*ret_device && !hex_is_valid(*ret_device, 16)) {
+		admin_bad(conn, "device must be an id of 32 hexadecimal digits");
+		return false;
+	}
+	return true;
+}
+
 void admin_page_end(struct http_conn *conn, struct admin_page *page, int r, enum admin_next next,
 	const char *what)
 {

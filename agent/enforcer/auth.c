@@ -66,13 +66,7 @@ void auth_store_passwords(struct auth *auth)
 
 static void auth_damaged(struct auth *auth, const char *file)
 {
-	_cleanup_buf_ struct buf payload = BUF_INIT;
-	struct jsonw w = JSONW_INIT(&payload);
-
-	jsonw_object(&w, NULL);
-	jsonw_string(&w, "what", file);
-	jsonw_object_end(&w);
-	enforcer_journal(auth->e, JOURNAL_RECOVERED, &payload);
+	auth_journal_damaged(auth, file);
 	log_warning("%s in %s was damaged and begins anew", file, auth->e->options.state_dir);
 }
 

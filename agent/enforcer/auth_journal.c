@@ -61,27 +61,32 @@ void auth_journal_locked_out(struct auth *auth, const char *user, uint32_t n_fai
 	auth_tell_soon(auth);
 }
 
-void auth_journal_unlocked(struct auth *auth, const char *cause)
+static void auth_journal_word(
+	struct auth *auth, enum journal_type type, const char *key, const char *word)
 {
 	_cleanup_buf_ struct buf payload = BUF_INIT;
 	struct jsonw w = JSONW_INIT(&payload);
 
 	jsonw_object(&w, NULL);
-	jsonw_string(&w, "cause", cause);
+	jsonw_string(&w, key, word);
 	jsonw_object_end(&w);
-	enforcer_journal(auth->e, JOURNAL_AUTH_UNLOCKED, &payload);
+	enforcer_journal(auth->e, type, &payload);
+}
+
+void auth_journal_unlocked(struct auth *auth, const char *cause)
+{
+	auth_journal_word(auth, JOURNAL_AUTH_UNLOCKED, "cause", cause);
 	auth_tell_soon(auth);
 }
 
 void auth_journal_changed(struct auth *auth, const char *user)
 {
-	_cleanup_buf_ struct buf payload = BUF_INIT;
-	struct jsonw w = JSONW_INIT(&payload);
+	auth_journal_word(auth, JOURNAL_PASSWORD_CHANGED, "user", user);
+}
 
-	jsonw_object(&w, NULL);
-	jsonw_string(&w, "user", user);
-	jsonw_object_end(&w);
-	enforcer_journal(auth->e, JOURNAL_PASSWORD_CHANGED, &payload);
+void auth_journal_damaged(struct auth *auth, const char *file)
+{
+	auth_journal_word(auth, JOURNAL_RECOVERED, "what", file);
 }
 
 static void auth_journal_missed(struct auth *auth, const char *by, uint64_t *count)

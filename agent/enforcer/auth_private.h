@@ -74,6 +74,7 @@ void auth_journal_failed(struct auth *auth, const char *user, uint32_t n_failed)
 void auth_journal_locked_out(struct auth *auth, const char *user, uint32_t n_failed);
 void auth_journal_unlocked(struct auth *auth, const char *cause);
 void auth_journal_changed(struct auth *auth, const char *user);
+void auth_journal_damaged(struct auth *auth, const char *file);
 /* Authentications passed while nobody answered: a hint of a module, or root's file. */
 void auth_note_missed(struct auth *auth, uint32_t n_missed, bool is_root);
 void auth_read_missed(struct auth *auth);

@@ -32,21 +32,6 @@ _Static_assert(LIMIT_USER_BYTES < SLOT_NAME_BYTES, "a name ends with NUL");
 
 static const uint8_t slot_magic[8] = {0xff, 'M', 'D', 'M', 'a', 't', 't', '1'};
 
-static void put_le(uint8_t *out, uint64_t value, unsigned int n_bytes)
-{
-	for (unsigned int i = 0; i < n_bytes; i++)
-		out[i] = (uint8_t)(value >> (8 * i));
-}
-
-static uint64_t get_le(const uint8_t *in, unsigned int n_bytes)
-{
-	uint64_t value = 0;
-
-	for (unsigned int i = 0; i < n_bytes; i++)
-		value |= (uint64_t)in[i] << (8 * i);
-	return value;
-}
-
 int auth_slot_encode(uint64_t generation, const struct attempts *attempts,
 	uint8_t ret_bytes[AUTH_STORE_SLOT_BYTES])
 {
@@ -54,18 +39,18 @@ int auth_slot_encode(uint64_t generation, const struct attempts *attempts,
 
 	memset(ret_bytes, 0, AUTH_STORE_SLOT_BYTES);
 	memcpy(ret_bytes, slot_magic, sizeof(slot_magic));
-	put_le(ret_bytes + 8, generation, 8);
+	le_put(ret_bytes + 8, generation, 8);
 	memcpy(ret_bytes + 16, attempts->boot_id, BOOT_ID_BYTES);
-	put_le(ret_bytes + 32, attempts->n_codes, 4);
-	put_le(ret_bytes + 36, attempts->n_rows, 4);
-	put_le(ret_bytes + 40, (uint64_t)attempts->code_at_us, 8);
+	le_put(ret_bytes + 32, attempts->n_codes, 4);
+	le_put(ret_bytes + 36, attempts->n_rows, 4);
+	le_put(ret_bytes + 40, (uint64_t)attempts->code_at_us, 8);
 	for (size_t i = 0; i < attempts->n_rows; i++, row += SLOT_ROW_BYTES) {
 		const struct attempts_row *from = &attempts->rows[i];
 
 		memcpy(row, from->user, strnlen(from->user, LIMIT_USER_BYTES));
-		put_le(row + SLOT_NAME_BYTES, from->n_failed, 4);
-		put_le(row + SLOT_NAME_BYTES + 4, from->pending || from->unjudged, 4);
-		put_le(row + SLOT_NAME_BYTES + 8, (uint64_t)from->failed_at_us, 8);
+		le_put(row + SLOT_NAME_BYTES, from->n_failed, 4);
+		le_put(row + SLOT_NAME_BYTES + 4, from->pending || from->unjudged, 4);
+		le_put(row + SLOT_NAME_BYTES + 8, (uint64_t)from->failed_at_us, 8);
 	}
 	return sha256(ret_bytes, SLOT_DIGESTED_BYTES, ret_bytes + SLOT_DIGESTED_BYTES);
 }
@@ -76,9 +61,9 @@ static int slot_decode_row(const uint8_t *row, struct attempts *attempts)
 	size_t n = strnlen((const char *)row, SLOT_NAME_BYTES);
 
 	*to = (struct attempts_row){
-		.n_failed = (uint32_t)get_le(row + SLOT_NAME_BYTES, 4),
-		.unjudged = get_le(row + SLOT_NAME_BYTES + 4, 4) & 1,
-		.failed_at_us = (int64_t)get_le(row + SLOT_NAME_BYTES + 8, 8),
+		.n_failed = (uint32_t)le_get(row + SLOT_NAME_BYTES, 4),
+		.unjudged = le_get(row + SLOT_NAME_BYTES + 4, 4) & 1,
+		.failed_at_us = (int64_t)le_get(row + SLOT_NAME_BYTES + 8, 8),
 	};
 	if (n == 0 || n > LIMIT_USER_BYTES || !text_is_valid((const char *)row, n) ||
 		to->n_failed == 0 || to->failed_at_us < 0)
@@ -96,10 +81,10 @@ int auth_slot_decode(const uint8_t bytes[AUTH_STORE_SLOT_BYTES], uint64_t *ret_g
 {
 	uint8_t digest[SHA256_BYTES];
 	struct attempts attempts = {
-		.n_codes = (uint32_t)get_le(bytes + 32, 4),
-		.code_at_us = (int64_t)get_le(bytes + 40, 8),
+		.n_codes = (uint32_t)le_get(bytes + 32, 4),
+		.code_at_us = (int64_t)le_get(bytes + 40, 8),
 	};
-	uint64_t n_rows = get_le(bytes + 36, 4);
+	uint64_t n_rows = le_get(bytes + 36, 4);
 	int r = sha256(bytes, SLOT_DIGESTED_BYTES, digest);
 
 	if (r < 0)
@@ -113,7 +98,7 @@ int auth_slot_decode(const uint8_t bytes[AUTH_STORE_SLOT_BYTES], uint64_t *ret_g
 		r = slot_decode_row(bytes + SLOT_HEAD_BYTES + i * SLOT_ROW_BYTES, &attempts);
 	if (r < 0)
 		return r;
-	*ret_generation = get_le(bytes + 8, 8);
+	*ret_generation = le_get(bytes + 8, 8);
 	*ret_attempts = attempts;
 	return 0;
 }

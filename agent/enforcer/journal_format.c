@@ -22,21 +22,6 @@ enum {
 	JOURNAL_SCAN_BYTES = 4 * LIMIT_JOURNAL_BYTES,
 };
 
-static void put_le(uint8_t *out, uint64_t value, unsigned int n_bytes)
-{
-	for (unsigned int i = 0; i < n_bytes; i++)
-		out[i] = (uint8_t)(value >> (8 * i));
-}
-
-static uint64_t get_le(const uint8_t *in, unsigned int n_bytes)
-{
-	uint64_t value = 0;
-
-	for (unsigned int i = 0; i < n_bytes; i++)
-		value |= (uint64_t)in[i] << (8 * i);
-	return value;
-}
-
 /* CRC-32 of IEEE 802.3, bit by bit: a header is 52 bytes, a table would cost more than it saves. */
 static uint32_t crc32_of(const uint8_t *data, size_t n_bytes)
 {
@@ -54,10 +39,10 @@ int journal_file_header_encode(
 	const struct journal_file_header *header, uint8_t ret_bytes[JOURNAL_FILE_HEADER_BYTES])
 {
 	memcpy(ret_bytes, journal_file_magic, sizeof(journal_file_magic));
-	put_le(ret_bytes + 8, JOURNAL_VERSION, 4);
-	put_le(ret_bytes + 12, JOURNAL_FILE_HEADER_BYTES, 4);
-	put_le(ret_bytes + 16, header->dropped, 8);
-	put_le(ret_bytes + 24, header->base_seq, 8);
+	le_put(ret_bytes + 8, JOURNAL_VERSION, 4);
+	le_put(ret_bytes + 12, JOURNAL_FILE_HEADER_BYTES, 4);
+	le_put(ret_bytes + 16, header->dropped, 8);
+	le_put(ret_bytes + 24, header->base_seq, 8);
 	return sha256(ret_bytes, 32, ret_bytes + 32);
 }
 
@@ -66,16 +51,16 @@ int journal_file_header_decode(
 {
 	uint8_t digest[SHA256_BYTES];
 	struct journal_file_header header = {
-		.dropped = get_le(bytes + 16, 8),
-		.base_seq = get_le(bytes + 24, 8),
+		.dropped = le_get(bytes + 16, 8),
+		.base_seq = le_get(bytes + 24, 8),
 	};
 	int r = sha256(bytes, 32, digest);
 
 	if (r < 0)
 		return r;
 	if (memcmp(bytes, journal_file_magic, sizeof(journal_file_magic)) != 0 ||
-		get_le(bytes + 8, 4) != JOURNAL_VERSION ||
-		get_le(bytes + 12, 4) != JOURNAL_FILE_HEADER_BYTES ||
+		le_get(bytes + 8, 4) != JOURNAL_VERSION ||
+		le_get(bytes + 12, 4) != JOURNAL_FILE_HEADER_BYTES ||
 		memcmp(bytes + 32, digest, sizeof(digest)) != 0 ||
 		header.base_seq > JOURNAL_SEQ_MAX || header.dropped > JOURNAL_SEQ_MAX)
 		return -EBADMSG;
@@ -87,14 +72,14 @@ void journal_header_encode(
 	const struct journal_header *header, uint8_t ret_bytes[JOURNAL_HEADER_BYTES])
 {
 	memcpy(ret_bytes, journal_magic, sizeof(journal_magic));
-	put_le(ret_bytes + 4, header->n_payload, 4);
-	put_le(ret_bytes + 8, header->type, 2);
-	put_le(ret_bytes + 10, header->security ? JOURNAL_FLAG_SECURITY : 0, 2);
-	put_le(ret_bytes + 12, header->seq, 8);
+	le_put(ret_bytes + 4, header->n_payload, 4);
+	le_put(ret_bytes + 8, header->type, 2);
+	le_put(ret_bytes + 10, header->security ? JOURNAL_FLAG_SECURITY : 0, 2);
+	le_put(ret_bytes + 12, header->seq, 8);
 	memcpy(ret_bytes + 20, header->boot_id, BOOT_ID_BYTES);
-	put_le(ret_bytes + 36, (uint64_t)header->realtime_us, 8);
-	put_le(ret_bytes + 44, (uint64_t)header->boottime_us, 8);
-	put_le(ret_bytes + 52, crc32_of(ret_bytes, 52), 4);
+	le_put(ret_bytes + 36, (uint64_t)header->realtime_us, 8);
+	le_put(ret_bytes + 44, (uint64_t)header->boottime_us, 8);
+	le_put(ret_bytes + 52, crc32_of(ret_bytes, 52), 4);
 }
 
 bool journal_header_decode(
@@ -103,15 +88,15 @@ bool journal_header_decode(
 	struct journal_header header;
 
 	if (memcmp(bytes, journal_magic, sizeof(journal_magic)) != 0 ||
-		get_le(bytes + 52, 4) != crc32_of(bytes, 52))
+		le_get(bytes + 52, 4) != crc32_of(bytes, 52))
 		return false;
-	header.n_payload = (uint32_t)get_le(bytes + 4, 4);
-	header.type = (uint16_t)get_le(bytes + 8, 2);
-	header.security = get_le(bytes + 10, 2) & JOURNAL_FLAG_SECURITY;
-	header.seq = get_le(bytes + 12, 8);
+	header.n_payload = (uint32_t)le_get(bytes + 4, 4);
+	header.type = (uint16_t)le_get(bytes + 8, 2);
+	header.security = le_get(bytes + 10, 2) & JOURNAL_FLAG_SECURITY;
+	header.seq = le_get(bytes + 12, 8);
 	memcpy(header.boot_id, bytes + 20, BOOT_ID_BYTES);
-	header.realtime_us = (int64_t)get_le(bytes + 36, 8);
-	header.boottime_us = (int64_t)get_le(bytes + 44, 8);
+	header.realtime_us = (int64_t)le_get(bytes + 36, 8);
+	header.boottime_us = (int64_t)le_get(bytes + 44, 8);
 	if (header.n_payload < 2 || header.n_payload > LIMIT_JOURNAL_RECORD_BYTES ||
 		header.seq == 0 || header.seq > JOURNAL_SEQ_MAX)
 		return false;

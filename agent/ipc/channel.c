@@ -202,3 +202,11 @@ int channel_discard(int fd)
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : 0;
 }
+
+bool channel_is_there(int fd)
+{
+	int type;
+	socklen_t n = sizeof(type);
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0 && type == SOCK_SEQPACKET;
+}

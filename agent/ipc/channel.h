@@ -45,5 +45,7 @@ int channel_peek(
 	int fd, enum role self, enum role peer, struct message *ret_message, bool *ret_fds);
 /* Takes the next message away, its descriptors unopened. 0 or -errno. */
 int channel_discard(int fd);
+/* Whether a descriptor that a process was started with is a channel at all. */
+bool channel_is_there(int fd);
 
 #endif

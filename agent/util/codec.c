@@ -209,6 +209,21 @@ bool hex_is_valid(const char *text, size_t n_bytes)
 	return true;
 }
 
+void le_put(uint8_t *out, uint64_t value, unsigned int n_bytes)
+{
+	for (unsigned int i = 0; i < n_bytes; i++)
+		out[i] = (uint8_t)(value >> (8 * i));
+}
+
+uint64_t le_get(const uint8_t *in, unsigned int n_bytes)
+{
+	uint64_t value = 0;
+
+	for (unsigned int i = 0; i < n_bytes; i++)
+		value |= (uint64_t)in[i] << (8 * i);
+	return value;
+}
+
 bool name_is_valid(const char *text)
 {
 	size_t n = strnlen(text, LIMIT_NAME_BYTES + 1);

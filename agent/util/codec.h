@@ -48,6 +48,10 @@ void hex_encode(const void *data, size_t n_bytes, char *ret_text);
 /* Decodes exactly 2 * n_bytes lower-case digits followed by NUL. 0 or -EBADMSG. */
 int hex_decode(const char *text, void *ret_data, size_t n_bytes);
 
+/* Numbers in files, little-endian in n_bytes (1 to 8); what does not fit is cut off. */
+void le_put(uint8_t *out, uint64_t value, unsigned int n_bytes);
+uint64_t le_get(const uint8_t *in, unsigned int n_bytes);
+
 /* 1..LIMIT_NAME_BYTES characters of [A-Za-z0-9._-], not starting with '.' or '-'. */
 bool name_is_valid(const char *text);
 

@@ -5,7 +5,6 @@
  */
 #include <getopt.h>
 #include <stdio.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/ipc/channel.h"
@@ -31,15 +30,6 @@ static const char usage[] =
 	"  --user NAME  become this user instead of mdm-agent (only as root)\n"
 	"  --version    print the version\n"
 	"  --help       print this\n";
-
-static bool has_channel(void)
-{
-	int type;
-	socklen_t n = sizeof(type);
-
-	return getsockopt(CHANNEL_FD, SOL_SOCKET, SO_TYPE, &type, &n) == 0 &&
-	       type == SOCK_SEQPACKET;
-}
 
 int main(int argc, char **argv)
 {
@@ -69,7 +59,7 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	if (optind < argc || !has_channel()) {
+	if (optind < argc || !channel_is_there(CHANNEL_FD)) {
 		fputs(usage, stderr);
 		return 2;
 	}

@@ -259,6 +259,19 @@ static void test_hex(void)
 	CHECK(hex_is_valid("0123456789abcdef", 8));
 }
 
+static void test_little_endian(void)
+{
+	uint8_t bytes[9] = {0};
+
+	le_put(bytes, UINT64_C(0x8877665544332211), 8);
+	CHECK(memcmp(bytes, "\x11\x22\x33\x44\x55\x66\x77\x88", 9) == 0);
+	CHECK(le_get(bytes, 8) == UINT64_C(0x8877665544332211));
+	CHECK_INT(le_get(bytes, 4), 0x44332211);
+	CHECK_INT(le_get(bytes + 7, 1), 0x88);
+	le_put(bytes, 0x1ff, 1);
+	CHECK_INT(le_get(bytes, 2), 0x22ff);
+}
+
 static void test_names(void)
 {
 	static const char *const good[] = {"a", "A-Z.0_9", "_x", "9", "a.", "a-", "a..b"};
@@ -391,6 +404,7 @@ static const struct check_test tests[] = {
 	{"base64_lines", test_base64_lines},
 	{"base64_known_lines", test_base64_known_lines},
 	{"hex", test_hex},
+	{"little_endian", test_little_endian},
 	{"names", test_names},
 	{"numbers", test_numbers},
 	{"utf8", test_utf8},
