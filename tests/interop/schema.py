@@ -249,8 +249,9 @@ examples = sorted(name for name in os.listdir(EXAMPLES) if name.endswith(".json"
 verdict(len(examples) >= 3, "there are examples")
 for name in examples:
     with open(os.path.join(EXAMPLES, name), encoding="utf-8") as file:
-        text = file.read()
-    errors = list(validator.iter_errors(json.loads(text)))
+        document = dict(BASE, **json.load(file))
+    text = json.dumps(document)
+    errors = list(validator.iter_errors(document))
     for error in errors:
         print(f"  {name}: {error.json_path}: {error.message}")
     verdict(not errors, f"example to the schema: {name}")

@@ -5,6 +5,7 @@
 Usage: mdmctl.py BUILD_DIR [NAME]...        the last line is "N passed, N failed, N skipped"
 """
 import base64
+import glob
 import hashlib
 import json
 import os
@@ -345,6 +346,15 @@ def certificates_are_renewed(base):
 
 
 # --- policies ------------------------------------------------------------------------------------
+
+@test
+def policies_to_start_from(base):
+    a = Admin(base)
+    examples = sorted(glob.glob(os.path.join(os.path.dirname(__file__), "../../docs/examples/*.json")))
+    check(len(examples) >= 7, examples)
+    for example in examples:
+        check(a.json("policy", "check", os.path.abspath(example))["unsupported"] == [], example)
+
 
 @test
 def a_new_policy_is_a_good_one(base):

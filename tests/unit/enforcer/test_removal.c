@@ -155,7 +155,7 @@ static void test_fail(void)
 /* Who lost the state directory does not keep a profile that names a database of ours. */
 static void test_lost_vault(void)
 {
-	static const struct fs_owner owner = {.mode = 0644};
+	const struct fs_owner owner = {.uid = geteuid(), .gid = getegid(), .mode = 0644};
 	char root[256], missing[300];
 	_cleanup_close_ int root_fd = check_tmpdir(root);
 	const struct enforcer_options options = {.sysroot = root, .state_dir = missing};
