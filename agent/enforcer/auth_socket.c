@@ -17,8 +17,11 @@
 
 /* Longer than anybody needs between connecting and asking, who is not stopped on purpose. */
 #define GRACE_US (20 * 1000)
-/* In the kernel's queue they wait in the order in which they came, and may ask already. */
-#define BACKLOG 512
+/*
+ * In the kernel's queue they wait in the order in which they came, and may ask already. So many are
+ * answered within the patience of pam_mdm.so on the slowest phone, whoever fills the queue.
+ */
+#define BACKLOG 128
 /* Accepted in one turn of the loop; the rest of the agent has its turn in between. */
 #define ACCEPT_AT_ONCE 16
 #define WAKE_US (100 * 1000) /* those who wait are looked at again at the latest */

@@ -54,7 +54,7 @@ phone_runs() { # [-t SECONDS] SCRIPT
 }
 
 check_phone() { # NAME SCRIPT
-	check "$1" phone_runs -t 120 "$2"
+	check "$1" phone_runs -t 240 "$2"
 }
 
 passcode_policy() { # FREE-ATTEMPTS DELAY MAX-ATTEMPTS
@@ -148,7 +148,7 @@ passcode_enrol() {
 	check "the phone enrols by itself" vm_host_until 90 phone_says enrolled true
 	passcode_id=$(fleet_device "$passcode_phone") || passcode_id=none
 	check "the policy of its group arrives" vm_host_until 60 phone_says policies.0.stream staff
-	check "the files of PAM have the agent's lines, each where it belongs" vm_until 60 \
+	check "the files of PAM have the agent's lines, each where it belongs" vm_until 180 \
 		"$passcode_words guarded common-auth common-password"
 	check "the phone has sealed what unlock codes are made of" vm_host_until 60 phone_says unlock_code.ready true
 	is "that a passcode is good or bad is not known yet" "$(passcode_account judged)" false
@@ -330,7 +330,7 @@ passcode_vendor() {
 	check_phone "a package brings a new common-auth: derived anew, the line in it once" "
 		{ echo '# of the next version'; cat /root/pam.d/common-auth; } >/etc/pam.d/common-auth.new &&
 		mv /etc/pam.d/common-auth.new /etc/pam.d/common-auth &&
-		again 30 guarded common-auth && grep 'of the next version' /etc/pam.d/common-auth"
+		again 180 guarded common-auth && grep 'of the next version' /etc/pam.d/common-auth"
 	check_phone "... with which owner and root log in, and others do not" "
 		owner '$passcode_next' && system login root '$passcode_root' && ! owner 2580 && owner '$passcode_next'"
 	vm_run 'printf "auth [success=oops pam_unix.so\nauth required pam_unix.so\naccount required pam_unix.so\n" >/root/rubbish
@@ -339,7 +339,7 @@ passcode_vendor() {
 	check_phone "... and stays as it is, as do those with lines in them" "
 		cmp /root/rubbish /etc/pam.d/rubbish && guarded common-auth common-password && system login root '$passcode_root'"
 	check_phone "the package takes both back" "
-		rm /etc/pam.d/rubbish && cp -a /root/pam.d/. /etc/pam.d && again 30 guarded common-auth common-password &&
+		rm /etc/pam.d/rubbish && cp -a /root/pam.d/. /etc/pam.d && again 180 guarded common-auth common-password &&
 		owner '$passcode_next'"
 }
 
@@ -356,7 +356,7 @@ passcode_unenrol() {
 		status=$?
 		mv /root/pam_mdm.so "$module"
 		exit $status'
-	check_phone "with the module back the lines are there" "again 30 guarded common-auth common-password"
+	check_phone "with the module back the lines are there" "again 180 guarded common-auth common-password"
 	check_run "the phone leaves the organisation" 'agentctl unenroll --yes'
 	check "the agent says so" phone_says enrolled false
 	phone_runs pam_files >"$passcode_work/after"
