@@ -19,7 +19,8 @@ LIBEXECDIR ?= $(PREFIX)/libexec/mdm-agent
 MULTIARCH ?= $(shell $(CC) -print-multiarch 2>/dev/null)
 PAMDIR ?= $(if $(and $(MULTIARCH),$(wildcard /usr/lib/$(MULTIARCH))),$(PREFIX)/lib/$(MULTIARCH)/security,$(PREFIX)/lib/security)
 # Which service files "make install" puts in place, and where; packaging/services/README.md.
-SERVICES ?= systemd openrc
+# Debian's update-rc.d refuses what is in /etc/init.d without headers of its own kind.
+SERVICES ?= systemd $(if $(wildcard /sbin/openrc-run /usr/sbin/openrc-run),openrc)
 SYSTEMDUNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
@@ -352,9 +353,12 @@ reference: $(O)/tests/lib/reference_tool
 	$(Q)$(O)/tests/lib/reference_tool markdown > docs/policy-reference.md
 	$(Q)/usr/bin/python3 tests/lib/sysroots.py readme
 
-.PHONY: deps install uninstall clean help
+.PHONY: deps deps-build install uninstall clean help
 deps:
 	$(Q)scripts/deps.sh all
+# Where nothing but the programs is wanted.
+deps-build:
+	$(Q)scripts/deps.sh demo
 
 # Paths are filled in; the file then has the owner and the mode of an installed one.
 define install_filled # source, mode, destination
@@ -407,17 +411,20 @@ install-docs: completions
 	for page in $(MANPAGES); do test ! -e $$page || install -D -m 0644 $$page \
 		$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; done
 
+# Beside its place and then into it: a disk that is full leaves what was there. The module of PAM comes last.
+define install_program # name, directory
+	install -D -m 0755 $(O)/$(1) $(DESTDIR)$(2)/$(1).new && mv -f $(DESTDIR)$(2)/$(1).new $(DESTDIR)$(2)/$(1) || \
+		{ rm -f $(DESTDIR)$(2)/$(1).new; exit 1; }
+
+endef
 install: all install-services install-docs
-	install -D -m 0755 $(O)/mdm-agentd $(DESTDIR)$(PREFIX)/sbin/mdm-agentd
-	install -D -m 0755 $(O)/mdm-agent-net $(DESTDIR)$(LIBEXECDIR)/mdm-agent-net
-	install -D -m 0755 $(O)/mdm-agent-session $(DESTDIR)$(LIBEXECDIR)/mdm-agent-session
-	install -D -m 0755 $(O)/mdm-agent-verify $(DESTDIR)$(LIBEXECDIR)/mdm-agent-verify
-	install -D -m 0755 $(O)/mdm-agent-pamcheck $(DESTDIR)$(LIBEXECDIR)/mdm-agent-pamcheck
-	install -D -m 0755 $(O)/pam_mdm.so $(DESTDIR)$(PAMDIR)/pam_mdm.so
-	install -D -m 0755 $(O)/agentctl $(DESTDIR)$(PREFIX)/bin/agentctl
-	install -D -m 0755 $(O)/mdm-server $(DESTDIR)$(PREFIX)/sbin/mdm-server
-	install -D -m 0755 $(O)/mdmctl $(DESTDIR)$(PREFIX)/bin/mdmctl
+	$(foreach p,mdm-agentd mdm-server,$(call install_program,$(p),$(PREFIX)/sbin))
+	$(foreach p,agentctl mdmctl,$(call install_program,$(p),$(PREFIX)/bin))
+	$(foreach p,mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-pamcheck,$(call \
+		install_program,$(p),$(LIBEXECDIR)))
 	install -d -m 0700 $(DESTDIR)$(STATEDIR)
+	$(call install_program,pam_mdm.so,$(PAMDIR))
+	$(Q)[ -n "$(DESTDIR)" ] || echo "make install: starts and restarts nothing; docs/packaging.md has what is left to do"
 
 # Settings as they were installed; those that somebody changed stay.
 define uninstall_unchanged # source, destination
@@ -443,6 +450,7 @@ uninstall:
 	for program in $(PROGRAMS); do rm -f $(DESTDIR)$(BASHCOMPDIR)/$$program \
 		$(DESTDIR)$(ZSHCOMPDIR)/_$$program $(DESTDIR)$(FISHCOMPDIR)/$$program.fish; done
 	-rmdir $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(SYSCONFDIR)/mdm-server 2>/dev/null || true
+	$(Q)[ -n "$(DESTDIR)" ] || echo "make uninstall: stops nothing; docs/packaging.md has what is left to do"
 
 # --- the source tarball, and what abuild takes; docs/packaging.md
 DIST := $(BUILD)/mdm-agent-$(VERSION).tar.gz
@@ -460,6 +468,9 @@ apkbuild: dist
 	$(Q)cp $(DIST) $(APKDIR)
 	$(Q)cd $(APKDIR) && printf '\nsha512sums="\n%s\n"\n' \
 		"$$(sha512sum mdm-agent-$(VERSION).tar.gz)" >> APKBUILD
+# abuild takes its time for that of the build, wherever there is no repository.
+	$(Q)touch -d "@$$(tar -x -O -z -f $(DIST) mdm-agent-$(VERSION)/MANIFEST | \
+		sed -n '1s/^committed at //p')" $(APKDIR)/APKBUILD
 	$(Q)echo $(APKDIR)
 
 clean:
@@ -468,6 +479,7 @@ clean:
 help:
 	@printf '%s\n' \
 		'make deps            install what is missing to build, test and run (apt or apk)' \
+		'make deps-build      the same to build and run alone' \
 		'make [all]           build the programs and pam_mdm.so below build/release' \
 		'make demo            a server, an agent and a policy in five acts; last line "demo: ok"' \
 		'make check           all tests; last line "N passed, N failed"' \

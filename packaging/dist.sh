@@ -34,10 +34,10 @@ mkdir -p "$work/$name" "$(dirname "$out")"
 
 # In a repository a MANIFEST is nobody's: left by whoever unpacked a tarball there.
 if [ -e .git ]; then
+	epoch=$(git log -1 --format=%ct) || fail "git cannot read this repository (above)"
 	git diff --quiet HEAD -- 2>/dev/null ||
 		echo "dist: changes that are not committed are not in the tarball" >&2
-	epoch=$(git log -1 --format=%ct) || fail "git cannot read this repository"
-	git archive --format=tar HEAD >"$work/tree.tar" || fail "git cannot read this repository"
+	git archive --format=tar HEAD >"$work/tree.tar" || fail "git cannot write its files to $work (above)"
 	tar -t -f "$work/tree.tar" | grep -v '/$' | sort >"$work/files"
 elif [ -e MANIFEST ]; then
 	epoch=$(sed -n '1s/^committed at \([0-9]*\)$/\1/p' MANIFEST)

@@ -315,9 +315,12 @@ static int enforcer_open_state(struct enforcer *e)
 			e->state.facts.enrolled ? "the list of serials" : "the enrolment",
 			e->options.state_dir);
 	} else if (r < 0) {
-		log_error("the state directory %s cannot be used: %s; start as root, or name "
-			  "another one with --state-dir",
-			e->options.state_dir, strerror(-r));
+		log_error("the state directory %s cannot be used: %s; %s, or name another one with "
+			  "--state-dir",
+			e->options.state_dir, strerror(-r),
+			geteuid() != 0 ? "start as root"
+				       : "it and what it lies in must belong to root and be "
+					 "writable, and by root alone");
 		return r;
 	}
 	/* A newer build is a later floor; what the state remembers may be later still. */

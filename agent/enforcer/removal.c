@@ -45,7 +45,7 @@ static enum removal_status removal_unreadable(const struct removal *m, int error
 			"nothing was changed. Start mdm-agentd, which puts the file aside, look at "
 			"`agentctl status`, then remove again",
 			dir);
-	else if (error == -EPERM || error == -EACCES)
+	else if (geteuid() != 0 && (error == -EPERM || error == -EACCES))
 		log_error("%s cannot be read: run this as root", dir);
 	else
 		log_error("%s cannot be read: %s; nothing was changed. Make it readable, then "

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -181,6 +182,10 @@ def three_keys(base):
     digest = hashlib.sha256(base64.urlsafe_b64decode(text.split(".")[1] + "==")).hexdigest()
     check(digest == shown["sha256"])
     a.ok("policy", "sign", a.policy(), "--stream", "staff", "-o", "s.jose", "--offline")
+    # What is no file does not become one: /dev/stdout, say.
+    os.mkfifo(os.path.join(a.home, "fifo"))
+    a.fails(2, "policy", "sign", a.policy(), "--stream", "staff", "-o", "fifo", "--offline", says="no regular file")
+    check(stat.S_ISFIFO(os.lstat(os.path.join(a.home, "fifo")).st_mode))
     a.ok("policy", "check", "s.jose")
 
 
