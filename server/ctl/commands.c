@@ -3,6 +3,7 @@
 #include "server/ctl/commands.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/util/clock.h"
 
@@ -156,8 +157,9 @@ static int command_run(struct ctl *ctl, const struct command_row *row, int argc,
 	const char *const *argv, struct fault *fault)
 {
 	const struct option_row *tables[] = {command_options, row->options, NULL};
-	const char *org, *color = getenv("NO_COLOR");
+	const char *org, *output, *color = getenv("NO_COLOR");
 	struct args args;
+	struct stat st;
 	int r = args_parse(tables, argc, argv, &args, fault);
 
 	if (r)
@@ -180,6 +182,11 @@ static int command_run(struct ctl *ctl, const struct command_row *row, int argc,
 	ctl->yes = args_has(&args, "yes");
 	ctl->colour = isatty(fileno(ctl->out)) && !(color && *color);
 	ctl->now_s = clock_realtime_s();
+	/* Whatever is written replaces what is there: /dev/stdout would be a file afterwards. */
+	output = args_get(&args, "output");
+	if (output && lstat(output, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return fault_set(fault, FAULT_USAGE,
+			"%s is there and no regular file; name another one for --output", output);
 	return row->run(ctl, &args, fault);
 }
 

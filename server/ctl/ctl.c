@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <sys/stat.h>
 
 #include "agent/util/fs.h"
 #include "server/ctl/expiry.h"
@@ -199,7 +198,6 @@ static int ctl_write_mode(
 	_cleanup_free_ char *for_directory = strdup(path), *for_name = strdup(path);
 	struct fs_owner owner = {.uid = geteuid(), .gid = getegid(), .mode = mode};
 	_cleanup_close_ int dir_fd = -1;
-	struct stat st;
 	int r;
 
 	if (!for_directory || !for_name)
@@ -207,10 +205,6 @@ static int ctl_write_mode(
 	dir_fd = open(dirname(for_directory), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0)
 		return fault_errno(fault, errno, "cannot open the directory of %s", path);
-	/* /dev/stdout would be a file afterwards. */
-	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		return fault_set(fault, FAULT_USAGE,
-			"%s is there and no regular file; it was left as it is", path);
 	r = fs_replace(dir_fd, basename(for_name), data, n_bytes, &owner);
 	return r < 0 ? fault_errno(fault, r, "cannot write %s", path) : 0;
 }
