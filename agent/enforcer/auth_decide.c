@@ -429,7 +429,11 @@ enum auth_next auth_decide(const struct auth_question *question, int fd,
 	enum auth_next next = auth_next(auth, question, fd, ret_answer);
 
 	/* One that waits is asked about again. */
-	if (next != AUTH_NEXT_WAIT && question->request->n_missed)
+	if (next == AUTH_NEXT_WAIT)
+		return next;
+	if (question->request->n_missed)
 		auth_note_missed(auth, question->request->n_missed, question->is_root);
+	/* What passed while this agent hung is told as soon as it answers again. */
+	auth_read_missed(auth);
 	return next;
 }

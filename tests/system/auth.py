@@ -451,6 +451,12 @@ def test_missed(phone):
     told = [r["data"] for r in phone.agent.journal("auth_missed")]
     check(told == [{"by": "root", "count": 3}, {"by": "root", "count": 2}], told)
     check(not os.path.exists(path))
+    # One that only hung is not started anew: it tells with the next question.
+    with open(path, "w") as f:
+        f.write("..")
+    check(phone.ask(CHECK).verdict == GO and not os.path.exists(path))
+    told = [r["data"] for r in phone.agent.journal("auth_missed")]
+    check(told[2:] == [{"by": "root", "count": 2}], told)
 
 
 @with_phone(SLOW)
