@@ -36,7 +36,10 @@ struct auth_connection {
 	bool waits;	  /* a request lies in it that cannot be answered yet */
 	int64_t heard_us; /* accepted, or answered last */
 	int64_t since_us; /* waits: since then */
-	uint64_t turn;	  /* waits: the smaller, the earlier */
+	/* waits: the smaller, the earlier; above, as many turns from the one when it came as its
+	 * process had waiting already, and below, in which order they came */
+	uint64_t turn;
+	uint64_t round; /* when it was asked about last */
 };
 
 struct auth_socket {
@@ -47,12 +50,15 @@ struct auth_socket {
 	sd_event_source *source;
 	sd_event_source *timer; /* while there are connections */
 	struct auth_connection places[AUTH_SOCKET_PLACES];
-	uint64_t turns;
+	uint64_t turn;	  /* of the one that was served last */
+	uint32_t n_waits; /* that began */
+	uint64_t rounds;
 	bool paused;
 	char path[108];
 };
 
 static void socket_set_timer(struct auth_socket *s);
+static size_t socket_waiting(const struct auth_socket *s, uid_t uid, pid_t pid);
 
 static void connection_drop(struct auth_connection *c)
 {
@@ -107,9 +113,11 @@ static enum served connection_serve(struct auth_connection *c)
 		return socket_answer(c->fd, &answer) ? SERVED_ANSWERED : SERVED_END;
 	case AUTH_NEXT_WAIT:
 		if (!c->waits) {
+			/* Who asks once does not stand behind all that one process asks. */
+			c->turn = ((s->turn >> 32) + socket_waiting(s, c->uid, c->pid)) << 32 |
+				  s->n_waits++;
 			c->waits = true;
 			c->since_us = question.since_us;
-			c->turn = s->turns++;
 		}
 		return SERVED_WAITS;
 	case AUTH_NEXT_END:
@@ -139,23 +147,26 @@ static void connection_settle(struct auth_connection *c, enum served served)
 
 void auth_socket_wake(struct auth_socket *s)
 {
-	/* Who begins to wait meanwhile is not asked about twice. */
-	uint64_t turn = 0, end = s->turns;
+	uint64_t round = ++s->rounds;
 
 	for (;;) {
 		struct auth_connection *next = NULL;
+		enum served served;
 
 		for (size_t i = 0; i < AUTH_SOCKET_PLACES; i++) {
 			struct auth_connection *c = &s->places[i];
 
-			if (c->fd >= 0 && c->waits && c->turn >= turn && c->turn < end &&
+			if (c->fd >= 0 && c->waits && c->round != round &&
 				(!next || c->turn < next->turn))
 				next = c;
 		}
 		if (!next)
 			return;
-		turn = next->turn + 1;
-		connection_settle(next, connection_serve(next));
+		next->round = round;
+		served = connection_serve(next);
+		if (served != SERVED_WAITS && next->turn > s->turn)
+			s->turn = next->turn;
+		connection_settle(next, served);
 	}
 }
 
