@@ -13,7 +13,7 @@
 #include "agent/util/mem.h"
 
 /* So long somebody waits for the verification before; then it is "in a second". */
-#define AUTH_PATIENCE_US (2500 * 1000)
+#define AUTH_PATIENCE_US (1500 * 1000)
 
 static struct auth_slot *slot_find(struct auth *auth, const char *user)
 {
