@@ -50,7 +50,7 @@ class Tree:
 
     def install(self, *settings):
         done = run("make", "-s", "-C", SOURCE, "install-services", "PREFIX=%s/usr" % self.top, "SYSCONFDIR=%s/etc" % self.top,
-                   *settings)
+                   "SERVICES=systemd openrc apk", *settings)
         assert done.returncode == 0, done.stdout
 
     def path(self, name):
