@@ -41,16 +41,16 @@ def exited(program, *args, **options):
 class Tree:
     """An installation below a directory; the programs' own places are in there, too."""
 
-    def __init__(self, top, program, *settings):
+    def __init__(self, top, program):
         self.top = top
-        self.install(*settings)
+        self.install()
         os.makedirs(self.path("usr/sbin"), exist_ok=True)
         for name in ("mdm-server", "mdm-agentd"):
             shutil.copy(program, self.path("usr/sbin/" + name))
 
-    def install(self, *settings):
+    def install(self):
         done = run("make", "-s", "-C", SOURCE, "install-services", "PREFIX=%s/usr" % self.top, "SYSCONFDIR=%s/etc" % self.top,
-                   "SERVICES=systemd openrc apk", *settings)
+                   "SERVICES=systemd openrc apk")
         assert done.returncode == 0, done.stdout
 
     def path(self, name):
