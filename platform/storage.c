@@ -81,17 +81,64 @@ static void set_name(struct observed_item *item, const char *name)
 			*p = '?';
 }
 
+static bool same_mount(const struct mount *a, const struct mount *b)
+{
+	return a->major == b->major && a->minor == b->minor && strcmp(a->point, b->point) == 0;
+}
+
 /* Whether a mount earlier in the table is at the same point with the same file system. */
 static bool seen_before(const struct mount_table *table, size_t i)
 {
-	const struct mount *mount = &table->mounts[i];
-
 	for (size_t k = 0; k < i; k++)
-		if (table->mounts[k].major == mount->major &&
-			table->mounts[k].minor == mount->minor &&
-			strcmp(table->mounts[k].point, mount->point) == 0)
+		if (same_mount(&table->mounts[k], &table->mounts[i]))
 			return true;
 	return false;
+}
+
+/* Whether a mount point is directory or below it. */
+static bool is_at_or_below(const char *point, const char *directory)
+{
+	size_t n = strlen(directory);
+
+	return strncmp(point, directory, n) == 0 && (point[n] == 0 || point[n] == '/');
+}
+
+static bool is_system(const struct mount_table *table, const struct mount *mount)
+{
+	static const char *const directories[] = {
+		"/etc", "/opt", "/root", "/srv", "/tmp", "/usr", "/var"};
+
+	(void)table;
+	for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
+		if (is_at_or_below(mount->point, directories[i]))
+			return true;
+	return strcmp(mount->point, "/") == 0;
+}
+
+/* Also what has /home as one of its directories. */
+static bool is_home(const struct mount_table *table, const struct mount *mount)
+{
+	const struct mount *holds = mount_table_find(table, "/home");
+
+	return is_at_or_below(mount->point, "/home") ||
+	       (holds && same_mount(holds, mount) && strcmp(holds->point, "/home") != 0);
+}
+
+/* What was said of some of the mounts, as an observation of its own. */
+static int conclude_part(struct backend *b, enum setting_id id, const struct mount_table *table,
+	const struct observed_item *items, const size_t *mount_of, size_t n_items,
+	bool (*is_part)(const struct mount_table *table, const struct mount *mount))
+{
+	struct observed_item *part = calloc(n_items + 1, sizeof(*part));
+	size_t n = 0;
+
+	if (!part)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_items; i++)
+		if (is_part(table, &table->mounts[mount_of[i]]))
+			part[n++] = items[i];
+	conclude(b, id, part, n, "nothing is mounted there");
+	return 0;
 }
 
 /* The verdict of an earlier mount of the same file system: bind mounts, subvolumes. */
@@ -115,6 +162,7 @@ static int observe_mounts(struct backend *b, const struct mount_table *table)
 	struct observed_item *items = calloc(table->n_mounts + 1, sizeof(*items));
 	_cleanup_free_ size_t *mount_of = calloc(table->n_mounts + 1, sizeof(*mount_of));
 	size_t n_items = 0;
+	int r;
 
 	if (!items || !mount_of) {
 		free(items);
@@ -138,6 +186,14 @@ static int observe_mounts(struct backend *b, const struct mount_table *table)
 		}
 		set_name(item, mount->point);
 		mount_of[n_items++] = i;
+	}
+	r = conclude_part(b, SETTING_ENCRYPTION_SYSTEM, table, items, mount_of, n_items, is_system);
+	if (r == 0)
+		r = conclude_part(
+			b, SETTING_ENCRYPTION_HOME, table, items, mount_of, n_items, is_home);
+	if (r < 0) {
+		free(items);
+		return r;
 	}
 	conclude(b, SETTING_ENCRYPTION_STORAGE, items, n_items, "nothing is mounted");
 	return 0;
@@ -196,10 +252,9 @@ static int storage_observe(struct backend *b, backend_done_fn done, void *userda
 		r = observe_swaps(b, &table);
 	if (r < 0) {
 		text_printf(message, "cannot read the mounts and swaps: %s", strerror(-r));
-		backend_saw_none(
-			b, SETTING_ENCRYPTION_STORAGE, COMPLIANCE_ERROR, REASON_OBSERVE_FAILED);
-		backend_saw_none(
-			b, SETTING_ENCRYPTION_SWAP, COMPLIANCE_ERROR, REASON_OBSERVE_FAILED);
+		for (enum setting_id id = 0; id < SETTING_MAX; id++)
+			if (b->ops->serves[id])
+				backend_saw_none(b, id, COMPLIANCE_ERROR, REASON_OBSERVE_FAILED);
 	}
 	return backend_call_end(&s->call, r, message);
 }
@@ -268,6 +323,8 @@ static const struct backend_ops storage_ops = {
 		{
 			[SETTING_ENCRYPTION_STORAGE] = true,
 			[SETTING_ENCRYPTION_SWAP] = true,
+			[SETTING_ENCRYPTION_SYSTEM] = true,
+			[SETTING_ENCRYPTION_HOME] = true,
 		},
 	.probe = storage_probe,
 	.observe = storage_observe,

@@ -36,7 +36,9 @@ static const struct word reasons[COMPLIANCE_REASON_MAX] = {
 	[REASON_NOT_OBSERVED] = {"not_observed", "Nobody has looked yet."},
 	[REASON_NEEDS_SESSION] = {"needs_session_restart",
 		"Takes effect when the user's session starts again."},
-	[REASON_PLAIN_STORAGE] = {"plain_storage", "Readable data lies on a disk of the phone."},
+	[REASON_PLAIN_STORAGE] = {"plain_storage",
+		"Readable data lies on a disk of the phone. What is in use cannot be encrypted in "
+		"place: back up, install the system again with encryption."},
 	[REASON_ENCRYPTED] = {"encrypted", "Lies on LUKS."},
 	[REASON_MEMORY] = {"memory", "Lives in memory only and is gone without power."},
 	[REASON_REMOTE] = {"remote", "Not storage of this phone."},

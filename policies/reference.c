@@ -98,6 +98,7 @@ static const char *merge_help(enum merge_kind kind)
 		[MERGE_AND] = "false",
 		[MERGE_UNION] = "more elements",
 		[MERGE_INTERSECTION] = "fewer elements",
+		[MERGE_JOIN] = "both of two",
 	};
 
 	return help[kind];

@@ -25,6 +25,10 @@ static const struct area_row areas[AREA_MAX] = {
 
 /* Words of VALUE_CHOICE settings, the weakest first; an end of list follows. */
 static const char *const hash_choices[] = {"any", "sha256", "sha512", "yescrypt", NULL};
+static const char *const kdf_choices[] = {"pbkdf2", "argon2i", "argon2id", NULL};
+/* Read only and encrypted only are bits, and can both be asked for (MERGE_JOIN). */
+static const char *const removable_choices[] = {
+	"any", "read_only", "encrypted_only", "encrypted_read_only", "blocked", NULL};
 static const char *const maximum_choices[] = {"lock_out", "crypto_lock", "wipe", NULL};
 
 static const struct setting_row settings[SETTING_MAX] = {
@@ -45,6 +49,75 @@ static const struct setting_row settings[SETTING_MAX] = {
 		"exempt."},
 	[SETTING_ENCRYPTION_SWAP] = {SETTING_ENCRYPTION_SWAP, AREA_ENCRYPTION, "swap", VALUE_BOOL,
 		MERGE_OR, "", 0, 1, "Swap space on disk lies on LUKS."},
+	[SETTING_ENCRYPTION_SYSTEM] = {SETTING_ENCRYPTION_SYSTEM, AREA_ENCRYPTION, "system",
+		VALUE_BOOL, MERGE_OR, "", 0, 1,
+		"The root file system and what is mounted at or below /etc, /opt, /root, /srv, /tmp, "
+		"/usr and /var lie on LUKS.",
+		NULL,
+		"A file system in use cannot be encrypted in place: where this is not so, back up "
+		"and install the phone again with encryption. A profile with the condition "
+		"noncompliant can take something away until then."},
+	[SETTING_ENCRYPTION_HOME] = {SETTING_ENCRYPTION_HOME, AREA_ENCRYPTION, "home", VALUE_BOOL,
+		MERGE_OR, "", 0, 1,
+		"/home and what is mounted below it lie on LUKS, or the root file system does, where "
+		"/home is part of it."},
+	[SETTING_ENCRYPTION_REMOVABLE] = {SETTING_ENCRYPTION_REMOVABLE, AREA_ENCRYPTION,
+		"removable", VALUE_CHOICE, MERGE_JOIN, "", 0, 4,
+		"What memory sticks and cards may be used for.", removable_choices,
+		"Recommended: encrypted_only, where data may leave the phone at all; what is on a "
+		"lost stick is lost otherwise. The disk that the phone runs from is never meant, even "
+		"if it is a card."},
+	[SETTING_ENCRYPTION_MIN_VERSION] = {SETTING_ENCRYPTION_MIN_VERSION, AREA_ENCRYPTION,
+		"min_version", VALUE_INT, MERGE_MAX, "", 1, 2, "The oldest version of LUKS.", NULL,
+		"Recommended: 2, which knows argon2 and keeps a second header. cryptsetup convert "
+		"turns a LUKS1 container that is not in use into LUKS2."},
+	[SETTING_ENCRYPTION_CIPHERS] = {SETTING_ENCRYPTION_CIPHERS, AREA_ENCRYPTION, "ciphers",
+		VALUE_SET, MERGE_INTERSECTION, "", 0, 0,
+		"The ciphers that may be used, as cryptsetup names them.", NULL,
+		"Recommended: aes-xts-plain64 and, for processors without AES, "
+		"xchacha20,aes-adiantum-plain64. Another cipher takes cryptsetup reencrypt."},
+	[SETTING_ENCRYPTION_MIN_KEY_SIZE] = {SETTING_ENCRYPTION_MIN_KEY_SIZE, AREA_ENCRYPTION,
+		"min_key_size", VALUE_INT, MERGE_MAX, "bits", 128, 512,
+		"The shortest volume key; XTS uses half of it.", NULL,
+		"Recommended: 256, which adiantum has and AES-128 in XTS; 512 is AES-256 in XTS, the "
+		"default of cryptsetup for aes-xts-plain64."},
+	[SETTING_ENCRYPTION_MIN_KDF] = {SETTING_ENCRYPTION_MIN_KDF, AREA_ENCRYPTION, "min_kdf",
+		VALUE_CHOICE, MERGE_MAX, "", 0, 2,
+		"The weakest function that makes keys out of passphrases.", kdf_choices,
+		"Recommended: argon2id, the default of cryptsetup for LUKS2. Slots with a recovery "
+		"key of the agent's do not count: 256 random bits need no slow function."},
+	[SETTING_ENCRYPTION_MIN_KDF_MEMORY] = {SETTING_ENCRYPTION_MIN_KDF_MEMORY, AREA_ENCRYPTION,
+		"min_kdf_memory", VALUE_INT, MERGE_MAX, "KiB", 32, 4194304,
+		"The least memory that one guess at a passphrase takes.", NULL,
+		"Recommended: 65536. cryptsetup takes up to a gigabyte and less on phones with "
+		"little memory; what it takes has to be free when the phone starts. Slots without "
+		"argon2 count as none."},
+	[SETTING_ENCRYPTION_MAX_KEYSLOTS] = {SETTING_ENCRYPTION_MAX_KEYSLOTS, AREA_ENCRYPTION,
+		"max_keyslots", VALUE_INT, MERGE_MIN, "", 1, 32,
+		"How many keyslots of one container may be in use.", NULL,
+		"Each is a way in. Three are enough for a passphrase, a recovery key and the next "
+		"one while it is exchanged."},
+	[SETTING_ENCRYPTION_FORBID_EMPTY_PASSPHRASE] =
+		{SETTING_ENCRYPTION_FORBID_EMPTY_PASSPHRASE, AREA_ENCRYPTION,
+			"forbid_empty_passphrase", VALUE_BOOL, MERGE_OR, "", 0, 1,
+			"No container opens with an empty passphrase.", NULL,
+			"Recommended: true. Some images come with LUKS and an empty passphrase, which "
+			"protects nothing. The agent tries, when keyslots have changed."},
+	[SETTING_ENCRYPTION_ESCROW] = {SETTING_ENCRYPTION_ESCROW, AREA_ENCRYPTION, "escrow",
+		VALUE_BOOL, MERGE_OR, "", 0, 1,
+		"Every container has a recovery key that the organisation can use.", NULL,
+		"Needs escrow certificates in the policy. The user runs agentctl escrow once, "
+		"because a new key takes an old one; what is sealed is seen by nobody who lacks the "
+		"escrow key, the server included."},
+	[SETTING_ENCRYPTION_ESCROW_CHECK] = {SETTING_ENCRYPTION_ESCROW_CHECK, AREA_ENCRYPTION,
+		"escrow_check", VALUE_INT, MERGE_MIN, "days", 1, 365,
+		"Days after which it is tried again whether the recovery key opens its container.",
+		NULL,
+		"Where no profile sets it, 30. It is tried at once when keyslots have changed."},
+	[SETTING_ENCRYPTION_ESCROW_MAX_AGE] = {SETTING_ENCRYPTION_ESCROW_MAX_AGE, AREA_ENCRYPTION,
+		"escrow_max_age", VALUE_INT, MERGE_MIN, "days", 1, 3650,
+		"Days after which the recovery key is exchanged for a new one.", NULL,
+		"Recommended: not set. A key that somebody has looked at is exchanged in any case."},
 	[SETTING_PASSWORD_MIN_LENGTH] = {SETTING_PASSWORD_MIN_LENGTH, AREA_PASSWORD, "min_length",
 		VALUE_INT, MERGE_MAX, "characters", 4, 64, "The fewest characters of a passcode.",
 		NULL,
@@ -149,6 +222,7 @@ const char *merge_kind_name(enum merge_kind kind)
 		[MERGE_AND] = "and",
 		[MERGE_UNION] = "union",
 		[MERGE_INTERSECTION] = "intersection",
+		[MERGE_JOIN] = "join",
 	};
 
 	return names[kind];
@@ -286,6 +360,12 @@ static bool string_set_contains_all(const struct string_set *set, const struct s
 	return true;
 }
 
+/* The bits of both; the last place is above all of them. */
+static int64_t value_join(const struct setting_row *row, int64_t a, int64_t b)
+{
+	return (a | b) < row->max ? a | b : row->max;
+}
+
 int value_merge(const struct setting_row *row, const struct value *a, const struct value *b,
 	struct value *ret_merged)
 {
@@ -306,6 +386,9 @@ int value_merge(const struct setting_row *row, const struct value *a, const stru
 		break;
 	case MERGE_INTERSECTION:
 		r = string_set_merge(&a->set, &b->set, true, &merged.set);
+		break;
+	case MERGE_JOIN:
+		merged.number = value_join(row, a->number, b->number);
 		break;
 	case MERGE_KIND_MAX:
 		r = -EINVAL;
@@ -331,6 +414,8 @@ bool value_satisfies(
 		return string_set_contains_all(&observed->set, &desired->set);
 	case MERGE_INTERSECTION:
 		return string_set_contains_all(&desired->set, &observed->set);
+	case MERGE_JOIN:
+		return value_join(row, observed->number, desired->number) == observed->number;
 	case MERGE_KIND_MAX:
 		break;
 	}
@@ -341,6 +426,7 @@ bool value_demands_nothing(const struct setting_row *row, const struct value *va
 {
 	switch (row->merge) {
 	case MERGE_OR:
+	case MERGE_JOIN:
 		return value->number == 0;
 	case MERGE_AND:
 		return value->number != 0;

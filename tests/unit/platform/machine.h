@@ -149,6 +149,11 @@ static inline const struct observation *swap_space(const struct machine *m)
 	return &m->b->observations[SETTING_ENCRYPTION_SWAP];
 }
 
+static inline const struct observation *part_of(const struct machine *m, enum setting_id id)
+{
+	return &m->b->observations[id];
+}
+
 /* The reason of one item; COMPLIANCE_REASON_MAX if there is none of that name. */
 static inline enum compliance_reason reason_of(const struct observation *o, const char *name)
 {

@@ -28,6 +28,43 @@ static void test_alpine_plain(void)
 	CHECK_INT(reason_of(storage(&m), "/run"), REASON_MEMORY);
 	/* Swap has no exemption, wherever it is. */
 	CHECK(is_plain(swap_space(&m)));
+	/* /home is a directory of it. */
+	CHECK(is_plain(part_of(&m, SETTING_ENCRYPTION_SYSTEM)));
+	CHECK(is_plain(part_of(&m, SETTING_ENCRYPTION_HOME)));
+	CHECK_INT(part_of(&m, SETTING_ENCRYPTION_HOME)->n_items, 1);
+	machine_close(&m);
+}
+
+/* A plain system with encrypted homes, a plain stick in one of them; and names that begin alike. */
+static void test_parts(void)
+{
+	struct machine m;
+
+	machine_open(&m);
+	disk(&m, "179:0", "mmcblk0");
+	partition(&m, "179:2", "mmcblk0", "mmcblk0p2");
+	partition(&m, "179:3", "mmcblk0", "mmcblk0p3");
+	disk(&m, "8:0", "sda");
+	partition(&m, "8:1", "sda", "sda1");
+	mapped(&m, "254:0", "dm-0", "homes", LUKS2("homes"), LIST("mmcblk0/mmcblk0p2"));
+	mounted(&m, "179:3", "/", "ext4", "/dev/mmcblk0p3");
+	mounted(&m, "254:0", "/home", "ext4", "/dev/mapper/homes");
+	mounted(&m, "254:0", "/var/lib/apps", "ext4", "/dev/mapper/homes");
+	CHECK_INT(look(&m), 0);
+	CHECK(is_plain(part_of(&m, SETTING_ENCRYPTION_SYSTEM)));
+	CHECK_INT(part_of(&m, SETTING_ENCRYPTION_SYSTEM)->n_items, 2);
+	CHECK_INT(reason_of(part_of(&m, SETTING_ENCRYPTION_SYSTEM), "/var/lib/apps"),
+		REASON_ENCRYPTED);
+	CHECK(is_fine(part_of(&m, SETTING_ENCRYPTION_HOME)));
+	CHECK_INT(part_of(&m, SETTING_ENCRYPTION_HOME)->n_items, 1);
+	mounted(&m, "8:1", "/homestead", "vfat", "/dev/sda1");
+	mounted(&m, "8:1", "/variety", "vfat", "/dev/sda1");
+	CHECK_INT(look(&m), 0);
+	CHECK(is_fine(part_of(&m, SETTING_ENCRYPTION_HOME)));
+	CHECK_INT(part_of(&m, SETTING_ENCRYPTION_SYSTEM)->n_items, 2);
+	mounted(&m, "8:1", "/home/user/stick", "vfat", "/dev/sda1");
+	CHECK_INT(look(&m), 0);
+	CHECK(is_plain(part_of(&m, SETTING_ENCRYPTION_HOME)));
 	machine_close(&m);
 }
 
@@ -276,6 +313,7 @@ static void test_bind_mounts(void)
 
 static const struct check_test tests[] = {
 	{"alpine_plain", test_alpine_plain},
+	{"parts", test_parts},
 	{"postmarketos", test_postmarketos},
 	{"duranium", test_duranium},
 	{"lvm", test_lvm},

@@ -10,6 +10,7 @@
 #include "tests/lib/check.h"
 #include "tests/lib/policy_gen.h"
 
+static const char *const bits[] = {"neither", "left", "right", "both", "nothing", NULL};
 /* One row of every kind of merging; the real table does not use all of them. */
 static const struct setting_row rows[MERGE_KIND_MAX] = {
 	[MERGE_MIN] = {0, 0, "min", VALUE_INT, MERGE_MIN, "s", -3, 7, "x"},
@@ -18,6 +19,7 @@ static const struct setting_row rows[MERGE_KIND_MAX] = {
 	[MERGE_AND] = {0, 0, "and", VALUE_BOOL, MERGE_AND, "", 0, 1, "x"},
 	[MERGE_UNION] = {0, 0, "union", VALUE_SET, MERGE_UNION, "", 0, 0, "x"},
 	[MERGE_INTERSECTION] = {0, 0, "intersection", VALUE_SET, MERGE_INTERSECTION, "", 0, 0, "x"},
+	[MERGE_JOIN] = {0, 0, "join", VALUE_CHOICE, MERGE_JOIN, "", 0, 4, "x", bits, NULL},
 };
 
 static const char *const words[] = {"low", "middle", "high", NULL};
@@ -83,7 +85,9 @@ static void test_table(void)
 			CHECK(row->merge == MERGE_MIN || row->merge == MERGE_MAX);
 			break;
 		case VALUE_CHOICE:
-			CHECK(row->merge == MERGE_MAX);
+			CHECK(row->merge == MERGE_MAX || row->merge == MERGE_JOIN);
+			/* Nothing beside the last place has its bit. */
+			CHECK(row->merge != MERGE_JOIN || (row->max & (row->max - 1)) == 0);
 			CHECK(row->min == 0 && row->max > 0);
 			for (int64_t word = 0; word <= row->max; word++)
 				CHECK(name_is_valid(row->choices[word]));
@@ -171,6 +175,11 @@ static void test_merge_direction(void)
 		{MERGE_OR, 0, 0, 0},
 		{MERGE_AND, 0, 1, 0},
 		{MERGE_AND, 1, 1, 1},
+		{MERGE_JOIN, 0, 2, 2},
+		{MERGE_JOIN, 1, 2, 3},
+		{MERGE_JOIN, 3, 2, 3},
+		{MERGE_JOIN, 4, 1, 4},
+		{MERGE_JOIN, 3, 4, 4},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -233,6 +242,8 @@ static void test_demands_nothing(void)
 	CHECK(value_demands_nothing(&rows[MERGE_UNION], &(struct value){VALUE_SET, 0, {0}}));
 	CHECK(!value_demands_nothing(
 		&rows[MERGE_INTERSECTION], &(struct value){VALUE_SET, 0, {0}}));
+	CHECK(value_demands_nothing(&rows[MERGE_JOIN], &(struct value){VALUE_CHOICE, 0, {0}}));
+	CHECK(!value_demands_nothing(&rows[MERGE_JOIN], &(struct value){VALUE_CHOICE, 1, {0}}));
 	CHECK(!value_demands_nothing(&rows[MERGE_MIN], &(struct value){VALUE_INT, 7, {0}}));
 }
 
