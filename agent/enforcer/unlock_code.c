@@ -13,8 +13,8 @@
 #include <inttypes.h>
 
 #include "agent/enforcer/enforcer.h"
+#include "agent/enforcer/escrow_box.h"
 #include "agent/enforcer/state_text.h"
-#include "agent/trust/escrow.h"
 #include "agent/trust/hotp.h"
 #include "agent/util/codec.h"
 #include "agent/util/fs.h"
@@ -23,7 +23,6 @@
 #define UNLOCK_FILE "unlock" /* in the state directory */
 #define UNLOCK_LINE "mdm-agent-unlock 1"
 #define UNLOCK_KIND "unlock"
-#define UNLOCK_CHUNK_BYTES 384	 /* of the sealed secret in one line */
 #define UNLOCK_STATE_BYTES 24000 /* more than the file can have */
 #define UNLOCK_NUMBER_MAX ((INT64_C(1) << 53) - 1)
 
@@ -31,10 +30,7 @@ struct unlock_secret {
 	int64_t generation; /* 0: there is none */
 	int64_t counter;    /* of the next code */
 	uint8_t secret[HOTP_SECRET_BYTES];
-	uint8_t certificates[ESCROW_CERTIFICATES_MAX][SHA256_BYTES]; /* in ascending order */
-	size_t n_certificates;
-	uint8_t cms[ESCROW_BLOB_BYTES];
-	size_t n_cms;
+	struct escrow_box box;
 };
 
 enum unlock_place {
@@ -65,25 +61,14 @@ struct unlock_reader {
 /* "current generation 3": the place, then what it is about. */
 static int unlock_take_secret(struct unlock_secret *s, const char *name, const char *value)
 {
-	size_t n = strlen(value) / 2;
-
 	if (strcmp(name, "generation") == 0)
 		return parse_int64(value, 1, UNLOCK_NUMBER_MAX, &s->generation) < 0 ? -EBADMSG : 0;
 	if (strcmp(name, "counter") == 0)
 		return parse_int64(value, 0, UNLOCK_NUMBER_MAX, &s->counter) < 0 ? -EBADMSG : 0;
 	if (strcmp(name, "secret") == 0)
 		return hex_decode(value, s->secret, sizeof(s->secret));
-	if (strcmp(name, "certificate") == 0)
-		return s->n_certificates == ESCROW_CERTIFICATES_MAX
-			       ? -EBADMSG
-			       : hex_decode(
-					 value, s->certificates[s->n_certificates++], SHA256_BYTES);
-	if (strcmp(name, "cms") != 0)
-		return 0; /* of a newer agent */
-	if (n > sizeof(s->cms) - s->n_cms || hex_decode(value, s->cms + s->n_cms, n) < 0)
-		return -EBADMSG;
-	s->n_cms += n;
-	return 0;
+	/* What is neither is of a newer agent. */
+	return escrow_box_take(&s->box, name, value) < 0 ? -EBADMSG : 0;
 }
 
 static int unlock_take(char *line, void *userdata)
@@ -119,7 +104,7 @@ static bool unlock_is_whole(const struct unlock_code *u)
 		const struct unlock_secret *s = &u->secrets[i];
 
 		if (s->generation > u->last_generation ||
-			(s->generation && (!s->n_certificates || !s->n_cms)))
+			(s->generation && (!s->box.n_certificates || !s->box.n_cms)))
 			return false;
 	}
 	return true;
@@ -151,49 +136,22 @@ static int unlock_load(struct enforcer *e, struct unlock_code *u)
 /* The secret first: what follows is longer and passes through the same memory. */
 static void unlock_write_secret(const char *place, const struct unlock_secret *s, struct buf *out)
 {
-	char digits[2 * UNLOCK_CHUNK_BYTES + 1];
+	char digits[2 * HOTP_SECRET_BYTES + 1];
 
 	buf_printf(out, "%s generation %" PRId64 "\n%s counter %" PRId64 "\n", place, s->generation,
 		place, s->counter);
 	hex_encode(s->secret, sizeof(s->secret), digits);
 	buf_printf(out, "%s secret %s\n", place, digits);
-	for (size_t i = 0; i < s->n_certificates; i++) {
-		hex_encode(s->certificates[i], SHA256_BYTES, digits);
-		buf_printf(out, "%s certificate %s\n", place, digits);
-	}
-	for (size_t at = 0; at < s->n_cms; at += UNLOCK_CHUNK_BYTES) {
-		size_t n = s->n_cms - at < UNLOCK_CHUNK_BYTES ? s->n_cms - at : UNLOCK_CHUNK_BYTES;
-
-		hex_encode(s->cms + at, n, digits);
-		buf_printf(out, "%s cms %s\n", place, digits);
-	}
 	explicit_bzero(digits, sizeof(digits));
-}
-
-/* So that it does not move while it grows, and leave parts of itself behind. */
-static void unlock_reserve(struct buf *out, size_t n_bytes)
-{
-	static const char zeros[UNLOCK_STATE_BYTES];
-
-	buf_append(out, zeros, n_bytes);
-	if (!out->error)
-		buf_reset(out);
-	out->max_bytes = n_bytes;
-}
-
-static void unlock_buf_done(struct buf *out)
-{
-	if (out->data)
-		explicit_bzero(out->data, out->capacity);
-	buf_done(out);
+	escrow_box_write(&s->box, place, out);
 }
 
 static int unlock_save(struct enforcer *e, const struct unlock_code *u)
 {
-	_cleanup_(unlock_buf_done) struct buf text = BUF_INIT;
+	_cleanup_(escrow_text_done) struct buf text = BUF_INIT;
 	int r;
 
-	unlock_reserve(&text, UNLOCK_STATE_BYTES);
+	escrow_text_reserve(&text, UNLOCK_STATE_BYTES);
 	buf_printf(&text, UNLOCK_LINE "\nenrolment %s\ngenerations %" PRId64 "\n",
 		e->state.facts.enrolment_id, u->last_generation);
 	for (size_t i = 0; i < UNLOCK_PLACE_MAX; i++)
@@ -223,96 +181,26 @@ static int unlock_commit(struct enforcer *e, struct unlock_code *changed)
 
 /* --- making ------------------------------------------------------------------------------ */
 
-struct unlock_wanted {
-	struct escrow_certificate certificates[ESCROW_CERTIFICATES_MAX];
-	uint8_t digests[ESCROW_CERTIFICATES_MAX][SHA256_BYTES];
-	size_t n;
-};
-
-/* In the order of the digests, so that the order of policies is no change; the first four. One that
- * cannot be sealed to must not keep the others from it. */
-static void unlock_want(struct unlock_wanted *wanted, const struct escrow_certificate *certificate)
+static bool unlock_fits(const struct unlock_secret *s, const struct escrow_wanted *wanted)
 {
-	char why[LIMIT_TEXT_BYTES + 1];
-	uint8_t digest[SHA256_BYTES];
-	size_t at = 0;
-
-	if (escrow_certificate_check(certificate, why) < 0) {
-		log_warning("an escrow certificate of the policy %s; it is passed over", why);
-		return;
-	}
-	if (escrow_certificate_digest(certificate, digest) < 0)
-		return;
-	while (at < wanted->n && memcmp(wanted->digests[at], digest, sizeof(digest)) < 0)
-		at++;
-	if (at == ESCROW_CERTIFICATES_MAX ||
-		(at < wanted->n && memcmp(wanted->digests[at], digest, sizeof(digest)) == 0))
-		return;
-	if (wanted->n < ESCROW_CERTIFICATES_MAX)
-		wanted->n++;
-	for (size_t i = wanted->n - 1; i > at; i--) {
-		wanted->certificates[i] = wanted->certificates[i - 1];
-		memcpy(wanted->digests[i], wanted->digests[i - 1], SHA256_BYTES);
-	}
-	wanted->certificates[at] = *certificate;
-	memcpy(wanted->digests[at], digest, SHA256_BYTES);
+	return s->generation && escrow_box_fits(&s->box, wanted);
 }
 
-static void unlock_look(struct enforcer *e, struct unlock_wanted *ret_wanted)
-{
-	struct policy *policies[LIMIT_ASSIGNMENT_GROUPS];
-	size_t n = e->state.facts.enrolled ? documents_policies(&e->documents, policies) : 0;
-	struct escrow_certificate certificate;
-
-	memset(ret_wanted, 0, sizeof(*ret_wanted));
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < policies[i]->n_escrow; j++) {
-			const struct policy_certificate *named = &policies[i]->escrow[j];
-
-			memcpy(certificate.der, named->der, named->n_der);
-			certificate.n_der = named->n_der;
-			unlock_want(ret_wanted, &certificate);
-		}
-}
-
-static bool unlock_fits(const struct unlock_secret *s, const struct unlock_wanted *wanted)
-{
-	return s->generation && s->n_certificates == wanted->n &&
-	       memcmp(s->certificates, wanted->digests, wanted->n * SHA256_BYTES) == 0;
-}
-
-/* What the organisation finds when it opens it: nothing in it is of use on another phone. */
 static int unlock_seal(
-	struct enforcer *e, struct unlock_secret *s, const struct unlock_wanted *wanted)
+	struct enforcer *e, struct unlock_secret *s, const struct escrow_wanted *wanted)
 {
-	_cleanup_(unlock_buf_done) struct buf inside = BUF_INIT;
-	_cleanup_buf_ struct buf cms = BUF_INIT;
-	struct jsonw w = JSONW_INIT(&inside);
 	char secret[BASE64URL_LENGTH(HOTP_SECRET_BYTES) + 1];
+	const struct escrow_inside inside = {
+		.kind = UNLOCK_KIND, .generation = s->generation, .slot = -1, .secret = secret};
 	int r;
 
-	unlock_reserve(&inside, ESCROW_SECRET_BYTES);
 	base64url_encode(s->secret, sizeof(s->secret), secret);
-	jsonw_object(&w, NULL);
-	jsonw_int(&w, "v", 1);
-	jsonw_string(&w, "kind", UNLOCK_KIND);
-	jsonw_string(&w, "device", e->state.facts.device_id);
-	jsonw_string(&w, "enrolment", e->state.facts.enrolment_id);
-	jsonw_int(&w, "generation", s->generation);
-	jsonw_string(&w, "secret", secret);
-	jsonw_object_end(&w);
+	r = escrow_box_seal(e, &inside, wanted, &s->box);
 	explicit_bzero(secret, sizeof(secret));
-	r = inside.error;
-	if (r == 0)
-		r = escrow_seal(wanted->certificates, wanted->n, inside.data, inside.n_bytes, &cms);
-	if (r < 0)
-		return r;
-	memcpy(s->cms, cms.data, cms.n_bytes);
-	s->n_cms = cms.n_bytes;
-	return 0;
+	return r;
 }
 
-static int unlock_make(struct enforcer *e, const struct unlock_wanted *wanted)
+static int unlock_make(struct enforcer *e, const struct escrow_wanted *wanted)
 {
 	struct unlock_code changed = *e->unlock_code;
 	struct unlock_secret *s = &changed.secrets[UNLOCK_NEXT];
@@ -320,8 +208,6 @@ static int unlock_make(struct enforcer *e, const struct unlock_wanted *wanted)
 
 	explicit_bzero(s, sizeof(*s));
 	s->generation = ++changed.last_generation;
-	s->n_certificates = wanted->n;
-	memcpy(s->certificates, wanted->digests, sizeof(s->certificates));
 	r = random_bytes(s->secret, sizeof(s->secret));
 	if (r == 0)
 		r = unlock_seal(e, s, wanted);
@@ -334,12 +220,12 @@ static int unlock_make(struct enforcer *e, const struct unlock_wanted *wanted)
 void unlock_code_refresh(struct enforcer *e)
 {
 	struct unlock_code *u = e->unlock_code;
-	struct unlock_wanted wanted;
+	struct escrow_wanted wanted;
 	int r;
 
 	if (!u)
 		return;
-	unlock_look(e, &wanted);
+	escrow_wanted_look(e, &wanted);
 	if (wanted.n == 0) {
 		if (u->secrets[UNLOCK_CURRENT].generation || u->secrets[UNLOCK_NEXT].generation) {
 			log_info("no policy asks for unlock codes any more");
@@ -419,28 +305,6 @@ bool unlock_code_reports(const struct enforcer *e)
 					 e->unlock_code->secrets[UNLOCK_NEXT].generation);
 }
 
-static void unlock_write_entry(const struct unlock_secret *s, struct jsonw *w)
-{
-	_cleanup_buf_ struct buf cms = BUF_INIT;
-	char digits[2 * SHA256_BYTES + 1];
-
-	jsonw_object(w, NULL);
-	jsonw_string(w, "kind", UNLOCK_KIND);
-	jsonw_int(w, "generation", s->generation);
-	jsonw_int(w, "counter", s->counter);
-	jsonw_array(w, "certificates");
-	for (size_t i = 0; i < s->n_certificates; i++) {
-		hex_encode(s->certificates[i], SHA256_BYTES, digits);
-		jsonw_string(w, NULL, digits);
-	}
-	jsonw_array_end(w);
-	base64_write(s->cms, s->n_cms, "", &cms);
-	if (cms.error)
-		w->out->error = cms.error;
-	jsonw_text(w, "cms", cms.data ? cms.data : "", cms.n_bytes);
-	jsonw_object_end(w);
-}
-
 void unlock_code_write_section(const struct enforcer *e, struct jsonw *w)
 {
 	struct unlock_code *u = e->unlock_code;
@@ -450,7 +314,8 @@ void unlock_code_write_section(const struct enforcer *e, struct jsonw *w)
 	jsonw_array(w, "entries");
 	for (size_t i = 0; i < UNLOCK_PLACE_MAX; i++)
 		if (u->secrets[i].generation)
-			unlock_write_entry(&u->secrets[i], w);
+			escrow_box_report(&u->secrets[i].box, UNLOCK_KIND, u->secrets[i].generation,
+				u->secrets[i].counter, w);
 	jsonw_array_end(w);
 	jsonw_object_end(w);
 	u->told_generation = u->secrets[UNLOCK_NEXT].generation;
