@@ -119,6 +119,9 @@
 #define LIMIT_CHILD_INPUT_BYTES 4096 /* standard input; a notification is the longest */
 #define LIMIT_CHILD_OUTPUT_BYTES (64 * 1024)
 #define LIMIT_CHILD_SECONDS 20
+#define LIMIT_CHILD_SECRETS 2 /* a passphrase that opens and one that is added */
+/* As long as a password may be; a pipe holds 4096 bytes even where a user has too many of them. */
+#define LIMIT_CHILD_SECRET_BYTES 512
 
 /* Files of the system that the platform layer reads. */
 #define LIMIT_PLATFORM_FILE_BYTES (1024 * 1024) /* mountinfo, keyfiles, dconf databases */
