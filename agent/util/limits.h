@@ -132,6 +132,11 @@
 #define LIMIT_OVERRIDE_DIRECTORIES 16 /* directories made for one overridden file */
 #define LIMIT_PAM_SERVICES 128	      /* PAM service files; a large system has 60 */
 #define LIMIT_PAM_FILE_BYTES (64 * 1024)
+/*
+ * The metadata of LUKS2 as cryptsetup prints it. All 32 keyslots in use take 17 KiB, tokens of a
+ * TPM 2 KiB each; on the disk it has 12 KiB unless somebody asked for up to 4 MiB.
+ */
+#define LIMIT_LUKS_JSON_BYTES (64 * 1024)
 
 /* mdm-server. */
 #define LIMIT_SERVER_TICKETS_BYTES (64 * 1024) /* one admin request that is not a document */
