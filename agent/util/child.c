@@ -48,6 +48,7 @@ struct child_start {
 	const struct child_spec *spec;
 	pid_t parent;
 	int input_fd, output_fd, error_fd;
+	int secret_fds[LIMIT_CHILD_SECRETS];
 };
 
 static void close_others(int first)
@@ -84,25 +85,40 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Moves the descriptors to 0, 1, 2 and the error pipe to 3. */
+/* Where the error pipe goes: behind the secrets. */
+static int error_place(const struct child_start *start)
+{
+	return CHILD_FIRST_SECRET_FD + (int)start->spec->n_secrets;
+}
+
+/* Moves the descriptors to 0, 1, 2, those of the secrets, and the error pipe behind them. */
 static int place_descriptors(struct child_start *start)
 {
-	int error_fd, output_fd, input_fd;
+	int error_fd, output_fd, input_fd, secret_fds[LIMIT_CHILD_SECRETS];
+	int place = error_place(start);
 
-	/* First out of the way of 0..3, whatever the caller has there. */
-	input_fd = fcntl(start->input_fd, F_DUPFD, 4);
-	output_fd = fcntl(start->output_fd, F_DUPFD, 4);
-	error_fd = fcntl(start->error_fd, F_DUPFD, 4);
+	/* First out of the way of all places, whatever the caller has there. */
+	input_fd = fcntl(start->input_fd, F_DUPFD, place + 1);
+	output_fd = fcntl(start->output_fd, F_DUPFD, place + 1);
+	error_fd = fcntl(start->error_fd, F_DUPFD, place + 1);
 	if (input_fd < 0 || output_fd < 0 || error_fd < 0)
 		return -errno;
+	for (size_t i = 0; i < start->spec->n_secrets; i++) {
+		secret_fds[i] = fcntl(start->secret_fds[i], F_DUPFD, place + 1);
+		if (secret_fds[i] < 0)
+			return -errno;
+	}
 	if (dup2(input_fd, 0) < 0 || dup2(output_fd, 1) < 0)
 		return -errno;
 	if (start->spec->merge_stderr && dup2(output_fd, 2) < 0)
 		return -errno;
-	if (dup2(error_fd, 3) < 0)
+	for (size_t i = 0; i < start->spec->n_secrets; i++)
+		if (dup2(secret_fds[i], CHILD_FIRST_SECRET_FD + (int)i) < 0)
+			return -errno;
+	if (dup2(error_fd, place) < 0)
 		return -errno;
-	start->error_fd = 3;
-	return fcntl(3, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
+	start->error_fd = place;
+	return fcntl(place, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
 }
 
 static int enter_root(int root_fd)
@@ -127,14 +143,14 @@ static int child_exec(struct child_start *start)
 		return -errno;
 	if (getppid() != start->parent)
 		_exit(CHILD_EXEC_FAILED); /* the parent died before the line above took effect */
-	/* The root descriptor is used before everything above 3 is closed. */
+	/* The root descriptor is used before everything behind the places is closed. */
 	r = enter_root(spec->root_fd);
 	if (r < 0)
 		return r;
 	r = place_descriptors(start);
 	if (r < 0)
 		return r;
-	close_others(4);
+	close_others(error_place(start) + 1);
 	reset_signals();
 	umask(022);
 	execve(spec->argv[0], (char *const *)spec->argv,
@@ -337,6 +353,55 @@ static int child_input(const struct child_spec *spec)
 	return lseek(fd, 0, SEEK_SET) < 0 ? -errno : TAKE_FD(fd);
 }
 
+/* One secret as something to read. fd or -errno. */
+static int child_secret(const struct child_secret *secret)
+{
+	_cleanup_close_ int read_fd = -1, write_fd = -1;
+	int pipe_fds[2];
+	ssize_t n;
+
+	if (!secret->bytes || secret->n_bytes > LIMIT_CHILD_SECRET_BYTES)
+		return -EINVAL;
+	if (secret->n_bytes == 0)
+		return fs_memfd("mdm-empty", "", 0);
+	if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	read_fd = pipe_fds[0];
+	write_fd = pipe_fds[1];
+	/* At most PIPE_BUF bytes are written whole or not at all (pipe(7)). */
+	do
+		n = write(write_fd, secret->bytes, secret->n_bytes);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	/* Programs expect to wait at the end that they read. */
+	if (fcntl(read_fd, F_SETFL, 0) < 0)
+		return -errno;
+	return TAKE_FD(read_fd);
+}
+
+static void close_secrets(struct child_start *start)
+{
+	for (size_t i = 0; i < LIMIT_CHILD_SECRETS; i++)
+		closep(&start->secret_fds[i]);
+}
+
+static int open_secrets(const struct child_spec *spec, struct child_start *start)
+{
+	for (size_t i = 0; i < LIMIT_CHILD_SECRETS; i++)
+		start->secret_fds[i] = -1;
+	for (size_t i = 0; i < spec->n_secrets; i++) {
+		int fd = child_secret(&spec->secrets[i]);
+
+		if (fd < 0) {
+			close_secrets(start);
+			return fd;
+		}
+		start->secret_fds[i] = fd;
+	}
+	return 0;
+}
+
 int child_start(sd_event *event, const struct child_spec *spec, child_done_fn done, void *userdata,
 	struct child **ret_child)
 {
@@ -346,7 +411,8 @@ int child_start(sd_event *event, const struct child_spec *spec, child_done_fn do
 	int pipe_fds[2], r;
 
 	if (!spec->argv || !spec->argv[0] || spec->argv[0][0] != '/' || spec->deadline_s < 1 ||
-		spec->deadline_s > CHILD_DEADLINE_MAX_S || spec->n_input > LIMIT_CHILD_INPUT_BYTES)
+		spec->deadline_s > CHILD_DEADLINE_MAX_S ||
+		spec->n_input > LIMIT_CHILD_INPUT_BYTES || spec->n_secrets > LIMIT_CHILD_SECRETS)
 		return -EINVAL;
 	input_fd = child_input(spec);
 	if (input_fd < 0)
@@ -366,7 +432,10 @@ int child_start(sd_event *event, const struct child_spec *spec, child_done_fn do
 	child->slot = ret_child;
 	start.input_fd = input_fd;
 	start.output_fd = write_fd;
-	r = child_fork(&start, &error_fd, &child->pid);
+	r = open_secrets(spec, &start);
+	if (r == 0)
+		r = child_fork(&start, &error_fd, &child->pid);
+	close_secrets(&start);
 	if (r < 0) {
 		child_release(child);
 		return r;

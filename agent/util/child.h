@@ -3,8 +3,9 @@
  * child.h - external programs: fixed argv, empty environment, no shell, a deadline, bounded output.
  *
  * Asynchronous on the caller's sd-event loop, which must have SIGCHLD blocked. The child gets the
- * bytes it is given, else /dev/null, as standard input, all other descriptors are closed, signals
- * are unblocked, its own session, and PR_SET_PDEATHSIG=SIGKILL.
+ * bytes it is given, else /dev/null, as standard input, and secrets behind standard error; all
+ * other descriptors are closed, signals are unblocked, its own session, and
+ * PR_SET_PDEATHSIG=SIGKILL.
  */
 #ifndef MDM_UTIL_CHILD_H
 #define MDM_UTIL_CHILD_H
@@ -18,6 +19,21 @@
 
 struct child;
 
+/*
+ * A secret for the program: a pipe of its own that holds these bytes and ends behind them, readable
+ * at descriptor CHILD_FIRST_SECRET_FD for the first one and so on, which argv may name as
+ * /proc/self/fd/3. Neither argv, nor the environment, nor a file ever holds it; the memory of a
+ * pipe is the kernel's and is never swapped, which that of a memfd is. No bytes at all (bytes is
+ * not NULL, n_bytes is 0) are an empty regular file: programs tell that from an input that is
+ * missing.
+ */
+struct child_secret {
+	const void *bytes;
+	size_t n_bytes; /* at most LIMIT_CHILD_SECRET_BYTES */
+};
+
+#define CHILD_FIRST_SECRET_FD 3
+
 struct child_spec {
 	const char *const *argv; /* argv[0] is an absolute path; copied */
 	const char *const *env;	 /* NULL-terminated; NULL: empty. PATH is never inherited */
@@ -26,6 +42,8 @@ struct child_spec {
 	bool merge_stderr;	 /* into the captured output; otherwise it goes to ours */
 	const void *input;	 /* standard input, copied; NULL: empty */
 	size_t n_input;		 /* at most LIMIT_CHILD_INPUT_BYTES */
+	const struct child_secret *secrets;
+	size_t n_secrets; /* at most LIMIT_CHILD_SECRETS */
 };
 
 enum child_end {

@@ -119,6 +119,9 @@
 #define LIMIT_CHILD_INPUT_BYTES 4096 /* standard input; a notification is the longest */
 #define LIMIT_CHILD_OUTPUT_BYTES (64 * 1024)
 #define LIMIT_CHILD_SECONDS 20
+#define LIMIT_CHILD_SECRETS 2 /* a passphrase that opens and one that is added */
+/* As long as a password may be; a pipe holds 4096 bytes even where a user has too many of them. */
+#define LIMIT_CHILD_SECRET_BYTES 512
 
 /* Files of the system that the platform layer reads. */
 #define LIMIT_PLATFORM_FILE_BYTES (1024 * 1024) /* mountinfo, keyfiles, dconf databases */
@@ -129,6 +132,11 @@
 #define LIMIT_OVERRIDE_DIRECTORIES 16 /* directories made for one overridden file */
 #define LIMIT_PAM_SERVICES 128	      /* PAM service files; a large system has 60 */
 #define LIMIT_PAM_FILE_BYTES (64 * 1024)
+/*
+ * The metadata of LUKS2 as cryptsetup prints it. All 32 keyslots in use take 17 KiB, tokens of a
+ * TPM 2 KiB each; on the disk it has 12 KiB unless somebody asked for up to 4 MiB.
+ */
+#define LIMIT_LUKS_JSON_BYTES (64 * 1024)
 
 /* mdm-server. */
 #define LIMIT_SERVER_TICKETS_BYTES (64 * 1024) /* one admin request that is not a document */

@@ -353,6 +353,72 @@ static void test_input(void)
 	sd_event_unref(run.event);
 }
 
+/* Each at its own descriptor, whole and with an end; nothing else of them is to be seen. */
+static void test_secrets(void)
+{
+	const char *const argv[] = {"/bin/sh", "-c",
+		"cat /proc/self/fd/3; echo .; cat <&4 | wc -c; test -p /proc/self/fd/3 && echo pipe; "
+		"tr '\\0' '\\n' </proc/$$/environ; ls /proc/$$/fd",
+		NULL};
+	static char longest[LIMIT_CHILD_SECRET_BYTES + 1];
+	struct child_secret secrets[] = {{"open sesame\n", 12}, {longest, sizeof(longest) - 1}};
+	struct child_spec spec = {.root_fd = -1, .deadline_s = 20, .secrets = secrets};
+	struct run run;
+	int leak;
+
+	memset(longest, 'x', sizeof(longest));
+	run_open(&run);
+	leak = open("/dev/null", O_RDONLY); /* where the first secret goes, perhaps */
+	spec.n_secrets = 2;
+	CHECK_INT(run_program(&run, argv, &spec), 0);
+	CHECK_STR(run.output, "open sesame\n.\n512\npipe\n0\n1\n2\n3\n4\n");
+	/* One more byte, one more secret, none at all. */
+	secrets[1].n_bytes = sizeof(longest);
+	CHECK_INT(run_program(&run, argv, &spec), -EINVAL);
+	spec.n_secrets = LIMIT_CHILD_SECRETS + 1;
+	CHECK_INT(run_program(&run, argv, &spec), -EINVAL);
+	spec.n_secrets = 1;
+	secrets[0].bytes = NULL;
+	CHECK_INT(run_program(&run, argv, &spec), -EINVAL);
+	close(leak);
+	sd_event_unref(run.event);
+}
+
+static void test_empty_secret(void)
+{
+	const char *const argv[] = {
+		"/bin/sh", "-c", "test -f /proc/self/fd/3 && wc -c </proc/self/fd/3", NULL};
+	const struct child_secret empty = {"", 0};
+	const struct child_spec spec = {
+		.root_fd = -1, .deadline_s = 20, .secrets = &empty, .n_secrets = 1};
+	struct run run;
+
+	run_open(&run);
+	CHECK_INT(run_program(&run, argv, &spec), 0);
+	CHECK_STR(run.output, "0\n");
+	sd_event_unref(run.event);
+}
+
+/* A program that does not start leaves none of them open. */
+static void test_secrets_of_nobody(void)
+{
+	const char *const argv[] = {"/nonexistent/program", NULL};
+	const struct child_secret secrets[] = {{"a", 1}, {"", 0}};
+	const struct child_spec spec = {
+		.root_fd = -1, .deadline_s = 20, .secrets = secrets, .n_secrets = 2};
+	struct run run;
+	int before, after;
+
+	run_open(&run);
+	before = dup(0);
+	close(before);
+	CHECK_INT(run_program(&run, argv, &spec), -ENOENT);
+	after = dup(0);
+	close(after);
+	CHECK_INT(after, before);
+	sd_event_unref(run.event);
+}
+
 static const struct check_test tests[] = {
 	{"exit_and_output", test_exit_and_output},
 	{"no_output", test_no_output},
@@ -368,6 +434,9 @@ static const struct check_test tests[] = {
 	{"owner_freed_in_done", test_owner_freed_in_done},
 	{"chroot", test_chroot},
 	{"input", test_input},
+	{"secrets", test_secrets},
+	{"empty_secret", test_empty_secret},
+	{"secrets_of_nobody", test_secrets_of_nobody},
 };
 
 CHECK_MAIN(tests)
