@@ -97,9 +97,10 @@ static int get_uuid(
 
 /* --- LUKS1 ---------------------------------------------------------------------------------- */
 
-static int luks1_slot(const uint8_t *bytes, unsigned int number, struct luks_header *header,
+static int luks1_slot(const uint8_t *start, unsigned int number, struct luks_header *header,
 	struct luks_fault *ret_fault)
 {
+	const uint8_t *bytes = start + 208 + number * LUKS1_SLOT_BYTES;
 	struct luks_slot *slot = &header->slots[number];
 	uint64_t state = be_get(bytes, 4), stripes = be_get(bytes + 44, 4);
 
@@ -127,7 +128,8 @@ static int luks1_slot(const uint8_t *bytes, unsigned int number, struct luks_hea
 		(header->data_offset &&
 			slot->offset_bytes + slot->size_bytes > header->data_offset))
 		return luks_fail(ret_fault, "keyslot %u lies outside of the header", number);
-	return 0;
+	/* Cipher, mode and hash are those of the volume. */
+	return sha256_pair(start + 8, 96, bytes, LUKS1_SLOT_BYTES, slot->digest);
 }
 
 /* From the first to the last; the areas of unused slots are not told. */
@@ -184,7 +186,7 @@ static int luks1_parse(
 	header->data_offset = be_get(bytes + 104, 4) * SECTOR_BYTES;
 	header->header_bytes = LUKS1_BYTES;
 	for (unsigned int i = 0; i < LUKS1_SLOTS && r == 0; i++)
-		r = luks1_slot(bytes + 208 + i * LUKS1_SLOT_BYTES, i, header, fault);
+		r = luks1_slot(bytes, i, header, fault);
 	if (r == 0)
 		r = luks1_areas(header, fault);
 	/* All of it makes the keyslots what they are, the name of the device apart. */

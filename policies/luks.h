@@ -59,6 +59,9 @@ struct luks_slot {
 	char cipher[LUKS_CIPHER_BYTES + 1];
 	uint64_t offset_bytes, size_bytes; /* of its area, from the start of the device */
 	enum luks_priority priority;
+	/* SHA-256 over all that the header says of it. With the bytes of its area: equal means that
+	 * the same secret opens it. */
+	uint8_t digest[SHA256_BYTES];
 };
 
 struct luks_token {

@@ -371,9 +371,9 @@ static int read_key(struct luks2_reader *r, struct json_object *object, const ch
 	struct json_object *area, struct luks_slot *slot)
 {
 	char below[DOC_PATH_BYTES];
-	struct json_object *kdf;
-	const char *cipher;
-	uint32_t key_bytes = 0, area_key_bytes = 0;
+	struct json_object *af, *kdf;
+	const char *cipher, *hash;
+	uint32_t key_bytes = 0, area_key_bytes = 0, stripes = 0;
 	int e = get_number(r, object, path, "key_size", KEY_BYTES_MAX, &key_bytes);
 
 	if (e < 0)
@@ -386,7 +386,18 @@ static int read_key(struct luks2_reader *r, struct json_object *object, const ch
 	if (e < 0)
 		return e;
 	snprintf(slot->cipher, sizeof(slot->cipher), "%s", cipher);
-	buf_printf(&r->identity, "%" PRIu32 " %s %" PRIu32 " ", key_bytes, cipher, area_key_bytes);
+	e = json_get_object(object, path, "af", &af, &r->error);
+	e = json_required(e, path, "af", &r->error);
+	if (e < 0)
+		return e;
+	doc_path(below, "%s.af", path);
+	e = get_word(r, af, below, "hash", LUKS_WORD_BYTES, &hash);
+	if (e == 0)
+		e = get_number(r, af, below, "stripes", UINT32_MAX, &stripes);
+	if (e < 0)
+		return e;
+	buf_printf(&r->identity, "%" PRIu32 " %s %" PRIu32 " %s %" PRIu32 " ", key_bytes, cipher,
+		area_key_bytes, hash, stripes);
 	e = json_get_object(object, path, "kdf", &kdf, &r->error);
 	e = json_required(e, path, "kdf", &r->error);
 	if (e < 0)
@@ -402,6 +413,7 @@ static int read_slot(
 	char below[DOC_PATH_BYTES];
 	struct json_object *area;
 	const char *type;
+	size_t at = r->identity.n_bytes;
 	int e = get_word(r, object, path, "type", LUKS_WORD_BYTES, &type);
 
 	if (e == 0) {
@@ -427,6 +439,10 @@ static int read_slot(
 	} else {
 		e = json_fail(&r->error, path, "type must be luks2 or reencrypt");
 	}
+	if (e == 0)
+		e = r->identity.error;
+	if (e == 0)
+		e = sha256(r->identity.data + at, r->identity.n_bytes - at, slot.digest);
 	if (e == 0)
 		r->header.slots[number] = slot;
 	return e;

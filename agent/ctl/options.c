@@ -24,6 +24,7 @@ static const struct option_row option_rows[OPTION_MAX] = {
 	{OPTION_LINES, "lines", 'n', "N", false, "Show at most N records, the newest ones."},
 	{OPTION_AFTER, "after", 0, "SEQ", false, "Show only records after this number."},
 	{OPTION_FOLLOW, "follow", 'f', NULL, false, "Wait for new records until interrupted."},
+	{OPTION_NEW, "new", 0, NULL, false, "Also where there is one already."},
 };
 
 const struct option_row *option_row(enum option_id id)
@@ -84,6 +85,7 @@ static int options_take(struct options_parser *p, const struct option_row *row, 
 	case OPTION_YES:
 	case OPTION_MARKDOWN:
 	case OPTION_FOLLOW:
+	case OPTION_NEW:
 	case OPTION_MAX:
 		break;
 	}
@@ -175,9 +177,9 @@ static int options_verb(struct options_parser *p)
 	if (verb_is_group(first)) {
 		if (!second && lenient)
 			return 0;
-		o->verb = second ? verb_find(first, second) : NULL;
-		n_verb = 2;
-		if (!second)
+		o->verb = verb_find(first, second);
+		n_verb = second ? 2 : 1;
+		if (!o->verb && !second)
 			return options_fail(
 				p, "\"%s\" wants a second word; see agentctl help.", first);
 	} else {

@@ -21,6 +21,7 @@ enum option_id {
 	OPTION_LINES,
 	OPTION_AFTER,
 	OPTION_FOLLOW,
+	OPTION_NEW,
 	OPTION_MAX,
 };
 #define OPTION_BIT(id) (UINT32_C(1) << (id))

@@ -21,6 +21,8 @@ void render_journal(struct page *p, struct json_object *answer, int64_t now_s);
 void render_journal_verify(struct page *p, struct json_object *answer);
 void render_privacy(struct page *p, struct json_object *answer, int64_t now_s);
 void render_commands(struct page *p, struct json_object *answer, int64_t now_s);
+/* Recovery keys, disk by disk. */
+void render_escrow(struct page *p, struct json_object *answer);
 /* Lines of the status page: what runs, and what ended badly lately. */
 void render_commands_status(struct page *p, struct json_object *status, int64_t now_s);
 /* The same of passwords: what is known of those in use, and attempts at them. */

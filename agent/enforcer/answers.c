@@ -8,6 +8,7 @@
 #include "agent/enforcer/auth.h"
 #include "agent/enforcer/diagnostics.h"
 #include "agent/enforcer/renewal.h"
+#include "agent/enforcer/recovery.h"
 #include "agent/enforcer/unlock_code.h"
 #include "agent/enforcer/wake.h"
 #include "agent/util/codec.h"
@@ -394,4 +395,33 @@ void answer_commands(struct enforcer *e, struct buf *out)
 	struct jsonw w = JSONW_INIT(out);
 
 	commands_write(e, &w, NULL);
+}
+
+void answer_escrow(
+	const struct recovery_outcome *outcomes, size_t n_outcomes, struct buf *out)
+{
+	struct jsonw w = JSONW_INIT(out);
+
+	jsonw_object(&w, NULL);
+	jsonw_array(&w, "volumes");
+	for (size_t i = 0; i < n_outcomes; i++) {
+		const struct recovery_outcome *o = &outcomes[i];
+
+		jsonw_object(&w, NULL);
+		jsonw_string(&w, "name", o->name);
+		if (o->uuid[0])
+			jsonw_string(&w, "uuid", o->uuid);
+		else
+			jsonw_null(&w, "uuid");
+		jsonw_string(&w, "state", recovery_end_name(o->end));
+		if (o->slot >= 0)
+			jsonw_int(&w, "slot", o->slot);
+		else
+			jsonw_null(&w, "slot");
+		jsonw_int(&w, "generation", o->generation);
+		jsonw_string(&w, "detail", o->detail);
+		jsonw_object_end(&w);
+	}
+	jsonw_array_end(&w);
+	jsonw_object_end(&w);
 }

@@ -13,8 +13,9 @@
 #include "agent/enforcer/diagnostics.h"
 #include "agent/enforcer/local.h"
 #include "agent/enforcer/wake.h"
-#include "agent/enforcer/report_lean.h"
+#include "agent/enforcer/recovery.h"
 #include "agent/enforcer/renewal.h"
+#include "agent/enforcer/report_lean.h"
 #include "agent/enforcer/unlock_code.h"
 #include "agent/util/account.h"
 #include "agent/util/codec.h"
@@ -221,8 +222,10 @@ static void checkin_answered(struct enforcer *e, const struct exchange_result *r
 	renewal_note_certificate(e, x->certificate_from_s, x->certificate_until_s);
 	if (report_acknowledge(&e->report, x->resend))
 		diagnostics_acknowledged(e);
-	if (report_has_escrow(&e->report))
+	if (report_has_escrow(&e->report)) {
 		unlock_code_acknowledged(e);
+		recovery_acknowledged(e);
+	}
 	if (!e->report.lean)
 		report_lean_end(e);
 	acked_seq = report_acknowledge_events(&e->report, x->ack_seq);

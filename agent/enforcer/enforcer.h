@@ -79,6 +79,7 @@ struct renewal;	    /* agent/enforcer/renewal.h */
 struct zerotouch;   /* agent/enforcer/zerotouch.h */
 struct auth;	    /* agent/enforcer/auth.h */
 struct unlock_code; /* agent/enforcer/unlock_code.h */
+struct recovery;    /* agent/enforcer/recovery.h */
 
 struct enforcer {
 	struct enforcer_options options;
@@ -127,6 +128,7 @@ struct enforcer {
 	char auth_socket_path[LIMIT_SOCKET_BYTES + 1];
 	struct auth *auth;		 /* NULL: passwords are none of the agent's business */
 	struct unlock_code *unlock_code; /* NULL: there are no codes */
+	struct recovery *recovery;	 /* NULL: no recovery keys are made */
 	struct problem_text problems[PROBLEM_MAX];
 };
 

@@ -12,6 +12,7 @@
 #include "agent/enforcer/clone.h"
 #include "agent/enforcer/local.h"
 #include "agent/enforcer/wake.h"
+#include "agent/enforcer/recovery.h"
 #include "agent/enforcer/reminder.h"
 #include "agent/enforcer/renewal.h"
 #include "agent/enforcer/unlock_code.h"
@@ -211,6 +212,7 @@ void checkin_left(struct enforcer *e, bool failed)
 	r = state_forget_enrolment(&e->state);
 	auth_forget(e);
 	unlock_code_forget(e);
+	recovery_forget(e);
 	wake_forget(e);
 	renewal_reset(e);
 	clone_check(e);

@@ -11,6 +11,10 @@
 
 #include "agent/trust/escrow.h"
 
+/* What a box is about, in reports and inside. */
+#define ESCROW_KIND_UNLOCK "unlock"
+#define ESCROW_KIND_DISK "disk"
+
 struct enforcer;
 struct jsonw;
 

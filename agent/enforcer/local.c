@@ -19,6 +19,7 @@
 #include "agent/enforcer/answers.h"
 #include "agent/enforcer/auth.h"
 #include "agent/enforcer/checkin.h"
+#include "agent/enforcer/recovery.h"
 #include "agent/enforcer/renewal.h"
 #include "agent/util/fs.h"
 
@@ -32,7 +33,7 @@ struct local_client {
 	sd_event_source *source, *deadline;
 	uid_t uid;
 	bool may_act;
-	enum message_type waits_for; /* CTL_ENROL, CTL_SYNC, CTL_UNENROL; 0: nothing */
+	enum message_type waits_for; /* CTL_ENROL, CTL_SYNC, CTL_UNENROL, CTL_ESCROW; 0: nothing */
 	uint64_t waits_until;	     /* CTL_SYNC: the end of the check-in of this number */
 };
 
@@ -79,15 +80,15 @@ static void local_answer(
 	(void)channel_send(c->fd, ROLE_ENFORCER, MESSAGE_CTL_ANSWER, &answer, &fd, fd >= 0);
 }
 
-static void local_answer_all(
-	struct local *local, enum message_type type, enum ctl_code code, const char *message)
+static void local_answer_all(struct local *local, enum message_type type, enum ctl_code code,
+	const char *message, const struct buf *json)
 {
 	for (size_t i = 0; i < LIMIT_LOCAL_CLIENTS; i++) {
 		struct local_client *c = &local->clients[i];
 
 		if (c->fd < 0 || c->waits_for != type || c->waits_until > local->n_exchanges)
 			continue;
-		local_answer(c, code, message, NULL);
+		local_answer(c, code, message, json);
 		local_drop(c);
 	}
 }
@@ -97,7 +98,7 @@ static void local_answer_all(
 void local_enrolled(struct local *local, enum ctl_code code, const char *message)
 {
 	if (local)
-		local_answer_all(local, MESSAGE_CTL_ENROL, code, message);
+		local_answer_all(local, MESSAGE_CTL_ENROL, code, message, NULL);
 }
 
 void local_synced(struct local *local, bool reached)
@@ -135,8 +136,10 @@ void local_settled(struct local *local)
 	if (!local || !local->settling)
 		return;
 	local->settling = false;
-	local_answer_all(local, MESSAGE_CTL_SYNC, local->settled_code, local->settled_message);
-	local_answer_all(local, MESSAGE_CTL_ENROL, local->settled_code, local->settled_message);
+	local_answer_all(
+		local, MESSAGE_CTL_SYNC, local->settled_code, local->settled_message, NULL);
+	local_answer_all(
+		local, MESSAGE_CTL_ENROL, local->settled_code, local->settled_message, NULL);
 }
 
 void local_unenrolled(struct local *local, bool revert_failed, int error)
@@ -155,7 +158,7 @@ void local_unenrolled(struct local *local, bool revert_failed, int error)
 			"the phone is no longer managed, but not every setting could be restored; "
 			"`agentctl journal show` names them");
 	local_answer_all(local, MESSAGE_CTL_UNENROL,
-		error < 0 || revert_failed ? CTL_E_INTERNAL : CTL_OK, message);
+		error < 0 || revert_failed ? CTL_E_INTERNAL : CTL_OK, message, NULL);
 }
 
 /* --- requests ---------------------------------------------------------------------------- */
@@ -276,6 +279,80 @@ static void local_unlock(struct local_client *c, const struct msg_ctl_unlock *re
 	local_answer(c, CTL_E_STATE, "nobody is locked out of this phone", NULL);
 }
 
+static void local_escrow_done(
+	struct enforcer *e, const struct recovery_outcome *outcomes, size_t n_outcomes)
+{
+	_cleanup_buf_ struct buf json = {.max_bytes = LIMIT_LOCAL_ANSWER_BYTES};
+
+	answer_escrow(outcomes, n_outcomes, &json);
+	local_answer_all(e->local, MESSAGE_CTL_ESCROW, json.error ? CTL_E_INTERNAL : CTL_OK,
+		json.error ? "out of memory" : "", json.error ? NULL : &json);
+	/* What was made counts when the server has it. */
+	if (e->state.facts.enrolled && !checkin_is_leaving(e)) {
+		pacing_request(&e->pacing, clock_boottime_us(), 0, true);
+		checkin_begin(e);
+	}
+}
+
+/* Looking is for everybody; who has a key made says a passphrase, and root could read it all. */
+static void local_escrow(struct local_client *c, const struct msg_ctl_escrow *request)
+{
+	struct enforcer *e = c->local->e;
+	const struct recovery_request wanted = {
+		.passphrase = request->wish == ESCROW_LOOK ? NULL : request->passphrase,
+		.n_passphrase = request->n_passphrase,
+		.anew = request->wish == ESCROW_RENEW,
+	};
+	char message[LIMIT_TEXT_BYTES + 1];
+	enum ctl_code code = CTL_E_STATE;
+	int r = -EINVAL;
+
+	if (!c->may_act) {
+		snprintf(message, sizeof(message), "this needs root or membership in the group %s",
+			e->options.admin_group);
+		local_answer(c, CTL_E_DENIED, message, NULL);
+		return;
+	}
+	if (request->wish < ESCROW_WISH_MAX)
+		r = e->state.facts.enrolled ? recovery_start(e, &wanted, local_escrow_done)
+					    : -EHOSTUNREACH;
+	switch (r) {
+	case 0:
+		c->waits_for = MESSAGE_CTL_ESCROW;
+		return;
+	case -EHOSTUNREACH:
+		snprintf(message, sizeof(message), "this phone is not enrolled");
+		break;
+	case -EBUSY:
+		code = CTL_E_BUSY;
+		snprintf(message, sizeof(message),
+			"recovery keys are being made or looked at; try again in a minute");
+		break;
+	case -ENOKEY:
+		snprintf(message, sizeof(message),
+			"no policy of this phone names somebody who could read a recovery key; the "
+			"organisation signs one with its escrow certificate");
+		break;
+	case -ENODEV:
+		snprintf(message, sizeof(message), "nothing of this phone lies on LUKS");
+		break;
+	case -ENOENT:
+		snprintf(message, sizeof(message), "there is no cryptsetup on this phone");
+		break;
+	case -EINVAL:
+		code = CTL_E_INPUT;
+		snprintf(message, sizeof(message), "a passphrase has 1 to %d bytes",
+			LIMIT_PASSWORD_BYTES);
+		break;
+	default:
+		code = CTL_E_INTERNAL;
+		snprintf(message, sizeof(message), "the encrypted disks cannot be found: %s",
+			strerror(-r));
+		break;
+	}
+	local_answer(c, code, message, NULL);
+}
+
 static void local_read(struct local_client *c, const struct message *m)
 {
 	_cleanup_buf_ struct buf json = {.max_bytes = LIMIT_LOCAL_ANSWER_BYTES};
@@ -362,6 +439,10 @@ static int local_on_request(sd_event_source *source, int fd, uint32_t events, vo
 	case MESSAGE_CTL_UNLOCK:
 		local_unlock(c, (const struct msg_ctl_unlock *)&m.body);
 		explicit_bzero(&m.body, sizeof(struct msg_ctl_unlock));
+		break;
+	case MESSAGE_CTL_ESCROW:
+		local_escrow(c, (const struct msg_ctl_escrow *)&m.body);
+		explicit_bzero(&m.body, sizeof(struct msg_ctl_escrow));
 		break;
 	default:
 		local_read(c, &m);

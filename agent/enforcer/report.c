@@ -12,6 +12,7 @@
 #include "agent/enforcer/diagnostics.h"
 #include "agent/enforcer/commands.h"
 #include "agent/enforcer/enforcer.h"
+#include "agent/enforcer/recovery.h"
 #include "agent/enforcer/renewal.h"
 #include "agent/enforcer/unlock_code.h"
 #include "agent/enforcer/wake.h"
@@ -54,6 +55,10 @@ const struct report_item report_items[] = {
 		"so that the organisation can read you a code that lets you try your passcode again "
 		"when the phone is locked out and has no network; it is no passcode and opens "
 		"nothing"},
+	{"escrow, once you ran `agentctl escrow`: a recovery key of each encrypted disk, sealed in "
+	 "the same way",
+		"so that what is on the phone is not lost with its passphrase; whoever has the "
+		"phone and the organisation's escrow key can open the disk"},
 };
 const size_t report_n_items = ARRAY_SIZE(report_items);
 
@@ -187,9 +192,16 @@ static void report_write_diagnostics(struct enforcer *e, struct jsonw *w)
 /* On links that cost money, too: it is short, and counts for nothing until the server has it. */
 static void report_write_escrow(struct enforcer *e, struct jsonw *w)
 {
-	e->report.escrow_whole = unlock_code_reports(e);
-	if (e->report.escrow_whole)
-		unlock_code_write_section(e, w);
+	e->report.escrow_whole = unlock_code_reports(e) || recovery_reports(e);
+	if (!e->report.escrow_whole)
+		return;
+	jsonw_object(w, NULL);
+	jsonw_int(w, "v", 1);
+	jsonw_array(w, "entries");
+	unlock_code_write_entries(e, w);
+	recovery_write_entries(e, w);
+	jsonw_array_end(w);
+	jsonw_object_end(w);
 }
 
 static int report_write_bodies(struct enforcer *e, struct report_bodies *bodies)

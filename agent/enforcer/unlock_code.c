@@ -22,7 +22,6 @@
 
 #define UNLOCK_FILE "unlock" /* in the state directory */
 #define UNLOCK_LINE "mdm-agent-unlock 1"
-#define UNLOCK_KIND "unlock"
 #define UNLOCK_STATE_BYTES 24000 /* more than the file can have */
 #define UNLOCK_NUMBER_MAX ((INT64_C(1) << 53) - 1)
 
@@ -191,7 +190,7 @@ static int unlock_seal(
 {
 	char secret[BASE64URL_LENGTH(HOTP_SECRET_BYTES) + 1];
 	const struct escrow_inside inside = {
-		.kind = UNLOCK_KIND, .generation = s->generation, .slot = -1, .secret = secret};
+		.kind = ESCROW_KIND_UNLOCK, .generation = s->generation, .slot = -1, .secret = secret};
 	int r;
 
 	base64url_encode(s->secret, sizeof(s->secret), secret);
@@ -305,19 +304,16 @@ bool unlock_code_reports(const struct enforcer *e)
 					 e->unlock_code->secrets[UNLOCK_NEXT].generation);
 }
 
-void unlock_code_write_section(const struct enforcer *e, struct jsonw *w)
+void unlock_code_write_entries(const struct enforcer *e, struct jsonw *w)
 {
 	struct unlock_code *u = e->unlock_code;
 
-	jsonw_object(w, NULL);
-	jsonw_int(w, "v", 1);
-	jsonw_array(w, "entries");
+	if (!u)
+		return;
 	for (size_t i = 0; i < UNLOCK_PLACE_MAX; i++)
 		if (u->secrets[i].generation)
-			escrow_box_report(&u->secrets[i].box, UNLOCK_KIND, u->secrets[i].generation,
+			escrow_box_report(&u->secrets[i].box, ESCROW_KIND_UNLOCK, u->secrets[i].generation,
 				u->secrets[i].counter, w);
-	jsonw_array_end(w);
-	jsonw_object_end(w);
 	u->told_generation = u->secrets[UNLOCK_NEXT].generation;
 }
 

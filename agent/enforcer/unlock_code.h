@@ -36,9 +36,9 @@ int unlock_code_use(struct enforcer *e, size_t index);
 void unlock_code_forget(struct enforcer *e);
 
 struct jsonw;
-/* The section "escrow" of the report; nothing where there is nothing to tell. */
+/* Its entries of the section "escrow" of the report; nothing where there is nothing to tell. */
 bool unlock_code_reports(const struct enforcer *e);
-void unlock_code_write_section(const struct enforcer *e, struct jsonw *w);
+void unlock_code_write_entries(const struct enforcer *e, struct jsonw *w);
 /* The server has the section in its present form. */
 void unlock_code_acknowledged(struct enforcer *e);
 /* For CTL_STATUS: the counter, and whether codes work yet. */

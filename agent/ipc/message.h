@@ -283,6 +283,19 @@ struct msg_ctl_unlock {
 	uint8_t reserved[3];
 };
 
+enum escrow_wish {
+	ESCROW_LOOK,	/* at the recovery keys that there are */
+	ESCROW_MAKE,	/* one for each volume that has none that counts */
+	ESCROW_RENEW,	/* a new one for each */
+	ESCROW_WISH_MAX,
+};
+
+struct msg_ctl_escrow {
+	uint32_t wish;			      /* enum escrow_wish */
+	uint32_t n_passphrase;		      /* 0 with ESCROW_LOOK */
+	uint8_t passphrase[LIMIT_PASSWORD_BYTES]; /* bytes, as they are typed at the start */
+};
+
 /* name, value, sender, receiver, body, descriptors (exactly) */
 #define MESSAGE_TABLE(X)                                                                           \
 	/* identity directory */                                                                   \
@@ -326,6 +339,7 @@ struct msg_ctl_unlock {
 	X(CTL_PRIVACY, 41, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                            \
 	X(CTL_COMMANDS, 42, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                           \
 	X(CTL_UNLOCK, 43, ROLE_CTL, ROLE_ENFORCER, struct msg_ctl_unlock, 0)                       \
+	X(CTL_ESCROW, 44, ROLE_CTL, ROLE_ENFORCER, struct msg_ctl_escrow, 0)                       \
 	/* 0 or 1 descriptors: the JSON */                                                         \
 	X(CTL_ANSWER, 63, ROLE_ENFORCER, ROLE_CTL, struct msg_ctl_answer, -1)
 

@@ -81,7 +81,9 @@
 
 /* Sealed secrets, on the phone and at the server. */
 #define LIMIT_ESCROW_CERTIFICATES 4 /* that one secret is sealed to */
-#define LIMIT_ESCROW_ENTRIES 8	    /* secrets in one report: codes, volumes */
+#define LIMIT_RECOVERY_VOLUMES 8    /* LUKS volumes of one phone; it has one, rarely three */
+/* Secrets in one report: of codes and of each volume the one in force and the next. */
+#define LIMIT_ESCROW_ENTRIES (2 + 2 * LIMIT_RECOVERY_VOLUMES)
 #define LIMIT_ESCROW_BYTES 4096	    /* one sealed secret; four of the largest keys need 3200 */
 
 /* Hardware numbers (serial, IMEI) as zero-touch sends them. */

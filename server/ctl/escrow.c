@@ -151,35 +151,39 @@ static int escrow_get(struct json_object *json, const char *name, char *ret_text
 	return r;
 }
 
-static int escrow_read_unlock(
-	struct json_object *json, struct escrow_unlock *ret_unlock, struct json_error *error)
+static int escrow_read(struct json_object *json, const char *kind,
+	struct escrow_opened *ret_opened, struct json_error *error)
 {
-	char kind[LIMIT_NAME_BYTES + 1], secret[BASE64URL_LENGTH(HOTP_SECRET_BYTES) + 1];
+	char said[LIMIT_NAME_BYTES + 1];
 	int64_t version;
-	size_t n = 0;
 	int r = json_required(json_get_int(json, "", "v", 1, 1, &version, error), "", "v", error);
 
+	ret_opened->slot = -1;
 	if (r == 0)
-		r = escrow_get(json, "kind", kind, sizeof(kind), error);
-	if (r == 0 && strcmp(kind, ESCROW_KIND_UNLOCK) != 0)
-		r = json_fail(error, "kind", "must be %s", ESCROW_KIND_UNLOCK);
+		r = escrow_get(json, "kind", said, sizeof(said), error);
+	if (r == 0 && strcmp(said, kind) != 0)
+		r = json_fail(error, "kind", "must be %s", kind);
 	if (r == 0)
 		r = escrow_get(
-			json, "device", ret_unlock->device, sizeof(ret_unlock->device), error);
+			json, "device", ret_opened->device, sizeof(ret_opened->device), error);
 	if (r == 0)
-		r = escrow_get(json, "enrolment", ret_unlock->enrolment,
-			sizeof(ret_unlock->enrolment), error);
+		r = escrow_get(json, "enrolment", ret_opened->enrolment,
+			sizeof(ret_opened->enrolment), error);
 	if (r == 0)
 		r = json_required(json_get_int(json, "", "generation", 1, INT64_MAX,
-					  &ret_unlock->generation, error),
+					  &ret_opened->generation, error),
 			"", "generation", error);
+	if (r == 0 && strcmp(kind, ESCROW_KIND_DISK) == 0) {
+		r = escrow_get(
+			json, "volume", ret_opened->volume, sizeof(ret_opened->volume), error);
+		if (r == 0)
+			r = json_required(
+				json_get_int(json, "", "slot", 0, 31, &ret_opened->slot, error), "",
+				"slot", error);
+	}
 	if (r == 0)
-		r = escrow_get(json, "secret", secret, sizeof(secret), error);
-	if (r == 0 && (base64url_decode(secret, strlen(secret), ret_unlock->secret,
-			       sizeof(ret_unlock->secret), &n) < 0 ||
-			      n != sizeof(ret_unlock->secret)))
-		r = json_fail(error, "secret", "must be %d bytes in base64url", HOTP_SECRET_BYTES);
-	explicit_bzero(secret, sizeof(secret));
+		r = escrow_get(
+			json, "secret", ret_opened->secret, sizeof(ret_opened->secret), error);
 	return r;
 }
 
@@ -195,11 +199,11 @@ static void escrow_wipe(struct json_object *json)
 		(size_t)json_object_get_string_len(secret));
 }
 
-int escrow_open_unlock(EVP_PKEY *key, X509 *x509, const void *cms, size_t n_cms,
-	struct escrow_unlock *ret_unlock, struct fault *fault)
+int escrow_open(EVP_PKEY *key, X509 *x509, const char *kind, const void *cms, size_t n_cms,
+	struct escrow_opened *ret_opened, struct fault *fault)
 {
 	_cleanup_json_ struct json_object *json = NULL;
-	struct escrow_unlock unlock = {.generation = 0};
+	struct escrow_opened opened = {.generation = 0};
 	char text[ESCROW_SECRET_BYTES + 1];
 	struct json_error error = {0};
 	size_t n = 0;
@@ -208,19 +212,49 @@ int escrow_open_unlock(EVP_PKEY *key, X509 *x509, const void *cms, size_t n_cms,
 	if (!r) {
 		r = json_parse(text, n, &json, &error);
 		if (r == 0)
-			r = escrow_read_unlock(json, &unlock, &error);
+			r = escrow_read(json, kind, &opened, &error);
 		if (r == -EBADMSG)
 			r = fault_set(fault, FAULT_REFUSED,
-				"what was sealed is no secret of unlock codes (%s%s%s); no phone "
+				"what was sealed is no secret of the kind \"%s\" (%s%s%s); no phone "
 				"made that",
-				error.path, *error.path ? ": " : "", error.message);
+				kind, error.path, *error.path ? ": " : "", error.message);
 		else if (r < 0)
 			r = fault_errno(fault, r, "sealed secret");
 	}
 	escrow_wipe(json);
 	explicit_bzero(text, sizeof(text));
 	if (!r)
-		*ret_unlock = unlock;
-	explicit_bzero(&unlock, sizeof(unlock));
+		*ret_opened = opened;
+	explicit_bzero(&opened, sizeof(opened));
 	return r;
+}
+
+int escrow_unlock_secret(const struct escrow_opened *opened,
+	uint8_t ret_secret[HOTP_SECRET_BYTES], struct fault *fault)
+{
+	size_t n = 0;
+
+	if (base64url_decode(opened->secret, strlen(opened->secret), ret_secret, HOTP_SECRET_BYTES,
+		    &n) == 0 &&
+		n == HOTP_SECRET_BYTES)
+		return 0;
+	return fault_set(fault, FAULT_REFUSED,
+		"what was sealed is no secret of unlock codes (secret: must be %d bytes in "
+		"base64url); no phone made that",
+		HOTP_SECRET_BYTES);
+}
+
+bool escrow_key_is_whole(const char *key)
+{
+	if (strspn(key, "0123456789") != ESCROW_KEY_DIGITS || key[ESCROW_KEY_DIGITS])
+		return false;
+	for (size_t i = 0; i < ESCROW_KEY_DIGITS; i += ESCROW_KEY_GROUP) {
+		uint32_t group = 0;
+
+		for (size_t j = 0; j < ESCROW_KEY_GROUP; j++)
+			group = group * 10 + (uint32_t)(key[i + j] - '0');
+		if (group % 11 != 0 || group / 11 > UINT16_MAX)
+			return false;
+	}
+	return true;
 }

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* recovery.c - the recovery keys of the phone's disks: life, report, volumes; see recovery.h.
+ * Enforcer. */
+#include "agent/enforcer/recovery.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/enforcer/enforcer.h"
+#include "agent/enforcer/recovery_private.h"
+#include "agent/util/fs.h"
+#include "agent/util/jsonw.h"
+#include "platform/blocktree.h"
+
+const char *recovery_end_name(enum recovery_end end)
+{
+	static const char *const names[RECOVERY_END_MAX] = {
+		[RECOVERY_SEALED] = "sealed",
+		[RECOVERY_PRESENT] = "present",
+		[RECOVERY_WAITING] = "waiting",
+		[RECOVERY_MISSING] = "missing",
+		[RECOVERY_BROKEN] = "broken",
+		[RECOVERY_WRONG] = "wrong_passphrase",
+		[RECOVERY_FULL] = "no_keyslot",
+		[RECOVERY_FAILED] = "failed",
+	};
+
+	return names[end];
+}
+
+int recovery_commit(struct enforcer *e, const struct recovery_record *changed)
+{
+	int r = recovery_save(e, changed);
+
+	if (r == 0)
+		e->recovery->record = *changed;
+	return r;
+}
+
+/* --- volumes ----------------------------------------------------------------------------- */
+
+int recovery_disks(struct enforcer *e, struct recovery_disk ret_disks[RECOVERY_VOLUMES_MAX],
+	size_t *ret_n_disks)
+{
+	_cleanup_(mount_table_done) struct mount_table table = {0};
+	_cleanup_free_ struct swap *swaps = calloc(SWAPS_MAX, sizeof(*swaps));
+	_cleanup_free_ struct block_crypts *crypts = calloc(1, sizeof(*crypts));
+	_cleanup_free_ char *mounts = NULL, *swap_text = NULL;
+	size_t n = 0, n_swaps = 0;
+	int r;
+
+	*ret_n_disks = 0;
+	if (!swaps || !crypts)
+		return -ENOMEM;
+	r = fs_read(e->sysroot_fd, "proc/self/mountinfo", LIMIT_PLATFORM_FILE_BYTES, &mounts, &n);
+	if (r == 0)
+		r = mountinfo_parse(mounts, n, &table);
+	if (r < 0)
+		return r;
+	/* A kernel without swap has no such file. */
+	if (fs_read(e->sysroot_fd, "proc/swaps", LIMIT_PLATFORM_FILE_BYTES, &swap_text, &n) == 0 &&
+		swaps_parse(swap_text, n, swaps, &n_swaps) < 0)
+		n_swaps = 0;
+	block_find_crypts(e->sysroot_fd, &table, swaps, n_swaps, crypts);
+	for (size_t i = 0; i < crypts->n_crypts; i++) {
+		const struct block_crypt *crypt = &crypts->crypts[i];
+		struct recovery_disk *disk = &ret_disks[*ret_n_disks];
+
+		/* Plain mappings have no keyslots, and some no device that could be found. */
+		if (strncmp(crypt->kind, "LUKS", 4) != 0 || !crypt->device[0])
+			continue;
+		if (*ret_n_disks == RECOVERY_VOLUMES_MAX)
+			return -E2BIG;
+		snprintf(disk->device, sizeof(disk->device), "/dev/%s", crypt->device);
+		snprintf(disk->name, sizeof(disk->name), "%s (%s)", crypt->mapping, crypt->device);
+		(*ret_n_disks)++;
+	}
+	return 0;
+}
+
+/* --- telling ----------------------------------------------------------------------------- */
+
+bool recovery_reports(const struct enforcer *e)
+{
+	for (size_t i = 0; e->recovery && i < RECOVERY_VOLUMES_MAX; i++)
+		for (size_t k = RECOVERY_CURRENT; k <= RECOVERY_NEXT; k++)
+			if (e->recovery->record.volumes[i].keys[k].generation)
+				return true;
+	return false;
+}
+
+void recovery_write_entries(const struct enforcer *e, struct jsonw *w)
+{
+	for (size_t i = 0; e->recovery && i < RECOVERY_VOLUMES_MAX; i++) {
+		const struct recovery_volume *v = &e->recovery->record.volumes[i];
+
+		for (size_t k = RECOVERY_CURRENT; k <= RECOVERY_NEXT; k++)
+			if (v->keys[k].generation)
+				escrow_box_report(&v->keys[k].box, ESCROW_KIND_DISK,
+					v->keys[k].generation, -1, w);
+		e->recovery->told[i] = v->keys[RECOVERY_NEXT].generation;
+	}
+}
+
+void recovery_acknowledged(struct enforcer *e)
+{
+	struct recovery_record changed;
+	bool any = false;
+
+	if (!e->recovery)
+		return;
+	changed = e->recovery->record;
+	for (size_t i = 0; i < RECOVERY_VOLUMES_MAX; i++) {
+		struct recovery_key *keys = changed.volumes[i].keys;
+		int64_t told = e->recovery->told[i];
+
+		/* What was made since the report was written is not what the server has. A keyslot
+		 * that still waits for its removal is not forgotten for the next. */
+		if (!told || keys[RECOVERY_NEXT].generation != told ||
+			keys[RECOVERY_FORMER].generation)
+			continue;
+		keys[RECOVERY_FORMER] = keys[RECOVERY_CURRENT];
+		memset(&keys[RECOVERY_FORMER].box, 0, sizeof(keys[RECOVERY_FORMER].box));
+		keys[RECOVERY_CURRENT] = keys[RECOVERY_NEXT];
+		memset(&keys[RECOVERY_NEXT], 0, sizeof(keys[RECOVERY_NEXT]));
+		changed.volumes[i].is_broken = false;
+		e->recovery->told[i] = 0;
+		any = true;
+	}
+	if (any && recovery_commit(e, &changed) == 0) {
+		log_info("the server has the sealed recovery key of a disk");
+		recovery_tidy(e);
+	}
+}
+
+/* --- life -------------------------------------------------------------------------------- */
+
+static void recovery_tidied(
+	struct enforcer *e, const struct recovery_outcome *outcomes, size_t n_outcomes)
+{
+	(void)e;
+	for (size_t i = 0; i < n_outcomes; i++)
+		if (outcomes[i].end == RECOVERY_FAILED)
+			log_warning("the recovery key of %s could not be looked at: %s",
+				outcomes[i].name, outcomes[i].detail);
+}
+
+void recovery_tidy(struct enforcer *e)
+{
+	const struct recovery_request look = {.passphrase = NULL};
+	bool any = false;
+	int r;
+
+	for (size_t i = 0; e->recovery && i < RECOVERY_VOLUMES_MAX; i++)
+		any = any || e->recovery->record.volumes[i].uuid[0];
+	if (!any)
+		return;
+	r = recovery_start(e, &look, recovery_tidied);
+	/* One that is under way does the same. */
+	if (r < 0 && r != -EBUSY)
+		log_warning("recovery keys could not be looked at: %s", strerror(-r));
+}
+
+void recovery_forget(struct enforcer *e)
+{
+	if (!e->recovery)
+		return;
+	recovery_run_free(e->recovery->run);
+	e->recovery->run = NULL;
+	memset(e->recovery->told, 0, sizeof(e->recovery->told));
+	recovery_clear(e, &e->recovery->record);
+}
+
+int recovery_new(struct enforcer *e, struct recovery **ret_recovery)
+{
+	struct recovery *recovery = calloc(1, sizeof(*recovery));
+	int r;
+
+	if (!recovery)
+		return -ENOMEM;
+	r = recovery_load(e, &recovery->record);
+	if (r == -EBADMSG)
+		log_warning("the record of recovery keys in %s was damaged; have new ones made "
+			    "with 'agentctl escrow'",
+			e->options.state_dir);
+	if (r < 0 && r != -ENOENT && r != -EBADMSG) {
+		free(recovery);
+		return r;
+	}
+	*ret_recovery = recovery;
+	return 0;
+}
+
+void recovery_free(struct recovery *recovery)
+{
+	if (!recovery)
+		return;
+	recovery_run_free(recovery->run);
+	free(recovery);
+}

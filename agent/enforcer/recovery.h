@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * recovery.h - recovery keys of encrypted disks. Whoever knows a passphrase has one made: drawn on
+ * the phone, put into a keyslot of its own, seen to open it, sealed for the organisation
+ * (escrow_box.h), reported until the server has it. The keyslot of the key before is removed only
+ * then. From then on it is looked at whenever keyslots change whether it is still what it was.
+ *
+ * The key itself is in memory between being drawn and being sealed, and nowhere else, ever.
+ * State file "recovery"; goes with the enrolment, the keyslots stay. Enforcer only.
+ */
+#ifndef MDM_ENFORCER_RECOVERY_H
+#define MDM_ENFORCER_RECOVERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/util/limits.h"
+#include "policies/luks.h"
+
+/* Eight groups of six digits, each a number below 2^16 times 11: 128 drawn bits. */
+#define RECOVERY_KEY_DIGITS 48
+
+struct enforcer;
+struct recovery; /* e->recovery; NULL where it could not be made */
+
+int recovery_new(struct enforcer *e, struct recovery **ret_recovery);
+void recovery_free(struct recovery *recovery); /* NULL is fine */
+
+/* RECOVERY_KEY_DIGITS digits and NUL. The caller wipes. 0 or -errno. */
+int recovery_key_make(char ret_key[RECOVERY_KEY_DIGITS + 1]);
+
+/* Whose keyslots are looked at: a LUKS volume below what is mounted or swapped to. */
+struct recovery_disk {
+	char device[LIMIT_TEXT_BYTES + 1]; /* "/dev/mmcblk0p2" */
+	char name[LIMIT_TEXT_BYTES + 1];   /* for people */
+};
+
+enum recovery_end {
+	RECOVERY_SEALED,     /* there is a new key; the server does not have it yet */
+	RECOVERY_PRESENT,    /* there is one, the server has it, and it is what it was */
+	RECOVERY_WAITING,    /* there is one, and the server does not have it yet */
+	RECOVERY_MISSING,    /* there is none */
+	RECOVERY_BROKEN,     /* the one that the server has no longer opens the volume */
+	RECOVERY_WRONG,	     /* the passphrase opens no keyslot */
+	RECOVERY_FULL,	     /* no keyslot is free */
+	RECOVERY_FAILED,     /* detail says what */
+	RECOVERY_END_MAX,
+};
+const char *recovery_end_name(enum recovery_end end);
+
+struct recovery_outcome {
+	char name[LIMIT_TEXT_BYTES + 1];
+	char uuid[LUKS_UUID_BYTES + 1]; /* "": not even that could be read */
+	enum recovery_end end;
+	int slot;	    /* of the key; -1: none */
+	int64_t generation; /* 0: none */
+	char detail[LIMIT_TEXT_BYTES + 1];
+};
+
+/* outcomes: one for each volume. Valid during the call. */
+typedef void (*recovery_done_fn)(
+	struct enforcer *e, const struct recovery_outcome *outcomes, size_t n_outcomes);
+
+struct recovery_request {
+	/* Opens the volumes; copied. NULL: no key is made, those that exist are looked at. */
+	const void *passphrase;
+	size_t n_passphrase; /* 1..LIMIT_PASSWORD_BYTES */
+	bool anew;	     /* a new key also where there is one */
+};
+/*
+ * done is called exactly once, from the loop. 0; -EBUSY: one is under way; -ENOKEY: no policy names
+ * an escrow certificate; -ENODEV: nothing of the phone lies on LUKS; -ENOENT: there is no
+ * cryptsetup; -errno.
+ */
+int recovery_start(
+	struct enforcer *e, const struct recovery_request *request, recovery_done_fn done);
+
+/* What is left to do is done: keyslots of keys before removed, half-made ones, too; the keys looked
+ * at. At the start, and when the server has a key. */
+void recovery_tidy(struct enforcer *e);
+
+void recovery_forget(struct enforcer *e);
+
+struct jsonw;
+/* Its entries of the section "escrow" of the report. */
+bool recovery_reports(const struct enforcer *e);
+void recovery_write_entries(const struct enforcer *e, struct jsonw *w);
+/* The server has the section in its present form. */
+void recovery_acknowledged(struct enforcer *e);
+
+#endif

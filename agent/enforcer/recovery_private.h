@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* recovery_private.h - between the files of recovery.h. */
+#ifndef MDM_ENFORCER_RECOVERY_PRIVATE_H
+#define MDM_ENFORCER_RECOVERY_PRIVATE_H
+
+#include "agent/enforcer/recovery.h"
+#include "agent/enforcer/recovery_store.h"
+
+struct recovery_run;
+
+struct recovery {
+	struct recovery_record record;
+	/* Of NEXT, in the report under way, by volume; 0: none. */
+	int64_t told[RECOVERY_VOLUMES_MAX];
+	struct recovery_run *run; /* NULL: nothing is under way */
+};
+
+/* A change is made to a copy, and is one when the copy is on the disk. */
+int recovery_commit(struct enforcer *e, const struct recovery_record *changed);
+
+/* recovery_run.c */
+void recovery_run_free(struct recovery_run *run); /* without an answer; NULL is fine */
+
+/*
+ * recovery_slot.c: the seal of a keyslot (recovery_store.h), read from the device.
+ * 0; -ENOKEY: the keyslot is not in use; -errno.
+ */
+int recovery_slot_seal(int root_fd, const char *device, const struct luks_header *header, int slot,
+	uint8_t ret_seal[SHA256_BYTES]);
+
+/* The volumes below what is mounted. 0 or -errno. */
+int recovery_disks(struct enforcer *e, struct recovery_disk ret_disks[RECOVERY_VOLUMES_MAX],
+	size_t *ret_n_disks);
+
+#endif

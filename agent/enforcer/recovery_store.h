@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * recovery_store.h - what the phone remembers of the recovery keys of its disks: state file
+ * "recovery", text. No secret is in it: a key is sealed for the organisation as soon as it opens
+ * its volume, and forgotten. Pure but for the file. Enforcer only; for recovery.h.
+ */
+#ifndef MDM_ENFORCER_RECOVERY_STORE_H
+#define MDM_ENFORCER_RECOVERY_STORE_H
+
+#include "agent/enforcer/escrow_box.h"
+#include "policies/luks.h"
+
+#define RECOVERY_VOLUMES_MAX LIMIT_RECOVERY_VOLUMES
+
+/* One keyslot with a recovery key. */
+struct recovery_key {
+	int64_t generation; /* 0: there is none */
+	int slot;
+	int64_t made_s; /* wall clock */
+	/* SHA-256 over what the header says of the keyslot and over its area, taken when the key
+	 * was seen to open it. While that is the same, the key opens it. */
+	uint8_t seal[SHA256_BYTES];
+	struct escrow_box box;
+};
+
+enum recovery_place {
+	RECOVERY_CURRENT, /* the server has it */
+	RECOVERY_NEXT,	  /* not yet, or it was not heard to say so */
+	/* The one before CURRENT, whose keyslot is still to be removed; without its box. */
+	RECOVERY_FORMER,
+	RECOVERY_PLACE_MAX,
+};
+
+struct recovery_volume {
+	char uuid[LUKS_UUID_BYTES + 1]; /* "": free */
+	struct recovery_key keys[RECOVERY_PLACE_MAX];
+	/*
+	 * A keyslot that is being made: from before cryptsetup is asked until its key is sealed in
+	 * NEXT. Found after a restart it is nobody's, and is removed. -1: none.
+	 */
+	int making_slot;
+	int64_t checked_s; /* wall clock when CURRENT was seen to be what it was; 0: never */
+	bool is_broken;	   /* it was not: the key of the organisation no longer opens it */
+};
+
+struct recovery_record {
+	struct recovery_volume volumes[RECOVERY_VOLUMES_MAX];
+	int64_t last_generation; /* counted over all volumes; a number is never given twice */
+};
+
+/* NULL if it is not known. */
+struct recovery_volume *recovery_find(struct recovery_record *record, const char *uuid);
+/* The volume, known from now on. NULL: there are RECOVERY_VOLUMES_MAX others. */
+struct recovery_volume *recovery_place(struct recovery_record *record, const char *uuid);
+
+/* 0: read; -ENOENT: there is none, or it is of another enrolment; -EBADMSG; -errno. */
+int recovery_load(struct enforcer *e, struct recovery_record *ret_record);
+/* Durable when it returns 0. Notes PROBLEM_STATE otherwise. */
+int recovery_save(struct enforcer *e, const struct recovery_record *record);
+/* The file is removed, or, within an enrolment, only the last generation stays. */
+void recovery_clear(struct enforcer *e, struct recovery_record *record);
+
+#endif
