@@ -9,6 +9,7 @@ int dconf_backend_new(struct platform *platform, struct backend **ret_backend);
 int plasma_backend_new(struct platform *platform, struct backend **ret_backend);
 int sxmo_backend_new(struct platform *platform, struct backend **ret_backend);
 int storage_backend_new(struct platform *platform, struct backend **ret_backend);
+int luks_backend_new(struct platform *platform, struct backend **ret_backend);
 int accounts_backend_new(struct platform *platform, struct backend **ret_backend);
 int password_backend_new(struct platform *platform, struct backend **ret_backend);
 

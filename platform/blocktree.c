@@ -26,12 +26,14 @@ struct path_state {
 	char crypt[SYSFS_NAME_BYTES]; /* "LUKS2: dm-0" */
 	char leaf[SYSFS_NAME_BYTES];  /* the partition that was entered; "" for none */
 	unsigned int depth;
+	struct block_crypt *above; /* what decrypts the next device below */
 };
 
 struct walk {
 	int root_fd;
 	const struct mount_table *table;
 	struct block_trace *trace;
+	struct block_crypts *crypts; /* NULL: not asked for */
 	unsigned int n_nodes;
 };
 
@@ -135,9 +137,44 @@ static size_t walk_links(
 	return n_names;
 }
 
+/* One of those that were asked for. NULL: nobody did, it is known, or there are too many. */
+static struct block_crypt *add_crypt(
+	struct walk *w, const char *kind, unsigned int major, unsigned int minor)
+{
+	struct block_crypts *c = w->crypts;
+	struct block_crypt *crypt;
+	char path[SYSFS_PATH_BYTES];
+
+	if (!c)
+		return NULL;
+	for (size_t i = 0; i < c->n_crypts; i++)
+		if (c->crypts[i].mapping_major == major && c->crypts[i].mapping_minor == minor)
+			return NULL;
+	if (c->n_crypts == ARRAY_SIZE(c->crypts)) {
+		c->more = true;
+		return NULL;
+	}
+	crypt = &c->crypts[c->n_crypts++];
+	*crypt = (struct block_crypt){.mapping_major = major, .mapping_minor = minor};
+	snprintf(crypt->kind, sizeof(crypt->kind), "%s", kind);
+	snprintf(path, sizeof(path), "sys/dev/block/%u:%u/dm/name", major, minor);
+	if (fs_read_line(w->root_fd, path, crypt->mapping, sizeof(crypt->mapping)) < 0)
+		crypt->mapping[0] = 0;
+	/* Names of mappings are somebody's choice. */
+	for (char *p = crypt->mapping; *p; p++)
+		if ((unsigned char)*p < ' ' || (unsigned char)*p >= 0x7f)
+			*p = '?';
+	return crypt;
+}
+
+struct node {
+	char directory[DEVICE_PATH_BYTES];
+	char name[SYSFS_NAME_BYTES];
+	unsigned int major, minor;
+};
+
 /* cryptsetup's UUIDs tell what a mapped device is: CRYPT-<TYPE>-... */
-static void note_mapping(
-	int root_fd, const char *directory, const char *name, struct path_state *state)
+static void note_mapping(struct walk *w, const struct node *node, struct path_state *state)
 {
 	static const struct {
 		const char *prefix, *title;
@@ -148,8 +185,8 @@ static void note_mapping(
 	};
 	char path[SYSFS_PATH_BYTES], uuid[256], read_only[8] = "";
 
-	snprintf(path, sizeof(path), "%s/dm/uuid", directory);
-	if (fs_read_line(root_fd, path, uuid, sizeof(uuid)) < 0)
+	snprintf(path, sizeof(path), "%s/dm/uuid", node->directory);
+	if (fs_read_line(w->root_fd, path, uuid, sizeof(uuid)) < 0)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(crypts); i++) {
 		if (strncmp(uuid, crypts[i].prefix, strlen(crypts[i].prefix)) != 0)
@@ -157,12 +194,13 @@ static void note_mapping(
 		/* The outermost one is named. */
 		if (!state->encrypted)
 			snprintf(state->crypt, sizeof(state->crypt), "%s: %.40s", crypts[i].title,
-				name);
+				node->name);
 		state->encrypted = true;
+		state->above = add_crypt(w, crypts[i].title, node->major, node->minor);
 	}
-	snprintf(path, sizeof(path), "%s/ro", directory);
+	snprintf(path, sizeof(path), "%s/ro", node->directory);
 	if (strncmp(uuid, "CRYPT-VERITY-", 13) == 0 &&
-		fs_read_line(root_fd, path, read_only, sizeof(read_only)) == 0 &&
+		fs_read_line(w->root_fd, path, read_only, sizeof(read_only)) == 0 &&
 		strcmp(read_only, "1") == 0)
 		state->verified = true;
 }
@@ -232,46 +270,53 @@ static bool starts_with_number(const char *name, const char *prefix)
 static void walk_device(
 	struct walk *w, unsigned int major, unsigned int minor, struct path_state state)
 {
-	char directory[DEVICE_PATH_BYTES], target[2 * SYSFS_PATH_BYTES], name[SYSFS_NAME_BYTES];
+	struct node node = {.major = major, .minor = minor};
+	char target[2 * SYSFS_PATH_BYTES];
 	struct path_state below;
 	const char *slash;
 
-	snprintf(directory, sizeof(directory), "sys/dev/block/%u:%u", major, minor);
-	if (!enter(w, &state, directory))
+	snprintf(node.directory, sizeof(node.directory), "sys/dev/block/%u:%u", major, minor);
+	if (!enter(w, &state, node.directory))
 		return;
-	if (fs_read_link(w->root_fd, directory, target, sizeof(target)) < 0) {
-		add_untraceable(w, directory);
+	if (fs_read_link(w->root_fd, node.directory, target, sizeof(target)) < 0) {
+		add_untraceable(w, node.directory);
 		return;
 	}
 	slash = strrchr(target, '/');
-	snprintf(name, sizeof(name), "%.63s", slash ? slash + 1 : target);
-	if (starts_with_number(name, "zram")) {
-		walk_zram(w, directory, state);
+	snprintf(node.name, sizeof(node.name), "%.63s", slash ? slash + 1 : target);
+	if (state.above) {
+		memcpy(state.above->device, node.name, sizeof(state.above->device));
+		state.above->major = major;
+		state.above->minor = minor;
+		state.above = NULL;
+	}
+	if (starts_with_number(node.name, "zram")) {
+		walk_zram(w, node.directory, state);
 		return;
 	}
-	if (starts_with_number(name, "ram")) {
+	if (starts_with_number(node.name, "ram")) {
 		w->trace->n_memory++;
 		return;
 	}
-	note_mapping(w->root_fd, directory, name, &state);
-	if (walk_partition(w, directory, name, state))
+	note_mapping(w, &node, &state);
+	if (walk_partition(w, node.directory, node.name, state))
 		return;
-	snprintf(target, sizeof(target), "%s/loop", directory);
+	snprintf(target, sizeof(target), "%s/loop", node.directory);
 	if (backend_file_exists(w->root_fd, target)) {
-		walk_loop(w, directory, state);
+		walk_loop(w, node.directory, state);
 		return;
 	}
 	/* Device mapper, RAID, bcache: all name what they are made of. */
-	snprintf(target, sizeof(target), "%s/slaves", directory);
+	snprintf(target, sizeof(target), "%s/slaves", node.directory);
 	below = state;
 	below.leaf[0] = 0;
 	if (walk_links(w, w->root_fd, target, &below) > 0)
 		return;
-	snprintf(target, sizeof(target), "%s/dm", directory);
+	snprintf(target, sizeof(target), "%s/dm", node.directory);
 	if (backend_file_exists(w->root_fd, target))
-		add_untraceable(w, name); /* a mapping onto nothing */
+		add_untraceable(w, node.name); /* a mapping onto nothing */
 	else
-		add_leaf(w, &state, state.leaf[0] ? state.leaf : name);
+		add_leaf(w, &state, state.leaf[0] ? state.leaf : node.name);
 }
 
 /* --- one file system ---------------------------------------------------------------------- */
@@ -427,6 +472,25 @@ void block_trace_swap(int root_fd, const struct mount_table *table, const struct
 
 	*ret_trace = (struct block_trace){0};
 	walk_path(&w, swap->path, (struct path_state){.depth = 0});
+}
+
+void block_find_crypts(int root_fd, const struct mount_table *table, const struct swap *swaps,
+	size_t n_swaps, struct block_crypts *ret_crypts)
+{
+	struct block_trace trace;
+
+	*ret_crypts = (struct block_crypts){.n_crypts = 0};
+	for (size_t i = 0; i < table->n_mounts + n_swaps; i++) {
+		struct walk w = {
+			.root_fd = root_fd, .table = table, .trace = &trace, .crypts = ret_crypts};
+		struct path_state state = {.depth = 0};
+
+		trace = (struct block_trace){0};
+		if (i < table->n_mounts)
+			walk_mount(&w, &table->mounts[i], state);
+		else
+			walk_path(&w, swaps[i - table->n_mounts].path, state);
+	}
 }
 
 void block_trace_judge(

@@ -8,6 +8,7 @@
 #define MDM_PLATFORM_BLOCKTREE_H
 
 #include "platform/mountinfo.h"
+#include "platform/sysfs.h"
 #include "policies/compliance.h"
 
 struct block_trace {
@@ -22,6 +23,25 @@ void block_trace_mount(int root_fd, const struct mount_table *table, const struc
 	struct block_trace *ret_trace);
 void block_trace_swap(int root_fd, const struct mount_table *table, const struct swap *swap,
 	struct block_trace *ret_trace);
+
+/* A dm-crypt device that a file system or swap lies on, and the device below that it decrypts. */
+struct block_crypt {
+	char kind[12];			/* "LUKS1", "LUKS2", "dm-crypt" (plain: no header) */
+	char mapping[SYSFS_NAME_BYTES]; /* "root": the name it was opened with */
+	unsigned int mapping_major, mapping_minor;
+	char device[SYSFS_NAME_BYTES]; /* "mmcblk0p2", the kernel's name; "": not to be found */
+	unsigned int major, minor;
+};
+
+struct block_crypts {
+	struct block_crypt crypts[LIMIT_BLOCK_CRYPTS];
+	size_t n_crypts;
+	bool more; /* than are here */
+};
+
+/* Every dm-crypt device below all mounts and swaps, each once, in the order of the tables. */
+void block_find_crypts(int root_fd, const struct mount_table *table, const struct swap *swaps,
+	size_t n_swaps, struct block_crypts *ret_crypts);
 
 /* One verdict: state, reason and detail of item; its name is left alone. */
 void block_trace_judge(

@@ -22,10 +22,14 @@ struct platform {
 	/* What is known of the passwords in use, lent by the enforcer; NULL: nothing. */
 	const struct passwords_known *passwords;
 	const char *pam_check_program; /* tries a PAM stack out; NULL: none is changed */
+	const struct luks_known *luks; /* lent by the enforcer; NULL: nothing is kept */
+	/* Outside of the sysroot, for devices inside it; NULL: the sysroot's own. */
+	const char *cryptsetup_program;
 };
 
 struct backend;
 struct passwords_known; /* platform/password_known.h */
+struct luks_known;	/* platform/luks_known.h */
 
 /* Whether the mechanism is here, and if not, why not: a sentence for people. */
 struct backend_fact {

@@ -56,6 +56,8 @@ static const struct word reasons[COMPLIANCE_REASON_MAX] = {
 		"The organisation set the passcode; its user has to change it."},
 	[REASON_PASSWORD_HASH] = {"password_hash", "A passcode is hashed by a weaker method."},
 	[REASON_AUTOLOGIN] = {"autologin", "Somebody is logged in without being asked."},
+	[REASON_EMPTY_PASSPHRASE] = {"empty_passphrase",
+		"A container opens with an empty passphrase."},
 	[REASON_STACK_INVALID] = {"stack_invalid",
 		"The way into the phone was left as it is: a trial of the changed one failed."},
 };
@@ -137,6 +139,7 @@ static enum compliance_state item_state(const struct observed_item *item)
 	case REASON_PASSWORD_TEMPORARY:
 	case REASON_PASSWORD_HASH:
 	case REASON_AUTOLOGIN:
+	case REASON_EMPTY_PASSPHRASE:
 		return COMPLIANCE_NONCOMPLIANT;
 	case REASON_PASSWORD_UNSEEN:
 		return COMPLIANCE_PENDING;
@@ -197,7 +200,7 @@ static bool observation_is_empty(const struct observation *o)
 static bool reason_explains_weaker(enum compliance_reason reason)
 {
 	return reason == REASON_PLAIN_STORAGE || reason == REASON_PASSWORD_OLD ||
-	       reason == REASON_PASSWORD_HASH;
+	       reason == REASON_PASSWORD_HASH || reason == REASON_EMPTY_PASSPHRASE;
 }
 
 /* The value alone. Where there are items, they say who could change what. */

@@ -46,6 +46,7 @@ enum compliance_reason {
 	REASON_PASSWORD_TEMPORARY, /* "password_temporary": set by the organisation */
 	REASON_PASSWORD_HASH,	   /* "password_hash": hashed by a weaker method */
 	REASON_AUTOLOGIN,	   /* "autologin": somebody is logged in without being asked */
+	REASON_EMPTY_PASSPHRASE,   /* "empty_passphrase": LUKS that anybody opens */
 	REASON_STACK_INVALID, /* "stack_invalid": the PAM stack with the module failed its trial */
 	COMPLIANCE_REASON_MAX,
 };

@@ -258,6 +258,20 @@ uint32_t luks_recovery_slots(const struct luks_header *header)
 	return slots;
 }
 
+uint32_t luks_drawn_slots(const struct luks_header *header)
+{
+	static const char *const types[] = {LUKS_RECOVERY_TOKEN, "systemd-tpm2", "systemd-fido2",
+		"systemd-pkcs11", "systemd-recovery", "clevis"};
+	uint32_t slots = 0;
+
+	for (unsigned int i = 0; i < LUKS_TOKENS_MAX; i++)
+		for (size_t k = 0; k < ARRAY_SIZE(types); k++)
+			if (header->tokens[i].active &&
+				strcmp(header->tokens[i].type, types[k]) == 0)
+				slots |= header->tokens[i].slots;
+	return slots;
+}
+
 static void describe_slot(const struct luks_header *header, unsigned int number, struct buf *out)
 {
 	const struct luks_slot *slot = &header->slots[number];

@@ -104,12 +104,16 @@ int luks_parse(const void *data, size_t n_bytes, struct luks_header *ret_header,
 /* Bit N: keyslot N holds the volume key. */
 uint32_t luks_opening_slots(const struct luks_header *header);
 
-/*
- * Bit N: keyslot N is one of the organisation's, with a secret that was drawn, not chosen. Costs
- * are to slow down guesses at what people choose; 256 drawn bits need none. Who can write the
- * header can mark any slot so, and could as well read everything behind it.
- */
+/* Bit N: keyslot N is marked as the organisation's. */
 uint32_t luks_recovery_slots(const struct luks_header *header);
+
+/*
+ * Bit N: keyslot N is marked as one whose secret was drawn, not chosen: the organisation's, those
+ * of systemd-cryptenroll (TPM, FIDO2, smart card, recovery key) and of clevis. Costs are to slow
+ * down guesses at what people choose; drawn bits need none, and those tools use the cheapest. Who
+ * can write the header can mark any slot so, and could as well read everything behind it.
+ */
+uint32_t luks_drawn_slots(const struct luks_header *header);
 
 /* One line: "LUKS2 aes-xts-plain64 512 bits, slots 0 argon2id 1048576 KiB, 1 (recovery)". */
 void luks_describe(const struct luks_header *header, char ret_text[LIMIT_TEXT_BYTES + 1]);

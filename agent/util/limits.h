@@ -129,6 +129,7 @@
 #define LIMIT_PLATFORM_FILE_BYTES (1024 * 1024) /* mountinfo, keyfiles, dconf databases */
 #define LIMIT_MOUNTS 512
 #define LIMIT_BLOCK_DEPTH 16	      /* layers below one file system */
+#define LIMIT_BLOCK_CRYPTS 16	      /* dm-crypt devices below all file systems; a phone has one */
 #define LIMIT_BLOCK_NODES 256	      /* block devices visited for one file system */
 #define LIMIT_DCONF_SOURCES 16	      /* databases in one dconf profile */
 #define LIMIT_OVERRIDE_DIRECTORIES 16 /* directories made for one overridden file */

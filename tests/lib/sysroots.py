@@ -38,7 +38,7 @@ CELLS = {"works": "enforced", "observed only": "observed", "missing": "no", "err
 CAVEATS = {
     ("postmarketos-duranium", "encryption.storage"):
         "a fresh system is encrypted with an empty passphrase, until somebody sets one. Whoever has the phone can open it, so that "
-        "encrypted does not mean protected there; this version does not test for it",
+        "encrypted does not mean protected there; `forbid_empty_passphrase` has it tried",
 }
 CAVEATS.update({(system, "password.at_maximum"): "`lock_out` only; `crypto_lock` and `wipe` are not there yet"
                 for system in SYSTEMS})

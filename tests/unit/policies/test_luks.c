@@ -193,6 +193,7 @@ static void test_tokens(void)
 	CHECK_INT(sample_read(&s), 0);
 	CHECK_INT(luks_opening_slots(&s.header), 7);
 	CHECK_INT(luks_recovery_slots(&s.header), 2);
+	CHECK_INT(luks_drawn_slots(&s.header), 6);
 	CHECK_INT(s.header.tokens[0].generation, 7);
 	CHECK_STR(s.header.tokens[1].type, "systemd-tpm2");
 	CHECK_INT(s.header.tokens[1].slots, 4);

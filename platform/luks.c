@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * luks.c - backend "luks": what the LUKS volumes below the mounted file systems and swaps are
+ * worth. Asks cryptsetup for a header only when its bytes have changed, and tries the empty
+ * passphrase only when the keyslots have. Changes nothing. Enforcer only.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "agent/util/clock.h"
+#include "agent/util/fs.h"
+#include "platform/backend.h"
+#include "platform/backends.h"
+#include "platform/blocktree.h"
+#include "platform/cryptsetup.h"
+#include "platform/luks_judge.h"
+#include "platform/luks_known.h"
+
+#define MOUNTINFO "proc/self/mountinfo"
+#define SWAPS "proc/swaps"
+#define DEVICE_BYTES (SYSFS_NAME_BYTES + 8) /* "/dev/mmcblk0p2" */
+/* A trial costs memory and current: one a day, however often keyslots change. */
+#define TRIAL_INTERVAL_US (24 * 3600 * USEC_PER_SEC)
+
+struct luks_volume {
+	struct block_crypt crypt;
+	char device[DEVICE_BYTES];
+	bool has_header;
+	uint8_t start_digest[SHA256_BYTES]; /* of the bytes that header is of */
+	struct luks_header header;
+	enum compliance_state state;
+	enum compliance_reason reason;
+	char why[LIMIT_TEXT_BYTES + 1];
+	enum luks_empty empty;
+	char empty_said[LIMIT_TEXT_BYTES + 1];
+	int64_t tried_us; /* 0: never */
+	bool urgent;	  /* it opened last time: what was changed is hopefully that */
+};
+
+struct luks_backend {
+	struct backend_call call;
+	struct luks_volume *volumes;
+	size_t n_volumes;
+	bool more;
+	size_t at; /* the volume that is looked at */
+	struct cryptsetup *dump, *trial;
+	uint8_t trial_digest[SHA256_BYTES]; /* of the keyslots that are tried */
+	sd_event_source *trial_source;
+	backend_changed_fn changed;
+	void *changed_userdata;
+};
+
+static void luks_probe(struct backend *b, struct backend_fact *ret_fact)
+{
+	int root_fd = b->platform->sysroot_fd;
+
+	*ret_fact = (struct backend_fact){.reason = REASON_NO_MECHANISM};
+	if (!backend_file_exists(root_fd, MOUNTINFO))
+		text_printf(ret_fact->detail, "/proc is not mounted");
+	else if (!backend_file_exists(root_fd, "sys/dev/block"))
+		text_printf(ret_fact->detail, "/sys is not mounted");
+	else if (!b->platform->cryptsetup_program && !cryptsetup_find(root_fd))
+		text_printf(ret_fact->detail,
+			"cryptsetup is not installed: install the package cryptsetup "
+			"(cryptsetup-bin on Debian)");
+	else
+		*ret_fact = (struct backend_fact){.present = true};
+}
+
+/* --- which volumes there are ---------------------------------------------------------------- */
+
+static int read_tables(struct backend *b, struct block_crypts *ret_crypts)
+{
+	_cleanup_(mount_table_done) struct mount_table table = {0};
+	_cleanup_free_ struct swap *swaps = calloc(SWAPS_MAX, sizeof(*swaps));
+	_cleanup_free_ char *mounts_text = NULL, *swaps_text = NULL;
+	int root_fd = b->platform->sysroot_fd;
+	size_t n, n_swaps = 0;
+	int r;
+
+	if (!swaps)
+		return -ENOMEM;
+	r = fs_read(root_fd, MOUNTINFO, LIMIT_PLATFORM_FILE_BYTES, &mounts_text, &n);
+	if (r == 0)
+		r = mountinfo_parse(mounts_text, n, &table);
+	if (r < 0)
+		return r;
+	r = fs_read(root_fd, SWAPS, LIMIT_PLATFORM_FILE_BYTES, &swaps_text, &n);
+	if (r == 0)
+		r = swaps_parse(swaps_text, n, swaps, &n_swaps);
+	/* A kernel without swap has no such file. */
+	if (r < 0 && r != -ENOENT)
+		return r;
+	block_find_crypts(root_fd, &table, swaps, n_swaps, ret_crypts);
+	return 0;
+}
+
+static bool is_plain(const struct luks_volume *v)
+{
+	return strncmp(v->crypt.kind, "LUKS", 4) != 0;
+}
+
+/* The volume as it was known, or nothing known of it. */
+static void take_volume(const struct luks_backend *l, const struct block_crypt *crypt,
+	struct luks_volume *ret_volume)
+{
+	*ret_volume = (struct luks_volume){.crypt = *crypt};
+	for (size_t i = 0; i < l->n_volumes; i++) {
+		const struct luks_volume *old = &l->volumes[i];
+
+		if (old->crypt.major == crypt->major && old->crypt.minor == crypt->minor &&
+			strcmp(old->crypt.device, crypt->device) == 0)
+			*ret_volume = *old;
+	}
+	ret_volume->crypt = *crypt;
+	/* Names in sysfs have '!' where those below /dev have '/'. */
+	snprintf(ret_volume->device, sizeof(ret_volume->device), "/dev/%s", crypt->device);
+	for (char *p = ret_volume->device; *p; p++)
+		if (*p == '!')
+			*p = '/';
+}
+
+static int find_volumes(struct backend *b)
+{
+	struct luks_backend *l = b->state;
+	struct luks_volume *volumes;
+	struct block_crypts crypts;
+	int r = read_tables(b, &crypts);
+
+	if (r < 0)
+		return r;
+	volumes = calloc(crypts.n_crypts + 1, sizeof(*volumes));
+	if (!volumes)
+		return -ENOMEM;
+	for (size_t i = 0; i < crypts.n_crypts; i++)
+		take_volume(l, &crypts.crypts[i], &volumes[i]);
+	free(l->volumes);
+	l->volumes = volumes;
+	l->n_volumes = crypts.n_crypts;
+	l->more = crypts.more;
+	return 0;
+}
+
+/* --- requests ------------------------------------------------------------------------------- */
+
+/* The device as the program sees it. 0 or -errno. */
+static int device_path(struct backend *b, const struct luks_volume *v, char ret_path[PATH_MAX])
+{
+	char link[64], root[PATH_MAX];
+	ssize_t n;
+
+	if (!b->platform->cryptsetup_program || b->platform->sysroot_is_root) {
+		snprintf(ret_path, PATH_MAX, "%s", v->device);
+		return 0;
+	}
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", b->platform->sysroot_fd);
+	n = readlink(link, root, sizeof(root) - 1);
+	if (n < 0)
+		return -errno;
+	if (snprintf(ret_path, PATH_MAX, "%.*s%s", (int)n, root, v->device) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	return 0;
+}
+
+static int ask(struct backend *b, const struct luks_volume *v, struct cryptsetup_request *request,
+	cryptsetup_done_fn done, struct cryptsetup **ret_operation)
+{
+	const struct platform *p = b->platform;
+	char path[PATH_MAX];
+	int r = device_path(b, v, path);
+
+	if (r < 0)
+		return r;
+	request->device = path;
+	request->program =
+		p->cryptsetup_program ? p->cryptsetup_program : cryptsetup_find(p->sysroot_fd);
+	request->root_fd = p->cryptsetup_program || p->sysroot_is_root ? -1 : p->sysroot_fd;
+	if (!request->program)
+		return -ENOENT;
+	return cryptsetup_start(p->event, request, done, b, ret_operation);
+}
+
+/* --- the empty passphrase ------------------------------------------------------------------- */
+
+static void plan_trial(struct backend *b);
+
+static void trial_done(const struct cryptsetup_result *result, void *userdata)
+{
+	struct backend *b = userdata;
+	struct luks_backend *l = b->state;
+	const struct luks_known *known = b->platform->luks;
+	bool opens = result->verdict == CRYPTSETUP_OK;
+	bool answered = opens || result->verdict == CRYPTSETUP_WRONG_KEY;
+
+	for (size_t i = 0; i < l->n_volumes; i++) {
+		struct luks_volume *v = &l->volumes[i];
+
+		if (!v->has_header ||
+			memcmp(v->header.slots_digest, l->trial_digest, SHA256_BYTES) != 0)
+			continue;
+		v->tried_us = clock_boottime_us();
+		v->urgent = opens;
+		v->empty = LUKS_EMPTY_FAILED;
+		if (answered)
+			v->empty = opens ? LUKS_EMPTY_OPENS : LUKS_EMPTY_REFUSED;
+		memcpy(v->empty_said, result->said, sizeof(v->empty_said));
+	}
+	if (answered && known && known->put)
+		known->put(l->trial_digest, opens, known->userdata);
+	plan_trial(b);
+	if (l->changed)
+		l->changed(b, l->changed_userdata);
+}
+
+static bool wants_trial(const struct luks_volume *v)
+{
+	return v->has_header && (v->empty == LUKS_EMPTY_UNTRIED || v->empty == LUKS_EMPTY_FAILED);
+}
+
+/* The volume that is to be tried next, and when. NULL: none is. */
+static struct luks_volume *next_trial(struct backend *b, int64_t *ret_at_us)
+{
+	struct luks_backend *l = b->state;
+	const struct luks_known *known = b->platform->luks;
+	int64_t now_us = clock_boottime_us(),
+		soon_us = now_us +
+			  (int64_t)(known ? known->delay_s : LUKS_TRIAL_DELAY_S) * USEC_PER_SEC;
+	struct luks_volume *next = NULL;
+
+	for (size_t i = 0; i < l->n_volumes; i++) {
+		struct luks_volume *v = &l->volumes[i];
+		int64_t at_us = soon_us;
+
+		if (!wants_trial(v))
+			continue;
+		if (v->tried_us && !v->urgent && v->tried_us + TRIAL_INTERVAL_US > at_us)
+			at_us = v->tried_us + TRIAL_INTERVAL_US;
+		if (next && at_us >= *ret_at_us)
+			continue;
+		next = v;
+		*ret_at_us = at_us;
+	}
+	return next;
+}
+
+static int on_trial_time(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct backend *b = userdata;
+	struct luks_backend *l = b->state;
+	struct cryptsetup_request request = {
+		.action = CRYPTSETUP_TEST, .secret = {.bytes = "", .n_bytes = 0}};
+	struct luks_volume *v;
+	int64_t at_us;
+	int r;
+
+	(void)source;
+	(void)usec;
+	l->trial_source = sd_event_source_unref(l->trial_source);
+	v = next_trial(b, &at_us);
+	if (!v)
+		return 0;
+	request.slots = luks_opening_slots(&v->header);
+	memcpy(l->trial_digest, v->header.slots_digest, SHA256_BYTES);
+	r = ask(b, v, &request, trial_done, &l->trial);
+	if (r < 0) {
+		struct cryptsetup_result failed = {.verdict = CRYPTSETUP_FAILED, .slot = -1};
+
+		text_printf(failed.said, "cryptsetup cannot be started: %s", strerror(-r));
+		trial_done(&failed, b);
+	}
+	return 0;
+}
+
+/* One at a time, each after its delay. */
+static void plan_trial(struct backend *b)
+{
+	struct luks_backend *l = b->state;
+	int64_t at_us, now_us = clock_boottime_us();
+
+	if (l->trial || l->trial_source || !next_trial(b, &at_us))
+		return;
+	/* Without memory for a timer the next observation plans again. A quarter later is as good,
+	 * so that it may go with what wakes the phone anyway. */
+	(void)sd_event_add_time(b->platform->event, &l->trial_source, CLOCK_BOOTTIME,
+		(uint64_t)at_us, (uint64_t)(at_us > now_us ? (at_us - now_us) / 4 + 1 : 1),
+		on_trial_time, b);
+}
+
+/* What was found out before, in another life perhaps. */
+static void recall_trial(struct backend *b, struct luks_volume *v)
+{
+	const struct luks_known *known = b->platform->luks;
+	int r = -ENOENT;
+
+	if (!v->has_header || v->empty != LUKS_EMPTY_UNTRIED)
+		return;
+	/* What no passphrase opens an empty one does not. */
+	if (luks_opening_slots(&v->header) == 0)
+		r = 0;
+	else if (known && known->get)
+		r = known->get(v->header.slots_digest, known->userdata);
+	if (r < 0)
+		return;
+	v->empty = r ? LUKS_EMPTY_OPENS : LUKS_EMPTY_REFUSED;
+	v->urgent = r != 0;
+}
+
+/* --- headers -------------------------------------------------------------------------------- */
+
+static void set_why(struct luks_volume *v, enum compliance_state state,
+	enum compliance_reason reason, const char *why)
+{
+	v->has_header = false;
+	v->state = state;
+	v->reason = reason;
+	text_printf(v->why, "%s", why);
+}
+
+static void set_error(struct luks_volume *v, int r)
+{
+	char why[LIMIT_TEXT_BYTES + 1];
+
+	text_printf(why, "%s cannot be read: %s", v->device, strerror(-r));
+	set_why(v, COMPLIANCE_ERROR, REASON_OBSERVE_FAILED, why);
+}
+
+/* Whether the name below /dev is the device that sysfs speaks of. 0 or -errno. */
+static int check_device(struct backend *b, const struct luks_volume *v)
+{
+	_cleanup_close_ int fd =
+		fs_open_in_root(b->platform->sysroot_fd, v->device, O_PATH | O_NOFOLLOW);
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	/* A tree that only looks like a phone has files there. */
+	if (S_ISREG(st.st_mode) && !b->platform->sysroot_is_root)
+		return 0;
+	return S_ISBLK(st.st_mode) && major(st.st_rdev) == v->crypt.major &&
+			       minor(st.st_rdev) == v->crypt.minor
+		       ? 0
+		       : -ENODEV;
+}
+
+/* 1: cryptsetup has to be asked; 0: what there is to know is known. */
+static int look_at(struct backend *b, struct luks_volume *v)
+{
+	uint8_t start[LUKS_BINARY_BYTES], digest[SHA256_BYTES];
+	ssize_t n;
+	int r;
+
+	if (is_plain(v)) {
+		set_why(v, COMPLIANCE_COMPLIANT, REASON_ENCRYPTED,
+			"plain dm-crypt: there is no header that says with what");
+		return 0;
+	}
+	r = v->crypt.device[0] ? check_device(b, v) : -ENODEV;
+	if (r < 0) {
+		set_error(v, r);
+		return 0;
+	}
+	n = cryptsetup_read_start(b->platform->sysroot_fd, v->device, start);
+	if (n < 0) {
+		set_error(v, (int)n);
+		return 0;
+	}
+	if (luks_magic(start, (size_t)n) == 0) {
+		set_why(v, COMPLIANCE_UNKNOWN, REASON_UNTRACEABLE,
+			"the header is not on the device; where it is cannot be seen");
+		return 0;
+	}
+	r = sha256(start, (size_t)n, digest);
+	if (r < 0) {
+		set_error(v, r);
+		return 0;
+	}
+	if (v->has_header && memcmp(digest, v->start_digest, sizeof(digest)) == 0)
+		return 0;
+	memcpy(v->start_digest, digest, sizeof(digest));
+	return 1;
+}
+
+static void take_header(struct luks_volume *v, const struct luks_header *header)
+{
+	/* Also after a time in which it could not be read. */
+	bool same = memcmp(v->header.slots_digest, header->slots_digest, SHA256_BYTES) == 0;
+
+	v->header = *header;
+	v->has_header = true;
+	v->state = COMPLIANCE_COMPLIANT;
+	v->reason = REASON_ENCRYPTED;
+	v->why[0] = 0;
+	if (!same)
+		v->empty = LUKS_EMPTY_UNTRIED;
+}
+
+static int luks_next(struct backend *b);
+
+static void luks_dumped(const struct cryptsetup_result *result, void *userdata)
+{
+	struct backend *b = userdata;
+	struct luks_backend *l = b->state;
+	struct luks_volume *v = &l->volumes[l->at];
+	char why[LIMIT_TEXT_BYTES + 1];
+	int r;
+
+	if (result->header) {
+		take_header(v, result->header);
+	} else {
+		text_printf(why, "the header cannot be read: %.200s", result->said);
+		set_why(v, COMPLIANCE_ERROR, REASON_OBSERVE_FAILED, why);
+	}
+	l->at++;
+	r = luks_next(b);
+	if (r < 0)
+		backend_call_finish(&l->call, r, "out of memory");
+}
+
+/* --- the operation -------------------------------------------------------------------------- */
+
+static int luks_conclude(struct backend *b)
+{
+	struct luks_backend *l = b->state;
+	_cleanup_free_ struct luks_seen *seen = calloc(l->n_volumes + 1, sizeof(*seen));
+
+	if (!seen)
+		return -ENOMEM;
+	for (size_t i = 0; i < l->n_volumes; i++) {
+		struct luks_volume *v = &l->volumes[i];
+
+		recall_trial(b, v);
+		text_printf(seen[i].name, "%s (%s)", v->crypt.mapping[0] ? v->crypt.mapping : "?",
+			v->crypt.device[0] ? v->crypt.device : "?");
+		text_printf(seen[i].device, "%s", v->device);
+		seen[i].header = v->has_header ? &v->header : NULL;
+		seen[i].state = v->state;
+		seen[i].reason = v->reason;
+		memcpy(seen[i].why, v->why, sizeof(seen[i].why));
+		seen[i].empty = v->empty;
+		memcpy(seen[i].empty_said, v->empty_said, sizeof(seen[i].empty_said));
+	}
+	plan_trial(b);
+	return luks_judge(b, seen, l->n_volumes, l->more);
+}
+
+static int luks_end(struct backend *b, int r)
+{
+	struct luks_backend *l = b->state;
+	char message[LIMIT_TEXT_BYTES + 1] = "";
+
+	if (r < 0) {
+		text_printf(message, "cannot look at the LUKS volumes: %s", strerror(-r));
+		for (enum setting_id id = 0; id < SETTING_MAX; id++)
+			if (b->ops->serves[id])
+				backend_saw_none(b, id, COMPLIANCE_ERROR, REASON_OBSERVE_FAILED);
+	}
+	return backend_call_end(&l->call, r, message);
+}
+
+/* Goes on with the volumes that are left, until cryptsetup is asked. 0, or -errno where the call
+ * will not be answered. */
+static int luks_next(struct backend *b)
+{
+	struct luks_backend *l = b->state;
+
+	for (; l->at < l->n_volumes; l->at++) {
+		struct cryptsetup_request request = {.action = CRYPTSETUP_DUMP};
+		struct luks_volume *v = &l->volumes[l->at];
+		int r;
+
+		if (look_at(b, v) == 0)
+			continue;
+		r = ask(b, v, &request, luks_dumped, &l->dump);
+		if (r == 0)
+			return 0;
+		set_error(v, r);
+	}
+	return luks_end(b, luks_conclude(b));
+}
+
+static int luks_observe(struct backend *b, backend_done_fn done, void *userdata)
+{
+	struct luks_backend *l = b->state;
+	int r = find_volumes(b);
+
+	backend_call_begin(&l->call, b, done, userdata);
+	l->at = 0;
+	return r < 0 ? luks_end(b, r) : luks_next(b);
+}
+
+/* Whatever else changes has this looked at, too: mounts and swaps are watched elsewhere. */
+static int luks_watch(struct backend *b, backend_changed_fn changed, void *userdata)
+{
+	struct luks_backend *l = b->state;
+
+	l->changed = changed;
+	l->changed_userdata = userdata;
+	return 0;
+}
+
+static void luks_free(struct backend *b)
+{
+	struct luks_backend *l = b->state;
+
+	backend_call_cancel(&l->call);
+	cryptsetup_free(l->dump);
+	cryptsetup_free(l->trial);
+	sd_event_source_unref(l->trial_source);
+	free(l->volumes);
+	free(l);
+}
+
+static const struct backend_ops luks_ops = {
+	.name = "luks",
+	.help = "Sees which version, ciphers and keyslots the LUKS volumes in use have.",
+	.serves =
+		{
+			[SETTING_ENCRYPTION_MIN_VERSION] = true,
+			[SETTING_ENCRYPTION_CIPHERS] = true,
+			[SETTING_ENCRYPTION_MIN_KEY_SIZE] = true,
+			[SETTING_ENCRYPTION_MIN_KDF] = true,
+			[SETTING_ENCRYPTION_MIN_KDF_MEMORY] = true,
+			[SETTING_ENCRYPTION_MAX_KEYSLOTS] = true,
+			[SETTING_ENCRYPTION_FORBID_EMPTY_PASSPHRASE] = true,
+		},
+	.probe = luks_probe,
+	.observe = luks_observe,
+	.watch = luks_watch,
+	.free = luks_free,
+};
+
+int luks_backend_new(struct platform *platform, struct backend **ret_backend)
+{
+	return backend_new(platform, &luks_ops, sizeof(struct luks_backend), ret_backend);
+}
