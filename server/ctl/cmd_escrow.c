@@ -13,11 +13,9 @@
 #include "server/ctl/commands.h"
 #include "server/ctl/device.h"
 #include "server/ctl/escrow.h"
+#include "server/ctl/escrow_disk.h"
+#include "server/ctl/escrow_fetch.h"
 #include "server/ctl/handout.h"
-#include "server/ctl/response_escrow.h"
-#include "server/ctl/paging.h"
-
-#define ESCROW_PAGE 200
 
 /* --- escrow init, show ------------------------------------------------------------------- */
 
@@ -45,9 +43,9 @@ static int escrow_print(struct ctl *ctl, struct fault *fault)
 	}
 	fprintf(ctl->out,
 		"certificate  %s/%s\nsha256       %s\n"
-		"Policies that limit attempts are signed with it; their phones seal the secret of\n"
-		"their unlock codes to it. Keep a copy of %s: without it no\n"
-		"unlock code can be read.\n",
+		"Policies that limit attempts or ask for recovery keys are signed with it; phones\n"
+		"seal their secrets to it. Keep a copy of %s: without it no\n"
+		"unlock code and no recovery key can be read.\n",
 		ctl->org.path, ESCROW_CERT_FILE, digits, ESCROW_KEY_FILE);
 	return ctl_flush(ctl, fault);
 }
@@ -56,8 +54,9 @@ int cmd_escrow_show(struct ctl *ctl, const struct args *args, struct fault *faul
 {
 	int r = ctl_open(ctl, fault);
 
-	(void)args;
-	return r ? r : escrow_print(ctl, fault);
+	if (r)
+		return r;
+	return args->n_operands ? escrow_show_disks(ctl, args, fault) : escrow_print(ctl, fault);
 }
 
 int cmd_escrow_init(struct ctl *ctl, const struct args *args, struct fault *fault)
@@ -97,48 +96,19 @@ struct unlock_search {
 	bool other_key;		      /* there is one, sealed to others */
 };
 
-static void unlock_consider(struct unlock_search *search, const struct response_sealed *row)
+static int unlock_consider(const struct response_sealed *row, void *userdata, struct fault *fault)
 {
+	struct unlock_search *search = userdata;
+
+	(void)fault;
 	if (strcmp(row->kind, ESCROW_KIND_UNLOCK) != 0 ||
 		strcmp(row->enrolment, search->device->enrolment) != 0)
-		return;
-	if (!response_sealed_to(row, search->certificate)) {
+		return 0;
+	if (response_sealed_to(row, search->certificate))
+		search->found = *row;
+	else
 		search->other_key = true;
-		return;
-	}
-	search->found = *row;
-}
-
-static int unlock_search(struct api *api, struct unlock_search *search, struct fault *fault)
-{
-	struct paging paging = {0};
-
-	for (;;) {
-		_cleanup_(response_escrow_done) struct response_escrow page = {0};
-		_cleanup_answer_ struct api_answer answer = {0};
-		char path[160];
-		struct api_request request = {.method = "GET", .path = path};
-		int r;
-
-		snprintf(path, sizeof(path),
-			"/v1/admin/escrow?device=%s&after=%" PRId64 "&limit=%d", search->device->id,
-			paging.row, ESCROW_PAGE);
-		r = api_call(api, &request, &answer, fault);
-		if (!r)
-			r = paging_page(&paging, answer.n_body, fault);
-		if (!r)
-			r = response_escrow(answer.body, answer.n_body, &page, fault);
-		for (size_t i = 0; i < page.n_rows && !r; i++) {
-			r = paging_row(&paging, page.rows[i].row, fault);
-			if (!r && strcmp(page.rows[i].device, search->device->id) != 0)
-				r = api_other_object(fault, "secrets of device", search->device->id,
-					page.rows[i].device);
-			if (!r)
-				unlock_consider(search, &page.rows[i]);
-		}
-		if (r || !page.next)
-			return r;
-	}
+	return 0;
 }
 
 static int unlock_none(const struct unlock_search *search, struct fault *fault)
@@ -155,41 +125,30 @@ static int unlock_none(const struct unlock_search *search, struct fault *fault)
 		search->device->id);
 }
 
-/* The sealed bytes; the server records who asks for them. */
-static int unlock_fetch(struct api *api, const struct unlock_search *search,
-	struct response_escrow *ret_sealed, struct fault *fault)
-{
-	_cleanup_answer_ struct api_answer answer = {0};
-	char path[160];
-	struct api_request request = {.method = "GET", .path = path};
-	int r;
-
-	snprintf(path, sizeof(path), "/v1/admin/escrow/%" PRId64 "?device=%s", search->found.row,
-		search->device->id);
-	r = api_call(api, &request, &answer, fault);
-	return r ? r : response_escrow_one(answer.body, answer.n_body, ret_sealed, fault);
-}
-
 static int unlock_open(struct ctl *ctl, X509 *x509, const struct unlock_search *search,
-	const struct response_sealed *sealed, struct escrow_unlock *ret_unlock, struct fault *fault)
+	const struct response_sealed *sealed, uint8_t ret_secret[HOTP_SECRET_BYTES],
+	struct fault *fault)
 {
 	_cleanup_pkey_ EVP_PKEY *key = NULL;
+	struct escrow_opened opened = {.generation = 0};
 	int r = ctl_unlock(ctl, ESCROW_KEY_FILE, "escrow key", &key, fault);
 
 	if (!r)
-		r = escrow_open_unlock(key, x509, sealed->cms, sealed->n_cms, ret_unlock, fault);
-	if (r)
-		return r;
+		r = escrow_open(key, x509, ESCROW_KIND_UNLOCK, sealed->cms, sealed->n_cms, &opened,
+			fault);
 	/* Sealing shows nobody who sealed. What another phone sealed gives codes of that one. */
-	if (strcmp(ret_unlock->device, search->device->id) == 0 &&
-		strcmp(ret_unlock->enrolment, search->device->enrolment) == 0 &&
-		ret_unlock->generation == search->found.generation)
-		return 0;
-	explicit_bzero(ret_unlock, sizeof(*ret_unlock));
-	return fault_set(fault, FAULT_REFUSED,
-		"what the server sent as the secret of device %.12s was sealed by another one, or "
-		"for another enrolment. Take the server for taken over; no code is shown",
-		search->device->id);
+	if (!r && (strcmp(opened.device, search->device->id) != 0 ||
+			  strcmp(opened.enrolment, search->device->enrolment) != 0 ||
+			  opened.generation != search->found.generation))
+		r = fault_set(fault, FAULT_REFUSED,
+			"what the server sent as the secret of device %.12s was sealed by another "
+			"one, or for another enrolment. Take the server for taken over; no code is "
+			"shown",
+			search->device->id);
+	if (!r)
+		r = escrow_unlock_secret(&opened, ret_secret, fault);
+	explicit_bzero(&opened, sizeof(opened));
+	return r;
 }
 
 static int unlock_counter(const struct args *args, const struct unlock_search *search,
@@ -236,18 +195,18 @@ static int unlock_show(struct ctl *ctl, const struct args *args, struct api *api
 	struct unlock_search *search, struct fault *fault)
 {
 	_cleanup_(response_escrow_done) struct response_escrow sealed = {0};
-	struct escrow_unlock unlock = {.generation = 0};
+	uint8_t secret[HOTP_SECRET_BYTES] = {0};
 	char code[UNLOCK_CODE_DIGITS + 1] = "";
 	int64_t counter = 0;
 	int r = unlock_counter(args, search, &counter, fault);
 
 	if (!r)
-		r = unlock_fetch(api, search, &sealed, fault);
+		r = escrow_fetch(api, search->device->id, search->found.row, &sealed, fault);
 	if (!r)
-		r = unlock_open(ctl, x509, search, &sealed.rows[0], &unlock, fault);
-	if (!r && hotp_code(unlock.secret, (uint64_t)counter, code) < 0)
+		r = unlock_open(ctl, x509, search, &sealed.rows[0], secret, fault);
+	if (!r && hotp_code(secret, (uint64_t)counter, code) < 0)
 		r = fault_errno(fault, EIO, "unlock code");
-	explicit_bzero(&unlock, sizeof(unlock));
+	explicit_bzero(secret, sizeof(secret));
 	if (!r)
 		r = unlock_print(ctl, search, counter, code, fault);
 	explicit_bzero(code, sizeof(code));
@@ -276,7 +235,7 @@ int cmd_unlock_code(struct ctl *ctl, const struct args *args, struct fault *faul
 		return r;
 	hex_encode(digest, sizeof(digest), search.certificate);
 	search.device = &devices.rows[0];
-	r = unlock_search(api, &search, fault);
+	r = escrow_walk(api, search.device->id, unlock_consider, &search, fault);
 	if (!r && !search.found.row)
 		r = unlock_none(&search, fault);
 	return r ? r : unlock_show(ctl, args, api, x509, &search, fault);

@@ -64,17 +64,22 @@ static int sign_escrow(struct ctl *ctl, const struct args *args, const struct po
 {
 	struct escrow_certificate certificate;
 	_cleanup_x509_ X509 *x509 = NULL;
-	bool limits = false;
+	bool limits = false, keys = false;
 	int r;
 
 	for (size_t i = 0; i < policy->n_profiles; i++)
 		limits |= policy->profiles[i].has[SETTING_PASSWORD_MAX_ATTEMPTS];
-	if (!limits || policy->n_escrow || args_has(args, "no-escrow"))
+	for (size_t i = 0; i < policy->n_profiles; i++)
+		keys |= policy->profiles[i].has[SETTING_ENCRYPTION_ESCROW] &&
+			policy->profiles[i].values[SETTING_ENCRYPTION_ESCROW].number;
+	if ((!limits && !keys) || policy->n_escrow || args_has(args, "no-escrow"))
 		return 0;
 	if (!escrow_exists(ctl)) {
 		fprintf(ctl->err,
-			"mdmctl: note: phones that are locked out will have no unlock codes, because "
-			"this directory has no escrow certificate; 'mdmctl escrow init' makes one\n");
+			"mdmctl: note: %s, because "
+			"this directory has no escrow certificate; 'mdmctl escrow init' makes one\n",
+			keys ? "phones can make no recovery keys"
+			     : "phones that are locked out will have no unlock codes");
 		return 0;
 	}
 	r = escrow_certificate_read(ctl, &x509, &certificate, fault);

@@ -143,6 +143,10 @@ static const struct option_row unlock_options[] = {
 	{"counter", "N", "the code of another counter than the phone told last"},
 	{0},
 };
+static const struct option_row escrow_show_options[] = {
+	{"all", NULL, "also keys that newer ones have replaced"},
+	{0},
+};
 static const struct option_row key_options[] = {
 	{"new-passphrase-file", "FILE", "first line is the new passphrase"},
 	{0},
@@ -231,9 +235,13 @@ const struct command_row commands[] = {
 		1, 1, unlock_options, cmd_unlock_code},
 	{"escrow init", "", "make the escrow key, which opens what phones seal",
 		"For an organisation that was made without one. 'mdmctl policy sign' names its\n"
-		"certificate in policies that limit attempts.",
+		"certificate in policies that limit attempts or ask for recovery keys.",
 		0, 0, key_options, cmd_escrow_init},
-	{"escrow show", "", "show the escrow certificate", NULL, 0, 0, NULL, cmd_escrow_show},
+	{"escrow show", "[DEVICE]", "show the escrow certificate, or a phone's recovery keys",
+		"With a device: the key that opens each of its encrypted disks. They are sealed at the\n"
+		"server, which records who asks, and opened here with the organisation's escrow key.\n"
+		"The beginning of the id is enough if no other begins so.",
+		0, 1, escrow_show_options, cmd_escrow_show},
 	{"hardware list", "", "list the phones that may enrol by themselves", NULL, 0, 0, NULL,
 		cmd_hardware_list},
 	{"hardware add", "TICKET FILE", "let phones enrol by themselves (zero-touch)",

@@ -38,19 +38,78 @@ static void make_key(void)
 	certificate.n_der = (size_t)i2d_X509(x509, &at);
 }
 
-static int open_text(const char *inside, struct escrow_unlock *ret_unlock, struct fault *fault)
+static int open_text(const char *inside, struct escrow_opened *ret_unlock, struct fault *fault)
 {
 	_cleanup_buf_ struct buf cms = BUF_INIT;
 
 	make_key();
 	if (escrow_seal(&certificate, 1, inside, strlen(inside), &cms) < 0)
 		return -1;
-	return escrow_open_unlock(key, x509, cms.data, cms.n_bytes, ret_unlock, fault);
+	return escrow_open(key, x509, ESCROW_KIND_UNLOCK, cms.data, cms.n_bytes, ret_unlock, fault);
+}
+
+/* The same of a recovery key. */
+static int open_disk(const char *inside, struct escrow_opened *ret_opened)
+{
+	_cleanup_buf_ struct buf cms = BUF_INIT;
+	struct fault fault = {0};
+
+	make_key();
+	if (escrow_seal(&certificate, 1, inside, strlen(inside), &cms) < 0)
+		return -1;
+	return escrow_open(
+		key, x509, ESCROW_KIND_DISK, cms.data, cms.n_bytes, ret_opened, &fault);
+}
+
+#define UUID "8b2e0f5c-11aa-4c1d-9a55-0123456789ab"
+#define DISK(volume, slot, secret)                                                                 \
+	"{\"v\":1,\"kind\":\"disk\",\"device\":\"" ID "\",\"enrolment\":\"" ID                            \
+	"\",\"generation\":7," volume slot "\"secret\":\"" secret "\"}"
+#define KEY "000011720885360448000000000022000033000044000055"
+
+static void test_disk(void)
+{
+	struct escrow_opened opened;
+
+	CHECK_INT(open_disk(DISK("\"volume\":\"" UUID "\",", "\"slot\":3,", KEY), &opened), 0);
+	CHECK_STR(opened.volume, UUID);
+	CHECK_INT(opened.slot, 3);
+	CHECK_INT(opened.generation, 7);
+	CHECK_STR(opened.secret, KEY);
+	CHECK_INT(open_disk(DISK("", "\"slot\":3,", KEY), &opened), FAULT_REFUSED);
+	CHECK_INT(open_disk(DISK("\"volume\":\"" UUID "\",", "", KEY), &opened), FAULT_REFUSED);
+	CHECK_INT(open_disk(DISK("\"volume\":\"" UUID "\",", "\"slot\":32,", KEY), &opened),
+		FAULT_REFUSED);
+	CHECK_INT(open_disk(INSIDE("unlock", "3", SECRET), &opened), FAULT_REFUSED);
+}
+
+static void test_key_is_whole(void)
+{
+	char key_text[ESCROW_KEY_DIGITS + 1] = KEY;
+
+	CHECK(escrow_key_is_whole(KEY));
+	CHECK(!escrow_key_is_whole(""));
+	CHECK(!escrow_key_is_whole(KEY "0"));
+	/* 65536 * 11 */
+	CHECK(!escrow_key_is_whole("720896" "000000000000000000000000000000000000000000"));
+	CHECK(escrow_key_is_whole("720885" "000000000000000000000000000000000000000000"));
+	for (size_t i = 0; i < ESCROW_KEY_DIGITS; i++) {
+		char before = key_text[i];
+
+		for (char digit = '0'; digit <= '9'; digit++) {
+			key_text[i] = digit;
+			CHECK(escrow_key_is_whole(key_text) == (digit == before));
+		}
+		key_text[i] = ' ';
+		CHECK(!escrow_key_is_whole(key_text));
+		key_text[i] = before;
+	}
 }
 
 static void test_opens(void)
 {
-	struct escrow_unlock unlock;
+	uint8_t secret[HOTP_SECRET_BYTES];
+	struct escrow_opened unlock;
 	struct fault fault = {0};
 	char why[LIMIT_TEXT_BYTES + 1];
 
@@ -60,18 +119,20 @@ static void test_opens(void)
 	CHECK_STR(unlock.device, ID);
 	CHECK_STR(unlock.enrolment, ID);
 	CHECK_INT(unlock.generation, 3);
-	for (size_t i = 0; i < sizeof(unlock.secret); i++)
-		CHECK_INT(unlock.secret[i], i);
+	CHECK_INT(escrow_unlock_secret(&unlock, secret, &fault), 0);
+	for (size_t i = 0; i < sizeof(secret); i++)
+		CHECK_INT(secret[i], i);
 }
 
 /* Everybody can seal to a public key. */
 static void test_made_up(void)
 {
 	static const char *const bad[] = {"x", "[]", "{}", INSIDE("luks", "1", SECRET),
-		INSIDE("unlock", "0", SECRET), INSIDE("unlock", "\"1\"", SECRET),
-		INSIDE("unlock", "1", "AAEC"), INSIDE("unlock", "1", SECRET "AA"),
-		INSIDE("unlock", "1", "")};
-	struct escrow_unlock unlock = {.generation = 99};
+		INSIDE("unlock", "0", SECRET), INSIDE("unlock", "\"1\"", SECRET)};
+	static const char *const bad_secrets[] = {INSIDE("unlock", "1", "AAEC"),
+		INSIDE("unlock", "1", SECRET "AA"), INSIDE("unlock", "1", "")};
+	uint8_t secret[HOTP_SECRET_BYTES];
+	struct escrow_opened unlock = {.generation = 99};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct fault fault = {0};
@@ -80,12 +141,18 @@ static void test_made_up(void)
 		CHECK(*fault.text);
 	}
 	CHECK_INT(unlock.generation, 99);
+	for (size_t i = 0; i < ARRAY_SIZE(bad_secrets); i++) {
+		struct fault fault = {0};
+
+		CHECK_INT(open_text(bad_secrets[i], &unlock, &fault), 0);
+		CHECK_INT(escrow_unlock_secret(&unlock, secret, &fault), FAULT_REFUSED);
+	}
 }
 
 static void test_not_ours(void)
 {
 	_cleanup_buf_ struct buf cms = BUF_INIT;
-	struct escrow_unlock unlock = {.generation = 99};
+	struct escrow_opened unlock = {.generation = 99};
 	struct fault fault = {0};
 	const unsigned char *at;
 	unsigned char *der = NULL;
@@ -98,13 +165,13 @@ static void test_not_ours(void)
 	CHECK_INT(escrow_seal(&certificate, 1, INSIDE("unlock", "1", SECRET),
 			  strlen(INSIDE("unlock", "1", SECRET)), &cms),
 		0);
-	CHECK_INT(escrow_open_unlock(stranger, NULL, cms.data, cms.n_bytes, &unlock, &fault),
+	CHECK_INT(escrow_open(stranger, NULL, ESCROW_KIND_UNLOCK, cms.data, cms.n_bytes, &unlock, &fault),
 		FAULT_KEY);
-	CHECK_INT(escrow_open_unlock(key, x509, cms.data, cms.n_bytes - 1, &unlock, &fault),
+	CHECK_INT(escrow_open(key, x509, ESCROW_KIND_UNLOCK, cms.data, cms.n_bytes - 1, &unlock, &fault),
 		FAULT_KEY);
 	cms.data[cms.n_bytes - 1] ^= 1;
-	CHECK_INT(escrow_open_unlock(key, x509, cms.data, cms.n_bytes, &unlock, &fault), FAULT_KEY);
-	CHECK_INT(escrow_open_unlock(key, x509, "", 0, &unlock, &fault), FAULT_KEY);
+	CHECK_INT(escrow_open(key, x509, ESCROW_KIND_UNLOCK, cms.data, cms.n_bytes, &unlock, &fault), FAULT_KEY);
+	CHECK_INT(escrow_open(key, x509, ESCROW_KIND_UNLOCK, "", 0, &unlock, &fault), FAULT_KEY);
 	/* Something else that CMS can be, though our key opens it. */
 	text = BIO_new_mem_buf(INSIDE("unlock", "1", SECRET), -1);
 	other = CMS_encrypt(NULL, NULL, EVP_aes_256_cbc(), CMS_BINARY | CMS_PARTIAL);
@@ -113,7 +180,7 @@ static void test_not_ours(void)
 	n = i2d_CMS_ContentInfo(other, &der);
 	at = der;
 	CHECK(n > 0);
-	CHECK_INT(escrow_open_unlock(key, x509, at, (size_t)n, &unlock, &fault), FAULT_KEY);
+	CHECK_INT(escrow_open(key, x509, ESCROW_KIND_UNLOCK, at, (size_t)n, &unlock, &fault), FAULT_KEY);
 	CHECK_INT(unlock.generation, 99);
 	OPENSSL_free(der);
 	CMS_ContentInfo_free(other);
@@ -217,6 +284,8 @@ static void test_counter(void)
 static const struct check_test tests[] = {
 	{"what a phone sealed is opened", test_opens},
 	{"what somebody made up is refused", test_made_up},
+	{"a recovery key is opened", test_disk},
+	{"a mistyped recovery key is none", test_key_is_whole},
 	{"what is not for us, or altered, stays closed", test_not_ours},
 	{"answers of the server", test_answers},
 	{"answers that make no sense", test_bad_answers},
