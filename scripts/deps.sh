@@ -13,7 +13,7 @@ debian_all="git clang clang-format llvm libclang-rt-14-dev cppcheck shellcheck v
 	binutils strace musl-tools musl-dev oathtool
 	libpam-wrapper pamtester libpwquality1 cracklib-runtime
 	swtpm tpm2-tools tpm2-openssl softhsm2 opensc
-	busybox-static libcap2-bin
+	systemd busybox-static libcap2-bin
 	scdoc mandoc zsh fish
 	qemu-system-x86 qemu-utils mmdebstrap cryptsetup-bin e2fsprogs kmod cpio uidmap
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static

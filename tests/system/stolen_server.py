@@ -284,7 +284,7 @@ def test_replay_and_swap(fleet):
         r["data"]["id"] == sync and r["data"]["state"] == "done" for r in fleet.phone.journal("command")))
     executed = json.loads(fleet.admin.ok("command", "show", sync, "--json"))["document"]
     store = fleet.documents
-    time.sleep(1.1)
+    time.sleep(2.1)
     with fleet.take_over() as rogue:
         for name, document, reason in (
                 ("the policy before", store["staff.1"], ("rollback",)),
@@ -394,7 +394,8 @@ def test_withhold(fleet):
         fleet.phone.stop()
         fleet.phone.start()
         wait_for("the policy", lambda: fleet.standing()["effective"] == before["effective"])
-        time.sleep(2.1)
+        # Two seconds, and the one at whose end it expires.
+        time.sleep(3.1)
         attempt(fleet, rogue, "a command held back too long", ("expired",), held_back)
         check(fleet.phone.read() == before["file"])
 
