@@ -54,6 +54,7 @@ struct luks_backend {
 	void *changed_userdata;
 };
 
+/* Without cryptsetup it can still be seen that nothing lies on LUKS. */
 static void luks_probe(struct backend *b, struct backend_fact *ret_fact)
 {
 	int root_fd = b->platform->sysroot_fd;
@@ -63,10 +64,6 @@ static void luks_probe(struct backend *b, struct backend_fact *ret_fact)
 		text_printf(ret_fact->detail, "/proc is not mounted");
 	else if (!backend_file_exists(root_fd, "sys/dev/block"))
 		text_printf(ret_fact->detail, "/sys is not mounted");
-	else if (!b->platform->cryptsetup_program && !cryptsetup_find(root_fd))
-		text_printf(ret_fact->detail,
-			"cryptsetup is not installed: install the package cryptsetup "
-			"(cryptsetup-bin on Debian)");
 	else
 		*ret_fact = (struct backend_fact){.present = true};
 }
@@ -358,6 +355,12 @@ static int look_at(struct backend *b, struct luks_volume *v)
 	if (is_plain(v)) {
 		set_why(v, COMPLIANCE_COMPLIANT, REASON_ENCRYPTED,
 			"plain dm-crypt: there is no header that says with what");
+		return 0;
+	}
+	if (strcmp(v->crypt.kind, "LUKS2") == 0 && !cryptsetup_find(b->platform->sysroot_fd)) {
+		set_why(v, COMPLIANCE_UNSUPPORTED, REASON_NO_MECHANISM,
+			"cryptsetup is not installed: install the package cryptsetup "
+			"(cryptsetup-bin on Debian)");
 		return 0;
 	}
 	r = v->crypt.device[0] ? check_device(b, v) : -ENODEV;

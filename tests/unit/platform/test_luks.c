@@ -54,6 +54,7 @@ static void phone_open(struct phone *p)
 		abort();
 	p->m.f.platform.cryptsetup_program = p->program;
 	fixture_directory(&p->m.f, "dev");
+	fixture_text(&p->m.f, "usr/sbin/cryptsetup", "");
 	if (p->m.b->ops->watch(p->m.b, fixture_on_changed, &p->m.f) < 0)
 		abort();
 }
@@ -266,21 +267,25 @@ static void test_nothing(void)
 	phone_close(&p);
 }
 
-static void test_probe(void)
+/* What needs no cryptsetup is seen without it. */
+static void test_no_cryptsetup(void)
 {
-	struct backend_fact fact;
+	const struct observation *o;
 	struct phone p;
 
+	if (luks_image_skipped())
+		return;
 	phone_open(&p);
-	fixture_text(&p.m.f, "proc/self/mountinfo", "");
-	p.m.f.platform.cryptsetup_program = NULL;
-	p.m.b->ops->probe(p.m.b, &fact);
-	CHECK(!fact.present);
-	CHECK_INT(fact.reason, REASON_NO_MECHANISM);
-	CHECK(strstr(fact.detail, "cryptsetup is not installed") != NULL);
+	CHECK_INT(unlinkat(p.m.f.platform.sysroot_fd, "usr/sbin/cryptsetup", 0), 0);
+	phone_root(&p, SMALL, "open");
+	CHECK_INT(look(&p.m), 0);
+	o = saw(&p, SETTING_ENCRYPTION_MIN_VERSION);
+	CHECK_INT(o->state, COMPLIANCE_UNSUPPORTED);
+	CHECK_INT(o->reason, REASON_NO_MECHANISM);
+	CHECK(strstr(o->detail, "cryptsetup is not installed") != NULL);
 	fixture_text(&p.m.f, "sbin/cryptsetup", "");
-	p.m.b->ops->probe(p.m.b, &fact);
-	CHECK(fact.present);
+	CHECK_INT(look(&p.m), 0);
+	CHECK(has_number(saw(&p, SETTING_ENCRYPTION_MIN_VERSION), 2));
 	phone_close(&p);
 }
 
@@ -465,7 +470,7 @@ static const struct check_test tests[] = {
 	{"several", test_several},
 	{"unreadable", test_unreadable},
 	{"nothing", test_nothing},
-	{"probe", test_probe},
+	{"no_cryptsetup", test_no_cryptsetup},
 	{"empty_passphrase", test_empty_passphrase},
 	{"remembered", test_remembered},
 	{"failed_trial", test_failed_trial},
