@@ -50,6 +50,7 @@ struct luks_backend {
 	struct cryptsetup *dump, *trial;
 	uint8_t trial_digest[SHA256_BYTES]; /* of the keyslots that are tried */
 	sd_event_source *trial_source;
+	int64_t trial_us; /* when that is */
 	backend_changed_fn changed;
 	void *changed_userdata;
 };
@@ -218,14 +219,18 @@ static bool wants_trial(const struct luks_volume *v)
 	return v->has_header && (v->empty == LUKS_EMPTY_UNTRIED || v->empty == LUKS_EMPTY_FAILED);
 }
 
+static int64_t trial_delay_us(const struct backend *b)
+{
+	const struct luks_known *known = b->platform->luks;
+
+	return (int64_t)(known ? known->delay_s : LUKS_TRIAL_DELAY_S) * USEC_PER_SEC;
+}
+
 /* The volume that is to be tried next, and when. NULL: none is. */
 static struct luks_volume *next_trial(struct backend *b, int64_t *ret_at_us)
 {
 	struct luks_backend *l = b->state;
-	const struct luks_known *known = b->platform->luks;
-	int64_t now_us = clock_boottime_us(),
-		soon_us = now_us +
-			  (int64_t)(known ? known->delay_s : LUKS_TRIAL_DELAY_S) * USEC_PER_SEC;
+	int64_t soon_us = clock_boottime_us() + trial_delay_us(b);
 	struct luks_volume *next = NULL;
 
 	for (size_t i = 0; i < l->n_volumes; i++) {
@@ -258,8 +263,11 @@ static int on_trial_time(sd_event_source *source, uint64_t usec, void *userdata)
 	(void)usec;
 	l->trial_source = sd_event_source_unref(l->trial_source);
 	v = next_trial(b, &at_us);
-	if (!v)
+	/* What the timer was set for may be gone, or have changed again. */
+	if (!v || at_us > clock_boottime_us() + trial_delay_us(b)) {
+		plan_trial(b);
 		return 0;
+	}
 	request.slots = luks_opening_slots(&v->header);
 	memcpy(l->trial_digest, v->header.slots_digest, SHA256_BYTES);
 	r = ask(b, v, &request, trial_done, &l->trial);
@@ -278,8 +286,14 @@ static void plan_trial(struct backend *b)
 	struct luks_backend *l = b->state;
 	int64_t at_us, now_us = clock_boottime_us();
 
-	if (l->trial || l->trial_source || !next_trial(b, &at_us))
+	if (l->trial || !next_trial(b, &at_us))
 		return;
+	/* Looking again and again puts nothing off; what is due sooner does not wait for the rest.
+	 */
+	if (l->trial_source && l->trial_us <= at_us)
+		return;
+	l->trial_source = sd_event_source_unref(l->trial_source);
+	l->trial_us = at_us;
 	/* Without memory for a timer the next observation plans again. A quarter later is as good,
 	 * so that it may go with what wakes the phone anyway. */
 	(void)sd_event_add_time(b->platform->event, &l->trial_source, CLOCK_BOOTTIME,

@@ -330,6 +330,19 @@ static void test_empty_passphrase(void)
 		sd_event_run(p.m.f.platform.event, 100000);
 	CHECK_INT(p.n_puts, 2);
 	CHECK_INT(saw_empty(&p)->reason, REASON_NOT_OBSERVED);
+	/* Which keeps no other volume waiting. */
+	disk(&p.m, "8:0", "sda");
+	mapped(&p.m, "254:1", "dm-1", "card", LUKS2("card"), LIST("sda"));
+	mounted(&p.m, "254:1", "/srv", "ext4", "/dev/mapper/card");
+	luks_image_make(phone_device(&p, "sda"), SMALL, "");
+	CHECK_INT(look(&p.m), 0);
+	wait_for_trial(&p);
+	CHECK_INT(p.n_puts, 3);
+	CHECK(p.last_opens);
+	CHECK_INT(look(&p.m), 0);
+	CHECK(has_number(saw_empty(&p), 0));
+	CHECK_INT(saw_empty(&p)->items[0].state, COMPLIANCE_UNKNOWN);
+	CHECK_INT(saw_empty(&p)->items[1].state, COMPLIANCE_NONCOMPLIANT);
 	phone_close(&p);
 }
 
