@@ -19,6 +19,7 @@
 #include "platform/cryptsetup.h"
 #include "platform/luks_judge.h"
 #include "platform/luks_known.h"
+#include "platform/watch.h"
 
 #define MOUNTINFO "proc/self/mountinfo"
 #define SWAPS "proc/swaps"
@@ -50,7 +51,8 @@ struct luks_backend {
 	struct cryptsetup *dump, *trial;
 	uint8_t trial_digest[SHA256_BYTES]; /* of the keyslots that are tried */
 	sd_event_source *trial_source;
-	int64_t trial_us; /* when that is */
+	int64_t trial_us;    /* when that is */
+	struct watch *watch; /* of the volumes' devices */
 	backend_changed_fn changed;
 	void *changed_userdata;
 };
@@ -439,6 +441,39 @@ static void luks_dumped(const struct cryptsetup_result *result, void *userdata)
 		backend_call_finish(&l->call, r, "out of memory");
 }
 
+/* --- changes ------------------------------------------------------------------------------- */
+
+static void luks_on_change(void *userdata)
+{
+	struct backend *b = userdata;
+	struct luks_backend *l = b->state;
+
+	l->changed(b, l->changed_userdata);
+}
+
+/*
+ * Whoever changes a header opens the device for writing and closes it again, as cryptsetup does.
+ * What a mounted file system writes is not seen here. Where it cannot be watched it is still looked
+ * at whenever everything is.
+ */
+static void watch_devices(struct backend *b)
+{
+	struct luks_backend *l = b->state;
+	const char *paths[LIMIT_BLOCK_CRYPTS];
+	size_t n = 0;
+
+	watch_free(l->watch);
+	l->watch = NULL;
+	if (!l->changed)
+		return;
+	for (size_t i = 0; i < l->n_volumes; i++)
+		if (l->volumes[i].has_header)
+			paths[n++] = l->volumes[i].device + 1;
+	if (n)
+		(void)watch_new(b->platform->event, b->platform->sysroot_fd, paths, n,
+			luks_on_change, b, &l->watch);
+}
+
 /* --- the operation -------------------------------------------------------------------------- */
 
 static int luks_conclude(struct backend *b)
@@ -463,6 +498,7 @@ static int luks_conclude(struct backend *b)
 		memcpy(seen[i].empty_said, v->empty_said, sizeof(seen[i].empty_said));
 	}
 	plan_trial(b);
+	watch_devices(b);
 	return luks_judge(b, seen, l->n_volumes, l->more);
 }
 
@@ -511,7 +547,7 @@ static int luks_observe(struct backend *b, backend_done_fn done, void *userdata)
 	return r < 0 ? luks_end(b, r) : luks_next(b);
 }
 
-/* Whatever else changes has this looked at, too: mounts and swaps are watched elsewhere. */
+/* Mounts and swaps are watched elsewhere, and a change of these has this looked at, too. */
 static int luks_watch(struct backend *b, backend_changed_fn changed, void *userdata)
 {
 	struct luks_backend *l = b->state;
@@ -529,6 +565,7 @@ static void luks_free(struct backend *b)
 	cryptsetup_free(l->dump);
 	cryptsetup_free(l->trial);
 	sd_event_source_unref(l->trial_source);
+	watch_free(l->watch);
 	free(l->volumes);
 	free(l);
 }

@@ -98,12 +98,12 @@ static bool has_number(const struct observation *o, int64_t number)
 	       o->value.number == number;
 }
 
-/* Until the trial of the empty passphrase is over. */
+/* Until the answer to one more trial is known. */
 static void wait_for_trial(struct phone *p)
 {
-	unsigned int before = p->m.f.n_changed;
+	unsigned int before = p->n_puts;
 
-	while (p->m.f.n_changed == before && sd_event_run(p->m.f.platform.event, UINT64_MAX) >= 0)
+	while (p->n_puts == before && sd_event_run(p->m.f.platform.event, UINT64_MAX) >= 0)
 		;
 }
 
@@ -346,6 +346,32 @@ static void test_empty_passphrase(void)
 	phone_close(&p);
 }
 
+/* Whoever changes keyslots is seen at once. */
+static void test_watch(void)
+{
+	struct phone p;
+
+	if (luks_image_skipped())
+		return;
+	phone_open(&p);
+	phone_root(&p, SMALL, "open");
+	CHECK_INT(look(&p.m), 0);
+	fixture_settle(&p.m.f);
+	CHECK_INT(p.m.f.n_changed, 0);
+	luks_image_add(phone_device(&p, "mmcblk0p2"), 2, "open", "two");
+	while (!p.m.f.n_changed && sd_event_run(p.m.f.platform.event, UINT64_MAX) >= 0)
+		;
+	/* Looking is no change. */
+	CHECK_INT(look(&p.m), 0);
+	CHECK(has_number(saw(&p, SETTING_ENCRYPTION_MAX_KEYSLOTS), 2));
+	p.m.f.n_changed = 0;
+	CHECK_INT(look(&p.m), 0);
+	for (int i = 0; i < 3; i++)
+		sd_event_run(p.m.f.platform.event, 100000);
+	CHECK_INT(p.m.f.n_changed, 0);
+	phone_close(&p);
+}
+
 /* A restart does not ask cryptsetup again. */
 static void test_remembered(void)
 {
@@ -385,7 +411,8 @@ static void test_failed_trial(void)
 	fixture_text(&p.m.f, "program", script);
 	CHECK_INT(chmod(p.program, 0755), 0);
 	CHECK_INT(look(&p.m), 0);
-	wait_for_trial(&p);
+	while (!p.m.f.n_changed && sd_event_run(p.m.f.platform.event, UINT64_MAX) >= 0)
+		;
 	CHECK_INT(look(&p.m), 0);
 	CHECK_INT(saw_empty(&p)->state, COMPLIANCE_ERROR);
 	CHECK_STR(saw_empty(&p)->items[0].detail,
@@ -485,6 +512,7 @@ static const struct check_test tests[] = {
 	{"nothing", test_nothing},
 	{"no_cryptsetup", test_no_cryptsetup},
 	{"empty_passphrase", test_empty_passphrase},
+	{"watch", test_watch},
 	{"remembered", test_remembered},
 	{"failed_trial", test_failed_trial},
 	{"free_while_running", test_free_while_running},
