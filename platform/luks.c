@@ -19,6 +19,7 @@
 #include "platform/cryptsetup.h"
 #include "platform/luks_judge.h"
 #include "platform/luks_known.h"
+#include "platform/watch.h"
 
 #define MOUNTINFO "proc/self/mountinfo"
 #define SWAPS "proc/swaps"
@@ -50,10 +51,13 @@ struct luks_backend {
 	struct cryptsetup *dump, *trial;
 	uint8_t trial_digest[SHA256_BYTES]; /* of the keyslots that are tried */
 	sd_event_source *trial_source;
+	int64_t trial_us;    /* when that is */
+	struct watch *watch; /* of the volumes' devices */
 	backend_changed_fn changed;
 	void *changed_userdata;
 };
 
+/* Without cryptsetup it can still be seen that nothing lies on LUKS. */
 static void luks_probe(struct backend *b, struct backend_fact *ret_fact)
 {
 	int root_fd = b->platform->sysroot_fd;
@@ -63,10 +67,6 @@ static void luks_probe(struct backend *b, struct backend_fact *ret_fact)
 		text_printf(ret_fact->detail, "/proc is not mounted");
 	else if (!backend_file_exists(root_fd, "sys/dev/block"))
 		text_printf(ret_fact->detail, "/sys is not mounted");
-	else if (!b->platform->cryptsetup_program && !cryptsetup_find(root_fd))
-		text_printf(ret_fact->detail,
-			"cryptsetup is not installed: install the package cryptsetup "
-			"(cryptsetup-bin on Debian)");
 	else
 		*ret_fact = (struct backend_fact){.present = true};
 }
@@ -221,14 +221,18 @@ static bool wants_trial(const struct luks_volume *v)
 	return v->has_header && (v->empty == LUKS_EMPTY_UNTRIED || v->empty == LUKS_EMPTY_FAILED);
 }
 
+static int64_t trial_delay_us(const struct backend *b)
+{
+	const struct luks_known *known = b->platform->luks;
+
+	return (int64_t)(known ? known->delay_s : LUKS_TRIAL_DELAY_S) * USEC_PER_SEC;
+}
+
 /* The volume that is to be tried next, and when. NULL: none is. */
 static struct luks_volume *next_trial(struct backend *b, int64_t *ret_at_us)
 {
 	struct luks_backend *l = b->state;
-	const struct luks_known *known = b->platform->luks;
-	int64_t now_us = clock_boottime_us(),
-		soon_us = now_us +
-			  (int64_t)(known ? known->delay_s : LUKS_TRIAL_DELAY_S) * USEC_PER_SEC;
+	int64_t soon_us = clock_boottime_us() + trial_delay_us(b);
 	struct luks_volume *next = NULL;
 
 	for (size_t i = 0; i < l->n_volumes; i++) {
@@ -261,8 +265,11 @@ static int on_trial_time(sd_event_source *source, uint64_t usec, void *userdata)
 	(void)usec;
 	l->trial_source = sd_event_source_unref(l->trial_source);
 	v = next_trial(b, &at_us);
-	if (!v)
+	/* What the timer was set for may be gone, or have changed again. */
+	if (!v || at_us > clock_boottime_us() + trial_delay_us(b)) {
+		plan_trial(b);
 		return 0;
+	}
 	request.slots = luks_opening_slots(&v->header);
 	memcpy(l->trial_digest, v->header.slots_digest, SHA256_BYTES);
 	r = ask(b, v, &request, trial_done, &l->trial);
@@ -281,8 +288,14 @@ static void plan_trial(struct backend *b)
 	struct luks_backend *l = b->state;
 	int64_t at_us, now_us = clock_boottime_us();
 
-	if (l->trial || l->trial_source || !next_trial(b, &at_us))
+	if (l->trial || !next_trial(b, &at_us))
 		return;
+	/* Looking again and again puts nothing off; what is due sooner does not wait for the rest.
+	 */
+	if (l->trial_source && l->trial_us <= at_us)
+		return;
+	l->trial_source = sd_event_source_unref(l->trial_source);
+	l->trial_us = at_us;
 	/* Without memory for a timer the next observation plans again. A quarter later is as good,
 	 * so that it may go with what wakes the phone anyway. */
 	(void)sd_event_add_time(b->platform->event, &l->trial_source, CLOCK_BOOTTIME,
@@ -360,6 +373,12 @@ static int look_at(struct backend *b, struct luks_volume *v)
 			"plain dm-crypt: there is no header that says with what");
 		return 0;
 	}
+	if (strcmp(v->crypt.kind, "LUKS2") == 0 && !cryptsetup_find(b->platform->sysroot_fd)) {
+		set_why(v, COMPLIANCE_UNSUPPORTED, REASON_NO_MECHANISM,
+			"cryptsetup is not installed: install the package cryptsetup "
+			"(cryptsetup-bin on Debian)");
+		return 0;
+	}
 	r = v->crypt.device[0] ? check_device(b, v) : -ENODEV;
 	if (r < 0) {
 		set_error(v, r);
@@ -422,6 +441,39 @@ static void luks_dumped(const struct cryptsetup_result *result, void *userdata)
 		backend_call_finish(&l->call, r, "out of memory");
 }
 
+/* --- changes ------------------------------------------------------------------------------- */
+
+static void luks_on_change(void *userdata)
+{
+	struct backend *b = userdata;
+	struct luks_backend *l = b->state;
+
+	l->changed(b, l->changed_userdata);
+}
+
+/*
+ * Whoever changes a header opens the device for writing and closes it again, as cryptsetup does.
+ * What a mounted file system writes is not seen here. Where it cannot be watched it is still looked
+ * at whenever everything is.
+ */
+static void watch_devices(struct backend *b)
+{
+	struct luks_backend *l = b->state;
+	const char *paths[LIMIT_BLOCK_CRYPTS];
+	size_t n = 0;
+
+	watch_free(l->watch);
+	l->watch = NULL;
+	if (!l->changed)
+		return;
+	for (size_t i = 0; i < l->n_volumes; i++)
+		if (l->volumes[i].has_header)
+			paths[n++] = l->volumes[i].device + 1;
+	if (n)
+		(void)watch_new(b->platform->event, b->platform->sysroot_fd, paths, n,
+			luks_on_change, b, &l->watch);
+}
+
 /* --- the operation -------------------------------------------------------------------------- */
 
 static int luks_conclude(struct backend *b)
@@ -446,6 +498,7 @@ static int luks_conclude(struct backend *b)
 		memcpy(seen[i].empty_said, v->empty_said, sizeof(seen[i].empty_said));
 	}
 	plan_trial(b);
+	watch_devices(b);
 	return luks_judge(b, seen, l->n_volumes, l->more);
 }
 
@@ -494,7 +547,7 @@ static int luks_observe(struct backend *b, backend_done_fn done, void *userdata)
 	return r < 0 ? luks_end(b, r) : luks_next(b);
 }
 
-/* Whatever else changes has this looked at, too: mounts and swaps are watched elsewhere. */
+/* Mounts and swaps are watched elsewhere, and a change of these has this looked at, too. */
 static int luks_watch(struct backend *b, backend_changed_fn changed, void *userdata)
 {
 	struct luks_backend *l = b->state;
@@ -512,6 +565,7 @@ static void luks_free(struct backend *b)
 	cryptsetup_free(l->dump);
 	cryptsetup_free(l->trial);
 	sd_event_source_unref(l->trial_source);
+	watch_free(l->watch);
 	free(l->volumes);
 	free(l);
 }

@@ -41,8 +41,8 @@ static bool measure_key_size(const struct luks_seen *seen, struct measure *ret_m
 static bool measure_keyslots(const struct luks_seen *seen, struct measure *ret_measure)
 {
 	ret_measure->number = __builtin_popcount(luks_opening_slots(seen->header));
-	text_printf(ret_measure->hint, "%d keyslots; cryptsetup luksKillSlot removes one",
-		(int)ret_measure->number);
+	text_printf(ret_measure->hint, "%d keyslot%s; cryptsetup luksKillSlot removes one",
+		(int)ret_measure->number, ret_measure->number == 1 ? "" : "s");
 	return true;
 }
 

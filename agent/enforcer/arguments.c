@@ -34,6 +34,8 @@ const struct argument_row argument_rows[] = {
 		"what compares a password with its hash"},
 	{"pam-check-program", 0, "PATH", AT(pam_check_program),
 		MDM_LIBEXEC_DIR "/mdm-agent-pamcheck", "what tries a PAM stack out"},
+	{"cryptsetup-program", 0, "PATH", AT(cryptsetup_program), NULL,
+		"cryptsetup, outside of --sysroot (its own)"},
 	{"runtime-dir", 0, "DIR", AT(runtime_dir), "/run/user", "where the buses of users are"},
 	{"zero-touch", 0, "FILE", AT(zero_touch), MDM_SYSCONF_DIR "/mdm-agent/zero-touch.conf",
 		"ticket of an image, to enrol by itself"},

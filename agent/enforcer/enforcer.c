@@ -366,6 +366,7 @@ static int enforcer_open_platform(struct enforcer *e)
 		.sysroot_is_root = strcmp(e->options.sysroot, "/") == 0,
 		.vault_fd = e->vault_fd,
 		.pam_check_program = e->options.pam_check_program,
+		.cryptsetup_program = e->options.cryptsetup_program,
 	};
 	return 0;
 }

@@ -33,7 +33,8 @@ struct enforcer_options {
 	const char *auth_socket_path; /* of pam_mdm.so; NULL: auth.sock beside it */
 	const char *verify_program;   /* mdm-agent-verify */
 	const char *pam_check_program;
-	const char *sysroot; /* "/" but for tests */
+	const char *cryptsetup_program; /* NULL: that of sysroot */
+	const char *sysroot;		/* "/" but for tests */
 	const char *net_program;
 	const char *net_user;
 	const char

@@ -237,6 +237,7 @@ static int probe_open(struct probe *p, const struct enforcer_options *options)
 	p->platform = (struct platform){
 		.sysroot_fd = open(options->sysroot, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
 		.sysroot_is_root = strcmp(options->sysroot, "/") == 0,
+		.cryptsetup_program = options->cryptsetup_program,
 		.vault_fd = -1,
 	};
 	if (p->platform.sysroot_fd < 0) {

@@ -11,6 +11,7 @@ tests/sysroots/README.md has the words of a tree."""
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -38,10 +39,12 @@ CELLS = {"works": "enforced", "observed only": "observed", "missing": "no", "err
 CAVEATS = {
     ("postmarketos-duranium", "encryption.storage"):
         "a fresh system is encrypted with an empty passphrase, until somebody sets one. Whoever has the phone can open it, so that "
-        "encrypted does not mean protected there; `forbid_empty_passphrase` has it tried",
+        "encrypted does not mean protected there; where cryptsetup is installed, `forbid_empty_passphrase` sees it",
 }
 CAVEATS.update({(system, "password.at_maximum"): "`lock_out` only; `crypto_lock` and `wipe` are not there yet"
                 for system in SYSTEMS})
+# Works on files in the place of disks, and so makes and reads those of the trees.
+CRYPTSETUP = shutil.which("cryptsetup", path="/usr/sbin:/sbin:/usr/bin") or "/usr/sbin/cryptsetup"
 # How it is known, in expected.tsv and in the table.
 PROOFS = {"tree": "(t)", "vm": "(v)"}
 
@@ -125,6 +128,14 @@ class Tree:
             self.word_link(None, "sys/devices/%s/slaves/%s" % (where, os.path.basename(slave)),
                            "../../../../%s/block/%s" % (kind, slave))
 
+    def word_luks(self, _, name, *options):
+        """The volume that is mapped: a file at /dev/NAME with a header that cryptsetup makes."""
+        path = self.path("dev/" + name)
+        with open(path, "wb") as f:
+            f.truncate(20 << 20)
+        subprocess.run([CRYPTSETUP, "luksFormat", "--batch-mode", *options, "--key-file=-", path],
+                       input=b"passphrase", stderr=subprocess.DEVNULL, check=True, timeout=60)
+
     def word_mount(self, _, number, point, kind, source, how="rw", root="/"):
         self.mounts.append("%d 1 %s %s %s %s,relatime shared:1 - %s %s %s" % (
             30 + len(self.mounts), number, root, point, how, kind, source, how))
@@ -183,13 +194,14 @@ def make(name, root):
                 raise TreeError("not understood: %r" % lines[start])
             word(block, *words[1:])
         tree.end()
-    except (TreeError, TypeError, OSError) as error:
+    except (TreeError, TypeError, OSError, subprocess.SubprocessError) as error:
         raise TreeError("%s.tree, line %d: %s" % (name, start + 1, error)) from error
 
 
 def probe(build, root, **options):
     """What mdm-agentd says of a tree."""
-    r = subprocess.run([os.path.join(build, "mdm-agentd"), "--probe", "--json", "--sysroot", root],
+    r = subprocess.run([os.path.join(build, "mdm-agentd"), "--probe", "--json", "--sysroot", root,
+                        "--cryptsetup-program", CRYPTSETUP],
                        stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=60, check=True,
                        **options)
     return json.loads(r.stdout)

@@ -54,6 +54,7 @@ static void phone_open(struct phone *p)
 		abort();
 	p->m.f.platform.cryptsetup_program = p->program;
 	fixture_directory(&p->m.f, "dev");
+	fixture_text(&p->m.f, "usr/sbin/cryptsetup", "");
 	if (p->m.b->ops->watch(p->m.b, fixture_on_changed, &p->m.f) < 0)
 		abort();
 }
@@ -97,12 +98,12 @@ static bool has_number(const struct observation *o, int64_t number)
 	       o->value.number == number;
 }
 
-/* Until the trial of the empty passphrase is over. */
+/* Until the answer to one more trial is known. */
 static void wait_for_trial(struct phone *p)
 {
-	unsigned int before = p->m.f.n_changed;
+	unsigned int before = p->n_puts;
 
-	while (p->m.f.n_changed == before && sd_event_run(p->m.f.platform.event, UINT64_MAX) >= 0)
+	while (p->n_puts == before && sd_event_run(p->m.f.platform.event, UINT64_MAX) >= 0)
 		;
 }
 
@@ -266,21 +267,25 @@ static void test_nothing(void)
 	phone_close(&p);
 }
 
-static void test_probe(void)
+/* What needs no cryptsetup is seen without it. */
+static void test_no_cryptsetup(void)
 {
-	struct backend_fact fact;
+	const struct observation *o;
 	struct phone p;
 
+	if (luks_image_skipped())
+		return;
 	phone_open(&p);
-	fixture_text(&p.m.f, "proc/self/mountinfo", "");
-	p.m.f.platform.cryptsetup_program = NULL;
-	p.m.b->ops->probe(p.m.b, &fact);
-	CHECK(!fact.present);
-	CHECK_INT(fact.reason, REASON_NO_MECHANISM);
-	CHECK(strstr(fact.detail, "cryptsetup is not installed") != NULL);
+	CHECK_INT(unlinkat(p.m.f.platform.sysroot_fd, "usr/sbin/cryptsetup", 0), 0);
+	phone_root(&p, SMALL, "open");
+	CHECK_INT(look(&p.m), 0);
+	o = saw(&p, SETTING_ENCRYPTION_MIN_VERSION);
+	CHECK_INT(o->state, COMPLIANCE_UNSUPPORTED);
+	CHECK_INT(o->reason, REASON_NO_MECHANISM);
+	CHECK(strstr(o->detail, "cryptsetup is not installed") != NULL);
 	fixture_text(&p.m.f, "sbin/cryptsetup", "");
-	p.m.b->ops->probe(p.m.b, &fact);
-	CHECK(fact.present);
+	CHECK_INT(look(&p.m), 0);
+	CHECK(has_number(saw(&p, SETTING_ENCRYPTION_MIN_VERSION), 2));
 	phone_close(&p);
 }
 
@@ -325,6 +330,45 @@ static void test_empty_passphrase(void)
 		sd_event_run(p.m.f.platform.event, 100000);
 	CHECK_INT(p.n_puts, 2);
 	CHECK_INT(saw_empty(&p)->reason, REASON_NOT_OBSERVED);
+	/* Which keeps no other volume waiting. */
+	disk(&p.m, "8:0", "sda");
+	mapped(&p.m, "254:1", "dm-1", "card", LUKS2("card"), LIST("sda"));
+	mounted(&p.m, "254:1", "/srv", "ext4", "/dev/mapper/card");
+	luks_image_make(phone_device(&p, "sda"), SMALL, "");
+	CHECK_INT(look(&p.m), 0);
+	wait_for_trial(&p);
+	CHECK_INT(p.n_puts, 3);
+	CHECK(p.last_opens);
+	CHECK_INT(look(&p.m), 0);
+	CHECK(has_number(saw_empty(&p), 0));
+	CHECK_INT(saw_empty(&p)->items[0].state, COMPLIANCE_UNKNOWN);
+	CHECK_INT(saw_empty(&p)->items[1].state, COMPLIANCE_NONCOMPLIANT);
+	phone_close(&p);
+}
+
+/* Whoever changes keyslots is seen at once. */
+static void test_watch(void)
+{
+	struct phone p;
+
+	if (luks_image_skipped())
+		return;
+	phone_open(&p);
+	phone_root(&p, SMALL, "open");
+	CHECK_INT(look(&p.m), 0);
+	fixture_settle(&p.m.f);
+	CHECK_INT(p.m.f.n_changed, 0);
+	luks_image_add(phone_device(&p, "mmcblk0p2"), 2, "open", "two");
+	while (!p.m.f.n_changed && sd_event_run(p.m.f.platform.event, UINT64_MAX) >= 0)
+		;
+	/* Looking is no change. */
+	CHECK_INT(look(&p.m), 0);
+	CHECK(has_number(saw(&p, SETTING_ENCRYPTION_MAX_KEYSLOTS), 2));
+	p.m.f.n_changed = 0;
+	CHECK_INT(look(&p.m), 0);
+	for (int i = 0; i < 3; i++)
+		sd_event_run(p.m.f.platform.event, 100000);
+	CHECK_INT(p.m.f.n_changed, 0);
 	phone_close(&p);
 }
 
@@ -367,7 +411,8 @@ static void test_failed_trial(void)
 	fixture_text(&p.m.f, "program", script);
 	CHECK_INT(chmod(p.program, 0755), 0);
 	CHECK_INT(look(&p.m), 0);
-	wait_for_trial(&p);
+	while (!p.m.f.n_changed && sd_event_run(p.m.f.platform.event, UINT64_MAX) >= 0)
+		;
 	CHECK_INT(look(&p.m), 0);
 	CHECK_INT(saw_empty(&p)->state, COMPLIANCE_ERROR);
 	CHECK_STR(saw_empty(&p)->items[0].detail,
@@ -465,8 +510,9 @@ static const struct check_test tests[] = {
 	{"several", test_several},
 	{"unreadable", test_unreadable},
 	{"nothing", test_nothing},
-	{"probe", test_probe},
+	{"no_cryptsetup", test_no_cryptsetup},
 	{"empty_passphrase", test_empty_passphrase},
+	{"watch", test_watch},
 	{"remembered", test_remembered},
 	{"failed_trial", test_failed_trial},
 	{"free_while_running", test_free_while_running},
