@@ -80,7 +80,7 @@ COMPILE_FLAGS = -std=gnu11 -I. $(DEFINES) $(WARNINGS) $(HARDENING) $(PC_CFLAGS) 
 LINK_FLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(variant_ldflags_$(VARIANT))
 
 # --- layers: folder -> library; who may link whom is the same table that `make layers` checks.
-LAYERS := util json ipc trust sandbox policies platform helper verify pam enforcer net ctl server mdmctl
+LAYERS := util json ipc trust sandbox policies platform helper verify wipe pam enforcer net ctl server mdmctl
 dir_util := agent/util
 dir_json := agent/json
 dir_ipc := agent/ipc
@@ -90,6 +90,7 @@ dir_policies := policies
 dir_platform := platform
 dir_helper := platform/helper
 dir_verify := agent/verify
+dir_wipe := agent/wipe
 dir_pam := platform/pam
 dir_enforcer := agent/enforcer
 dir_net := agent/net
@@ -106,8 +107,9 @@ needs_policies := policies json util
 needs_platform := platform policies json util
 needs_helper := helper sandbox ipc util
 needs_verify := verify policies json sandbox ipc util
+needs_wipe := wipe util
 needs_pam := pam policies json ipc util
-needs_enforcer := enforcer platform policies trust json sandbox ipc util
+needs_enforcer := enforcer platform policies trust json sandbox wipe ipc util
 needs_net := net sandbox ipc util
 needs_ctl := ctl policies trust json ipc util
 needs_server := server util
@@ -122,6 +124,8 @@ pc_policies := json-c libcrypto $(SYSTEMD_PC)
 pc_platform := json-c libcrypto $(SYSTEMD_PC)
 pc_helper := libcrypto $(SYSTEMD_PC)
 pc_verify := libcrypt libcrypto libseccomp
+# Nothing but the C library: it runs while the root file system is destroyed, and from early boot.
+pc_wipe :=
 pc_pam := pam libcrypto
 pc_enforcer := json-c libcrypto libseccomp $(SYSTEMD_PC)
 pc_net := libcurl libssl libcrypto libseccomp
@@ -130,11 +134,12 @@ pc_server := libevent libevent_openssl sqlite3 libssl libcrypto
 pc_mdmctl := libcurl json-c libcrypto libcrypt libqrencode
 
 # Programs: name, layer.
-PROGRAMS := mdm-agentd mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-pamcheck agentctl mdm-server mdmctl
+PROGRAMS := mdm-agentd mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-wipe mdm-agent-pamcheck agentctl mdm-server mdmctl
 layer_mdm-agentd := enforcer
 layer_mdm-agent-net := net
 layer_mdm-agent-session := helper
 layer_mdm-agent-verify := verify
+layer_mdm-agent-wipe := wipe
 layer_mdm-agent-pamcheck := pam
 layer_agentctl := ctl
 layer_mdm-server := server
