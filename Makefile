@@ -20,7 +20,8 @@ MULTIARCH ?= $(shell $(CC) -print-multiarch 2>/dev/null)
 PAMDIR ?= $(if $(and $(MULTIARCH),$(wildcard /usr/lib/$(MULTIARCH))),$(PREFIX)/lib/$(MULTIARCH)/security,$(PREFIX)/lib/security)
 # Which service files "make install" puts in place, and where; packaging/services/README.md.
 # Debian's update-rc.d refuses what is in /etc/init.d without headers of its own kind.
-SERVICES ?= systemd $(if $(wildcard /sbin/openrc-run /usr/sbin/openrc-run),openrc)
+SERVICES ?= systemd $(if $(wildcard /sbin/openrc-run /usr/sbin/openrc-run),openrc) \
+	$(if $(wildcard /usr/share/mkinitfs),mkinitfs) $(if $(wildcard /usr/share/initramfs-tools),initramfs-tools)
 SYSTEMDUNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
@@ -28,6 +29,8 @@ PRESETDIR ?= $(PREFIX)/lib/systemd/system-preset
 GEOCLUEDIR ?= $(SYSCONFDIR)/geoclue/conf.d
 INITDDIR ?= $(SYSCONFDIR)/init.d
 CONFDDIR ?= $(SYSCONFDIR)/conf.d
+MKINITFSDIR ?= $(PREFIX)/share/mkinitfs
+INITRAMFSTOOLSDIR ?= $(PREFIX)/share/initramfs-tools
 BUILD ?= build
 VARIANT ?= release
 O := $(BUILD)/$(VARIANT)
@@ -385,7 +388,15 @@ SERVICE_PROGRAMS := mdm-server mdm-agentd
 services_systemd := $(foreach s,$(SERVICE_PROGRAMS),$(s).service:0644:$(SYSTEMDUNITDIR)/$(s).service) \
 	$(foreach p,mdm-agent mdm-server,$(p).sysusers:0644:$(SYSUSERSDIR)/$(p).conf \
 		$(p).tmpfiles:0644:$(TMPFILESDIR)/$(p).conf $(p).preset:0644:$(PRESETDIR)/80-$(p).preset)
-services_openrc := $(foreach s,$(SERVICE_PROGRAMS),$(s).initd:0755:$(INITDDIR)/$(s))
+services_systemd += mdm-agent-wipe.service:0644:$(SYSTEMDUNITDIR)/mdm-agent-wipe.service
+services_openrc := $(foreach s,$(SERVICE_PROGRAMS) mdm-agent-wipe,$(s).initd:0755:$(INITDDIR)/$(s))
+# Early boot goes on with a wipe: postmarketOS, and Debian.
+early_wipe := ../initramfs/early-wipe.sh:0755:$(LIBEXECDIR)/early-wipe.sh
+services_mkinitfs := $(early_wipe) ../initramfs/mkinitfs.files:0644:$(MKINITFSDIR)/files-extra/50-mdm-agent.files \
+	../initramfs/mkinitfs-hook.sh:0755:$(MKINITFSDIR)/hooks-extra/50-mdm-agent.sh
+services_initramfs-tools := $(early_wipe) \
+	../initramfs/initramfs-tools-hook.sh:0755:$(INITRAMFSTOOLSDIR)/hooks/mdm-agent \
+	../initramfs/initramfs-tools-script.sh:0755:$(INITRAMFSTOOLSDIR)/scripts/init-premount/mdm-agent
 # Only packages have use for it: apk runs it.
 services_apk := mdm-agent.apk-hook:0755:$(SYSCONFDIR)/apk/commit_hooks.d/mdm-agent
 services_common := mdm-agent.geoclue:0644:$(GEOCLUEDIR)/90-mdm-agent.conf
@@ -425,7 +436,7 @@ endef
 install: all install-services install-docs
 	$(foreach p,mdm-agentd mdm-server,$(call install_program,$(p),$(PREFIX)/sbin))
 	$(foreach p,agentctl mdmctl,$(call install_program,$(p),$(PREFIX)/bin))
-	$(foreach p,mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-pamcheck,$(call \
+	$(foreach p,mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-wipe mdm-agent-pamcheck,$(call \
 		install_program,$(p),$(LIBEXECDIR)))
 	install -d -m 0700 $(DESTDIR)$(STATEDIR)
 	$(call install_program,pam_mdm.so,$(PAMDIR))
@@ -447,10 +458,11 @@ uninstall:
 		uninstall_unchanged,packaging/services/$(call row,$(r),1),$(call row,$(r),3)))
 	rm -f $(DESTDIR)$(PREFIX)/sbin/mdm-agentd $(DESTDIR)$(LIBEXECDIR)/mdm-agent-net \
 		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-session $(DESTDIR)$(LIBEXECDIR)/mdm-agent-verify \
-		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-pamcheck $(DESTDIR)$(PAMDIR)/pam_mdm.so \
+		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-wipe $(DESTDIR)$(LIBEXECDIR)/mdm-agent-pamcheck $(DESTDIR)$(PAMDIR)/pam_mdm.so \
 		$(DESTDIR)$(PREFIX)/bin/agentctl $(DESTDIR)$(PREFIX)/sbin/mdm-server \
 		$(DESTDIR)$(PREFIX)/bin/mdmctl \
-		$(foreach r,$(services_systemd) $(services_openrc) $(services_apk) $(services_common),$(DESTDIR)$(call row,$(r),3))
+		$(foreach r,$(services_systemd) $(services_openrc) $(services_apk) \
+			$(services_mkinitfs) $(services_initramfs-tools) $(services_common),$(DESTDIR)$(call row,$(r),3))
 	for page in $(notdir $(MANPAGES)); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
 	for program in $(PROGRAMS); do rm -f $(DESTDIR)$(BASHCOMPDIR)/$$program \
 		$(DESTDIR)$(ZSHCOMPDIR)/_$$program $(DESTDIR)$(FISHCOMPDIR)/$$program.fish; done
@@ -503,7 +515,7 @@ help:
 		'make docs            manual pages and completion for shells, below build/release' \
 		'make reference       docs/policy-reference.md, and "What works where" of README.md' \
 		'make install         PREFIX=/usr DESTDIR= SYSCONFDIR= STATEDIR= LIBEXECDIR=' \
-		'                     SERVICES="systemd openrc apk" SYSTEMDUNITDIR= INITDDIR= CONFDDIR=' \
+		'                     SERVICES="systemd openrc apk mkinitfs initramfs-tools" SYSTEMDUNITDIR= INITDDIR= CONFDDIR=' \
 		'make uninstall, make clean' \
 		'make dist            the source tarball, the same bytes wherever it is made' \
 		'make apkbuild        below build/: what abuild takes to make the packages of Alpine' \

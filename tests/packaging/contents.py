@@ -19,7 +19,8 @@ from packaging_rig import HERE, SOURCE, Skipped, differences, facts, files_below
 PLACES = ("/etc/", "/usr/bin/", "/usr/sbin/", "/usr/libexec/mdm-agent/", "/usr/lib/security/", "/usr/lib/systemd/system", "/usr/lib/sysusers.d/",
           "/usr/lib/tmpfiles.d/", "/usr/share/", "/var/lib/mdm-agent/")
 # Exposure as systemd counts it, 10 is none; what each line costs is in the unit.
-EXPOSURE = {"mdm-agentd.service": 4.5, "mdm-server.service": 2.0}
+# What destroys the storage is kept from nothing.
+EXPOSURE = {"mdm-agent-wipe.service": 10, "mdm-agentd.service": 4.5, "mdm-server.service": 2.0}
 
 
 def packages(out):
@@ -118,21 +119,22 @@ def systemd_takes_the_units(top, out):
         text = read(unit)
         # Verified on this machine, with the programs where they were put.
         copy = "%s/%s" % (top, os.path.basename(unit))
-        write(copy, re.sub(r"=(/usr/s?bin/mdm)", "=" + root + r"\1", text))
+        write(copy, re.sub(r"=(@?)(/usr/(?:s?bin|libexec/mdm-agent)/mdm)", r"=\1" + root + r"\2", text))
         done = run("systemd-analyze", "verify", "--man=no", copy)
         about = [line for line in done.stdout.splitlines() if os.path.basename(unit) in line]
         assert done.returncode == 0 and not about, done.stdout
         done = run("systemd-analyze", "security", "--offline=true", "--no-pager",
                    "--threshold=%d" % (10 * EXPOSURE[os.path.basename(unit)]), copy)
         assert done.returncode == 0, done.stdout[-2500:]
-        write(copy, text.replace("Restart=", "Restrat="))
-        assert "Restrat" in run("systemd-analyze", "verify", "--man=no", copy).stdout
+        write(copy, text.replace("Type=", "Tpye="))
+        assert "Tpye" in run("systemd-analyze", "verify", "--man=no", copy).stdout
 
 
 def presets_enable_the_agent_alone(top, out):
     root = everything_together(top, out)
-    good("systemctl", "--root=" + root, "preset", "mdm-agentd.service", "mdm-server.service")
+    good("systemctl", "--root=" + root, "preset", "mdm-agentd.service", "mdm-agent-wipe.service", "mdm-server.service")
     assert run("systemctl", "--root=" + root, "is-enabled", "mdm-agentd.service").stdout.strip() == "enabled"
+    assert run("systemctl", "--root=" + root, "is-enabled", "mdm-agent-wipe.service").stdout.strip() == "enabled"
     assert run("systemctl", "--root=" + root, "is-enabled", "mdm-server.service").stdout.strip() == "disabled"
 
 
