@@ -61,8 +61,8 @@ static int write_chunk(struct wipe_target *t, size_t n_bytes, uint64_t at)
 
 	if (error == 0)
 		return 0;
-	for (size_t n = 0; n < n_bytes; n += LUKS_BLOCK_BYTES) {
-		size_t part = n_bytes - n < LUKS_BLOCK_BYTES ? n_bytes - n : LUKS_BLOCK_BYTES;
+	for (size_t n = 0; n < n_bytes; n += WIPE_BLOCK_BYTES) {
+		size_t part = n_bytes - n < WIPE_BLOCK_BYTES ? n_bytes - n : WIPE_BLOCK_BYTES;
 
 		write_at(t, t->buffer + n, part, at + n);
 	}
@@ -159,7 +159,7 @@ static int zero_headers(struct wipe_target *t)
 
 static int overwrite_keys(struct wipe_target *t)
 {
-	uint64_t area = t->header.area_bytes, block = LUKS_BLOCK_BYTES;
+	uint64_t area = t->header.area_bytes, block = WIPE_BLOCK_BYTES;
 	uint64_t first = t->header.header_bytes, both = headers_end(t);
 	int error = 0;
 	const struct {
@@ -217,7 +217,7 @@ static int discard_all(struct wipe_target *t, int64_t deadline_us)
 /* Until the deadline; the block by which the file system is known comes last. */
 static int overwrite_plain(struct wipe_target *t, int64_t deadline_us)
 {
-	uint64_t mark_end = t->mark_at + LUKS_BLOCK_BYTES;
+	uint64_t mark_end = t->mark_at + WIPE_BLOCK_BYTES;
 	int error = 0, r;
 
 	if (mark_end > t->size_bytes)

@@ -21,7 +21,7 @@
 /* Locked in memory, so no larger than a walk over directories needs. */
 #define STACK_BYTES (512 * 1024)
 /* What progress and the end may take beyond the devices. */
-#define SLACK_SECONDS 15
+#define SLACK_SECONDS 10
 #define STEP_MS 2
 #define WAIT_MS 200
 
@@ -147,16 +147,19 @@ static size_t count_ready(const struct run *run)
 	return n;
 }
 
-static void open_targets(struct run *run)
+static void open_targets(struct run *run, bool is_only_look)
 {
 	const struct wipe_options *options = run->options;
+	const struct wipe_search search = {.root_fd = options->root_fd,
+		.test = run->plan->test,
+		.may_move = options->is_started,
+		.is_only_look = is_only_look};
 	int64_t until_us = clock_boottime_us() + options->wait_s * USEC_PER_SEC;
 
 	for (;;) {
 		for (size_t i = 0; i < run->plan->n_devices; i++) {
 			run->workers[i].run = run;
-			wipe_target_open(&run->workers[i].target, &run->plan->devices[i],
-				options->root_fd, run->plan->test, options->is_started);
+			wipe_target_open(&run->workers[i].target, &run->plan->devices[i], &search);
 		}
 		if (count_ready(run) == run->plan->n_devices || clock_boottime_us() >= until_us)
 			return;
@@ -191,7 +194,7 @@ int wipe_check(const struct wipe_plan *plan, const struct wipe_options *options)
 	bool wrong;
 	size_t n;
 
-	open_targets(&run);
+	open_targets(&run, true);
 	for (size_t i = 0; i < plan->n_devices; i++) {
 		const struct wipe_target *t = &run.workers[i].target;
 
@@ -295,11 +298,8 @@ static void start_workers(struct run *run)
 static void destroy(struct run *run)
 {
 	const struct wipe_options *options = run->options;
-	int64_t patience_us = options->patience_s * USEC_PER_SEC, now_us = clock_boottime_us();
+	int64_t patience_us = options->patience_s * USEC_PER_SEC, now_us;
 
-	run->watchdog_us =
-		now_us + 3 * patience_us + (run->plan->linger_s + SLACK_SECONDS) * USEC_PER_SEC;
-	start_thread(watch, run);
 	run->phase = PHASE_KEYS;
 	wait_for_step(run, WIPE_STEP_KEYS, clock_boottime_us() + patience_us);
 	say_keys(run);
@@ -357,6 +357,12 @@ static int run_opened(struct run *run)
 		progress_say(&run->progress, run->is_left ? "keys-left" : "keys-gone");
 		return end(run, false);
 	}
+	run->watchdog_us =
+		clock_boottime_us() +
+		(3 * run->options->patience_s + run->plan->linger_s + SLACK_SECONDS) * USEC_PER_SEC;
+	r = start_thread(watch, run);
+	if (r < 0 && !run->options->is_started)
+		return refuse(run, "no thread can be started", strerror(-r));
 	/* Early boot has it from the boot partition, and no other place. */
 	r = run->options->boot_path ? 0 : wipe_intent_write_places(&run->places, run->plan);
 	if (r < 0 && !run->options->is_started)
@@ -384,7 +390,7 @@ int wipe_run(const struct wipe_plan *plan, const struct wipe_options *options)
 		if (run.tpm_fd < 0)
 			run.tpm_fd = -1;
 	}
-	open_targets(&run);
+	open_targets(&run, false);
 	r = run_opened(&run);
 	progress_done(&run.progress);
 	wipe_places_done(&run.places);

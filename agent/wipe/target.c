@@ -86,27 +86,27 @@ int filesystem_uuid_read(const uint8_t head[FILESYSTEM_HEAD_BYTES],
 /* --- LUKS ----------------------------------------------------------------------------------- */
 
 /* The header that has the UUID of the plan: the first, or where that is broken the second. */
-static int read_header(int fd, const char *uuid, struct luks_header *ret_header)
+static int read_header(int fd, const char *uuid, struct wipe_header *ret_header)
 {
-	uint8_t block[LUKS_BLOCK_BYTES];
+	uint8_t block[WIPE_BLOCK_BYTES];
 	int r = read_at(fd, block, sizeof(block), 0);
 
 	if (r < 0)
 		return r;
-	if (luks_header_read(block, false, 0, ret_header) == 0)
+	if (wipe_header_read(block, false, 0, ret_header) == 0)
 		return strcmp(ret_header->uuid, uuid) == 0 ? 0 : -ENODATA;
-	for (size_t i = 0; i < LUKS_HEADER_SIZES; i++)
-		if (read_at(fd, block, sizeof(block), luks_header_sizes[i]) == 0 &&
-			luks_header_read(block, true, luks_header_sizes[i], ret_header) == 0 &&
+	for (size_t i = 0; i < WIPE_HEADER_SIZES; i++)
+		if (read_at(fd, block, sizeof(block), wipe_header_sizes[i]) == 0 &&
+			wipe_header_read(block, true, wipe_header_sizes[i], ret_header) == 0 &&
 			strcmp(ret_header->uuid, uuid) == 0)
 			return 0;
 	return -ENODATA;
 }
 
 /* How far the keys reach; the JSON of either header tells. Without one the usual area stays. */
-static void read_area(int fd, struct luks_header *header)
+static void read_area(int fd, struct wipe_header *header)
 {
-	size_t n_bytes = (size_t)header->header_bytes - LUKS_BLOCK_BYTES;
+	size_t n_bytes = (size_t)header->header_bytes - WIPE_BLOCK_BYTES;
 	_cleanup_free_ char *json = NULL;
 
 	if (header->version != 2 || n_bytes > JSON_BYTES_MAX)
@@ -115,8 +115,8 @@ static void read_area(int fd, struct luks_header *header)
 	if (!json)
 		return;
 	for (unsigned int i = 0; i < 2; i++)
-		if (read_at(fd, json, n_bytes, LUKS_BLOCK_BYTES + i * header->header_bytes) == 0 &&
-			luks_header_add_json(header, json, n_bytes) == 0)
+		if (read_at(fd, json, n_bytes, WIPE_BLOCK_BYTES + i * header->header_bytes) == 0 &&
+			wipe_header_add_json(header, json, n_bytes) == 0)
 			return;
 }
 
@@ -167,17 +167,18 @@ static int recognise(struct wipe_target *t, int fd)
 }
 
 /* Looks through all devices for the one that says it is it. -ENODATA: there is none. */
-static int search(struct wipe_target *t, int root_fd, bool test, struct sysfs_number *ret_number)
+static int search_all(
+	struct wipe_target *t, const struct wipe_search *s, struct sysfs_number *ret_number)
 {
 	struct sysfs_number numbers[DEVICES_MAX];
-	int n = sysfs_list_devices(root_fd, numbers, DEVICES_MAX);
+	int n = sysfs_list_devices(s->root_fd, numbers, DEVICES_MAX);
 
 	for (int i = 0; i < n; i++) {
 		_cleanup_close_ int fd = -1;
 
-		if (sysfs_foreign(root_fd, numbers[i].major, numbers[i].minor, test))
+		if (sysfs_foreign(s->root_fd, numbers[i].major, numbers[i].minor, s->test))
 			continue;
-		fd = sysfs_open_device(root_fd, numbers[i].major, numbers[i].minor, O_RDONLY);
+		fd = sysfs_open_device(s->root_fd, numbers[i].major, numbers[i].minor, O_RDONLY);
 		if (fd >= 0 && recognise(t, fd) == 0) {
 			*ret_number = numbers[i];
 			return 0;
@@ -188,8 +189,7 @@ static int search(struct wipe_target *t, int root_fd, bool test, struct sysfs_nu
 
 /* The device of the plan's number, else the one that moved. The descriptor for reading, or -errno.
  */
-static int find(struct wipe_target *t, int root_fd, bool test, bool may_move,
-	struct sysfs_number *ret_number)
+static int find(struct wipe_target *t, const struct wipe_search *s, struct sysfs_number *ret_number)
 {
 	const struct wipe_device *device = t->device;
 	_cleanup_close_ int fd = -1;
@@ -198,33 +198,33 @@ static int find(struct wipe_target *t, int root_fd, bool test, bool may_move,
 
 	*ret_number = (struct sysfs_number){device->major, device->minor};
 	if (device->major == 0 && device->minor == 0) {
-		if (!test) {
+		if (!s->test) {
 			say(t, WIPE_VERDICT_FOREIGN, "a file, and the plan is no test");
 			return -EPERM;
 		}
-		fd = fs_open_nofollow(root_fd, device->path, O_RDONLY, 0);
+		fd = fs_open_nofollow(s->root_fd, device->path, O_RDONLY, 0);
 		r = fd < 0 ? fd : recognise(t, fd);
 		if (r == 0 && t->is_block)
 			r = -ENOTBLK;
 		return r < 0 ? r : TAKE_FD(fd);
 	}
-	reason = sysfs_foreign(root_fd, device->major, device->minor, test);
+	reason = sysfs_foreign(s->root_fd, device->major, device->minor, s->test);
 	if (!reason) {
-		fd = sysfs_open_device(root_fd, device->major, device->minor, O_RDONLY);
+		fd = sysfs_open_device(s->root_fd, device->major, device->minor, O_RDONLY);
 		r = fd < 0 ? fd : recognise(t, fd);
 		if (r == 0)
 			return TAKE_FD(fd);
-	} else if (!may_move) {
+	} else if (!s->may_move) {
 		say(t, WIPE_VERDICT_FOREIGN, "%s", reason);
 		return -EPERM;
 	} else {
 		r = -ENODATA;
 	}
 	/* What is known by its number alone could be anything now. */
-	if (!may_move || !device->uuid[0] || search(t, root_fd, test, ret_number) < 0)
+	if (!s->may_move || !device->uuid[0] || search_all(t, s, ret_number) < 0)
 		return r;
 	closep(&fd);
-	fd = sysfs_open_device(root_fd, ret_number->major, ret_number->minor, O_RDONLY);
+	fd = sysfs_open_device(s->root_fd, ret_number->major, ret_number->minor, O_RDONLY);
 	return fd < 0 ? fd : TAKE_FD(fd);
 }
 
@@ -281,10 +281,20 @@ static void open_files(struct wipe_target *t, int root_fd)
 			"files without encryption: flash may keep old copies of them");
 }
 
-static void open_block(struct wipe_target *t, int root_fd, bool test, bool may_move)
+/* Without writing: by what the kernel says of it. */
+static int look_whether_writable(struct wipe_target *t, int fd)
+{
+	int is_read_only = 0;
+
+	if (t->is_block && ioctl(fd, BLKROGET, &is_read_only) < 0)
+		return -errno;
+	return is_read_only ? -EROFS : 0;
+}
+
+static void open_block(struct wipe_target *t, const struct wipe_search *search)
 {
 	struct sysfs_number number;
-	_cleanup_close_ int fd = find(t, root_fd, test, may_move, &number);
+	_cleanup_close_ int fd = find(t, search, &number);
 	int r;
 
 	if (fd < 0) {
@@ -296,34 +306,36 @@ static void open_block(struct wipe_target *t, int root_fd, bool test, bool may_m
 			say(t, WIPE_VERDICT_FAILED, "cannot be read: %s", strerror(-fd));
 		return;
 	}
-	r = open_for_writing(t, fd);
+	r = search->is_only_look ? look_whether_writable(t, fd) : open_for_writing(t, fd);
 	if (r < 0) {
 		say(t, WIPE_VERDICT_FAILED, "cannot be written: %s", strerror(-r));
 		return;
 	}
-	t->seed = make_seed();
-	r = posix_memalign((void **)&t->buffer, LUKS_BLOCK_BYTES, 2 * WIPE_CHUNK_BYTES);
-	if (r != 0) {
-		t->buffer = NULL;
-		say(t, WIPE_VERDICT_FAILED, "there is no memory for it");
-		return;
+	if (!search->is_only_look) {
+		t->seed = make_seed();
+		r = posix_memalign((void **)&t->buffer, WIPE_BLOCK_BYTES, 2 * WIPE_CHUNK_BYTES);
+		if (r != 0) {
+			t->buffer = NULL;
+			say(t, WIPE_VERDICT_FAILED, "there is no memory for it");
+			return;
+		}
+		/* Every page of it is there before the first byte is destroyed. */
+		memset(t->buffer, 0xa5, 2 * WIPE_CHUNK_BYTES);
 	}
-	/* Every page of it is there before the first byte is destroyed. */
-	memset(t->buffer, 0xa5, 2 * WIPE_CHUNK_BYTES);
 	describe(t);
 }
 
-void wipe_target_open(struct wipe_target *target, const struct wipe_device *device, int root_fd,
-	bool test, bool may_move)
+void wipe_target_open(struct wipe_target *target, const struct wipe_device *device,
+	const struct wipe_search *search)
 {
 	memset(target, 0, sizeof(*target));
 	target->device = device;
 	target->fd = -1;
 	target->verdict = WIPE_VERDICT_FAILED;
 	if (device->kind == WIPE_KIND_FILES)
-		open_files(target, root_fd);
+		open_files(target, search->root_fd);
 	else
-		open_block(target, root_fd, test, may_move);
+		open_block(target, search);
 }
 
 void wipe_target_done(struct wipe_target *target)

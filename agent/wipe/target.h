@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/wipe/luks.h"
+#include "agent/wipe/header.h"
 #include "agent/wipe/plan.h"
 
 enum wipe_verdict {
@@ -41,7 +41,7 @@ struct wipe_target {
 	bool is_direct;	     /* past the page cache; buffers are aligned */
 	uint64_t size_bytes; /* of device or file */
 	/* luks: what there is to destroy. plain: area_bytes is the block by which it is known. */
-	struct luks_header header;
+	struct wipe_header header;
 	uint64_t mark_at; /* of the block by which it is recognised; goes last */
 	uint64_t seed;	  /* of the bytes that are written over it */
 	uint8_t *buffer;  /* two of WIPE_CHUNK_BYTES */
@@ -53,13 +53,19 @@ struct wipe_target {
 	_Atomic bool is_discarded;
 };
 
+struct wipe_search {
+	int root_fd;
+	bool test;	   /* see struct wipe_plan */
+	bool may_move;	   /* a restart lies between: its number can have changed */
+	bool is_only_look; /* opened for reading, by whoever may not write; no memory is taken */
+};
+
 /*
- * Finds and opens it; what cannot be is said in verdict and detail. may_move: a restart lies
- * between, its number can have changed. Takes no memory and opens nothing it does not close, but
- * for target->fd and buffer, which wipe_target_done() gives back.
+ * Finds and opens it; what cannot be is said in verdict and detail. wipe_target_done() gives the
+ * descriptor and the memory back.
  */
-void wipe_target_open(struct wipe_target *target, const struct wipe_device *device, int root_fd,
-	bool test, bool may_move);
+void wipe_target_open(struct wipe_target *target, const struct wipe_device *device,
+	const struct wipe_search *search);
 void wipe_target_done(struct wipe_target *target);
 
 /* The UUID of ext4, f2fs or btrfs, from the first 68 KiB. 0; -ENODATA. ret_at: its block. */

@@ -8,20 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/wipe/luks.h"
+#include "agent/wipe/header.h"
 #include "agent/wipe/plan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void try_header(const uint8_t *data, size_t size)
 {
-	struct luks_header header;
-	uint8_t block[LUKS_BLOCK_BYTES] = {0};
+	struct wipe_header header;
+	uint8_t block[WIPE_BLOCK_BYTES] = {0};
 
 	memcpy(block, data, size < sizeof(block) ? size : sizeof(block));
-	if (luks_header_read(block, false, 0, &header) < 0)
-		header = (struct luks_header){.version = 2, .header_bytes = 0x4000};
-	luks_header_add_json(&header, (const char *)data, size);
+	if (wipe_header_read(block, false, 0, &header) < 0)
+		header = (struct wipe_header){.version = 2, .header_bytes = 0x4000};
+	wipe_header_add_json(&header, (const char *)data, size);
 	if (header.area_bytes > LIMIT_WIPE_AREA_BYTES)
 		abort();
 }

@@ -5,7 +5,7 @@
  *
  *	WIPE_SHIM_KILL=N      the N-th operation that changes something is the last, half done
  *	WIPE_SHIM_FAIL=NAME   writing to a file of that name fails with EIO, at every other block
- *	WIPE_SHIM_HANG=NAME   writing to a file of that name never ends
+ *	WIPE_SHIM_HANG=NAME   writing to a file of that name, or syncing it, never ends
  *	WIPE_SHIM_KEEP=1      nothing can be discarded
  */
 #include <dlfcn.h>
@@ -53,11 +53,15 @@ static bool is_file(int fd, const char *variable)
 	return slash && strcmp(slash + 1, name) == 0;
 }
 
+static void hang_at(int fd)
+{
+	while (is_file(fd, "WIPE_SHIM_HANG"))
+		pause();
+}
+
 ssize_t pwrite(int fd, const void *data, size_t n, off_t at)
 {
-	if (is_file(fd, "WIPE_SHIM_HANG"))
-		for (;;)
-			pause();
+	hang_at(fd);
 	if (is_file(fd, "WIPE_SHIM_FAIL") && (n > 4096 || at / 4096 % 2 == 1)) {
 		errno = EIO;
 		return -1;
@@ -72,6 +76,7 @@ ssize_t pwrite(int fd, const void *data, size_t n, off_t at)
 
 int fdatasync(int fd)
 {
+	hang_at(fd);
 	if (is_last())
 		die();
 	return REAL(fdatasync)(fd);

@@ -10,97 +10,20 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from wipe_rig import MIB, SECRETS, Loop, Rig, Skip, equal, fake_disk, in_namespace, opens, plan_text, read, run, sectors, write  # noqa: E402
+
 BUILD = os.path.abspath(sys.argv[1])
 PROGRAM = os.path.join(BUILD, "mdm-agent-wipe")
-SECRETS = ["correct horse", "battery", "staple"]
-MIB = 1024 * 1024
 TESTS = []
-
-
-class Skip(Exception):
-    pass
 
 
 def test(function):
     TESTS.append(function)
     return function
-
-
-def run(*command, **more):
-    more.setdefault("timeout", 120)
-    return subprocess.run(command, capture_output=True, text=True, check=False, **more)
-
-
-def read(path):
-    with open(path, "rb") as f:
-        return f.read()
-
-
-def write(path, data):
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "wb") as f:
-        f.write(data if isinstance(data, bytes) else data.encode())
-
-
-class Rig:
-    """A root directory of its own, with containers made once and copied."""
-
-    def __init__(self):
-        self.base = tempfile.mkdtemp(prefix="mdm-wipe-", dir=os.environ.get("TMPDIR"))
-        self.shim = os.path.join(self.base, "shim.so")
-        subprocess.run([os.environ.get("MDM_CC", "cc"), "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", self.shim,
-                        os.path.join(HERE, "../lib/wipe_shim.c"), "-ldl"], check=True)
-        self.uuids = {}
-        for kind in ("luks1", "luks2"):
-            self.make(kind)
-        self.n_roots = 0
-
-    def make(self, kind):
-        path = os.path.join(self.base, kind + ".made")
-        with open(path, "wb") as f:
-            # Data that can be told from what a wipe writes.
-            f.write(b"user data " * (12 * MIB // 10 + 1))
-            f.truncate(12 * MIB)
-        sizes = ["--luks2-metadata-size", "16k", "--luks2-keyslots-size", "1m"] if kind == "luks2" else []
-        pbkdf = ["--pbkdf", "pbkdf2"] if kind == "luks2" else []
-        fast = pbkdf + ["--pbkdf-force-iterations", "1000"]
-        for i, secret in enumerate(SECRETS):
-            # luksAddKey reads an old one from a file and the new one from its input.
-            write(os.path.join(self.base, "old"), SECRETS[0])
-            write(os.path.join(self.base, "new"), secret)
-            verb = ["luksAddKey", "-q", "--disable-locks", "--key-file", os.path.join(self.base, "old")] + fast + \
-                [path, os.path.join(self.base, "new")] if i else \
-                ["luksFormat", "-q", "--disable-locks", "--type", kind] + sizes + fast + \
-                [path, os.path.join(self.base, "new")]
-            done = run("cryptsetup", *verb)
-            assert done.returncode == 0, done.stderr
-        self.uuids[kind] = run("cryptsetup", "luksUUID", "--disable-locks", path).stdout.strip()
-        assert opens(path) == len(SECRETS), "the container does not open before"
-
-    def root(self):
-        self.n_roots += 1
-        path = os.path.join(self.base, "root%d" % self.n_roots)
-        os.makedirs(os.path.join(path, "var/lib/mdm-agent"))
-        return path
-
-    def container(self, root, kind, name=None):
-        path = os.path.join(root, name or kind)
-        shutil.copyfile(os.path.join(self.base, kind + ".made"), path)
-        return path
-
-    def original(self, kind):
-        return read(os.path.join(self.base, kind + ".made"))
-
-
-def opens(path):
-    """How many of the secrets open it."""
-    return sum(subprocess.run(["cryptsetup", "open", "--disable-locks", "--test-passphrase", "--key-file", "-", path],
-                              input=secret.encode(), capture_output=True, timeout=120, check=False).returncode == 0
-               for secret in SECRETS)
 
 
 def area_of(kind):
@@ -109,10 +32,6 @@ def area_of(kind):
     if kind == "luks1":
         return int(re.search(r"Payload offset:\s*(\d+)", text).group(1)) * 512
     return int(re.search(r"offset: (\d+) \[bytes\]", text).group(1))
-
-
-def sectors(data):
-    return [data[i:i + 512] for i in range(0, len(data), 512)]
 
 
 def assert_gone(path, kind):
@@ -127,11 +46,6 @@ def assert_gone(path, kind):
     assert not left, "%d sectors of headers and key slots are left" % len(left)
     assert opens(path) == 0, "a former passphrase opens it"
     assert run("cryptsetup", "isLuks", "--disable-locks", path).returncode != 0
-
-
-def plan_text(*devices, finish="none", is_test=True, more=""):
-    return "mdm-agent-wipe 1\nid wipe-1\nfinish %s\n%s%s%send\n" % (
-        finish, "test\n" if is_test else "", "".join("device %s\n" % d for d in devices), more)
 
 
 def luks(kind, path=None, number="0:0"):
@@ -158,10 +72,6 @@ def state(root, name):
 
 def progress(root):
     return [line.split(" ", 1)[1] for line in read(state(root, "wipe.progress")).decode().splitlines()]
-
-
-def equal(got, wanted):
-    assert got == wanted, "%r, not %r" % (got, wanted)
 
 
 @test
@@ -333,6 +243,18 @@ def test_one_hangs():
 
 
 @test
+def test_everything_hangs():
+    """Where the very file system of the plan hangs, the program ends all the same; at boot it is resumed."""
+    root = rig.root()
+    rig.container(root, "luks2")
+    done = wipe_plan(root, plan_text(luks("luks2")), "--patience", "2", shim={"WIPE_SHIM_HANG": "wipe.progress"})
+    equal(done.returncode, 1)
+    assert os.path.exists(state(root, "wipe.plan"))
+    equal(wipe(root, "--resume").returncode, 0)
+    equal(opens(os.path.join(root, "luks2")), 0)
+
+
+@test
 def test_refused_plans():
     """What is no plan, and what only looks like a test."""
     root = rig.root()
@@ -348,16 +270,6 @@ def test_refused_plans():
     equal(done.returncode, 3)
     assert "a file, and the plan is no test" in done.stderr, done.stderr
     assert read(path) == rig.original("luks2")
-
-
-def fake_disk(root, number, where, **files):
-    """What sysfs would show of a disk; there is none."""
-    directory = os.path.join(root, "sys/devices", where)
-    for name, text in files.items():
-        write(os.path.join(directory, name.replace("__", "/")), text)
-    os.makedirs(directory, exist_ok=True)
-    os.makedirs(os.path.join(root, "sys/dev/block"), exist_ok=True)
-    os.symlink("../../devices/" + where, os.path.join(root, "sys/dev/block", number))
 
 
 @test
@@ -387,39 +299,6 @@ def test_foreign_devices():
     fake_disk(root, "179:0", "platform/mmc/block/mmcblk0", removable="0\n")
     done = wipe_plan(root, plan_text(luks("luks2", "dev/x", "179:0")), "--check")
     assert "foreign no loop device, and the plan is a test" in done.stdout, done.stdout
-
-
-class Loop:
-    """A loop device on a file of the root directory, with what sysfs and /dev show of it there."""
-
-    def __init__(self, root, path):
-        done = run("losetup", "--find", "--show", path)
-        if done.returncode != 0:
-            raise Skip("no loop devices: " + done.stderr.strip())
-        self.device = done.stdout.strip()
-        assert re.fullmatch(r"/dev/loop\d+", self.device), self.device
-        st = os.stat(self.device)
-        major, minor = os.major(st.st_rdev), os.minor(st.st_rdev)
-        self.number = "%d:%d" % (major, minor)
-        name = os.path.basename(self.device)
-        fake_disk(root, self.number, "virtual/block/" + name, loop__backing_file=path + "\n",
-                  uevent="MAJOR=%d\nMINOR=%d\nDEVNAME=%s\n" % (major, minor, name))
-        os.makedirs(os.path.join(root, "dev"), exist_ok=True)
-        os.mknod(os.path.join(root, "dev", name), 0o600 | 0o060000, st.st_rdev)
-        try:
-            os.close(os.open(os.path.join(root, "dev", name), os.O_RDONLY))
-        except OSError as error:
-            self.__exit__()
-            raise Skip("device nodes cannot be opened below %s" % root) from error
-
-    def sync(self):
-        run("blockdev", "--flushbufs", self.device)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        run("losetup", "--detach", self.device)
 
 
 @test
@@ -454,15 +333,6 @@ def test_plain_device():
     data = read(path)
     assert b"private" not in data and len(set(sectors(data))) == len(data) // 512
     equal(wipe_plan(root, plan_text(device)).returncode, 3)
-
-
-def in_namespace(script, *arguments):
-    """A shell script in a mount namespace of its own."""
-    if run("unshare", "--mount", "true").returncode != 0:
-        raise Skip("no mount namespaces")
-    done = run("unshare", "--mount", "sh", "-euc", script, "sh", *arguments)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done
 
 
 @test

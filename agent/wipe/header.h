@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * luks.h - where the keys of a LUKS container are. LUKS1 On-Disk Format 1.2.3, LUKS2 On-Disk
- * Format 1.1.1. Reads what may be half destroyed, and believes no number in it beyond the limits.
- * Pure.
+ * header.h - where the keys of a LUKS container are. LUKS1 On-Disk Format 1.2.3, LUKS2 On-Disk
+ * Format 1.1.1. Reads what may be half destroyed, on the C library alone, and believes no number
+ * in it beyond the limits; policies/ judges whole ones. Pure.
  */
-#ifndef MDM_WIPE_LUKS_H
-#define MDM_WIPE_LUKS_H
+#ifndef MDM_WIPE_HEADER_H
+#define MDM_WIPE_HEADER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,13 +13,13 @@
 
 #include "agent/wipe/plan.h"
 
-#define LUKS_BLOCK_BYTES 4096 /* the binary header of LUKS2; that of LUKS1 is shorter */
+#define WIPE_BLOCK_BYTES 4096 /* the binary header of LUKS2; that of LUKS1 is shorter */
 
 /* Where the second header of LUKS2 can be: the sizes that a header may have. */
-#define LUKS_HEADER_SIZES 9
-extern const uint64_t luks_header_sizes[LUKS_HEADER_SIZES];
+#define WIPE_HEADER_SIZES 9
+extern const uint64_t wipe_header_sizes[WIPE_HEADER_SIZES];
 
-struct luks_header {
+struct wipe_header {
 	unsigned int version; /* 1 or 2 */
 	char uuid[WIPE_UUID_BYTES + 1];
 	/* LUKS2: of the binary header with its JSON, of which there are two. LUKS1: 4096. */
@@ -32,13 +32,13 @@ struct luks_header {
  * The first block, or that of the second header (is_second, at the offset that its size must be).
  * 0; -ENODATA: this is none.
  */
-int luks_header_read(const uint8_t block[LUKS_BLOCK_BYTES], bool is_second, uint64_t offset,
-	struct luks_header *ret_header);
+int wipe_header_read(const uint8_t block[WIPE_BLOCK_BYTES], bool is_second, uint64_t offset,
+	struct wipe_header *ret_header);
 
 /*
  * What the JSON of LUKS2 knows of the area is added: up to where the data begin, and no less than
  * the key slots. 0; -EBADMSG: it is none, or destroyed; then the area is the usual one, 16 MiB.
  */
-int luks_header_add_json(struct luks_header *header, const char *json, size_t n_bytes);
+int wipe_header_add_json(struct wipe_header *header, const char *json, size_t n_bytes);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* luks.c - see luks.h. Pure: no system calls. */
-#include "agent/wipe/luks.h"
+/* header.c - see header.h. Pure: no system calls. */
+#include "agent/wipe/header.h"
 
 #include <errno.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #define USUAL_AREA_BYTES (16 * 1024 * 1024)
 #define JSON_DEPTH_MAX 16
 
-const uint64_t luks_header_sizes[LUKS_HEADER_SIZES] = {
+const uint64_t wipe_header_sizes[WIPE_HEADER_SIZES] = {
 	0x4000,
 	0x8000,
 	0x10000,
@@ -39,14 +39,14 @@ static uint64_t larger(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-static void set_area(struct luks_header *header, uint64_t bytes)
+static void set_area(struct wipe_header *header, uint64_t bytes)
 {
-	uint64_t area = larger(bytes, LUKS_BLOCK_BYTES);
+	uint64_t area = larger(bytes, WIPE_BLOCK_BYTES);
 
 	header->area_bytes = area < LIMIT_WIPE_AREA_BYTES ? area : LIMIT_WIPE_AREA_BYTES;
 }
 
-static bool read_uuid(const uint8_t *block, struct luks_header *header)
+static bool read_uuid(const uint8_t *block, struct wipe_header *header)
 {
 	memcpy(header->uuid, block + LUKS_UUID_AT, WIPE_UUID_BYTES);
 	header->uuid[WIPE_UUID_BYTES] = 0;
@@ -54,7 +54,7 @@ static bool read_uuid(const uint8_t *block, struct luks_header *header)
 }
 
 /* The data begin behind the slots; with a detached header the number of it is 0. */
-static void read_luks1_area(const uint8_t *block, struct luks_header *header)
+static void read_luks1_area(const uint8_t *block, struct wipe_header *header)
 {
 	uint64_t payload = be_get(block + 104, 4) * SECTOR_BYTES,
 		 key_bytes = be_get(block + 108, 4);
@@ -66,16 +66,16 @@ static void read_luks1_area(const uint8_t *block, struct luks_header *header)
 
 		area = larger(area, at + stripes * key_bytes);
 	}
-	header->header_bytes = LUKS_BLOCK_BYTES;
+	header->header_bytes = WIPE_BLOCK_BYTES;
 	set_area(header, area);
 }
 
-int luks_header_read(const uint8_t block[LUKS_BLOCK_BYTES], bool is_second, uint64_t offset,
-	struct luks_header *ret_header)
+int wipe_header_read(const uint8_t block[WIPE_BLOCK_BYTES], bool is_second, uint64_t offset,
+	struct wipe_header *ret_header)
 {
 	static const uint8_t first[] = {'L', 'U', 'K', 'S', 0xba, 0xbe};
 	static const uint8_t second[] = {'S', 'K', 'U', 'L', 0xba, 0xbe};
-	struct luks_header header = {0};
+	struct wipe_header header = {0};
 	bool size_is_known = false;
 
 	if (memcmp(block, is_second ? second : first, sizeof(first)) != 0 ||
@@ -90,8 +90,8 @@ int luks_header_read(const uint8_t block[LUKS_BLOCK_BYTES], bool is_second, uint
 	if (header.version != 2)
 		return -ENODATA;
 	header.header_bytes = be_get(block + 8, 8);
-	for (size_t i = 0; i < LUKS_HEADER_SIZES; i++)
-		size_is_known = size_is_known || header.header_bytes == luks_header_sizes[i];
+	for (size_t i = 0; i < WIPE_HEADER_SIZES; i++)
+		size_is_known = size_is_known || header.header_bytes == wipe_header_sizes[i];
 	if (!size_is_known || be_get(block + 256, 8) != offset ||
 		(is_second && header.header_bytes != offset))
 		return -ENODATA;
@@ -196,7 +196,7 @@ static bool scan_json(struct scan *s)
 	return false;
 }
 
-int luks_header_add_json(struct luks_header *header, const char *json, size_t n_bytes)
+int wipe_header_add_json(struct wipe_header *header, const char *json, size_t n_bytes)
 {
 	struct scan s = {.at = json, .end = json + n_bytes};
 	uint64_t slots_end;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_luks.c - where the keys are: headers that are whole, strange, lying or destroyed. */
+/* test_header.c - where the keys are: headers that are whole, strange, lying or destroyed. */
 #include <errno.h>
 #include <string.h>
 
-#include "agent/wipe/luks.h"
+#include "agent/wipe/header.h"
 #include "agent/wipe/target.h"
 #include "agent/wipe/tpm.h"
 #include "tests/lib/check.h"
@@ -11,8 +11,8 @@
 #define UUID "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
 #define MIB (UINT64_C(1024) * 1024)
 
-static uint8_t block[LUKS_BLOCK_BYTES];
-static struct luks_header header;
+static uint8_t block[WIPE_BLOCK_BYTES];
+static struct wipe_header header;
 
 static void be_put(size_t at, uint64_t value, unsigned int n)
 {
@@ -47,17 +47,17 @@ static void make_luks2(bool second, uint64_t size, uint64_t offset)
 static void test_luks1(void)
 {
 	make_luks1(4096);
-	CHECK_INT(luks_header_read(block, false, 0, &header), 0);
+	CHECK_INT(wipe_header_read(block, false, 0, &header), 0);
 	CHECK_INT(header.version, 1);
 	CHECK_STR(header.uuid, UUID);
 	CHECK_INT(header.area_bytes, 2 * MIB);
 	/* A detached header: no data behind it, the slots are all there is. */
 	make_luks1(0);
-	CHECK_INT(luks_header_read(block, false, 0, &header), 0);
+	CHECK_INT(wipe_header_read(block, false, 0, &header), 0);
 	CHECK_INT(header.area_bytes, (8 + 512 * 7) * 512 + 64 * 4000);
 	/* Numbers that lie. */
 	make_luks1(UINT32_MAX);
-	CHECK_INT(luks_header_read(block, false, 0, &header), 0);
+	CHECK_INT(wipe_header_read(block, false, 0, &header), 0);
 	CHECK_INT(header.area_bytes, LIMIT_WIPE_AREA_BYTES);
 }
 
@@ -76,28 +76,28 @@ static void test_luks2(void)
 		"\"99999999999\"}}"};
 
 	make_luks2(false, 0x4000, 0);
-	CHECK_INT(luks_header_read(block, false, 0, &header), 0);
+	CHECK_INT(wipe_header_read(block, false, 0, &header), 0);
 	CHECK_INT(header.version, 2);
 	CHECK_INT(header.header_bytes, 0x4000);
 	CHECK_INT(header.area_bytes, 16 * MIB);
 	header.area_bytes = 0;
-	CHECK_INT(luks_header_add_json(&header, json, sizeof(json)), 0);
+	CHECK_INT(wipe_header_add_json(&header, json, sizeof(json)), 0);
 	CHECK_INT(header.area_bytes, 16 * MIB);
-	CHECK_INT(luks_header_add_json(&header, detached, sizeof(detached)), 0);
+	CHECK_INT(wipe_header_add_json(&header, detached, sizeof(detached)), 0);
 	CHECK_INT(header.area_bytes, 0x8000 + MIB);
 	for (size_t i = 0; i < ARRAY_SIZE(broken); i++)
-		CHECK_INT(luks_header_add_json(&header, broken[i], strlen(broken[i])), -EBADMSG);
+		CHECK_INT(wipe_header_add_json(&header, broken[i], strlen(broken[i])), -EBADMSG);
 	CHECK_INT(header.area_bytes, 0x8000 + MIB);
 	/* The second header lies where its size says. */
 	make_luks2(true, 0x8000, 0x8000);
-	CHECK_INT(luks_header_read(block, true, 0x8000, &header), 0);
-	CHECK_INT(luks_header_read(block, true, 0x4000, &header), -ENODATA);
-	CHECK_INT(luks_header_read(block, false, 0, &header), -ENODATA);
+	CHECK_INT(wipe_header_read(block, true, 0x8000, &header), 0);
+	CHECK_INT(wipe_header_read(block, true, 0x4000, &header), -ENODATA);
+	CHECK_INT(wipe_header_read(block, false, 0, &header), -ENODATA);
 	make_luks2(false, 0x4001, 0);
-	CHECK_INT(luks_header_read(block, false, 0, &header), -ENODATA);
+	CHECK_INT(wipe_header_read(block, false, 0, &header), -ENODATA);
 	make_luks2(false, 0x4000, 0);
 	block[168] = 'x';
-	CHECK_INT(luks_header_read(block, false, 0, &header), -ENODATA);
+	CHECK_INT(wipe_header_read(block, false, 0, &header), -ENODATA);
 }
 
 static void test_file_systems(void)
