@@ -305,7 +305,7 @@ check-san:
 # mean it ill or are broken. What parses is fuzzed with them besides ("make fuzz", which begins with the
 # corpora). "make check-san" runs everything.
 SAN_SYSTEM := agentctl device local_socket net_checkin net_renew net_role push server server_commands \
-	server_hostile server_wait session stolen_server wake
+	server_hostile server_wait session stolen_server wake wipe
 .PHONY: check-san-short check-san-short-build
 check-san-short-build:
 	$(Q)$(MAKE) VARIANT=san all unit $(BUILD)/san/tests/lib/session_tool

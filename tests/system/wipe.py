@@ -393,10 +393,11 @@ def test_boot_partition():
         raise Skip("no loop mounts: " + probe.stderr.strip())
     in_namespace("""
         mount -o loop "$3" "$2/boot"
+        export ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0
         ! LD_PRELOAD="$4" WIPE_SHIM_KILL=12 "$1" --root "$2" "$2/plan" || exit 1
         [ -e "$2/boot/mdm-agent-wipe.plan" ] && [ -e "$2/var/lib/mdm-agent/wipe.plan" ]
         rm "$2/var/lib/mdm-agent/wipe.plan" "$2/var/lib/mdm-agent/wipe.progress"
-        ASAN_OPTIONS=detect_leaks=0 "$1" --root "$2" --resume --boot /boot
+        "$1" --root "$2" --resume --boot /boot
         [ ! -e "$2/boot/mdm-agent-wipe.plan" ]
         grep -q ' keys-gone$' "$2/boot/mdm-agent-wipe.progress"
         """, PROGRAM, root, image, rig.shim)
