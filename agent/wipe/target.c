@@ -266,13 +266,21 @@ static void describe(struct wipe_target *t)
 		say(t, WIPE_VERDICT_READY, "data as they are: flash may keep old copies");
 }
 
+/* Nothing of that name, or something else. */
+static bool is_absence(int error)
+{
+	return error == -ENOENT || error == -ENOTDIR || error == -ELOOP;
+}
+
 static void open_files(struct wipe_target *t, int root_fd)
 {
 	const struct wipe_device *device = t->device;
 	struct stat st;
 
 	t->fd = fs_open_nofollow(root_fd, device->path, O_RDONLY | O_DIRECTORY, 0);
-	if (t->fd < 0)
+	if (is_absence(t->fd))
+		say(t, WIPE_VERDICT_MISMATCH, "no such directory");
+	else if (t->fd < 0)
 		say(t, WIPE_VERDICT_FAILED, "cannot be opened: %s", strerror(-t->fd));
 	else if (fstat(t->fd, &st) < 0 || st.st_ino != device->inode)
 		say(t, WIPE_VERDICT_MISMATCH, "another directory is there");
@@ -300,7 +308,7 @@ static void open_block(struct wipe_target *t, const struct wipe_search *search)
 	if (fd < 0) {
 		if (t->verdict == WIPE_VERDICT_FOREIGN)
 			return;
-		if (fd == -ENODATA)
+		if (fd == -ENODATA || is_absence(fd))
 			say(t, WIPE_VERDICT_MISMATCH, "not what the plan means");
 		else
 			say(t, WIPE_VERDICT_FAILED, "cannot be read: %s", strerror(-fd));

@@ -378,6 +378,49 @@ def test_files():
 
 
 @test
+def test_the_end():
+    """reboot(2) is called as the plan says. In a PID namespace it ends that alone, by a signal that tells what was
+    asked for; the files are on a tmpfs, and the root directory has no sysrq."""
+    probe = run("unshare", "--mount", "--pid", "--fork", "sh", "-c", 'exit "$$"')
+    if probe.returncode != 1:
+        raise Skip("no PID namespaces")
+    for finish, number in (("poweroff", 2), ("reboot", 1)):
+        root = rig.root()
+        os.makedirs(os.path.join(root, "home"))
+        write(os.path.join(root, "plan"), plan_text("files 0:0 /home inode=1", finish=finish, is_test=False))
+        done = run("unshare", "--mount", "--pid", "--fork", "sh", "-euc", """
+            [ "$$" -eq 1 ]
+            mount -t tmpfs none "$2/home"
+            mkdir "$2/home/user"
+            inode=$(stat -c %i "$2/home")
+            sed -i "s/inode=1/inode=$inode/" "$2/plan"
+            "$1" --root "$2" "$2/plan"
+            echo "it came back" >&2
+            """, "sh", PROGRAM, root)
+        assert "it came back" not in done.stderr, done.stderr
+        equal((finish, done.returncode), (finish, -number))
+        equal(progress(root)[-1], "finishing " + finish)
+        assert not os.path.exists(state(root, "wipe.plan"))
+
+
+@test
+def test_no_loop_of_boots():
+    """Where all is gone and the plan cannot be removed, the system is not ended at each boot."""
+    root = rig.root()
+    write(os.path.join(root, "boot/mdm-agent-wipe.plan"), plan_text(luks("luks2")))
+    write(os.path.join(root, "boot/mdm-agent-wipe.progress"), "5 started wipe-1\n")
+    done = in_namespace("""
+        mount --bind "$2/boot" "$2/boot"
+        mount -o remount,bind,ro "$2/boot"
+        status=0
+        ASAN_OPTIONS=detect_leaks=0 "$1" --root "$2" --resume --boot /boot --progress-fd 3 3>&1 || status=$?
+        echo "status $status"
+        """, PROGRAM, root)
+    assert " stuck the plan cannot be removed" in done.stdout and "finishing" not in done.stdout, done.stdout
+    assert "status 1" in done.stdout, done.stdout
+
+
+@test
 def test_boot_partition():
     """The plan is also where early boot finds it without the passphrase, and is carried out from there."""
     root = rig.root()
