@@ -29,13 +29,6 @@ void progress_init(struct progress *p, const struct wipe_places *places, int lis
 	}
 }
 
-void progress_done(struct progress *p)
-{
-	for (size_t i = 0; i < p->n_files; i++)
-		close(p->file_fds[i]);
-	p->n_files = 0;
-}
-
 void progress_say(struct progress *p, const char *format, ...)
 {
 	char line[512];

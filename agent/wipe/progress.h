@@ -24,8 +24,8 @@ struct progress {
 	bool is_root_gone; /* nothing waits for the root file system any more */
 };
 
+/* Its files stay open until the process ends. */
 void progress_init(struct progress *p, const struct wipe_places *places, int listener_fd);
-void progress_done(struct progress *p);
 
 /* One line. What cannot be written is lost: nothing waits for it. */
 void progress_say(struct progress *p, const char *format, ...) _printf_(2, 3);

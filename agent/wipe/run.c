@@ -22,6 +22,8 @@
 #define STACK_BYTES (512 * 1024)
 /* What progress and the end may take beyond the devices. */
 #define SLACK_SECONDS 10
+/* For the last words on a root file system that is gone. */
+#define LAST_WORDS_SECONDS 5
 #define STEP_MS 2
 #define WAIT_MS 200
 
@@ -50,6 +52,8 @@ struct run {
 	_Atomic int64_t rest_deadline_us;
 	int64_t watchdog_us;
 	bool is_left; /* something was not destroyed */
+	int removal_error;
+	_Atomic bool is_concluded;
 };
 
 static void pause_ms(unsigned int ms)
@@ -314,23 +318,42 @@ static void destroy(struct run *run)
 	run->rest_deadline_us = now_us + 2 * patience_us - USEC_PER_SEC;
 	run->phase = PHASE_REST;
 	wait_for_step(run, WIPE_STEP_REST, now_us + 2 * patience_us);
-	say_rest(run);
 }
 
-/* Ends the system, or, where the plan stays behind and nothing was left to do, the program. */
-static int end(struct run *run, bool was_any)
+/* The last words, on a file system that may be destroyed by now: in a thread of its own. */
+static void *conclude(void *userdata)
 {
-	int r = 0;
+	struct run *run = userdata;
 
+	if (count_ready(run) > 0)
+		say_rest(run);
 	if (!run->is_left)
-		r = wipe_intent_remove(&run->places);
-	if (r < 0 && !was_any) {
-		progress_say(&run->progress, "stuck the plan cannot be removed: %s", strerror(-r));
+		run->removal_error = wipe_intent_remove(&run->places);
+	/* Where nothing was left to do and the plan stays, the next boot must not end here, too. */
+	if (run->removal_error < 0 && count_ready(run) == 0)
+		progress_say(&run->progress, "stuck the plan cannot be removed: %s",
+			strerror(-run->removal_error));
+	else
+		progress_say(&run->progress, "finishing %s", wipe_finish_names[run->plan->finish]);
+	run->is_concluded = true;
+	return NULL;
+}
+
+static int end(struct run *run)
+{
+	unsigned int wait_s = run->options->patience_s;
+	int64_t until_us;
+
+	if (run->progress.is_root_gone && !run->plan->test)
+		wait_s = LAST_WORDS_SECONDS;
+	until_us = clock_boottime_us() + wait_s * USEC_PER_SEC;
+	if (start_thread(conclude, run) == 0)
+		while (!run->is_concluded && clock_boottime_us() < until_us)
+			pause_ms(STEP_MS);
+	if (run->is_concluded && run->removal_error < 0 && count_ready(run) == 0)
 		return WIPE_EXIT_LEFT;
-	}
-	progress_say(&run->progress, "finishing %s", wipe_finish_names[run->plan->finish]);
 	run->options->finish(run->plan->finish);
-	return run->is_left ? WIPE_EXIT_LEFT : WIPE_EXIT_DONE;
+	return run->is_left || !run->is_concluded ? WIPE_EXIT_LEFT : WIPE_EXIT_DONE;
 }
 
 static int refuse(struct run *run, const char *what, const char *reason)
@@ -355,11 +378,11 @@ static int run_opened(struct run *run)
 		for (size_t i = 0; i < run->plan->n_devices; i++)
 			run->is_left |= run->workers[i].target.verdict == WIPE_VERDICT_FAILED;
 		progress_say(&run->progress, run->is_left ? "keys-left" : "keys-gone");
-		return end(run, false);
+		return end(run);
 	}
 	run->watchdog_us =
 		clock_boottime_us() +
-		(3 * run->options->patience_s + run->plan->linger_s + SLACK_SECONDS) * USEC_PER_SEC;
+		(4 * run->options->patience_s + run->plan->linger_s + SLACK_SECONDS) * USEC_PER_SEC;
 	r = start_thread(watch, run);
 	if (r < 0 && !run->options->is_started)
 		return refuse(run, "no thread can be started", strerror(-r));
@@ -370,14 +393,13 @@ static int run_opened(struct run *run)
 	progress_say(&run->progress, "started %s", run->plan->id);
 	start_workers(run);
 	destroy(run);
-	return end(run, true);
+	return end(run);
 }
 
 int wipe_run(const struct wipe_plan *plan, const struct wipe_options *options)
 {
-	/* Threads that hang may still look at it when this returns. */
+	/* Threads that hang may still use it, and what it holds, until the process is gone. */
 	static struct run run;
-	int r;
 
 	memset(&run, 0, sizeof(run));
 	run.plan = plan;
@@ -391,8 +413,5 @@ int wipe_run(const struct wipe_plan *plan, const struct wipe_options *options)
 			run.tpm_fd = -1;
 	}
 	open_targets(&run, false);
-	r = run_opened(&run);
-	progress_done(&run.progress);
-	wipe_places_done(&run.places);
-	return r;
+	return run_opened(&run);
 }
