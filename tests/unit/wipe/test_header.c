@@ -70,10 +70,10 @@ static void test_luks2(void)
 		"\"config\":{\"json_size\":\"12288\",\"keyslots_size\":\"16744448\"}}";
 	static const char detached[] = "{\"segments\":{\"0\":{\"offset\":\"0\"}},"
 				       "\"config\":{\"keyslots_size\":\"1048576\"}}";
+	static const char too_large[] = "{\"segments\":{\"0\":{\"offset\":\"1\"}},"
+					"\"config\":{\"keyslots_size\":\"99999999999\"}}";
 	static const char *const broken[] = {"", "{", "{}", "\xff\x01{", "[[[[[[[[[[[[[[[[[[[[[",
-		"{\"segments\":{\"0\":{\"offset\":\"0\"}}}", "{\"segments\":\"",
-		"{\"segments\":{\"0\":{\"offset\":\"1\"}},\"config\":{\"keyslots_size\":"
-		"\"99999999999\"}}"};
+		"{\"segments\":{\"0\":{\"offset\":\"0\"}}}", "{\"segments\":\"", too_large};
 
 	make_luks2(false, 0x4000, 0);
 	CHECK_INT(wipe_header_read(block, false, 0, &header), 0);
