@@ -67,7 +67,7 @@ def nothing_is_outside_its_place(_top, out):
 
 
 def what_is_installed_is_in_one_package(top, out):
-    make_again(out, "install", top + "/all", "systemd openrc apk", "PAMDIR=/usr/lib/security")
+    make_again(out, "install", top + "/all", "systemd openrc apk mkinitfs", "PAMDIR=/usr/lib/security")
     installed = files_below(top + "/all")
     packed = {}
     for name in packages(out):
@@ -88,6 +88,8 @@ def scripts_of(out):
         yield from glob.glob(root + "/etc/init.d/*")
         yield from glob.glob(root + "/etc/conf.d/*")
         yield from glob.glob(root + "/etc/apk/commit_hooks.d/*")
+        yield from glob.glob(root + "/usr/libexec/*/*.sh")
+        yield from glob.glob(root + "/usr/share/mkinitfs/hooks-extra/*")
 
 
 def scripts_are_posix(_top, out):
