@@ -188,6 +188,7 @@ int wipe_destroy_keys(struct wipe_target *t)
 	uint64_t area = t->header.area_bytes;
 	int r = overwrite_keys(t), again;
 
+	t->is_overwritten = r == 0;
 	/* Also where it could not be written: some devices discard what they do not write. */
 	discard(t, 0, area, true);
 	if (r == 0)

@@ -41,7 +41,9 @@ static uint64_t larger(uint64_t a, uint64_t b)
 
 static void set_area(struct wipe_header *header, uint64_t bytes)
 {
-	uint64_t area = larger(bytes, WIPE_BLOCK_BYTES);
+	/* Whole blocks: some devices write no less. */
+	uint64_t blocks = bytes / WIPE_BLOCK_BYTES + (bytes % WIPE_BLOCK_BYTES ? 1 : 0);
+	uint64_t area = larger(blocks, 1) * WIPE_BLOCK_BYTES;
 
 	header->area_bytes = area < LIMIT_WIPE_AREA_BYTES ? area : LIMIT_WIPE_AREA_BYTES;
 }

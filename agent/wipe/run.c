@@ -232,6 +232,8 @@ static void say_keys(struct run *run)
 			detail = t->detail;
 		} else if (t->device->kind != WIPE_KIND_LUKS) {
 			continue;
+		} else if (t->step < WIPE_STEP_KEYS && t->is_overwritten) {
+			detail = "to discard them takes longer";
 		} else if (t->step < WIPE_STEP_KEYS) {
 			word = "hung";
 		} else if (t->keys_error) {

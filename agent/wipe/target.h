@@ -50,6 +50,7 @@ struct wipe_target {
 	_Atomic int step;
 	_Atomic int keys_error; /* 0, or why keys may be left, -errno */
 	_Atomic int rest_error;
+	_Atomic bool is_overwritten; /* the keys, verified; what follows can take its time */
 	_Atomic bool is_discarded;
 };
 

@@ -6,6 +6,7 @@
  *	WIPE_SHIM_KILL=N      the N-th operation that changes something is the last, half done
  *	WIPE_SHIM_FAIL=NAME   writing to a file of that name fails with EIO, at every other block
  *	WIPE_SHIM_HANG=NAME   writing to a file of that name, or syncing it, never ends
+ *	WIPE_SHIM_SLOW=NAME   discarding parts of a file of that name never ends
  *	WIPE_SHIM_KEEP=1      nothing can be discarded
  */
 #include <dlfcn.h>
@@ -105,6 +106,8 @@ int unlinkat(int fd, const char *name, int flags)
 
 int fallocate(int fd, int mode, off_t at, off_t n)
 {
+	while (is_file(fd, "WIPE_SHIM_SLOW"))
+		pause();
 	if (is_last())
 		die();
 	if (getenv("WIPE_SHIM_KEEP") || is_file(fd, "WIPE_SHIM_FAIL")) {

@@ -243,6 +243,32 @@ def test_one_hangs():
 
 
 @test
+def test_discarding_hangs():
+    """Keys that are written over are gone, however long the device takes to discard them."""
+    root = rig.root()
+    path = rig.container(root, "luks2")
+    wipe_plan(root, plan_text(luks("luks2")), "--patience", "2", shim={"WIPE_SHIM_SLOW": "luks2"})
+    assert "device 0 gone to discard them takes longer" in progress(root) and "keys-gone" in progress(root), progress(root)
+    assert_gone(path, "luks2")
+
+
+@test
+def test_read_only_device():
+    """One that the kernel holds read-only is named; the other goes."""
+    root = rig.root()
+    path = rig.container(root, "luks2")
+    with Loop(root, rig.container(root, "luks1")) as loop:
+        equal(run("blockdev", "--setro", loop.device).returncode, 0)
+        text = plan_text(luks("luks1", "dev/x", loop.number), luks("luks2"))
+        checked = wipe_plan(root, text, "--check")
+        assert "device 0 luks /dev/x failed cannot be written: " in checked.stdout, checked.stdout
+        equal(checked.stdout.splitlines()[-1], "verdict partly")
+        equal((checked.returncode, wipe_plan(root, text).returncode), (1, 1))
+    assert_gone(path, "luks2")
+    assert os.path.exists(state(root, "wipe.plan"))
+
+
+@test
 def test_everything_hangs():
     """Where the very file system of the plan hangs, the program ends all the same; at boot it is resumed."""
     root = rig.root()

@@ -142,6 +142,8 @@ class Loop:
         return self
 
     def __exit__(self, *_):
+        # Whoever has it next could not write to it either.
+        run("blockdev", "--setrw", self.device)
         run("losetup", "--detach", self.device)
 
 
