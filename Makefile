@@ -391,7 +391,7 @@ services_systemd := $(foreach s,$(SERVICE_PROGRAMS),$(s).service:0644:$(SYSTEMDU
 services_systemd += mdm-agent-wipe.service:0644:$(SYSTEMDUNITDIR)/mdm-agent-wipe.service
 services_openrc := $(foreach s,$(SERVICE_PROGRAMS) mdm-agent-wipe,$(s).initd:0755:$(INITDDIR)/$(s))
 # Early boot goes on with a wipe: postmarketOS, and Debian.
-early_wipe := ../initramfs/early-wipe.sh:0755:$(LIBEXECDIR)/early-wipe.sh
+early_wipe := ../initramfs/early-wipe.sh:0755:$(PREFIX)/share/mdm-agent/early-wipe.sh
 services_mkinitfs := $(early_wipe) ../initramfs/mkinitfs.files:0644:$(MKINITFSDIR)/files-extra/50-mdm-agent.files \
 	../initramfs/mkinitfs-hook.sh:0755:$(MKINITFSDIR)/hooks-extra/50-mdm-agent.sh
 services_initramfs-tools := $(early_wipe) \
@@ -466,7 +466,7 @@ uninstall:
 	for page in $(notdir $(MANPAGES)); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
 	for program in $(PROGRAMS); do rm -f $(DESTDIR)$(BASHCOMPDIR)/$$program \
 		$(DESTDIR)$(ZSHCOMPDIR)/_$$program $(DESTDIR)$(FISHCOMPDIR)/$$program.fish; done
-	-rmdir $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(SYSCONFDIR)/mdm-server 2>/dev/null || true
+	-rmdir $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(PREFIX)/share/mdm-agent $(DESTDIR)$(SYSCONFDIR)/mdm-server 2>/dev/null || true
 	$(Q)[ -n "$(DESTDIR)" ] || echo "make uninstall: stops nothing; docs/packaging.md has what is left to do"
 
 # --- the source tarball, and what abuild takes; docs/packaging.md

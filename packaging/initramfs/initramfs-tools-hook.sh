@@ -10,7 +10,7 @@ uuid=$(findmnt -n -o UUID --target /boot 2>/dev/null)
 type=$(findmnt -n -o FSTYPE --target /boot 2>/dev/null)
 [ -n "$uuid" ] && [ "$uuid" != "$(findmnt -n -o UUID --target / 2>/dev/null)" ] || exit 0
 copy_exec @PREFIX@/libexec/mdm-agent/mdm-agent-wipe
-copy_file script @PREFIX@/libexec/mdm-agent/early-wipe.sh
+copy_file script @PREFIX@/share/mdm-agent/early-wipe.sh
 # Not ours alone, but nothing works without it.
 copy_exec "$(command -v blkid)" /sbin/blkid
 case $type in

@@ -8,4 +8,4 @@ prereqs)
 	;;
 esac
 uuid=$(cat /etc/mdm-agent/boot-uuid 2>/dev/null)
-[ -z "$uuid" ] || sh @PREFIX@/libexec/mdm-agent/early-wipe.sh 10 "UUID=$uuid"
+[ -z "$uuid" ] || sh @PREFIX@/share/mdm-agent/early-wipe.sh 10 "UUID=$uuid"

@@ -11,7 +11,7 @@ for word in $(cat /proc/cmdline); do
 done
 # One with a UUID is there, if late; a label may be on no device at all.
 if [ -n "$boot" ]; then
-	sh @PREFIX@/libexec/mdm-agent/early-wipe.sh 10 "$boot"
+	sh @PREFIX@/share/mdm-agent/early-wipe.sh 10 "$boot"
 else
-	sh @PREFIX@/libexec/mdm-agent/early-wipe.sh 2 LABEL=pmOS_boot
+	sh @PREFIX@/share/mdm-agent/early-wipe.sh 2 LABEL=pmOS_boot
 fi

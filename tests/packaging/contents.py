@@ -88,7 +88,7 @@ def scripts_of(out):
         yield from glob.glob(root + "/etc/init.d/*")
         yield from glob.glob(root + "/etc/conf.d/*")
         yield from glob.glob(root + "/etc/apk/commit_hooks.d/*")
-        yield from glob.glob(root + "/usr/libexec/*/*.sh")
+        yield from glob.glob(root + "/usr/share/mdm-agent/*.sh")
         yield from glob.glob(root + "/usr/share/mkinitfs/hooks-extra/*")
 
 
@@ -164,7 +164,7 @@ def programs_know_nothing_of_where_they_were_built(_top, out):
                 assert out.encode() not in f.read(), path
             assert ".debug_info" not in good("readelf", "-SW", path), path
             count += 1
-    assert count == 9, count
+    assert count == 10, count
 
 
 def the_tarball_is_the_same_wherever_it_is_made(top, _out):

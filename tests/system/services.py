@@ -47,6 +47,7 @@ class Tree:
         os.makedirs(self.path("usr/sbin"), exist_ok=True)
         for name in ("mdm-server", "mdm-agentd"):
             shutil.copy(program, self.path("usr/sbin/" + name))
+        os.makedirs(self.path("usr/libexec/mdm-agent"))
         shutil.copy(program, self.path("usr/libexec/mdm-agent/mdm-agent-wipe"))
 
     def install(self):
@@ -68,7 +69,7 @@ SCRIPTS = ("etc/init.d/mdm-server", "etc/init.d/mdm-agentd", "etc/init.d/mdm-age
 @test
 def everything_is_in_its_place(tree):
     for name, mode in ((UNITS + "mdm-server.service", 0o644), (UNITS + "mdm-agentd.service", 0o644),
-                       (UNITS + "mdm-agent-wipe.service", 0o644), ("usr/libexec/mdm-agent/early-wipe.sh", 0o755),
+                       (UNITS + "mdm-agent-wipe.service", 0o644), ("usr/share/mdm-agent/early-wipe.sh", 0o755),
                        *((script, 0o755) for script in SCRIPTS), ("etc/conf.d/mdm-server", 0o644),
                        ("etc/conf.d/mdm-agentd", 0o644), ("etc/mdm-server/mdm-server.conf", 0o644),
                        ("usr/lib/systemd/system-preset/80-mdm-agent.preset", 0o644),

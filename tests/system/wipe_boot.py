@@ -56,8 +56,9 @@ class Phone:
         self.top = tempfile.mkdtemp(prefix="mdm-boot-", dir=os.environ.get("TMPDIR"))
         good("make", "-s", "-C", SOURCE, "install-services", "PREFIX=%s/usr" % self.top, "SYSCONFDIR=%s/etc" % self.top,
              "BUILD=" + self.path("build"), "SERVICES=mkinitfs initramfs-tools")
+        os.makedirs(self.path("usr/libexec/mdm-agent"))
         shutil.copy(os.path.join(BUILD, "mdm-agent-wipe"), self.path("usr/libexec/mdm-agent/mdm-agent-wipe"))
-        self.early = self.path("usr/libexec/mdm-agent/early-wipe.sh")
+        self.early = self.path("usr/share/mdm-agent/early-wipe.sh")
         # Directories and files of an initramfs are in the test's own.
         self.edit(self.early, "/mdm-agent-boot", self.path("mnt"))
         self.edit(self.early, "--resume", "--resume --root /")
@@ -229,8 +230,7 @@ def debian_hook_takes_what_is_needed():
         found = '#!/bin/sh\ncase "$3 $5" in\n"UUID /boot") echo %s ;;\n"FSTYPE /boot") echo vfat ;;\n"UUID /") echo R ;;\nesac\n'
         write(phone.path("bin/findmnt"), found % "ABCD-1234", 0o755)
         said = good("sh", hook, env=environment).splitlines()
-        libexec = phone.path("usr/libexec/mdm-agent/")
-        assert said[:2] == ["exec %smdm-agent-wipe" % libexec, "file script %searly-wipe.sh" % libexec], said
+        assert said[:2] == ["exec " + phone.path("usr/libexec/mdm-agent/mdm-agent-wipe"), "file script " + phone.early], said
         assert said[2].startswith("exec ") and said[2].endswith(" /sbin/blkid") and said[3].startswith("modules vfat "), said
         assert read(phone.path("initramfs/etc/mdm-agent/boot-uuid")) == "ABCD-1234\n"
         # A boot directory on the root's own file system is no boot partition.
