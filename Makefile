@@ -20,7 +20,8 @@ MULTIARCH ?= $(shell $(CC) -print-multiarch 2>/dev/null)
 PAMDIR ?= $(if $(and $(MULTIARCH),$(wildcard /usr/lib/$(MULTIARCH))),$(PREFIX)/lib/$(MULTIARCH)/security,$(PREFIX)/lib/security)
 # Which service files "make install" puts in place, and where; packaging/services/README.md.
 # Debian's update-rc.d refuses what is in /etc/init.d without headers of its own kind.
-SERVICES ?= systemd $(if $(wildcard /sbin/openrc-run /usr/sbin/openrc-run),openrc)
+SERVICES ?= systemd $(if $(wildcard /sbin/openrc-run /usr/sbin/openrc-run),openrc) \
+	$(if $(wildcard /usr/share/mkinitfs),mkinitfs) $(if $(wildcard /usr/share/initramfs-tools),initramfs-tools)
 SYSTEMDUNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
@@ -28,6 +29,8 @@ PRESETDIR ?= $(PREFIX)/lib/systemd/system-preset
 GEOCLUEDIR ?= $(SYSCONFDIR)/geoclue/conf.d
 INITDDIR ?= $(SYSCONFDIR)/init.d
 CONFDDIR ?= $(SYSCONFDIR)/conf.d
+MKINITFSDIR ?= $(PREFIX)/share/mkinitfs
+INITRAMFSTOOLSDIR ?= $(PREFIX)/share/initramfs-tools
 BUILD ?= build
 VARIANT ?= release
 O := $(BUILD)/$(VARIANT)
@@ -80,7 +83,7 @@ COMPILE_FLAGS = -std=gnu11 -I. $(DEFINES) $(WARNINGS) $(HARDENING) $(PC_CFLAGS) 
 LINK_FLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(variant_ldflags_$(VARIANT))
 
 # --- layers: folder -> library; who may link whom is the same table that `make layers` checks.
-LAYERS := util json ipc trust sandbox policies platform helper verify pam enforcer net ctl server mdmctl
+LAYERS := util json ipc trust sandbox policies platform helper verify wipe pam enforcer net ctl server mdmctl
 dir_util := agent/util
 dir_json := agent/json
 dir_ipc := agent/ipc
@@ -90,6 +93,7 @@ dir_policies := policies
 dir_platform := platform
 dir_helper := platform/helper
 dir_verify := agent/verify
+dir_wipe := agent/wipe
 dir_pam := platform/pam
 dir_enforcer := agent/enforcer
 dir_net := agent/net
@@ -106,8 +110,9 @@ needs_policies := policies json util
 needs_platform := platform policies json util
 needs_helper := helper sandbox ipc util
 needs_verify := verify policies json sandbox ipc util
+needs_wipe := wipe util
 needs_pam := pam policies json ipc util
-needs_enforcer := enforcer platform policies trust json sandbox ipc util
+needs_enforcer := enforcer platform policies trust json sandbox wipe ipc util
 needs_net := net sandbox ipc util
 needs_ctl := ctl policies trust json ipc util
 needs_server := server util
@@ -122,6 +127,8 @@ pc_policies := json-c libcrypto $(SYSTEMD_PC)
 pc_platform := json-c libcrypto $(SYSTEMD_PC)
 pc_helper := libcrypto $(SYSTEMD_PC)
 pc_verify := libcrypt libcrypto libseccomp
+# Nothing but the C library: it runs while the root file system is destroyed, and from early boot.
+pc_wipe :=
 pc_pam := pam libcrypto
 pc_enforcer := json-c libcrypto libseccomp $(SYSTEMD_PC)
 pc_net := libcurl libssl libcrypto libseccomp
@@ -130,11 +137,12 @@ pc_server := libevent libevent_openssl sqlite3 libssl libcrypto
 pc_mdmctl := libcurl json-c libcrypto libcrypt libqrencode
 
 # Programs: name, layer.
-PROGRAMS := mdm-agentd mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-pamcheck agentctl mdm-server mdmctl
+PROGRAMS := mdm-agentd mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-wipe mdm-agent-pamcheck agentctl mdm-server mdmctl
 layer_mdm-agentd := enforcer
 layer_mdm-agent-net := net
 layer_mdm-agent-session := helper
 layer_mdm-agent-verify := verify
+layer_mdm-agent-wipe := wipe
 layer_mdm-agent-pamcheck := pam
 layer_agentctl := ctl
 layer_mdm-server := server
@@ -297,7 +305,7 @@ check-san:
 # mean it ill or are broken. What parses is fuzzed with them besides ("make fuzz", which begins with the
 # corpora). "make check-san" runs everything.
 SAN_SYSTEM := agentctl device local_socket net_checkin net_renew net_role push server server_commands \
-	server_hostile server_wait session stolen_server wake
+	server_hostile server_wait session stolen_server wake wipe
 .PHONY: check-san-short check-san-short-build
 check-san-short-build:
 	$(Q)$(MAKE) VARIANT=san all unit $(BUILD)/san/tests/lib/session_tool
@@ -380,7 +388,15 @@ SERVICE_PROGRAMS := mdm-server mdm-agentd
 services_systemd := $(foreach s,$(SERVICE_PROGRAMS),$(s).service:0644:$(SYSTEMDUNITDIR)/$(s).service) \
 	$(foreach p,mdm-agent mdm-server,$(p).sysusers:0644:$(SYSUSERSDIR)/$(p).conf \
 		$(p).tmpfiles:0644:$(TMPFILESDIR)/$(p).conf $(p).preset:0644:$(PRESETDIR)/80-$(p).preset)
-services_openrc := $(foreach s,$(SERVICE_PROGRAMS),$(s).initd:0755:$(INITDDIR)/$(s))
+services_systemd += mdm-agent-wipe.service:0644:$(SYSTEMDUNITDIR)/mdm-agent-wipe.service
+services_openrc := $(foreach s,$(SERVICE_PROGRAMS) mdm-agent-wipe,$(s).initd:0755:$(INITDDIR)/$(s))
+# Early boot goes on with a wipe: postmarketOS, and Debian.
+early_wipe := ../initramfs/early-wipe.sh:0755:$(PREFIX)/share/mdm-agent/early-wipe.sh
+services_mkinitfs := $(early_wipe) ../initramfs/mkinitfs.files:0644:$(MKINITFSDIR)/files-extra/50-mdm-agent.files \
+	../initramfs/mkinitfs-hook.sh:0755:$(MKINITFSDIR)/hooks-extra/50-mdm-agent.sh
+services_initramfs-tools := $(early_wipe) \
+	../initramfs/initramfs-tools-hook.sh:0755:$(INITRAMFSTOOLSDIR)/hooks/mdm-agent \
+	../initramfs/initramfs-tools-script.sh:0755:$(INITRAMFSTOOLSDIR)/scripts/init-premount/mdm-agent
 # Only packages have use for it: apk runs it.
 services_apk := mdm-agent.apk-hook:0755:$(SYSCONFDIR)/apk/commit_hooks.d/mdm-agent
 services_common := mdm-agent.geoclue:0644:$(GEOCLUEDIR)/90-mdm-agent.conf
@@ -420,7 +436,7 @@ endef
 install: all install-services install-docs
 	$(foreach p,mdm-agentd mdm-server,$(call install_program,$(p),$(PREFIX)/sbin))
 	$(foreach p,agentctl mdmctl,$(call install_program,$(p),$(PREFIX)/bin))
-	$(foreach p,mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-pamcheck,$(call \
+	$(foreach p,mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-wipe mdm-agent-pamcheck,$(call \
 		install_program,$(p),$(LIBEXECDIR)))
 	install -d -m 0700 $(DESTDIR)$(STATEDIR)
 	$(call install_program,pam_mdm.so,$(PAMDIR))
@@ -442,14 +458,15 @@ uninstall:
 		uninstall_unchanged,packaging/services/$(call row,$(r),1),$(call row,$(r),3)))
 	rm -f $(DESTDIR)$(PREFIX)/sbin/mdm-agentd $(DESTDIR)$(LIBEXECDIR)/mdm-agent-net \
 		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-session $(DESTDIR)$(LIBEXECDIR)/mdm-agent-verify \
-		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-pamcheck $(DESTDIR)$(PAMDIR)/pam_mdm.so \
+		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-wipe $(DESTDIR)$(LIBEXECDIR)/mdm-agent-pamcheck $(DESTDIR)$(PAMDIR)/pam_mdm.so \
 		$(DESTDIR)$(PREFIX)/bin/agentctl $(DESTDIR)$(PREFIX)/sbin/mdm-server \
 		$(DESTDIR)$(PREFIX)/bin/mdmctl \
-		$(foreach r,$(services_systemd) $(services_openrc) $(services_apk) $(services_common),$(DESTDIR)$(call row,$(r),3))
+		$(foreach r,$(services_systemd) $(services_openrc) $(services_apk) \
+			$(services_mkinitfs) $(services_initramfs-tools) $(services_common),$(DESTDIR)$(call row,$(r),3))
 	for page in $(notdir $(MANPAGES)); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
 	for program in $(PROGRAMS); do rm -f $(DESTDIR)$(BASHCOMPDIR)/$$program \
 		$(DESTDIR)$(ZSHCOMPDIR)/_$$program $(DESTDIR)$(FISHCOMPDIR)/$$program.fish; done
-	-rmdir $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(SYSCONFDIR)/mdm-server 2>/dev/null || true
+	-rmdir $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(PREFIX)/share/mdm-agent $(DESTDIR)$(SYSCONFDIR)/mdm-server 2>/dev/null || true
 	$(Q)[ -n "$(DESTDIR)" ] || echo "make uninstall: stops nothing; docs/packaging.md has what is left to do"
 
 # --- the source tarball, and what abuild takes; docs/packaging.md
@@ -498,7 +515,7 @@ help:
 		'make docs            manual pages and completion for shells, below build/release' \
 		'make reference       docs/policy-reference.md, and "What works where" of README.md' \
 		'make install         PREFIX=/usr DESTDIR= SYSCONFDIR= STATEDIR= LIBEXECDIR=' \
-		'                     SERVICES="systemd openrc apk" SYSTEMDUNITDIR= INITDDIR= CONFDDIR=' \
+		'                     SERVICES="systemd openrc apk mkinitfs initramfs-tools" SYSTEMDUNITDIR= INITDDIR= CONFDDIR=' \
 		'make uninstall, make clean' \
 		'make dist            the source tarball, the same bytes wherever it is made' \
 		'make apkbuild        below build/: what abuild takes to make the packages of Alpine' \

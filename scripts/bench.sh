@@ -4,7 +4,7 @@
 #
 # Prints "bench NAME VALUE UNIT" for each figure, all of them measured in this run, and at the end
 # each beside its budget; ends with 1 if one was missed. In the contained system of contained.sh: the
-# machine stays untouched, only loopback is used. PARTs: documents pam agent checkin wake server
+# machine stays untouched, only loopback is used. PARTs: documents pam wipe agent checkin wake server
 # waiting idle; without any, all of them. The part "fleet" takes minutes and runs only if it is named.
 # docs/benchmarks.md says what is measured how. IDLE_SECONDS (180), CHECKIN_RUNS (40), FLEET_PHONES
 # (10000) and FLEET_ROUNDS (3) may be set.
@@ -17,7 +17,7 @@ what=bench
 
 MDM_BENCH_PARTS=${MDM_BENCH_PARTS:-$(shift && echo "$*")}
 export MDM_BENCH_PARTS
-[ "$MDM_BENCH_PARTS" ] || MDM_BENCH_PARTS="documents pam agent checkin wake server waiting idle"
+[ "$MDM_BENCH_PARTS" ] || MDM_BENCH_PARTS="documents pam wipe agent checkin wake server waiting idle"
 contained_enter scripts/bench.sh
 
 libexec=/usr/libexec/mdm-agent
@@ -106,6 +106,13 @@ measure_pam() {
 		figure "$name" "$(value_of "$name" "$work/pam")" ms
 	done
 	figure pam.added_ms "$(value_of pam.added_ms "$work/pam" | sed 's/^-.*/0/')" ms at-most 5
+}
+
+# In a file of the disk: cells of flash are not measured, their driver and file system are.
+measure_wipe() {
+	python3 bench/wipe.py "$tree" "$work/disk" >"$work/wipe" || fail "a wipe could not be measured"
+	figure wipe.bare_ms "$(value_of wipe.bare_ms "$work/wipe")" ms
+	figure wipe.keys_ms "$(value_of wipe.keys_ms "$work/wipe")" ms at-most 5000
 }
 
 # --- the phone -----------------------------------------------------------------------------------
@@ -467,6 +474,9 @@ if wanted checkin; then
 fi
 if wanted documents; then
 	measure_documents
+fi
+if wanted wipe; then
+	measure_wipe
 fi
 if wanted pam; then
 	measure_pam

@@ -20,7 +20,8 @@ platform policies agent/util
 platform/helper agent/sandbox agent/ipc agent/util
 platform/pam policies agent/ipc agent/util
 agent/verify policies agent/sandbox agent/ipc agent/util
-agent/enforcer platform policies agent/trust agent/json agent/sandbox agent/ipc agent/util
+agent/wipe agent/util
+agent/enforcer platform policies agent/trust agent/json agent/sandbox agent/wipe agent/ipc agent/util
 agent/net agent/sandbox agent/ipc agent/util
 agent/guard agent/sandbox agent/ipc agent/util
 agent/ctl policies agent/trust agent/json agent/ipc agent/util
@@ -84,6 +85,7 @@ cat <<'TABLE' | while read -r program never; do
 mdm-agentd libpam libcrypt.so libcurl libssl libsqlite3 libevent
 mdm-agent-net libjson-c libsystemd libelogind libsqlite3 libevent
 mdm-agent-verify libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libpam
+mdm-agent-wipe libcrypto libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libpam libseccomp
 mdm-agent-session libcurl libssl libjson-c libsqlite3 libevent
 mdm-agent-pamcheck libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libseccomp
 pam_mdm.so libcrypto libcrypt libcurl libssl libjson-c libsystemd libelogind libseccomp libpam_misc

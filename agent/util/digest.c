@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* digest.c - SHA-256 and random bytes; see digest.h. Any role but the guard. */
+/* digest.c - SHA-256; see digest.h. Any role but the guard. */
 #include "agent/util/digest.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
-#include <sys/random.h>
 
 #include "agent/util/mem.h"
 
@@ -25,21 +24,4 @@ int sha256_pair(
 int sha256(const void *data, size_t n_bytes, uint8_t ret_digest[SHA256_BYTES])
 {
 	return sha256_pair(data, n_bytes, "", 0, ret_digest);
-}
-
-int random_bytes(void *ret_data, size_t n_bytes)
-{
-	uint8_t *out = ret_data;
-
-	while (n_bytes) {
-		ssize_t n = getrandom(out, n_bytes, 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		out += n;
-		n_bytes -= (size_t)n;
-	}
-	return 0;
 }

@@ -12,7 +12,7 @@
 
 #include "agent/util/buf.h"
 #include "agent/util/codec.h"
-#include "agent/util/digest.h"
+#include "agent/util/random.h"
 
 #define FS_MAX_LINKS 40 /* as the kernel's MAXSYMLINKS */
 #define FS_RETRIES 8	/* openat2() answers EAGAIN while somebody renames */

@@ -47,10 +47,12 @@ class Tree:
         os.makedirs(self.path("usr/sbin"), exist_ok=True)
         for name in ("mdm-server", "mdm-agentd"):
             shutil.copy(program, self.path("usr/sbin/" + name))
+        os.makedirs(self.path("usr/libexec/mdm-agent"))
+        shutil.copy(program, self.path("usr/libexec/mdm-agent/mdm-agent-wipe"))
 
     def install(self):
         done = run("make", "-s", "-C", SOURCE, "install-services", "PREFIX=%s/usr" % self.top, "SYSCONFDIR=%s/etc" % self.top,
-                   "SERVICES=systemd openrc apk")
+                   "SERVICES=systemd openrc apk mkinitfs initramfs-tools")
         assert done.returncode == 0, done.stdout
 
     def path(self, name):
@@ -61,12 +63,13 @@ class Tree:
 
 
 UNITS = "usr/lib/systemd/system/"
-SCRIPTS = ("etc/init.d/mdm-server", "etc/init.d/mdm-agentd")
+SCRIPTS = ("etc/init.d/mdm-server", "etc/init.d/mdm-agentd", "etc/init.d/mdm-agent-wipe")
 
 
 @test
 def everything_is_in_its_place(tree):
     for name, mode in ((UNITS + "mdm-server.service", 0o644), (UNITS + "mdm-agentd.service", 0o644),
+                       (UNITS + "mdm-agent-wipe.service", 0o644), ("usr/share/mdm-agent/early-wipe.sh", 0o755),
                        *((script, 0o755) for script in SCRIPTS), ("etc/conf.d/mdm-server", 0o644),
                        ("etc/conf.d/mdm-agentd", 0o644), ("etc/mdm-server/mdm-server.conf", 0o644),
                        ("usr/lib/systemd/system-preset/80-mdm-agent.preset", 0o644),
@@ -108,7 +111,8 @@ def each_kind_can_be_left_out(tree):
 @test
 def uninstall_takes_what_install_put_there(tree):
     with tempfile.TemporaryDirectory() as top:
-        settings = ("DESTDIR=" + top, "SERVICES=systemd openrc apk", "BUILD=" + os.path.join(top, "build"))
+        settings = ("DESTDIR=" + top, "SERVICES=systemd openrc apk mkinitfs initramfs-tools",
+                    "BUILD=" + os.path.join(top, "build"))
         exited("make", "-s", "-C", SOURCE, "install-services", *settings)
         assert os.path.exists(top + "/etc/apk/commit_hooks.d/mdm-agent")
         with open(top + "/etc/conf.d/mdm-agentd", "a") as f:
@@ -174,9 +178,10 @@ def presets_say_what_runs_by_itself(tree):
         with open(top + "/usr/lib/systemd/system-preset/99-default.preset", "w") as f:
             f.write("disable *\n")
         os.makedirs(top + "/etc/systemd/system")
-        exited("systemctl", "--root=" + top, "preset", "mdm-agentd.service", "mdm-server.service")
+        exited("systemctl", "--root=" + top, "preset", "mdm-agentd.service", "mdm-agent-wipe.service", "mdm-server.service")
         wanted = top + "/etc/systemd/system/multi-user.target.wants/"
         assert os.path.lexists(wanted + "mdm-agentd.service")
+        assert os.path.lexists(top + "/etc/systemd/system/sysinit.target.wants/mdm-agent-wipe.service")
         assert not os.path.lexists(wanted + "mdm-server.service")
 
 
@@ -192,7 +197,7 @@ def the_shipped_settings_are_right(tree):
 def systemd_finds_nothing_wrong(tree):
     if not needs("systemd-analyze"):
         return
-    for name in ("mdm-server.service", "mdm-agentd.service"):
+    for name in ("mdm-server.service", "mdm-agentd.service", "mdm-agent-wipe.service"):
         done = run("systemd-analyze", "verify", tree.path(UNITS + name))
         lines = [line for line in done.stdout.splitlines() if "mdm-" in line]
         assert not lines, done.stdout

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run.c - see run.h. mdm-agent-wipe only. */
+#include "agent/wipe/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/util/clock.h"
+#include "agent/util/fs.h"
+#include "agent/wipe/destroy.h"
+#include "agent/wipe/intent.h"
+#include "agent/wipe/progress.h"
+#include "agent/wipe/tpm.h"
+#include "agent/wipe/tree.h"
+
+/* Locked in memory, so no larger than a walk over directories needs. */
+#define STACK_BYTES (512 * 1024)
+/* What progress and the end may take beyond the devices. */
+#define SLACK_SECONDS 10
+/* For the last words on a root file system that is gone. */
+#define LAST_WORDS_SECONDS 5
+#define STEP_MS 2
+#define WAIT_MS 200
+
+enum phase {
+	PHASE_WAIT,
+	PHASE_KEYS,
+	PHASE_REST
+};
+
+struct run;
+
+struct worker {
+	struct run *run;
+	struct wipe_target target;
+	bool is_running;
+};
+
+struct run {
+	const struct wipe_plan *plan;
+	const struct wipe_options *options;
+	struct worker workers[LIMIT_WIPE_DEVICES];
+	struct wipe_places places;
+	struct progress progress;
+	int tpm_fd;
+	_Atomic int phase;
+	_Atomic int64_t rest_deadline_us;
+	int64_t watchdog_us;
+	bool is_left; /* something was not destroyed */
+	int removal_error;
+	_Atomic bool is_concluded;
+};
+
+static void pause_ms(unsigned int ms)
+{
+	struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+
+	nanosleep(&t, NULL);
+}
+
+/* --- threads -------------------------------------------------------------------------------- */
+
+static void wait_for_phase(struct run *run, enum phase phase)
+{
+	while (run->phase < (int)phase)
+		pause_ms(STEP_MS);
+}
+
+static int destroy_files(struct wipe_target *t, int64_t deadline_us, bool test)
+{
+	struct tree_result result;
+	/* A test leaves the disk of its machine alone. */
+	int r = wipe_tree(t->fd, deadline_us, !test, &result);
+
+	snprintf(t->detail, sizeof(t->detail), "%zu removed, %zu mounts left alone",
+		result.n_removed, result.n_mounts);
+	return r;
+}
+
+static void *work(void *userdata)
+{
+	struct worker *w = userdata;
+	struct wipe_target *t = &w->target;
+	struct run *run = w->run;
+
+	wait_for_phase(run, PHASE_KEYS);
+	if (t->device->kind == WIPE_KIND_LUKS)
+		t->keys_error = wipe_destroy_keys(t);
+	t->step = WIPE_STEP_KEYS;
+	wait_for_phase(run, PHASE_REST);
+	t->rest_error = t->device->kind == WIPE_KIND_FILES
+				? destroy_files(t, run->rest_deadline_us, run->plan->test)
+				: wipe_destroy_rest(t, run->rest_deadline_us);
+	t->step = WIPE_STEP_REST;
+	return NULL;
+}
+
+/* Nothing that hangs keeps the system from ending. */
+static void *watch(void *userdata)
+{
+	struct run *run = userdata;
+
+	while (clock_boottime_us() < run->watchdog_us)
+		pause_ms(WAIT_MS);
+	run->options->finish(run->plan->finish);
+	_exit(WIPE_EXIT_LEFT);
+}
+
+static int start_thread(void *(*body)(void *), void *userdata)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	int r;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	r = pthread_create(&thread, &attributes, body, userdata);
+	pthread_attr_destroy(&attributes);
+	return -r;
+}
+
+/* Until all have come so far, or have hung for too long. */
+static void wait_for_step(struct run *run, enum wipe_step step, int64_t deadline_us)
+{
+	bool all;
+
+	do {
+		all = true;
+		for (size_t i = 0; i < run->plan->n_devices; i++)
+			if (run->workers[i].is_running && run->workers[i].target.step < (int)step)
+				all = false;
+		if (!all)
+			pause_ms(STEP_MS);
+	} while (!all && clock_boottime_us() < deadline_us);
+}
+
+/* --- looking -------------------------------------------------------------------------------- */
+
+static size_t count_ready(const struct run *run)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < run->plan->n_devices; i++)
+		n += run->workers[i].target.verdict == WIPE_VERDICT_READY;
+	return n;
+}
+
+static void open_targets(struct run *run, bool is_only_look)
+{
+	const struct wipe_options *options = run->options;
+	const struct wipe_search search = {.root_fd = options->root_fd,
+		.test = run->plan->test,
+		.may_move = options->is_started,
+		.is_only_look = is_only_look};
+	int64_t until_us = clock_boottime_us() + options->wait_s * USEC_PER_SEC;
+
+	for (;;) {
+		for (size_t i = 0; i < run->plan->n_devices; i++) {
+			run->workers[i].run = run;
+			wipe_target_open(&run->workers[i].target, &run->plan->devices[i], &search);
+		}
+		if (count_ready(run) == run->plan->n_devices || clock_boottime_us() >= until_us)
+			return;
+		for (size_t i = 0; i < run->plan->n_devices; i++)
+			wipe_target_done(&run->workers[i].target);
+		pause_ms(WAIT_MS);
+	}
+}
+
+static void close_targets(struct run *run)
+{
+	for (size_t i = 0; i < run->plan->n_devices; i++)
+		wipe_target_done(&run->workers[i].target);
+}
+
+/* The first that must not be touched; NULL: there is none. */
+static const struct wipe_target *find_wrong(const struct run *run)
+{
+	for (size_t i = 0; i < run->plan->n_devices; i++) {
+		const struct wipe_target *t = &run->workers[i].target;
+
+		if (t->verdict == WIPE_VERDICT_FOREIGN || t->verdict == WIPE_VERDICT_MISMATCH)
+			return t;
+	}
+	return NULL;
+}
+
+int wipe_check(const struct wipe_plan *plan, const struct wipe_options *options)
+{
+	struct run run = {.plan = plan, .options = options};
+	const char *verdict;
+	bool wrong;
+	size_t n;
+
+	open_targets(&run, true);
+	for (size_t i = 0; i < plan->n_devices; i++) {
+		const struct wipe_target *t = &run.workers[i].target;
+
+		printf("device %zu %s %s %s %s\n", i, wipe_kind_names[t->device->kind],
+			t->device->path, wipe_verdict_names[t->verdict], t->detail);
+	}
+	n = count_ready(&run);
+	wrong = find_wrong(&run) != NULL;
+	close_targets(&run);
+	verdict = wrong || n == 0 ? "refused" : n < plan->n_devices ? "partly" : "ready";
+	printf("verdict %s\n", verdict);
+	return wrong || n == 0	     ? WIPE_EXIT_REFUSED
+	       : n < plan->n_devices ? WIPE_EXIT_LEFT
+				     : WIPE_EXIT_DONE;
+}
+
+/* --- the wipe ------------------------------------------------------------------------------- */
+
+static void say_keys(struct run *run)
+{
+	for (size_t i = 0; i < run->plan->n_devices; i++) {
+		const struct worker *w = &run->workers[i];
+		const struct wipe_target *t = &w->target;
+		const char *word = "gone", *detail = "";
+
+		/* What was not recognised after a restart is what the wipe made of it before. */
+		if (t->verdict == WIPE_VERDICT_MISMATCH || t->verdict == WIPE_VERDICT_FOREIGN)
+			continue;
+		if (!w->is_running) {
+			word = "failed";
+			detail = t->detail;
+		} else if (t->device->kind != WIPE_KIND_LUKS) {
+			continue;
+		} else if (t->step < WIPE_STEP_KEYS && t->is_overwritten) {
+			detail = "to discard them takes longer";
+		} else if (t->step < WIPE_STEP_KEYS) {
+			word = "hung";
+		} else if (t->keys_error) {
+			word = "failed";
+			detail = strerror(-t->keys_error);
+		}
+		if (strcmp(word, "gone") != 0)
+			run->is_left = true;
+		progress_say(&run->progress, "device %zu %s %s", i, word, detail);
+	}
+	progress_say(&run->progress, run->is_left ? "keys-left" : "keys-gone");
+}
+
+static void say_rest(struct run *run)
+{
+	bool discarded = true;
+
+	for (size_t i = 0; i < run->plan->n_devices; i++) {
+		const struct worker *w = &run->workers[i];
+		const struct wipe_target *t = &w->target;
+		bool is_luks = t->device->kind == WIPE_KIND_LUKS;
+
+		if (!w->is_running)
+			continue;
+		if (is_luks) {
+			discarded = discarded && t->is_discarded;
+			continue;
+		}
+		if (t->step < WIPE_STEP_REST) {
+			progress_say(&run->progress, "device %zu hung", i);
+			run->is_left = true;
+		} else if (t->rest_error) {
+			progress_say(&run->progress, "device %zu left %s: %s", i,
+				strerror(-t->rest_error), t->detail);
+			run->is_left = true;
+		} else {
+			progress_say(&run->progress, "device %zu gone %s", i, t->detail);
+		}
+	}
+	progress_say(&run->progress, discarded ? "discarded" : "undiscarded");
+}
+
+static void evict_tpm(struct run *run)
+{
+	for (size_t i = 0; i < run->plan->n_tpm_handles; i++) {
+		int r = run->tpm_fd < 0 ? -ENODEV
+					: tpm_evict(run->tpm_fd, run->plan->tpm_handles[i]);
+
+		/* Without the key slots nothing is left that it could open. */
+		progress_say(&run->progress, "tpm %08x %s %s", run->plan->tpm_handles[i],
+			r < 0 ? "left" : "gone", r < 0 ? strerror(-r) : "");
+	}
+}
+
+static void start_workers(struct run *run)
+{
+	for (size_t i = 0; i < run->plan->n_devices; i++) {
+		struct worker *w = &run->workers[i];
+
+		if (w->target.verdict != WIPE_VERDICT_READY)
+			continue;
+		w->is_running = start_thread(work, w) == 0;
+		if (!w->is_running)
+			snprintf(w->target.detail, sizeof(w->target.detail), "no thread for it");
+	}
+}
+
+static void destroy(struct run *run)
+{
+	const struct wipe_options *options = run->options;
+	int64_t patience_us = options->patience_s * USEC_PER_SEC, now_us;
+
+	run->phase = PHASE_KEYS;
+	wait_for_step(run, WIPE_STEP_KEYS, clock_boottime_us() + patience_us);
+	say_keys(run);
+	evict_tpm(run);
+	for (unsigned int i = 0; i < run->plan->linger_s; i++)
+		pause_ms(1000);
+	/* From here on the root file system may be gone. */
+	for (size_t i = 0; i < run->plan->n_devices; i++)
+		run->progress.is_root_gone |=
+			run->workers[i].is_running && run->plan->devices[i].kind != WIPE_KIND_FILES;
+	now_us = clock_boottime_us();
+	run->rest_deadline_us = now_us + 2 * patience_us - USEC_PER_SEC;
+	run->phase = PHASE_REST;
+	wait_for_step(run, WIPE_STEP_REST, now_us + 2 * patience_us);
+}
+
+/* The last words, on a file system that may be destroyed by now: in a thread of its own. */
+static void *conclude(void *userdata)
+{
+	struct run *run = userdata;
+
+	if (count_ready(run) > 0)
+		say_rest(run);
+	if (!run->is_left)
+		run->removal_error = wipe_intent_remove(&run->places);
+	/* Where nothing was left to do and the plan stays, the next boot must not end here, too. */
+	if (run->removal_error < 0 && count_ready(run) == 0)
+		progress_say(&run->progress, "stuck the plan cannot be removed: %s",
+			strerror(-run->removal_error));
+	else
+		progress_say(&run->progress, "finishing %s", wipe_finish_names[run->plan->finish]);
+	run->is_concluded = true;
+	return NULL;
+}
+
+static int end(struct run *run)
+{
+	unsigned int wait_s = run->options->patience_s;
+	int64_t until_us;
+
+	if (run->progress.is_root_gone && !run->plan->test)
+		wait_s = LAST_WORDS_SECONDS;
+	until_us = clock_boottime_us() + wait_s * USEC_PER_SEC;
+	if (start_thread(conclude, run) == 0)
+		while (!run->is_concluded && clock_boottime_us() < until_us)
+			pause_ms(STEP_MS);
+	if (run->is_concluded && run->removal_error < 0 && count_ready(run) == 0)
+		return WIPE_EXIT_LEFT;
+	run->options->finish(run->plan->finish);
+	return run->is_left || !run->is_concluded ? WIPE_EXIT_LEFT : WIPE_EXIT_DONE;
+}
+
+static int refuse(struct run *run, const char *what, const char *reason)
+{
+	progress_say(&run->progress, "refused %s: %s", what, reason);
+	fprintf(stderr, "mdm-agent-wipe: %s: %s; nothing was touched\n", what, reason);
+	return WIPE_EXIT_REFUSED;
+}
+
+static int run_opened(struct run *run)
+{
+	const struct wipe_target *wrong = find_wrong(run);
+	size_t n_ready = count_ready(run);
+	int r;
+
+	if (!run->options->is_started && wrong)
+		return refuse(run, wrong->device->path, wrong->detail);
+	if (!run->options->is_started && n_ready == 0)
+		return refuse(
+			run, run->workers[0].target.device->path, run->workers[0].target.detail);
+	if (n_ready == 0) {
+		for (size_t i = 0; i < run->plan->n_devices; i++)
+			run->is_left |= run->workers[i].target.verdict == WIPE_VERDICT_FAILED;
+		progress_say(&run->progress, run->is_left ? "keys-left" : "keys-gone");
+		return end(run);
+	}
+	run->watchdog_us =
+		clock_boottime_us() +
+		(4 * run->options->patience_s + run->plan->linger_s + SLACK_SECONDS) * USEC_PER_SEC;
+	r = start_thread(watch, run);
+	if (r < 0 && !run->options->is_started)
+		return refuse(run, "no thread can be started", strerror(-r));
+	/* Early boot has it from the boot partition, and no other place. */
+	r = run->options->boot_path ? 0 : wipe_intent_write_places(&run->places, run->plan);
+	if (r < 0 && !run->options->is_started)
+		return refuse(run, "the plan cannot be stored", strerror(-r));
+	progress_say(&run->progress, "started %s", run->plan->id);
+	start_workers(run);
+	destroy(run);
+	return end(run);
+}
+
+int wipe_run(const struct wipe_plan *plan, const struct wipe_options *options)
+{
+	/* Threads that hang may still use it, and what it holds, until the process is gone. */
+	static struct run run;
+
+	memset(&run, 0, sizeof(run));
+	run.plan = plan;
+	run.options = options;
+	run.tpm_fd = -1;
+	wipe_places_open(options->root_fd, options->boot_path, &run.places);
+	progress_init(&run.progress, &run.places, options->listener_fd);
+	if (plan->n_tpm_handles > 0) {
+		run.tpm_fd = fs_open_in_root(options->root_fd, "dev/tpmrm0", O_RDWR);
+		if (run.tpm_fd < 0)
+			run.tpm_fd = -1;
+	}
+	open_targets(&run, false);
+	return run_opened(&run);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sysfs.h - which block devices there are, and whether one belongs to the phone: what hangs on USB,
+ * a network or a file is somebody else's. Reads below the root directory that it is given.
+ */
+#ifndef MDM_WIPE_SYSFS_H
+#define MDM_WIPE_SYSFS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Whether it has to be left alone, and why (a constant); NULL: it is the phone's own. */
+const char *sysfs_foreign(int root_fd, unsigned int major, unsigned int minor, bool test);
+
+/* Opens its node in /dev, which must have that number. The descriptor or -errno. */
+int sysfs_open_device(int root_fd, unsigned int major, unsigned int minor, int flags);
+
+/* Numbers of all block devices. How many were stored, at most max; -errno. */
+struct sysfs_number {
+	unsigned int major, minor;
+};
+int sysfs_list_devices(int root_fd, struct sysfs_number *ret_numbers, size_t max);
+
+/* "179:2", whole. */
+bool sysfs_number_parse(const char *text, struct sysfs_number *ret_number);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tpm.h - removes a persistent object of the owner from a TPM 2.0: keys that are sealed there. */
+#ifndef MDM_WIPE_TPM_H
+#define MDM_WIPE_TPM_H
+
+#include <stdint.h>
+
+#define TPM_EVICT_BYTES 35
+
+/* TPM2_EvictControl (TPM 2.0 Library, part 3, 28.5) by the owner, who has no password. Pure. */
+void tpm_evict_command(uint32_t handle, uint8_t ret_command[TPM_EVICT_BYTES]);
+
+/* Sends it. 0: the object is gone, or was not there; -EACCES: the TPM refuses; -errno. */
+int tpm_evict(int fd, uint32_t handle);
+
+#endif
