@@ -225,10 +225,13 @@ FUZZ_NAMES := $(patsubst tests/fuzz/%.c,%,$(FUZZ_SOURCES))
 layer_in = $(shell sed -n 's/.*\(fuzz\|tool\)-layer: *\([a-z]*\).*/\2/p;2q' $(1))
 # Under the fuzz variant the engine brings main(); otherwise the corpus is replayed.
 FUZZ_MAIN = $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer,$(O)/tests/lib/replay.o)
+# The server's reader of commands beside the phone's: they must not disagree.
+also_fuzz_server_brake := trust
+also_libs = $(foreach l,$(also_$(1)),$(call libs_of,$(l)))
 define fuzz_rules
-$(O)/tests/fuzz/$(1): $(O)/tests/fuzz/$(1).o $(if $(filter fuzz,$(VARIANT)),,$(O)/tests/lib/replay.o) $(call libs_of,$(2))
+$(O)/tests/fuzz/$(1): $(O)/tests/fuzz/$(1).o $(if $(filter fuzz,$(VARIANT)),,$(O)/tests/lib/replay.o) $(call libs_of,$(2)) $(call also_libs,$(1))
 	$$(call say,LINK,$$@)
-	$$(Q)$$(CC) $$(LINK_FLAGS) -o $$@ $$< $$(FUZZ_MAIN) $(call libs_of,$(2)) $$(call pc_libs,$(pc_$(2)))
+	$$(Q)$$(CC) $$(LINK_FLAGS) -o $$@ $$< $$(FUZZ_MAIN) $(call also_libs,$(1)) $(call libs_of,$(2)) $$(call pc_libs,$(pc_$(2)) $(foreach l,$(also_$(1)),$(pc_$(l))))
 endef
 $(foreach f,$(FUZZ_NAMES),$(eval $(call fuzz_rules,$(f),$(call layer_in,tests/fuzz/$(f).c))))
 FUZZERS := $(FUZZ_NAMES:%=$(O)/tests/fuzz/%)

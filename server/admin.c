@@ -40,6 +40,7 @@ static void admin_status(void *userdata, struct http_conn *conn, const struct ht
 	jsonw_int(&w, "tickets_open", counts.tickets_open);
 	jsonw_int(&w, "documents", counts.documents);
 	jsonw_int(&w, "events", counts.events);
+	jsonw_int(&w, "commands_held", counts.commands_held);
 	jsonw_int(&w, "device_ca_until", pki_until(server->pki.device_ca));
 	jsonw_int(&w, "certificate_until", pki_until(server->pki.server_cert));
 	jsonw_object_end(&w);
@@ -287,6 +288,16 @@ const struct http_route server_admin_routes[] = {
 		.is_prefix = true,
 		.operator_only = true,
 		.handle = admin_command_cancel},
+	{.method = HTTP_POST,
+		.path = "/v1/admin/approvals/",
+		.is_prefix = true,
+		.operator_only = true,
+		.handle = admin_command_approve},
+	{.method = HTTP_DELETE,
+		.path = "/v1/admin/approvals/",
+		.is_prefix = true,
+		.operator_only = true,
+		.handle = admin_command_reject},
 	{.method = HTTP_GET, .path = "/v1/admin/hardware", .handle = admin_hardware_list},
 	{.method = HTTP_POST,
 		.path = "/v1/admin/hardware",

@@ -72,6 +72,16 @@ void admin_command_list(void *userdata, struct http_conn *conn, const struct htt
 void admin_command_get(void *userdata, struct http_conn *conn, const struct http_request *request);
 void admin_command_cancel(
 	void *userdata, struct http_conn *conn, const struct http_request *request);
+/* The command of an id at the end of the address. false: refused already. */
+struct store_command;
+bool admin_command_find(struct server *server, struct http_conn *conn,
+	const struct http_request *request, struct store_command *ret_command);
+void admin_write_command_members(struct jsonw *w, const struct store_command *command);
+/* admin_approval.c */
+void admin_command_approve(
+	void *userdata, struct http_conn *conn, const struct http_request *request);
+void admin_command_reject(
+	void *userdata, struct http_conn *conn, const struct http_request *request);
 /* admin_hardware.c */
 void admin_hardware_add(void *userdata, struct http_conn *conn, const struct http_request *request);
 void admin_hardware_list(

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * admin_command.c - the mailbox of commands in the administrators' API (docs/protocol.md,
- * section 5). mdm-server only. A command is opaque: verb, device and end stand in the address for
- * people and for the mailbox; what the phone goes by is in the signed document alone.
+ * section 5). mdm-server only. A command is opaque but for the question whether it destroys
+ * (brake.h): verb, device and end stand in the address for people and for the mailbox; what the
+ * phone goes by is in the signed document alone.
  */
 #include <inttypes.h>
 
@@ -10,6 +11,7 @@
 #include "agent/util/codec.h"
 #include "agent/util/log.h"
 #include "server/admin.h"
+#include "server/brake.h"
 #include "server/store_command.h"
 
 #define COMMAND_HOUR_S 3600
@@ -25,6 +27,7 @@ enum {
 struct admin_command {
 	struct http_query query;
 	struct store_command command;
+	bool destroys, held;
 	int64_t retry_s;
 };
 
@@ -34,6 +37,7 @@ struct admin_command {
 static const char *admin_command_read(const struct http_request *request, struct admin_command *a)
 {
 	static const char *const allowed[] = {"type", "device", "id", "verb", "expires", NULL};
+	char said[LIMIT_NAME_BYTES + 1];
 	struct store_command *c = &a->command;
 	const char *device, *id, *verb, *expires;
 
@@ -59,6 +63,10 @@ static const char *admin_command_read(const struct http_request *request, struct
 	snprintf(c->verb, sizeof(c->verb), "%s", verb);
 	if (!admin_is_document(request->body, request->n_body))
 		return "the body is not a signed document; make one with \"mdmctl command\"";
+	a->destroys = brake_destroys((struct span){request->body, request->n_body}, said);
+	/* People read the verb of the address, who gave it and who is to approve it among them. */
+	if (*said && strcmp(said, verb) != 0)
+		return "verb=NAME is not the verb of the document";
 	return NULL;
 }
 
@@ -72,6 +80,27 @@ static int admin_command_brake(struct server *server, struct admin_command *a)
 		return r;
 	a->retry_s = then_s + COMMAND_HOUR_S - a->command.created_s;
 	return then_s && a->retry_s > 0 && a->retry_s <= COMMAND_HOUR_S ? COMMAND_E_RATE : 0;
+}
+
+/*
+ * Of those that destroy, a few in an hour pass with one administrator; each of the others waits for
+ * another one. What such a one approved does not count: nobody's yes makes room for more. A clock
+ * that was set back brakes for longer.
+ */
+static int admin_command_hold(struct server *server, struct store_command *c)
+{
+	int64_t n;
+	int r = store_command_passed(server->store, c->created_s - COMMAND_HOUR_S, &n);
+
+	if (r < 0)
+		return r;
+	c->brake = STORE_BRAKE_PASSED;
+	if (n < server->destructive_per_hour)
+		return 0;
+	c->brake = STORE_BRAKE_HELD;
+	snprintf(c->detail, sizeof(c->detail), "waits for another administrator than %s",
+		c->given_by);
+	return 0;
 }
 
 /* Inside a transaction. */
@@ -90,8 +119,13 @@ static int admin_command_store(struct server *server, struct admin_command *a, s
 	memcpy(c->enrolment, device.enrolment, sizeof(c->enrolment));
 	/* The same command again, after a lost answer, is none that counts. */
 	r = store_command_get(server->store, c->id, c->created_s, &there);
-	if (r == STORE_E_NOT_FOUND)
+	if (r == STORE_E_NOT_FOUND) {
 		r = admin_command_brake(server, a);
+		if (r == 0 && a->destroys)
+			r = admin_command_hold(server, c);
+		there = *c;
+	}
+	a->held = r == 0 && store_command_is_held(&there);
 	return r ? r : store_command_put(server->store, c, document);
 }
 
@@ -134,11 +168,35 @@ static void admin_command_refuse(struct http_conn *conn, const struct admin_comm
 	}
 }
 
+static void admin_command_given(const struct http_request *request, struct store_command *c)
+{
+	snprintf(c->given_by, sizeof(c->given_by), "%s", request->peer->name);
+	snprintf(c->given_certificate, sizeof(c->given_certificate), "%s", request->peer->serial);
+}
+
+/* Stored: what the log says, and to the phone that there is something. */
+static void admin_command_tell(struct server *server, const struct admin_command *a)
+{
+	const struct store_command *c = &a->command;
+
+	if (a->held) {
+		server->counts.commands_held++;
+		log_warning("command %s (%s) of administrator %s for device %s is held: within an "
+			    "hour destructive-per-hour (%" PRId64
+			    ") others took effect; another administrator has to approve it",
+			c->id, c->verb, c->given_by, c->device, server->destructive_per_hour);
+		return;
+	}
+	log_info("administrator %s gave command %s (%s) to device %s", c->given_by, c->id, c->verb,
+		c->device);
+	wait_wake_device(server, c->device);
+}
+
 void admin_command_put(void *userdata, struct http_conn *conn, const struct http_request *request)
 {
 	struct server *server = userdata;
 	struct admin_command a = {0};
-	const char *problem;
+	const char *problem, *body;
 	int r;
 
 	if (request->n_body > BOUND_COMMAND_BYTES) {
@@ -150,12 +208,12 @@ void admin_command_put(void *userdata, struct http_conn *conn, const struct http
 		admin_bad(conn, problem);
 		return;
 	}
+	admin_command_given(request, &a.command);
 	r = store_begin(server->store, STORE_SURVIVES_POWER);
-	if (r == 0)
-		r = admin_end(server, request,
-			admin_command_store(
-				server, &a, (struct span){request->body, request->n_body}),
-			201);
+	if (r == 0) {
+		r = admin_command_store(server, &a, (struct span){request->body, request->n_body});
+		r = admin_end(server, request, r, a.held ? 202 : 201);
+	}
 	if (r < 0) {
 		server_store_failed(server, conn, r, "store a command");
 		return;
@@ -165,23 +223,23 @@ void admin_command_put(void *userdata, struct http_conn *conn, const struct http
 		admin_command_refuse(conn, &a, r);
 		return;
 	}
-	if (r == 0) {
-		log_info("administrator %s gave command %s (%s) to device %s", request->peer->name,
-			a.command.id, a.command.verb, a.command.device);
-		wait_wake_device(server, a.command.device);
-	}
+	if (r == 0)
+		admin_command_tell(server, &a);
+	body = a.held ? "{\"held\":true}" : "{}";
 	http_answer(conn, &(struct http_answer){
-				  .status = r == 0 ? 201 : 200,
+				  .status = a.held   ? 202
+					    : r == 0 ? 201
+						     : 200,
 				  .content_type = "application/json",
-				  .body = "{}",
-				  .n_body = 2,
+				  .body = body,
+				  .n_body = strlen(body),
 				  .recorded = r == 0,
 			  });
 }
 
 /* --- reading ----------------------------------------------------------------------------- */
 
-static void admin_write_command_members(struct jsonw *w, const struct store_command *c)
+void admin_write_command_members(struct jsonw *w, const struct store_command *c)
 {
 	jsonw_string(w, "id", c->id);
 	jsonw_int(w, "row", c->row);
@@ -194,6 +252,9 @@ static void admin_write_command_members(struct jsonw *w, const struct store_comm
 	jsonw_int(w, "changed", c->changed_s);
 	admin_write_optional(w, "reason", c->reason);
 	admin_write_optional(w, "detail", c->detail);
+	jsonw_bool(w, "held", store_command_is_held(c));
+	admin_write_optional(w, "given_by", c->given_by);
+	admin_write_optional(w, "approved_by", c->approved_by);
 }
 
 static int admin_write_command(const struct store_command *command, void *userdata)
@@ -226,8 +287,7 @@ void admin_command_list(void *userdata, struct http_conn *conn, const struct htt
 	admin_page_end(conn, &page, r, ADMIN_NEXT_ROW, "list commands");
 }
 
-/* The command that the address names. false: refused already. */
-static bool admin_command_find(struct server *server, struct http_conn *conn,
+bool admin_command_find(struct server *server, struct http_conn *conn,
 	const struct http_request *request, struct store_command *ret_command)
 {
 	int r;

@@ -11,6 +11,7 @@
 #include "agent/util/codec.h"
 #include "agent/util/log.h"
 #include "server/admin.h"
+#include "server/brake.h"
 
 #define SERIAL_MAX ((INT64_C(1) << 53) - 1)
 
@@ -192,6 +193,9 @@ void admin_document_put(void *userdata, struct http_conn *conn, const struct htt
 	problem = admin_read_put(request, &a);
 	if (!problem && !admin_is_document(request->body, request->n_body))
 		problem = "the body is not a signed document; make one with \"mdmctl policy sign\"";
+	/* A phone goes by what is signed: kept here, it would be delivered past every brake. */
+	else if (!problem && brake_is_command((struct span){request->body, request->n_body}))
+		problem = "the body is a command; give it with type=command";
 	if (problem) {
 		http_refuse(conn, 400, "bad_request", problem);
 		return;

@@ -79,6 +79,9 @@
 /* Commands. 8 lines of the largest payload in base64url have 93560 bytes. */
 #define BOUND_COMMAND_BYTES (92 * 1024)
 #define BOUND_COMMANDS_PER_HOUR 1000
+/* Of them, those that destroy something and that one administrator may give without another. On a
+ * usual day a fleet loses fewer phones than that. */
+#define BOUND_DESTRUCTIVE_PER_HOUR 5
 #define BOUND_DETAIL_BYTES 512 /* what a phone says of how a command ended */
 
 /* The audit log: refused attempts in it per hour; more are answered 429 and change nothing. */

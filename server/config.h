@@ -58,7 +58,8 @@ struct config {
 	struct config_address listen, admin_listen, metrics_listen;
 	struct config_list push_endpoints;
 	int64_t certificate_days, expired_grace_days, max_connections, max_waiting,
-		wakes_per_second, commands_per_hour, request_seconds, idle_seconds;
+		wakes_per_second, commands_per_hour, destructive_per_hour, request_seconds,
+		idle_seconds;
 	int64_t log_format, log_level, log_requests; /* the enums above; enum log_level */
 	int64_t device_rate, device_burst, address_rate, address_burst;
 	int64_t strangers_per_address, connections_per_device;

@@ -101,6 +101,8 @@ static void metrics_activity(const struct metrics_state *state, struct buf *out)
 	metrics_counter(out, "renewals_total", m->renewals, "Certificates renewed.");
 	metrics_counter(out, "commands_delivered_total", state->commands_delivered,
 		"Commands sent in answers, repetitions included.");
+	metrics_counter(out, "commands_held_total", state->commands_held,
+		"Destructive commands that had to wait for another administrator.");
 	metrics_counter(out, "clones_total", state->clones,
 		"Reports that show two phones with one identity.");
 	metrics_counter(out, "hardware_refused_total", state->hardware_refused,
@@ -148,6 +150,8 @@ void metrics_write(const struct metrics_state *state, struct buf *out)
 		metrics_gauge(out, "devices", state->devices, "Phones on record.");
 		metrics_gauge(out, "tickets_open", state->tickets_open, "Tickets not used yet.");
 		metrics_gauge(out, "documents", state->documents, "Signed documents kept.");
+		metrics_gauge(out, "commands_waiting_approval", state->commands_waiting_approval,
+			"Destructive commands that wait for another administrator now.");
 		metrics_counter(out, "events_total", (uint64_t)state->last_event,
 			"Events stored since the database was made.");
 		metrics_gauge(out, "database_bytes", state->database_bytes,

@@ -43,11 +43,11 @@ void metrics_count_checkin(struct metrics *metrics, int status, int64_t duration
 struct metrics_state {
 	const struct metrics *metrics;
 	const uint64_t *refused; /* GUARD_MAX */
-	uint64_t clones, commands_delivered, hardware_refused, audit_dropped;
+	uint64_t clones, commands_delivered, commands_held, hardware_refused, audit_dropped;
 	int64_t device_connections, admin_connections, waiting;
-	int64_t devices, tickets_open, documents, last_event;
+	int64_t devices, tickets_open, documents, last_event, commands_waiting_approval;
 	int64_t database_bytes;
-	bool store_works; /* the five above are from now */
+	bool store_works; /* the six above are from now */
 	int64_t started_s, last_backup_s;
 	int64_t server_until_s, device_ca_until_s, root_until_s;
 };

@@ -155,6 +155,7 @@ static void monitor_metrics(
 		.refused = server->guard.refused,
 		.clones = server->counts.clones,
 		.commands_delivered = server->counts.commands_delivered,
+		.commands_held = server->counts.commands_held,
 		.hardware_refused = server->counts.hardware_refused,
 		.audit_dropped = server->counts.audit_dropped,
 		.device_connections = http_listener_connections(server->devices),
@@ -176,6 +177,7 @@ static void monitor_metrics(
 		state.tickets_open = counts.tickets_open;
 		state.documents = counts.documents;
 		state.last_event = counts.events;
+		state.commands_waiting_approval = counts.commands_held;
 	}
 	metrics_write(&state, &body);
 	monitor_answer(conn, 200, METRICS_CONTENT_TYPE, &body);

@@ -106,6 +106,7 @@ static void reload_apply(struct run *run)
 	http_listener_change(server->admins, &change);
 	server->certificate_days = config->certificate_days;
 	server->commands_per_hour = config->commands_per_hour;
+	server->destructive_per_hour = config->destructive_per_hour;
 	server->wakes_per_second = config->wakes_per_second;
 	waits_configure(server->waits, server->max_waiting, server->wakes_per_second);
 	upkeep_hurry(server->upkeep);

@@ -292,6 +292,7 @@ int run_server(int argc, char **argv, struct config *config)
 		.server.certificate_days = config->certificate_days,
 		.server.wakes_per_second = config->wakes_per_second,
 		.server.commands_per_hour = config->commands_per_hour,
+		.server.destructive_per_hour = config->destructive_per_hour,
 		.server.monitor.started_s = clock_realtime_s(),
 	};
 	int r;

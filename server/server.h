@@ -20,6 +20,7 @@ struct server_counts {
 	uint64_t command_nonsense;   /* events about commands that could not be true */
 	uint64_t commands_delivered; /* the repetitions included */
 	uint64_t hardware_refused;   /* zero-touch enrolments that the allow-list did not cover */
+	uint64_t commands_held;	     /* by the brake on destructive ones */
 	uint64_t audit_dropped;	     /* refused attempts beyond what the audit log takes per hour */
 };
 
@@ -46,7 +47,7 @@ struct server {
 
 	struct server_counts counts;
 
-	int64_t commands_per_hour;
+	int64_t commands_per_hour, destructive_per_hour;
 	int64_t refusals, refusals_since_s; /* of administrators, within an hour */
 
 	int trouble;	   /* last failure of the store; 0: works */

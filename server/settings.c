@@ -73,6 +73,10 @@ const struct setting config_settings[] = {
 	{"commands-per-hour", "N", NUMBER(1, 1000000, BOUND_COMMANDS_PER_HOUR),
 		AT(commands_per_hour), .reloadable = true,
 		.help = "commands that administrators may give within an hour, all phones together"},
+	{"destructive-per-hour", "N", NUMBER(0, 1000000, BOUND_DESTRUCTIVE_PER_HOUR),
+		AT(destructive_per_hour), .reloadable = true,
+		.help = "of them, those that destroy (wipe, crypto-lock, set-passcode) and take effect "
+			"without another administrator's approval; 0: none does"},
 	{"request-timeout", "SECONDS", NUMBER(1, 600, BOUND_REQUEST_SECONDS), AT(request_seconds),
 		.reloadable = true,
 		.help = "for one request, and for a handshake, which has 10 seconds at most"},

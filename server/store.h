@@ -227,6 +227,7 @@ int store_changed_since(struct store *store, const char *device, const char *tic
 
 struct store_counts {
 	int64_t devices, tickets, tickets_open, documents, events;
+	int64_t commands_held; /* that wait for another administrator */
 };
 int store_counts(struct store *store, int64_t now_s, struct store_counts *ret_counts);
 

@@ -23,13 +23,20 @@ static int store_command_read(sqlite3_stmt *s, int64_t now_s, struct store_comma
 	store_text(s, 5, state, sizeof(state));
 	store_text(s, 6, c.reason, sizeof(c.reason));
 	store_text(s, 7, c.detail, sizeof(c.detail));
+	c.brake = (enum store_brake)sqlite3_column_int(s, 11);
+	store_text(s, 12, c.given_by, sizeof(c.given_by));
+	store_text(s, 13, c.given_certificate, sizeof(c.given_certificate));
+	store_text(s, 14, c.approved_by, sizeof(c.approved_by));
 	c.state = command_state_find(state);
 	if (c.state == COMMAND_STATE_MAX)
 		return -EBADMSG; /* never stored by us */
 	if (c.state == COMMAND_QUEUED && c.expires_s <= now_s) {
 		c.state = COMMAND_EXPIRED;
 		c.changed_s = c.expires_s;
-		snprintf(c.detail, sizeof(c.detail), "the phone did not check in before its end");
+		snprintf(c.detail, sizeof(c.detail),
+			c.brake == STORE_BRAKE_HELD
+				? "no other administrator approved it before its end"
+				: "the phone did not check in before its end");
 	}
 	*ret_command = c;
 	return 0;
@@ -69,7 +76,7 @@ int store_command_put(
 	struct store *store, const struct store_command *command, struct span document)
 {
 	const struct store_command *c = command;
-	struct store_step queued = {COMMAND_QUEUED, "", "", c->created_s};
+	struct store_step queued = {COMMAND_QUEUED, "", c->detail, c->created_s};
 	struct store_command there;
 	int64_t mark;
 	int r = store_command_get(store, c->id, c->created_s, &there);
@@ -82,9 +89,10 @@ int store_command_put(
 		r = store_mark_next(store, &mark);
 	if (r)
 		return r;
-	r = store_run(store_bind(store, SQL_COMMAND_PUT, "tttttiiib", c->id, c->device,
-		c->enrolment, c->verb, command_state_name(COMMAND_QUEUED), c->created_s,
-		c->expires_s, mark, document));
+	r = store_run(store_bind(store, SQL_COMMAND_PUT, "ttttttiiibitt", c->id, c->device,
+		c->enrolment, c->verb, command_state_name(COMMAND_QUEUED), c->detail, c->created_s,
+		c->expires_s, mark, document, (int64_t)c->brake, c->given_by,
+		c->given_certificate));
 	return r < 0 ? r : store_history_add(store, sqlite3_last_insert_rowid(store->db), &queued);
 }
 
@@ -97,6 +105,11 @@ int store_command_get(
 	int r = store_step(s);
 
 	return r ? r : store_command_read(s, now_s, ret_command);
+}
+
+bool store_command_is_held(const struct store_command *command)
+{
+	return command->brake == STORE_BRAKE_HELD && command->state == COMMAND_QUEUED;
 }
 
 int store_command_document(struct store *store, const char *id, struct buf *out)
@@ -193,6 +206,17 @@ int store_command_rate(struct store *store, int64_t most, int64_t *ret_created_s
 	return 0;
 }
 
+int store_command_passed(struct store *store, int64_t since_s, int64_t *ret_n)
+{
+	_cleanup_statement_ sqlite3_stmt *s = store_bind(store, SQL_COMMAND_PASSED, "i", since_s);
+	int r = store_step(s);
+
+	if (r)
+		return r < 0 ? r : -EIO;
+	*ret_n = sqlite3_column_int64(s, 0);
+	return 0;
+}
+
 /* --- moving ------------------------------------------------------------------------------ */
 
 static int store_command_state(struct store *store, int64_t row, enum command_state *ret_state)
@@ -237,6 +261,21 @@ int store_command_hear(struct store *store, int64_t row, const struct store_step
 		return r;
 	return command_state_may_be_told(state, step->state) ? store_command_set(store, row, step)
 							     : STORE_E_STALE;
+}
+
+int store_command_approve(
+	struct store *store, int64_t row, const char *approved_by, const struct store_step *queued)
+{
+	int64_t mark;
+	int r = store_mark_next(store, &mark);
+
+	if (r == 0)
+		r = store_run(store_bind(store, SQL_COMMAND_APPROVE, "ttiii", approved_by,
+			queued->detail, queued->time_s, mark, row));
+	if (r < 0)
+		return r;
+	return sqlite3_changes(store->db) == 1 ? store_history_add(store, row, queued)
+					       : STORE_E_STALE;
 }
 
 /* One of a device that was not delivered; STORE_E_NOT_FOUND. */

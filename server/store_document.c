@@ -217,6 +217,7 @@ int store_counts(struct store *store, int64_t now_s, struct store_counts *ret_co
 		.documents = sqlite3_column_int64(s, 3),
 		/* Rows of events are never removed and numbered without gaps: this is a count. */
 		.events = sqlite3_column_int64(s, 4),
+		.commands_held = sqlite3_column_int64(s, 5),
 	};
 	return 0;
 }

@@ -84,6 +84,16 @@ static const char *const store_steps[] = {
 	"CREATE TRIGGER escrow_no_delete BEFORE DELETE ON escrow"
 	" BEGIN SELECT RAISE(ABORT, 'a sealed secret is never removed'); END;"
 	"PRAGMA user_version=4;",
+
+	/* 5: the brake on destructive commands (enum store_brake); those of the last hour count */
+	"ALTER TABLE commands ADD COLUMN brake INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE commands ADD COLUMN given_by TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE commands ADD COLUMN given_certificate TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE commands ADD COLUMN approved_by TEXT NOT NULL DEFAULT '';"
+	"UPDATE commands SET brake=1 WHERE verb IN ('set-passcode','crypto-lock','wipe');"
+	"CREATE INDEX commands_passed ON commands(created) WHERE brake=1;"
+	"CREATE INDEX commands_held ON commands(expires) WHERE brake=2 AND state='queued';"
+	"PRAGMA user_version=5;",
 };
 
 const int store_schema_version = ARRAY_SIZE(store_steps);

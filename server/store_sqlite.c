@@ -15,7 +15,8 @@
 	" state, have, withdrawn, clone, report, push"
 
 #define STORE_COMMAND_COLUMNS                                                                      \
-	"row, id, device, enrolment, verb, state, reason, detail, created, expires, changed"
+	"row, id, device, enrolment, verb, state, reason, detail, created, expires, changed,"      \
+	" brake, given_by, given_certificate, approved_by"
 
 #define STORE_HARDWARE_COLUMNS "row, ticket, kind, value, device, used, linked"
 
@@ -84,8 +85,9 @@ static const char *const store_texts[SQL_MAX] = {
 	[SQL_ASSIGNED] = "SELECT address, serial, groups FROM documents"
 			 " WHERE type=2 AND address IN (?,?) ORDER BY serial DESC, address LIMIT 1",
 	[SQL_COMMAND_PUT] = "INSERT INTO commands(id, device, enrolment, verb, state, reason,"
-			    " detail, created, expires, changed, mark, document)"
-			    " VALUES(?1,?2,?3,?4,?5,'','',?6,?7,?6,?8,?9)",
+			    " detail, created, expires, changed, mark, document, brake,"
+			    " given_by, given_certificate)"
+			    " VALUES(?1,?2,?3,?4,?5,'',?6,?7,?8,?7,?9,?10,?11,?12,?13)",
 	[SQL_COMMAND_SAME] = "SELECT 1 FROM commands WHERE id=? AND device=? AND document=?",
 	[SQL_COMMAND_COUNT] =
 		"SELECT count(*) FROM commands INDEXED BY commands_waiting WHERE device=?"
@@ -99,7 +101,7 @@ static const char *const store_texts[SQL_MAX] = {
 		" WHERE device=? AND row>? ORDER BY row LIMIT ?",
 	[SQL_COMMAND_WAITING] =
 		"SELECT row, document FROM commands INDEXED BY commands_waiting WHERE device=?"
-		" AND enrolment=? AND state IN ('queued','delivered') AND expires>?"
+		" AND enrolment=? AND state IN ('queued','delivered') AND expires>? AND brake<>2"
 		" ORDER BY row",
 	[SQL_COMMAND_STATE] = "SELECT state FROM commands WHERE row=?",
 	[SQL_COMMAND_MOVE] =
@@ -108,6 +110,11 @@ static const char *const store_texts[SQL_MAX] = {
 			       " AND state IN ('queued','delivered') AND state='queued' LIMIT 1",
 	[SQL_COMMAND_RATE] = "SELECT created FROM commands INDEXED BY commands_by_time"
 			     " ORDER BY created DESC LIMIT 1 OFFSET ?",
+	[SQL_COMMAND_PASSED] = "SELECT count(*) FROM commands INDEXED BY commands_passed"
+			       " WHERE brake=1 AND created>?",
+	[SQL_COMMAND_APPROVE] =
+		"UPDATE commands SET brake=3, approved_by=?, detail=?, changed=?, mark=?"
+		" WHERE row=? AND brake=2 AND state='queued'",
 	[SQL_HISTORY_ADD] =
 		"INSERT INTO command_history(command, n, time, state, reason, detail)"
 		" VALUES(?1, (SELECT COALESCE(max(n),0)+1 FROM command_history WHERE command=?1),"
@@ -161,13 +168,15 @@ static const char *const store_texts[SQL_MAX] = {
 		"  AND instr(','||a.groups||',', ','||p.address||','))"
 		" OR EXISTS(SELECT 1 FROM commands c INDEXED BY commands_waiting, devices d"
 		"  WHERE d.id=?4 AND c.device=?4 AND c.enrolment=d.enrolment"
-		"  AND c.state IN ('queued','delivered') AND c.mark>?3)",
+		"  AND c.state IN ('queued','delivered') AND c.brake<>2 AND c.mark>?3)",
 	[SQL_COUNTS] = "SELECT (SELECT count(*) FROM devices), (SELECT count(*) FROM tickets),"
-		       " (SELECT count(*) FROM tickets WHERE used IS NULL AND expires>?),"
+		       " (SELECT count(*) FROM tickets WHERE used IS NULL AND expires>?1),"
 		       " (SELECT count(*) FROM documents WHERE type=0) +"
 		       " (SELECT count(*) FROM (SELECT DISTINCT type, address FROM documents"
 		       "  WHERE type<>0)),"
-		       " (SELECT max(row) FROM events)",
+		       " (SELECT max(row) FROM events),"
+		       " (SELECT count(*) FROM commands INDEXED BY commands_held"
+		       "  WHERE brake=2 AND state='queued' AND expires>?1)",
 };
 
 int store_errno(int sqlite_code)

@@ -56,12 +56,16 @@ int api_push_keysets(struct api *api, struct ctl *ctl, struct fault *fault);
 int api_tell_stale_policies(struct api *api, struct ctl *ctl, struct fault *fault);
 
 /*
- * Uploads a verified document; 409 is explained. target is the stream, device or ticket; groups
- * is "A,B" for assignments, else NULL.
+ * Uploads a verified document other than a command; 409 is explained. target is the stream, device
+ * or ticket; groups is "A,B" for assignments, else NULL.
  */
 struct document;
 int api_push_document(struct api *api, const struct document *document, const char *text,
 	size_t n_bytes, const char *groups, struct fault *fault);
+
+/* The same of a command. ret_held: it waits there for another administrator. */
+int api_push_command(struct api *api, const struct document *document, const char *text,
+	size_t n_bytes, bool *ret_held, struct fault *fault);
 
 /*
  * Newest document of an address, as in the query of its path and not verified; *ret_answer has

@@ -31,9 +31,9 @@ static int api_put(
 		"sign again to get the next serial");
 }
 
-/* The server knows a command by what stands in its address; it cannot read the document. */
-static int api_push_command(struct api *api, const struct document *document, const char *text,
-	size_t n_bytes, struct fault *fault)
+/* The server knows a command by what stands in its address; of the document it reads the verb. */
+int api_push_command(struct api *api, const struct document *document, const char *text,
+	size_t n_bytes, bool *ret_held, struct fault *fault)
 {
 	_cleanup_answer_ struct api_answer answer = {0};
 	struct json_error error = {0};
@@ -46,6 +46,7 @@ static int api_push_command(struct api *api, const struct document *document, co
 		.body = text,
 		.n_body = n_bytes,
 	};
+	int r;
 
 	if (command_parse(document->json, &command, &error) < 0)
 		return fault_set(fault, FAULT_FAILURE, "phones would refuse this command: %s%s%s",
@@ -53,7 +54,10 @@ static int api_push_command(struct api *api, const struct document *document, co
 	snprintf(path, sizeof(path),
 		"/v1/admin/documents?type=command&device=%s&id=%s&verb=%s&expires=%" PRId64,
 		document->target, command.id, command_verbs[command.verb].name, command.expires_s);
-	return api_call(api, &request, &answer, fault);
+	r = api_call(api, &request, &answer, fault);
+	if (!r)
+		*ret_held = answer.status == 202;
+	return r;
 }
 
 int api_push_document(struct api *api, const struct document *document, const char *text,
@@ -78,7 +82,6 @@ int api_push_document(struct api *api, const struct document *document, const ch
 			document->serial);
 		break;
 	case DOCUMENT_COMMAND:
-		return api_push_command(api, document, text, n_bytes, fault);
 	case DOCUMENT_TYPE_MAX:
 		return fault_set(fault, FAULT_USAGE, "a document of type %s cannot be pushed",
 			document_type_name(document->type));

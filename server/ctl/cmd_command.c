@@ -61,7 +61,8 @@ static int command_verb(const char *name, enum verb_id *ret_verb, struct fault *
 	}
 	order_verbs(&names);
 	return fault_set(fault, FAULT_USAGE,
-		"there is no command \"%.40s\"; there are %s, and list, show, cosign, push, cancel",
+		"there is no command \"%.40s\"; there are %s, and list, show, cosign, push, cancel, "
+		"approve, reject",
 		name, names.error ? "others" : names.data);
 }
 

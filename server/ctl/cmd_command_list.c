@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_command_list.c - "mdmctl command list, show, cancel": what became of orders. Runs as the
- * administrator. */
+/* cmd_command_list.c - "mdmctl command list, show, cancel, approve, reject": what becomes of
+ * orders. Runs as the administrator. */
 #include <errno.h>
 #include <inttypes.h>
 
@@ -62,8 +62,10 @@ static int command_each(struct api *api, const char *device,
 
 struct command_rows {
 	struct ctl *ctl;
+	bool held; /* only those that wait for another administrator */
 	struct table table;
 	struct jsonw *w;
+	size_t n;
 };
 
 static int command_add_row(
@@ -73,6 +75,9 @@ static int command_add_row(
 	char when[32];
 
 	(void)fault;
+	if (rows->held && !command->held)
+		return 0;
+	rows->n++;
 	if (rows->ctl->json) {
 		const char *text = json_object_to_json_string_ext(
 			command->json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
@@ -85,7 +90,7 @@ static int command_add_row(
 	table_printf(&rows->table, "%.12s", command->id);
 	table_add(&rows->table, command->verb);
 	table_printf(&rows->table, "%.12s", command->device);
-	table_add(&rows->table, command->state);
+	table_add(&rows->table, command->held ? "held" : command->state);
 	table_add(&rows->table, when);
 	table_add(&rows->table, *command->detail ? command->detail : command->reason);
 	return 0;
@@ -99,6 +104,7 @@ int cmd_command_list(struct ctl *ctl, const struct args *args, struct fault *fau
 	struct jsonw w = JSONW_INIT(&json);
 	struct command_rows rows = {
 		.ctl = ctl,
+		.held = args_has(args, "held"),
 		.table =
 			{
 				.headings = {"COMMAND", "VERB", "DEVICE", "STATE", "CHANGED",
@@ -125,8 +131,10 @@ int cmd_command_list(struct ctl *ctl, const struct args *args, struct fault *fau
 	jsonw_object_end(&w);
 	if (!r && ctl->json) {
 		r = ctl_print_json(ctl, &json, fault);
-	} else if (!r && !rows.table.n_cells && !rows.table.error) {
-		fprintf(ctl->out, "No command was given yet; 'mdmctl help command' tells how.\n");
+	} else if (!r && !rows.n) {
+		fprintf(ctl->out, "%s",
+			rows.held ? "No command waits for another administrator.\n"
+				  : "No command was given yet; 'mdmctl help command' tells how.\n");
 		r = ctl_flush(ctl, fault);
 	} else if (!r) {
 		r = table_print(&rows.table, ctl->out, ctl->colour) < 0
@@ -235,5 +243,114 @@ int cmd_command_cancel(struct ctl *ctl, const struct args *args, struct fault *f
 		fprintf(ctl->out, "{\"id\":\"%s\",\"state\":\"cancelled\"}\n", id);
 	else
 		fprintf(ctl->out, "Command %s is cancelled; the phone never saw it.\n", id);
+	return ctl_flush(ctl, fault);
+}
+
+/* --- held ones --------------------------------------------------------------------------- */
+
+/*
+ * The held command as our keys signed it: what is approved is what its bytes say, not what a server
+ * tells of them. text takes the bytes, which file points into.
+ */
+static int command_read_held(struct ctl *ctl, const struct response_command *command,
+	struct buf *text, struct command_file *ret_file, struct fault *fault)
+{
+	_cleanup_command_file_ struct command_file file = {0};
+	struct json_object *document = NULL;
+	char name[COMMAND_ID_LENGTH + 16];
+	int r;
+
+	if (!json_object_object_get_ex(command->json, "document", &document) ||
+		!json_object_is_type(document, json_type_string))
+		return fault_set(fault, FAULT_FAILURE,
+			"the server's answer has no document of command %s; are mdm-server and mdmctl "
+			"of the same version?",
+			command->id);
+	buf_append(text, json_object_get_string(document),
+		(size_t)json_object_get_string_len(document));
+	if (text->error)
+		return fault_errno(fault, text->error, "command");
+	snprintf(name, sizeof(name), "command %s", command->id);
+	r = command_file_read(ctl, name, text->data, text->n_bytes, &file, fault);
+	if (r)
+		return r;
+	if (strcmp(file.command.id, command->id) != 0)
+		return api_other_object(fault, "command", command->id, file.command.id);
+	if (!file.complete)
+		return fault_set(fault, FAULT_REFUSED,
+			"%s lacks %u signature%s, so that no phone would obey it; "
+			"'mdmctl command reject %s' takes it away",
+			name, file.missing, file.missing == 1 ? "" : "s", command->id);
+	*ret_file = file;
+	file = (struct command_file){0};
+	return 0;
+}
+
+/* POST lets it go on, DELETE ends it. */
+static int command_decide(struct api *api, const char *method, const char *id, struct fault *fault)
+{
+	_cleanup_answer_ struct api_answer answer = {0};
+	char path[128];
+	struct api_request request = {.method = method, .path = path};
+
+	snprintf(path, sizeof(path), "/v1/admin/approvals/%s", id);
+	if (*method == 'P') {
+		request.content_type = "application/json";
+		request.body = "";
+	}
+	return api_call(api, &request, &answer, fault);
+}
+
+int cmd_command_approve(struct ctl *ctl, const struct args *args, struct fault *fault)
+{
+	_cleanup_(response_commands_done) struct response_commands found = {0};
+	_cleanup_command_file_ struct command_file file = {0};
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	_cleanup_(api_freep) struct api *api = NULL;
+	char id[COMMAND_ID_LENGTH + 1];
+	int r = command_open(ctl, args->operands[0], &api, id, fault);
+
+	if (!r)
+		r = command_get(api, id, &found, fault);
+	if (!r && !found.rows[0].held)
+		r = fault_set(fault, FAULT_REFUSED,
+			"command %s is not held; 'mdmctl command show %s' tells what became of it",
+			id, id);
+	if (!r)
+		r = command_read_held(ctl, &found.rows[0], &text, &file, fault);
+	if (r)
+		return r;
+	command_file_print(ctl->err, &file.command, file.document->target);
+	fprintf(ctl->err, "given by   ");
+	text_lines(ctl->err, found.rows[0].given_by);
+	fputc('\n', ctl->err);
+	r = ctl_confirm(ctl, "Let the phone have this command?", fault);
+	if (!r)
+		r = command_decide(api, "POST", id, fault);
+	if (r)
+		return r;
+	if (ctl->json)
+		fprintf(ctl->out, "{\"id\":\"%s\",\"held\":false}\n", id);
+	else
+		fprintf(ctl->out,
+			"Command %s is approved; 'mdmctl command show %s' tells what becomes of it.\n",
+			id, id);
+	return ctl_flush(ctl, fault);
+}
+
+int cmd_command_reject(struct ctl *ctl, const struct args *args, struct fault *fault)
+{
+	_cleanup_(api_freep) struct api *api = NULL;
+	char id[COMMAND_ID_LENGTH + 1];
+	int r = command_open(ctl, args->operands[0], &api, id, fault);
+
+	if (!r)
+		r = command_decide(api, "DELETE", id, fault);
+	if (r)
+		return r;
+	if (ctl->json)
+		fprintf(ctl->out, "{\"id\":\"%s\",\"state\":\"cancelled\"}\n", id);
+	else
+		fprintf(ctl->out, "Command %s is rejected; the phone never saw it.\n", id);
 	return ctl_flush(ctl, fault);
 }

@@ -130,6 +130,26 @@ static void command_print_state(
 	fprintf(ctl->out, "%s\n", words.n_bytes ? words.data : "");
 }
 
+/* Who gave it and who approved it; of servers that say nothing, nothing. */
+static void command_print_administrators(struct ctl *ctl, const struct response_command *command)
+{
+	if (*command->given_by) {
+		fprintf(ctl->out, "%-10s ", "given by");
+		text_lines(ctl->out, command->given_by);
+		fputc('\n', ctl->out);
+	}
+	if (*command->approved_by) {
+		fprintf(ctl->out, "%-10s ", "approved");
+		text_lines(ctl->out, command->approved_by);
+		fputc('\n', ctl->out);
+	}
+	if (command->held)
+		fprintf(ctl->out,
+			"%-10s yes: another administrator runs 'mdmctl command approve %s', or "
+			"reject\n",
+			"held", command->id);
+}
+
 int command_print(struct ctl *ctl, const struct response_command *command, struct fault *fault)
 {
 	size_t n = command->history ? json_object_array_length(command->history) : 0;
@@ -141,7 +161,9 @@ int command_print(struct ctl *ctl, const struct response_command *command, struc
 	clock_format(command->created_s, date);
 	fprintf(ctl->out, "%-10s %s\n", "sent", date);
 	clock_format(command->expires_s, date);
-	fprintf(ctl->out, "%-10s %s\n%-10s ", "expires", date, "state");
+	fprintf(ctl->out, "%-10s %s\n", "expires", date);
+	command_print_administrators(ctl, command);
+	fprintf(ctl->out, "%-10s ", "state");
 	command_print_state(ctl, command->state, command->reason, command->detail);
 	if (n)
 		fputc('\n', ctl->out);
@@ -194,19 +216,38 @@ static int command_follow(
 	}
 }
 
+/* It goes on ending meanwhile: whoever is to approve it has to know until when. */
+static void command_tell_held(FILE *out, const struct command *command)
+{
+	char date[24];
+
+	clock_format(command->expires_s, date);
+	fprintf(out,
+		"Command %s (%s) is held: the server has let as many destructive commands through "
+		"within an hour as one administrator alone may give. Another one, with a "
+		"certificate of another name, runs 'mdmctl command approve %s' before %s, when it "
+		"expires.\n",
+		command->id, command_verbs[command->verb].name, command->id, date);
+}
+
 int command_file_send(struct ctl *ctl, struct api *api, const struct command_file *file,
 	const char *text, size_t n_bytes, bool wait, struct fault *fault)
 {
 	_cleanup_buf_ struct buf json = BUF_INIT;
 	struct jsonw w = JSONW_INIT(&json);
+	bool held = false;
 	int r = api_push_keysets(api, ctl, fault);
 
 	if (!r)
-		r = api_push_document(api, file->document, text, n_bytes, NULL, fault);
+		r = api_push_command(api, file->document, text, n_bytes, &held, fault);
 	if (r)
 		return r;
+	if (held && (wait || !ctl->json))
+		command_tell_held(wait ? ctl->err : ctl->out, &file->command);
 	if (wait)
 		return command_follow(ctl, api, file, fault);
+	if (!ctl->json && held)
+		return ctl_flush(ctl, fault);
 	if (!ctl->json) {
 		fprintf(ctl->out,
 			"Command %s (%s) for device %.12s is on the server; 'mdmctl command show %s' "
@@ -220,6 +261,7 @@ int command_file_send(struct ctl *ctl, struct api *api, const struct command_fil
 	jsonw_string(&w, "device", file->document->target);
 	jsonw_string(&w, "verb", command_verbs[file->command.verb].name);
 	jsonw_int(&w, "expires", file->command.expires_s);
+	jsonw_bool(&w, "held", held);
 	jsonw_object_end(&w);
 	return ctl_print_json(ctl, &json, fault);
 }

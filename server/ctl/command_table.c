@@ -86,6 +86,7 @@ static const struct option_row order_push_options[] = {
 };
 static const struct option_row order_list_options[] = {
 	{"device", "ID", "of this phone only; the beginning of its id is enough"},
+	{"held", NULL, "only those that wait for another administrator"},
 	{0},
 };
 static const struct option_row diagnostics_options[] = {
@@ -221,6 +222,13 @@ const struct command_row commands[] = {
 	{"command cancel", "ID", "withdraw a command that the phone has not got yet",
 		"A command that was delivered cannot be taken back; it expires.", 1, 1, NULL,
 		cmd_command_cancel},
+	{"command approve", "ID",
+		"let a held destructive command through, as a second administrator",
+		"Beyond a few destructive commands an hour (destructive-per-hour) the server holds each\n"
+		"until another administrator than the one who gave it says yes. Checks its signatures\n"
+		"here, shows the command and asks. It does not become valid for longer.",
+		1, 1, NULL, cmd_command_approve},
+	{"command reject", "ID", "take a held command away", NULL, 1, 1, NULL, cmd_command_reject},
 	/* Behind its namesakes of two words: the first that fits is taken. */
 	{"command", "VERB [NAME=VALUE]...", "give a phone an order, signed here",
 		"The command is for one phone and one enrolment, is executed at most once, and expires.\n"

@@ -37,6 +37,8 @@ int cmd_command_push(struct ctl *ctl, const struct args *args, struct fault *fau
 int cmd_command_list(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_command_show(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_command_cancel(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_command_approve(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_command_reject(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_device_diagnostics(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_device_withdraw(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_unlock_code(struct ctl *ctl, const struct args *args, struct fault *fault);

@@ -50,6 +50,17 @@ void reader_hex(
 	}
 }
 
+bool reader_bool(struct reader *reader, struct json_object *object, const char *name)
+{
+	bool value = false;
+
+	if (reader->bad || !reader_has(object, name))
+		return false;
+	if (json_get_bool(object, reader->path, name, &value, &reader->error) < 0)
+		reader->bad = true;
+	return value;
+}
+
 int64_t reader_int(struct reader *reader, struct json_object *object, const char *name)
 {
 	int64_t value = 0;

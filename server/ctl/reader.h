@@ -30,6 +30,8 @@ void reader_text(struct reader *reader, struct json_object *object, const char *
 /* 32 hexadecimal digits, or "". */
 void reader_hex(
 	struct reader *reader, struct json_object *object, const char *name, char ret_hex[33]);
+/* false where there is none. */
+bool reader_bool(struct reader *reader, struct json_object *object, const char *name);
 int64_t reader_int(struct reader *reader, struct json_object *object, const char *name);
 /* Borrowed from the object; NULL where there is none. */
 struct json_object *reader_array(

@@ -27,6 +27,10 @@ static void read_command(
 	command->created_s = reader_int(reader, object, "created");
 	command->expires_s = reader_int(reader, object, "expires");
 	command->changed_s = reader_int(reader, object, "changed");
+	command->held = reader_bool(reader, object, "held");
+	reader_text(reader, object, "given_by", command->given_by, sizeof(command->given_by));
+	reader_text(
+		reader, object, "approved_by", command->approved_by, sizeof(command->approved_by));
 	command->history = reader_array(reader, object, "history");
 }
 

@@ -10,6 +10,8 @@ struct response_command {
 	char verb[LIMIT_NAME_BYTES + 1], state[LIMIT_NAME_BYTES + 1];
 	char reason[LIMIT_NAME_BYTES + 1], detail[LIMIT_TEXT_BYTES + 1];
 	int64_t row, created_s, expires_s, changed_s;
+	bool held; /* waits for another administrator than given_by */
+	char given_by[LIMIT_TEXT_BYTES + 1], approved_by[LIMIT_TEXT_BYTES + 1];
 	struct json_object *history; /* array of objects, borrowed; NULL: none was told */
 	struct json_object *json;    /* the whole record, borrowed */
 };

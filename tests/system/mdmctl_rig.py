@@ -266,13 +266,13 @@ class Fake:
 class Server:
     """mdm-server on the organisation's server directory."""
 
-    def __init__(self, admin):
+    def __init__(self, admin, *options):
         if not os.path.exists(SERVER):
             raise Skip("mdm-server is not built")
         self.log = open(os.path.join(admin.base, "server.log"), "w+")
         self.process = subprocess.Popen(
             [SERVER, "--state", os.path.join(admin.org, "server"), "--listen", "127.0.0.1:0",
-             "--admin-listen", "127.0.0.1:0"], stdout=subprocess.PIPE, stderr=self.log, text=True)
+             "--admin-listen", "127.0.0.1:0", *options], stdout=subprocess.PIPE, stderr=self.log, text=True)
         line = self.process.stdout.readline()
         match = re.search(r"listening on (https://\S+), administration on (https://\S+)", line)
         if not match:

@@ -132,9 +132,9 @@ class Caller:
         return self.call(status, method, path, identity=identity, whole=Answer(start + b"\r\n", body))
 
 
-def command_path(device, id=None, expires=None):
-    return "/v1/admin/documents?type=command&device=%s&id=%s&verb=lock&expires=%d" % (
-        device, id or secrets.token_hex(16), expires or time.time() + 3600)
+def command_path(device, id=None, expires=None, verb="lock"):
+    return "/v1/admin/documents?type=command&device=%s&id=%s&verb=%s&expires=%d" % (
+        device, id or secrets.token_hex(16), verb, expires or time.time() + 3600)
 
 
 JOSE = "application/jose"
@@ -291,6 +291,28 @@ def changing(server):
     c.call(200, "GET", "/v1/admin/commands/" + id)
     c.call(404, "DELETE", "/v1/admin/commands/" + "0" * 32)
     c.call(400, "DELETE", "/v1/admin/commands/x")
+    # More destructive ones than an hour has for one administrator.
+    held, approvals = [secrets.token_hex(16) for _ in range(8)], "/v1/admin/approvals/"
+    wipe = document("a", verb="wipe", nonce="n" * 22)
+    answers = [server.put(command_path(device.id, id, verb="wipe").partition("?")[2], wipe).status for id in held[:6]]
+    equal(answers, [201] * 5 + [202])
+    for id in held[6:]:
+        c.call(202, "PUT", command_path(device.id, id, verb="wipe"), wipe, JOSE)
+    bob = server.pki.issue("bob-" + secrets.token_hex(4), "/OU=mdm-admin/CN=bob", "client")
+    c.call(200, "GET", "/v1/admin/commands/" + held[6])
+    c.call(200, "GET", "/v1/admin/status")
+    c.call(403, "POST", approvals + held[6], b"")
+    c.call(200, "POST", approvals + held[6], b"", identity=bob)
+    c.call(200, "GET", "/v1/admin/commands/" + held[6])
+    c.call(200, "DELETE", approvals + held[7])
+    c.raw(411, "POST", approvals + held[7], "")
+    for method in ("POST", "DELETE"):
+        body = b"" if method == "POST" else None
+        c.call(409, method, approvals + held[7], body, identity=bob)
+        c.call(404, method, approvals + "0" * 32, body)
+        c.call(400, method, approvals + "x", body)
+        c.call(403, method, approvals + held[7], body, identity=viewer)
+        c.call(413, method, approvals + held[7], b"x")
     c.call(200, "DELETE", "/v1/admin/devices/" + device.id)
     c.call(200, "GET", "/v1/admin/devices/" + device.id)
     c.call(404, "DELETE", "/v1/admin/devices/" + "0" * 32)

@@ -27,6 +27,14 @@ def give(server, device, text="command", **kind):
     return id
 
 
+def give_destructive(server, device, verb="wipe", identity=None, seconds=3600, id=None):
+    """The status of the answer, and the command's id."""
+    id = id or secrets.token_hex(16)
+    query = command_query(device.id, id, verb, seconds)
+    answer = server.admin("PUT", "/v1/admin/documents?" + query, document(id, verb=verb, nonce="n" * 22), identity)
+    return answer.status, id
+
+
 def command(server, id):
     answer = server.admin("GET", "/v1/admin/commands/" + id)
     equal(answer.status, 200)

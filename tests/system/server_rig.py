@@ -299,8 +299,11 @@ def event(seq, **data):
     return {"seq": seq, "time": 1700000000 + seq, "boot": "0a1b2c3d", "type": "drift_repaired", "data": data}
 
 
-def document(text, lines=1):
-    line = ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in ("header", text, "signature"))
+def document(text, lines=1, header="header", **payload):
+    """What the server takes for a document. It reads of commands whether they destroy: of what has a payload
+    without a verb, none does."""
+    parts = header, json.dumps(dict({"text": text}, **payload)), "signature"
+    line = ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
     return (line + "\n").encode() * lines
 
 

@@ -20,6 +20,8 @@
 static void test_commands(void)
 {
 	static const char page[] = "{\"commands\":[" ONE "],\"next\":7}";
+	static const char held[] = "{\"commands\":[{\"id\":\"" ID "\",\"held\":true,"
+				   "\"given_by\":\"alice\",\"approved_by\":null}],\"next\":7}";
 	struct response_commands commands;
 	struct response_step step;
 	struct fault fault = {0};
@@ -31,6 +33,13 @@ static void test_commands(void)
 	CHECK_STR(commands.rows[0].state, "done");
 	CHECK_STR(commands.rows[0].detail, "");
 	CHECK_INT(commands.rows[0].changed_s, 1800000009);
+	/* A server of before the brake says nothing of it. */
+	CHECK(!commands.rows[0].held && !*commands.rows[0].given_by);
+	response_commands_done(&commands);
+	CHECK_INT(response_commands(held, strlen(held), &commands, &fault), 0);
+	CHECK(commands.rows[0].held);
+	CHECK_STR(commands.rows[0].given_by, "alice");
+	CHECK_STR(commands.rows[0].approved_by, "");
 	response_commands_done(&commands);
 
 	CHECK_INT(response_command(ONE, strlen(ONE), &commands, &fault), 0);
@@ -55,6 +64,9 @@ static void test_commands_refuses(void)
 		"{\"commands\":[{\"id\":\"" ID "\",\"state\":\"a\\nb\"}]}",
 		"{\"commands\":[{\"id\":\"" ID "\",\"expires\":-1}]}",
 		"{\"commands\":[{\"id\":\"" ID "\",\"history\":{}}]}",
+		"{\"commands\":[{\"id\":\"" ID "\",\"held\":1}]}",
+		"{\"commands\":[{\"id\":\"" ID "\",\"held\":\"true\"}]}",
+		"{\"commands\":[{\"id\":\"" ID "\",\"given_by\":[]}]}",
 		"{\"commands\":[],\"next\":\"7\"}",
 	};
 

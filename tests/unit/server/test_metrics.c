@@ -38,7 +38,11 @@ static void test_text(void)
 {
 	uint64_t refused[GUARD_MAX] = {[GUARD_DEVICE_RATE] = 7};
 	struct metrics m = {.enrolments = 3};
-	struct metrics_state state = {.metrics = &m, .refused = refused, .waiting = 5};
+	struct metrics_state state = {.metrics = &m,
+		.refused = refused,
+		.waiting = 5,
+		.commands_held = 4,
+		.commands_waiting_approval = 2};
 	_cleanup_buf_ struct buf out = BUF_INIT;
 
 	metrics_count_checkin(&m, 204, 1500000);
@@ -57,6 +61,8 @@ static void test_text(void)
 	buf_reset(&out);
 	state.store_works = true;
 	metrics_write(&state, &out);
+	CHECK(strstr(out.data, "\nmdm_commands_held_total 4\n"));
+	CHECK(strstr(out.data, "\nmdm_commands_waiting_approval 2\n"));
 	CHECK(strstr(out.data, "\nmdm_store_works 1\n") && strstr(out.data, "\nmdm_devices 0\n"));
 }
 

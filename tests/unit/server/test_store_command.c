@@ -239,6 +239,115 @@ static void test_rate(void)
 	CHECK_INT(created_s, 0);
 }
 
+static void put_braked(struct store *store, unsigned int n, enum store_brake brake, int64_t at_s)
+{
+	struct store_command c = command_of(n);
+
+	c.brake = brake;
+	c.created_s = at_s;
+	strcpy(c.given_by, "alice");
+	strcpy(c.given_certificate, "01");
+	strcpy(c.detail, brake == STORE_BRAKE_HELD ? "waits" : "");
+	CHECK_INT(store_command_put(store, &c, document), 0);
+}
+
+/* Those that passed count, and no others: not what was held, nor what somebody approved. */
+static void test_passed(void)
+{
+	_cleanup_(store_closep) struct store *store = fresh_store();
+	struct store_step step = {COMMAND_QUEUED, "", "approved", 130};
+	struct store_command c = command_of(4), got;
+	int64_t n = -1;
+
+	CHECK_INT(store_command_passed(store, 0, &n), 0);
+	CHECK_INT(n, 0);
+	put_braked(store, 1, STORE_BRAKE_PASSED, 100);
+	put_braked(store, 2, STORE_BRAKE_PASSED, 110);
+	put_braked(store, 3, STORE_BRAKE_NONE, 120);
+	put_braked(store, 4, STORE_BRAKE_HELD, 120);
+	put_braked(store, 5, STORE_BRAKE_HELD, 120);
+	CHECK_INT(store_command_passed(store, 99, &n), 0);
+	CHECK_INT(n, 2);
+	CHECK_INT(store_command_passed(store, 100, &n), 0);
+	CHECK_INT(n, 1);
+	CHECK_INT(store_command_passed(store, 110, &n), 0);
+	CHECK_INT(n, 0);
+	CHECK_INT(store_command_get(store, c.id, 120, &got), 0);
+	CHECK_INT(store_command_approve(store, got.row, "bob", &step), 0);
+	/* One that was cancelled had passed. */
+	CHECK_INT(store_command_cancel_all(
+			  store, ID_A, &(struct store_step){COMMAND_CANCELLED, "", "", 150}),
+		0);
+	CHECK_INT(store_command_passed(store, 99, &n), 0);
+	CHECK_INT(n, 2);
+}
+
+static void test_held(void)
+{
+	_cleanup_(store_closep) struct store *store = fresh_store();
+	struct store_step step = {COMMAND_QUEUED, "", "approved by bob", 130};
+	struct store_command c = command_of(1), got;
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct store_counts counts;
+	int64_t mark;
+	bool changed;
+
+	put_braked(store, 1, STORE_BRAKE_HELD, 100);
+	CHECK_INT(store_mark(store, &mark), 0);
+	CHECK_INT(store_command_get(store, c.id, 150, &got), 0);
+	CHECK(store_command_is_held(&got) && got.state == COMMAND_QUEUED);
+	CHECK_STR(got.given_by, "alice");
+	CHECK_STR(got.given_certificate, "01");
+	CHECK_STR(got.approved_by, "");
+	CHECK_STR(got.detail, "waits");
+	CHECK_INT(waiting(store, ID_A, "e1", 150), 0);
+	CHECK_INT(store_changed_since(store, ID_A, "", 0, &changed), 0);
+	CHECK(!changed);
+	CHECK_INT(store_counts(store, 199, &counts), 0);
+	CHECK_INT(counts.commands_held, 1);
+	CHECK_INT(store_counts(store, 200, &counts), 0);
+	CHECK_INT(counts.commands_held, 0);
+
+	CHECK_INT(store_command_approve(store, got.row + 1, "bob", &step), STORE_E_STALE);
+	CHECK_INT(store_command_approve(store, got.row, "bob", &step), 0);
+	CHECK_INT(store_command_approve(store, got.row, "eve", &step), STORE_E_STALE);
+	CHECK_INT(store_command_get(store, c.id, 150, &got), 0);
+	CHECK(!store_command_is_held(&got) && got.state == COMMAND_QUEUED);
+	CHECK_STR(got.approved_by, "bob");
+	CHECK_STR(got.detail, "approved by bob");
+	CHECK_INT(got.expires_s, 200);
+	CHECK_INT(got.changed_s, 130);
+	CHECK_INT(waiting(store, ID_A, "e1", 150), 1);
+	CHECK_INT(store_changed_since(store, ID_A, "", mark, &changed), 0);
+	CHECK(changed);
+	CHECK_INT(store_counts(store, 150, &counts), 0);
+	CHECK_INT(counts.commands_held, 0);
+	CHECK_INT(store_command_history(store, &got, copy_step, &text), 0);
+	CHECK_STR(text.data, "queued@100();queued@130();");
+}
+
+/* What ended cannot be approved any more, and what nobody approved says why it ended. */
+static void test_held_until_its_end(void)
+{
+	_cleanup_(store_closep) struct store *store = fresh_store();
+	struct store_step step = {COMMAND_QUEUED, "", "", 130};
+	struct store_command c = command_of(1), got;
+
+	put_braked(store, 1, STORE_BRAKE_HELD, 100);
+	CHECK_INT(store_command_get(store, c.id, 200, &got), 0);
+	CHECK(!store_command_is_held(&got) && got.state == COMMAND_EXPIRED);
+	CHECK(strstr(got.detail, "no other administrator approved it"));
+	CHECK_INT(move(store, got.row, COMMAND_CANCELLED), 0);
+	CHECK_INT(store_command_approve(store, got.row, "bob", &step), STORE_E_STALE);
+	CHECK_INT(store_command_get(store, c.id, 150, &got), 0);
+	CHECK(!store_command_is_held(&got) && got.state == COMMAND_CANCELLED);
+	/* Held ones take a place like all that wait. */
+	for (unsigned int i = 10; i < 10 + LIMIT_COMMANDS; i++)
+		put_braked(store, i, STORE_BRAKE_HELD, 100);
+	c = command_of(2);
+	CHECK_INT(store_command_put(store, &c, document), STORE_E_FULL);
+}
+
 /* A command is news for its phone until it was taken, and for nobody else. */
 static void test_is_a_change(void)
 {
@@ -272,6 +381,9 @@ static const struct check_test tests[] = {
 	{"limit", test_limit},
 	{"cancel_all", test_cancel_all},
 	{"rate", test_rate},
+	{"passed", test_passed},
+	{"held", test_held},
+	{"held_until_its_end", test_held_until_its_end},
 	{"is_a_change", test_is_a_change},
 };
 CHECK_MAIN(tests)

@@ -3,7 +3,7 @@
  * test_store_migration.c - a database of the version before, made by its own SQL, is brought to the
  * present one with everything in it; what cannot be read is refused and left as it is.
  */
-#include "server/store.h"
+#include "server/store_command.h"
 
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -117,7 +117,7 @@ static void test_version_1(void)
 	CHECK_INT(store_changed_since(store, ID_B, ID_A, mark, &changed), 0);
 	CHECK(!changed);
 	store_close(store);
-	CHECK_INT(read_integer(path, "PRAGMA user_version"), 4);
+	CHECK_INT(read_integer(path, "PRAGMA user_version"), 5);
 	/* Again: nothing is done twice. */
 	store = NULL;
 	CHECK_INT(store_open(path, &store, problem), 0);
@@ -161,6 +161,44 @@ static void test_all_or_nothing(void)
 		0);
 }
 
+/* Destructive commands of the hour before the update count: it is no way around the brake. */
+static void test_version_4(void)
+{
+	static const char back[] = "DROP INDEX commands_passed; DROP INDEX commands_held;"
+				   "ALTER TABLE commands DROP COLUMN brake;"
+				   "ALTER TABLE commands DROP COLUMN given_by;"
+				   "ALTER TABLE commands DROP COLUMN given_certificate;"
+				   "ALTER TABLE commands DROP COLUMN approved_by;"
+				   "PRAGMA user_version=4;";
+	static const char contents[] =
+		"INSERT INTO devices(id, enrolled) VALUES('" ID_A "', 1);"
+		"INSERT INTO commands(id, device, enrolment, verb, state, reason, detail, created,"
+		" expires, changed, mark, document) VALUES"
+		"('1', '" ID_A "', 'e1', 'set-passcode', 'done', '', '', 50, 99, 60, 1, x'61'),"
+		"('2', '" ID_A "', 'e1', 'lock', 'queued', '', '', 51, 99, 51, 2, x'61'),"
+		"('3', '" ID_A "', 'e1', 'set-passcode', 'queued', '', '', 52, 99, 52, 3, x'61');";
+	struct store *store = NULL;
+	struct store_command command;
+	char path[256], problem[512] = "";
+	int64_t n = -1;
+
+	close(check_tmpdir(path));
+	CHECK_INT(store_open(path, &store, problem), 0);
+	store_close(store);
+	store = NULL;
+	make_database(path, back, contents);
+	if (store_open(path, &store, problem) < 0)
+		check_fail(__FILE__, __LINE__, "%s", problem);
+	CHECK_INT(store_command_passed(store, 0, &n), 0);
+	CHECK_INT(n, 2);
+	CHECK_INT(store_command_passed(store, 50, &n), 0);
+	CHECK_INT(n, 1);
+	CHECK_INT(store_command_get(store, "2", 60, &command), 0);
+	CHECK(command.brake == STORE_BRAKE_NONE && !store_command_is_held(&command));
+	CHECK_STR(command.given_by, "");
+	store_close(store);
+}
+
 static void test_newer(void)
 {
 	struct store *store = NULL;
@@ -170,16 +208,17 @@ static void test_newer(void)
 	CHECK_INT(store_open(path, &store, problem), 0);
 	store_close(store);
 	store = NULL;
-	make_database(path, "PRAGMA user_version=5", "");
+	make_database(path, "PRAGMA user_version=6", "");
 	CHECK(store_open(path, &store, problem) < 0);
-	CHECK(!store && strstr(problem, "newer") && strstr(problem, "schema 5"));
-	CHECK_INT(read_integer(path, "PRAGMA user_version"), 5);
+	CHECK(!store && strstr(problem, "newer") && strstr(problem, "schema 6"));
+	CHECK_INT(read_integer(path, "PRAGMA user_version"), 6);
 }
 
 static const struct check_test tests[] = {
 	{"version_1", test_version_1},
 	{"same_as_new", test_same_as_new},
 	{"all_or_nothing", test_all_or_nothing},
+	{"version_4", test_version_4},
 	{"newer", test_newer},
 };
 CHECK_MAIN(tests)
