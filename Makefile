@@ -80,7 +80,7 @@ COMPILE_FLAGS = -std=gnu11 -I. $(DEFINES) $(WARNINGS) $(HARDENING) $(PC_CFLAGS) 
 LINK_FLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(variant_ldflags_$(VARIANT))
 
 # --- layers: folder -> library; who may link whom is the same table that `make layers` checks.
-LAYERS := util json ipc trust sandbox policies platform helper verify pam enforcer net ctl server mdmctl
+LAYERS := util json ipc trust sandbox policies platform media helper verify pam enforcer net ctl server mdmctl
 dir_util := agent/util
 dir_json := agent/json
 dir_ipc := agent/ipc
@@ -88,6 +88,7 @@ dir_trust := agent/trust
 dir_sandbox := agent/sandbox
 dir_policies := policies
 dir_platform := platform
+dir_media := platform/media
 dir_helper := platform/helper
 dir_verify := agent/verify
 dir_pam := platform/pam
@@ -104,6 +105,7 @@ needs_trust := trust json util
 needs_sandbox := sandbox util
 needs_policies := policies json util
 needs_platform := platform policies json util
+needs_media := media platform policies json util
 needs_helper := helper sandbox ipc util
 needs_verify := verify policies json sandbox ipc util
 needs_pam := pam policies json ipc util
@@ -120,6 +122,7 @@ pc_trust := libcrypto json-c $(SYSTEMD_PC)
 pc_sandbox := libseccomp libcrypto $(SYSTEMD_PC)
 pc_policies := json-c libcrypto $(SYSTEMD_PC)
 pc_platform := json-c libcrypto $(SYSTEMD_PC)
+pc_media := json-c libcrypto $(SYSTEMD_PC)
 pc_helper := libcrypto $(SYSTEMD_PC)
 pc_verify := libcrypt libcrypto libseccomp
 pc_pam := pam libcrypto
@@ -130,12 +133,13 @@ pc_server := libevent libevent_openssl sqlite3 libssl libcrypto
 pc_mdmctl := libcurl json-c libcrypto libcrypt libqrencode
 
 # Programs: name, layer.
-PROGRAMS := mdm-agentd mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-pamcheck agentctl mdm-server mdmctl
+PROGRAMS := mdm-agentd mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-pamcheck mdm-agent-media agentctl mdm-server mdmctl
 layer_mdm-agentd := enforcer
 layer_mdm-agent-net := net
 layer_mdm-agent-session := helper
 layer_mdm-agent-verify := verify
 layer_mdm-agent-pamcheck := pam
+layer_mdm-agent-media := media
 layer_agentctl := ctl
 layer_mdm-server := server
 layer_mdmctl := mdmctl
@@ -420,7 +424,7 @@ endef
 install: all install-services install-docs
 	$(foreach p,mdm-agentd mdm-server,$(call install_program,$(p),$(PREFIX)/sbin))
 	$(foreach p,agentctl mdmctl,$(call install_program,$(p),$(PREFIX)/bin))
-	$(foreach p,mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-pamcheck,$(call \
+	$(foreach p,mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-pamcheck mdm-agent-media,$(call \
 		install_program,$(p),$(LIBEXECDIR)))
 	install -d -m 0700 $(DESTDIR)$(STATEDIR)
 	$(call install_program,pam_mdm.so,$(PAMDIR))
@@ -442,7 +446,8 @@ uninstall:
 		uninstall_unchanged,packaging/services/$(call row,$(r),1),$(call row,$(r),3)))
 	rm -f $(DESTDIR)$(PREFIX)/sbin/mdm-agentd $(DESTDIR)$(LIBEXECDIR)/mdm-agent-net \
 		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-session $(DESTDIR)$(LIBEXECDIR)/mdm-agent-verify \
-		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-pamcheck $(DESTDIR)$(PAMDIR)/pam_mdm.so \
+		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-pamcheck $(DESTDIR)$(LIBEXECDIR)/mdm-agent-media \
+		$(DESTDIR)$(PAMDIR)/pam_mdm.so \
 		$(DESTDIR)$(PREFIX)/bin/agentctl $(DESTDIR)$(PREFIX)/sbin/mdm-server \
 		$(DESTDIR)$(PREFIX)/bin/mdmctl \
 		$(foreach r,$(services_systemd) $(services_openrc) $(services_apk) $(services_common),$(DESTDIR)$(call row,$(r),3))
