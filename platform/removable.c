@@ -336,7 +336,6 @@ static int begin(struct backend *b, const enum removable_step *steps)
 	s->steps = steps;
 	s->r = 0;
 	s->message[0] = 0;
-	b->apply_changed = false;
 	return sd_event_add_defer(b->platform->event, &s->call.source, removable_on_start, b);
 }
 
@@ -378,56 +377,54 @@ static const enum removable_step *choose_steps(
 	return view->rules == REMOVABLE_RULES_NONE ? steps_write : steps_undo_write;
 }
 
-static bool is_applied(const struct backend *b, const struct removable_view *view)
+/* Whether rules of ours are there, or were put where something else is now. */
+static bool is_applied(const struct backend *b)
 {
 	struct override_place place = {b->platform->sysroot_fd, b->platform->vault_fd};
+	_cleanup_free_ char *text = NULL;
 
-	return view->rules != REMOVABLE_RULES_NONE || override_is_applied(&place, rule_spec.name);
+	if (override_is_applied(&place, rule_spec.name))
+		return true;
+	return fs_read(place.root_fd, REMOVABLE_RULE_PATH, LIMIT_PLATFORM_FILE_BYTES, &text,
+		       NULL) == 0 &&
+	       strncmp(text, REMOVABLE_RULE_MARK, strlen(REMOVABLE_RULE_MARK)) == 0;
 }
 
-/* choice REMOVABLE_ANY: undoes everything. */
-static int removable_make(
-	struct backend *b, enum removable_choice choice, backend_done_fn done, void *userdata)
+/* Undoes everything. The marks of the devices say what that is: nothing has to be pinned. */
+static int removable_revert(struct backend *b, backend_done_fn done, void *userdata)
 {
 	struct removable_backend *s = b->state;
-	const enum removable_step *steps;
-	struct removable_view *view = NULL;
-	int r;
 
 	backend_call_begin(&s->call, b, done, userdata);
-	r = removable_view_new(b->platform->sysroot_fd, &view);
-	if (r < 0)
-		return backend_call_end(&s->call, r, "cannot read what is plugged in");
-	s->wanted = choice;
-	memcpy(s->pins, view->pins, sizeof(s->pins));
-	s->n_pins = view->n_pins;
-	if (choice == REMOVABLE_ANY)
-		steps = is_applied(b, view) ? steps_undo : steps_none;
-	else
-		steps = choose_steps(b, view);
-	removable_view_free(view);
-	if (steps == steps_none) {
-		b->apply_changed = false;
-		return backend_call_end(&s->call, 0, "");
-	}
-	return begin(b, steps);
+	s->wanted = REMOVABLE_ANY;
+	s->n_pins = 0;
+	b->apply_changed = false;
+	return is_applied(b) ? begin(b, steps_undo) : backend_call_end(&s->call, 0, "");
 }
 
 static int removable_apply(
 	struct backend *b, const struct effective *desired, backend_done_fn done, void *userdata)
 {
 	const struct effective_setting *setting = &desired->settings[SETTING_ENCRYPTION_REMOVABLE];
-	enum removable_choice choice = REMOVABLE_ANY;
+	struct removable_backend *s = b->state;
+	const enum removable_step *steps;
+	struct removable_view *view = NULL;
+	int r;
 
-	if (setting->present && setting->value.number >= REMOVABLE_ANY &&
-		setting->value.number < REMOVABLE_CHOICE_MAX)
-		choice = (enum removable_choice)setting->value.number;
-	return removable_make(b, choice, done, userdata);
-}
-
-static int removable_revert(struct backend *b, backend_done_fn done, void *userdata)
-{
-	return removable_make(b, REMOVABLE_ANY, done, userdata);
+	if (!setting->present || setting->value.number <= REMOVABLE_ANY ||
+		setting->value.number >= REMOVABLE_CHOICE_MAX)
+		return removable_revert(b, done, userdata);
+	backend_call_begin(&s->call, b, done, userdata);
+	b->apply_changed = false;
+	r = removable_view_new(b->platform->sysroot_fd, &view);
+	if (r < 0)
+		return backend_call_end(&s->call, r, "cannot read what is plugged in");
+	s->wanted = (enum removable_choice)setting->value.number;
+	memcpy(s->pins, view->pins, sizeof(s->pins));
+	s->n_pins = view->n_pins;
+	steps = choose_steps(b, view);
+	removable_view_free(view);
+	return steps == steps_none ? backend_call_end(&s->call, 0, "") : begin(b, steps);
 }
 
 /* --- watch --------------------------------------------------------------------------------- */

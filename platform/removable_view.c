@@ -174,12 +174,7 @@ static void judge_block(int root_fd, struct removable_view *view, size_t i)
 				words);
 		} else {
 			view->n_waiting++;
-			if (strlen(view->waiting) + strlen(view->devices[i].name) + 3 <
-				sizeof(view->waiting)) {
-				if (view->waiting[0])
-					strcat(view->waiting, ", ");
-				strcat(view->waiting, view->devices[i].name);
-			}
+			detail_add(view->waiting, view->devices[i].name);
 		}
 	}
 }

@@ -28,7 +28,7 @@ struct removable_view {
 	bool too_many;
 	struct removable_pin pins[REMOVABLE_PINS_MAX]; /* of the running system */
 	size_t n_pins;
-	/* Idle devices that are not as the rules want them: "sda, sda1", as far as it fits. */
+	/* Idle devices that are not as the rules want them: "sda; sda1", as far as it fits. */
 	size_t n_waiting;
 	char waiting[LIMIT_TEXT_BYTES + 1];
 };

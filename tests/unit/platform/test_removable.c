@@ -177,6 +177,15 @@ static void test_existing_file(void)
 	check_rules(&m, REMOVABLE_BLOCKED);
 	CHECK_INT(fixture_revert(&m.f, m.b), 0);
 	CHECK_STR(fixture_read(&m.f, REMOVABLE_RULE_PATH), "# somebody's\n");
+	/* Which is no work of ours. */
+	(void)asked(&m);
+	CHECK_INT(fixture_revert(&m.f, m.b), 0);
+	CHECK_STR(asked(&m), "(none)");
+	CHECK_STR(fixture_read(&m.f, REMOVABLE_RULE_PATH), "# somebody's\n");
+	/* Our own is, even where nothing tells of it any more. */
+	fixture_text(&m.f, REMOVABLE_RULE_PATH, REMOVABLE_RULE_MARK);
+	CHECK_INT(fixture_revert(&m.f, m.b), 0);
+	CHECK(!fixture_has(&m.f, REMOVABLE_RULE_PATH));
 	machine_close(&m);
 }
 
