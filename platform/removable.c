@@ -477,7 +477,9 @@ static int watch_uevents(struct backend *b)
 
 static int removable_watch(struct backend *b, backend_changed_fn changed, void *userdata)
 {
-	static const char *const paths[] = {REMOVABLE_RULE_PATH, UDEV_CONTROL};
+	/* Not what is below /run/udev: with each event of a battery something comes and goes there.
+	 */
+	static const char *const paths[] = {REMOVABLE_RULE_PATH};
 	struct removable_backend *s = b->state;
 	int r;
 
