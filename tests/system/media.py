@@ -41,8 +41,13 @@ mknod -m 666 /dev/null c 1 3
 [ -z "$2" ] || mknod /dev/sda b $3 $4
 mount --bind "$1/sys" /sys
 export SYSTEMD_DEVICE_VERIFY_SYSFS=0
+top=$1
 shift 4
 for step; do
+	[ "${step#rules:}" = "$step" ] || {
+		cp "$top/${step#rules:}.rules" /etc/udev/rules.d/61-mdm-agent-removable.rules
+		continue
+	}
 	echo "== $step"
 	udevadm test --action="${step%%:*}" "/sys${step#*:}" 2>&1 || echo "udevadm failed"
 	[ -z "$(ls /dev/sda 2>/dev/null)" ] || echo "ro=$(blockdev --getro /dev/sda)"
@@ -96,7 +101,7 @@ class Machine:
             self.put(card + "/cid", cid + "\n")
             self.device(card, "/bus/mmc")
             self.link(card + "/driver", "/bus/mmc/drivers/mmcblk")
-        self.block(DISK, 8, 0)
+        self.stick_disk()
         self.block(CARD_DISK, 179, 0)
         self.block(CHIP_DISK, 179, 32)
         self.block(PLAIN, 254, 0)
@@ -129,10 +134,16 @@ class Machine:
         self.link("/class/block/" + name, path)
         self.link("/dev/block/%d:%d" % (major, minor), path)
 
+    def stick_disk(self):
+        self.block(DISK, *self.numbers)
+        self.link(DISK + "/device", SCSI)
+
     def rules(self, choice, *pins, program=PROGRAM):
+        """Those in force from now on, and those that a step "rules:CHOICE" puts in force."""
         text = subprocess.run([TOOL, choice, program, *pins], check=True, stdout=subprocess.PIPE, timeout=30).stdout
         with open(self.top + "/rules/61-mdm-agent-removable.rules", "wb") as f:
             f.write(text)
+        shutil.copy(self.top + "/rules/61-mdm-agent-removable.rules", "%s/%s.rules" % (self.top, choice))
 
     def events(self, *steps, program=True):
         """What udev makes of events, "ACTION:DEVPATH": a pair of the properties and all it said, for each. It
@@ -141,7 +152,7 @@ class Machine:
                                *steps], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
         text = done.stdout.decode(errors="replace")
         parts = re.split(r"^== .*\n", text, flags=re.M)[1:]
-        equal(len(parts), len(steps), text)
+        equal(len(parts), len([s for s in steps if not s.startswith("rules:")]), text)
         for part in parts:
             assert "udevadm failed" not in part, text
             for line in part.splitlines():
@@ -181,6 +192,26 @@ def marks_live_in_udevs_database(m):
     equal(first[0]["MDM_MEDIA"], "offline")
     equal(second[0]["MDM_MEDIA"], "offline")
     equal(m.got(SCSI + "/state"), "offline")
+
+
+@test
+def what_was_done_is_undone_and_nothing_else(m):
+    m.rules("any")
+    m.rules("blocked")
+    shut, back = m.events("add:" + INTERFACE, "rules:any", "change:" + INTERFACE)
+    equal(shut[0]["MDM_MEDIA"], "shut")
+    equal(back[0]["MDM_MEDIA"], "none")
+    equal(m.got(INTERFACE + "/authorized"), "1")
+    equal(m.got("/bus/usb/drivers_probe"), "1-1:1.0")
+    offline, back = m.events("rules:blocked", "add:" + DISK, "rules:any", "change:" + DISK)
+    equal(offline[0]["UDISKS_IGNORE"], "1")
+    assert "UDISKS_IGNORE" not in back[0]
+    equal(m.got(SCSI + "/state"), "running")
+    # What was shut before the rules came is somebody else's.
+    m.put(INTERFACE + "/authorized", "0\n")
+    _same, after = m.events("rules:blocked", "change:" + INTERFACE, "rules:any", "change:" + INTERFACE)
+    equal(after[0]["MDM_MEDIA"], "none")
+    equal(m.got(INTERFACE + "/authorized"), "0")
 
 
 @test
@@ -274,7 +305,7 @@ def contents_as_blkid_sees_them(m):
                 shutil.rmtree(m.top + "/sys" + DISK)
                 for path in ("/class/block/sda", "/dev/block"):
                     subprocess.run(["rm", "-rf", m.top + "/sys" + path], check=True, timeout=30)
-                m.block(DISK, *m.numbers)
+                m.stick_disk()
                 m.put(SCSI + "/state", "running\n")
                 properties, said = m.event("add:" + DISK)
             finally:
