@@ -83,7 +83,7 @@ COMPILE_FLAGS = -std=gnu11 -I. $(DEFINES) $(WARNINGS) $(HARDENING) $(PC_CFLAGS) 
 LINK_FLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(variant_ldflags_$(VARIANT))
 
 # --- layers: folder -> library; who may link whom is the same table that `make layers` checks.
-LAYERS := util json ipc trust sandbox policies platform helper verify wipe pam enforcer net ctl server mdmctl
+LAYERS := util json ipc trust sandbox policies platform media helper verify wipe pam enforcer net ctl server mdmctl
 dir_util := agent/util
 dir_json := agent/json
 dir_ipc := agent/ipc
@@ -91,6 +91,7 @@ dir_trust := agent/trust
 dir_sandbox := agent/sandbox
 dir_policies := policies
 dir_platform := platform
+dir_media := platform/media
 dir_helper := platform/helper
 dir_verify := agent/verify
 dir_wipe := agent/wipe
@@ -108,6 +109,7 @@ needs_trust := trust json util
 needs_sandbox := sandbox util
 needs_policies := policies json util
 needs_platform := platform policies json util
+needs_media := media platform policies json util
 needs_helper := helper sandbox ipc util
 needs_verify := verify policies json sandbox ipc util
 needs_wipe := wipe util
@@ -125,6 +127,7 @@ pc_trust := libcrypto json-c $(SYSTEMD_PC)
 pc_sandbox := libseccomp libcrypto $(SYSTEMD_PC)
 pc_policies := json-c libcrypto $(SYSTEMD_PC)
 pc_platform := json-c libcrypto $(SYSTEMD_PC)
+pc_media := json-c libcrypto $(SYSTEMD_PC)
 pc_helper := libcrypto $(SYSTEMD_PC)
 pc_verify := libcrypt libcrypto libseccomp
 # Nothing but the C library: it runs while the root file system is destroyed, and from early boot.
@@ -137,13 +140,14 @@ pc_server := libevent libevent_openssl sqlite3 libssl libcrypto
 pc_mdmctl := libcurl json-c libcrypto libcrypt libqrencode
 
 # Programs: name, layer.
-PROGRAMS := mdm-agentd mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-wipe mdm-agent-pamcheck agentctl mdm-server mdmctl
+PROGRAMS := mdm-agentd mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-wipe mdm-agent-pamcheck mdm-agent-media agentctl mdm-server mdmctl
 layer_mdm-agentd := enforcer
 layer_mdm-agent-net := net
 layer_mdm-agent-session := helper
 layer_mdm-agent-verify := verify
 layer_mdm-agent-wipe := wipe
 layer_mdm-agent-pamcheck := pam
+layer_mdm-agent-media := media
 layer_agentctl := ctl
 layer_mdm-server := server
 layer_mdmctl := mdmctl
@@ -439,7 +443,8 @@ endef
 install: all install-services install-docs
 	$(foreach p,mdm-agentd mdm-server,$(call install_program,$(p),$(PREFIX)/sbin))
 	$(foreach p,agentctl mdmctl,$(call install_program,$(p),$(PREFIX)/bin))
-	$(foreach p,mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-wipe mdm-agent-pamcheck,$(call \
+	$(foreach p,mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-wipe mdm-agent-pamcheck \
+		mdm-agent-media,$(call \
 		install_program,$(p),$(LIBEXECDIR)))
 	install -d -m 0700 $(DESTDIR)$(STATEDIR)
 	$(call install_program,pam_mdm.so,$(PAMDIR))
@@ -461,7 +466,8 @@ uninstall:
 		uninstall_unchanged,packaging/services/$(call row,$(r),1),$(call row,$(r),3)))
 	rm -f $(DESTDIR)$(PREFIX)/sbin/mdm-agentd $(DESTDIR)$(LIBEXECDIR)/mdm-agent-net \
 		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-session $(DESTDIR)$(LIBEXECDIR)/mdm-agent-verify \
-		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-wipe $(DESTDIR)$(LIBEXECDIR)/mdm-agent-pamcheck $(DESTDIR)$(PAMDIR)/pam_mdm.so \
+		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-wipe $(DESTDIR)$(LIBEXECDIR)/mdm-agent-pamcheck $(DESTDIR)$(LIBEXECDIR)/mdm-agent-media \
+		$(DESTDIR)$(PAMDIR)/pam_mdm.so \
 		$(DESTDIR)$(PREFIX)/bin/agentctl $(DESTDIR)$(PREFIX)/sbin/mdm-server \
 		$(DESTDIR)$(PREFIX)/bin/mdmctl \
 		$(foreach r,$(services_systemd) $(services_openrc) $(services_apk) \

@@ -10,6 +10,7 @@ const backend_new_fn platform_backends[] = {
 	sxmo_backend_new,
 	storage_backend_new,
 	luks_backend_new,
+	removable_backend_new,
 	accounts_backend_new,
 	password_backend_new,
 };

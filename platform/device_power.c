@@ -6,16 +6,15 @@
  */
 #include <errno.h>
 #include <linux/filter.h>
-#include <linux/netlink.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "agent/util/fs.h"
 #include "platform/device_private.h"
 #include "platform/sysfs.h"
+#include "platform/uevent.h"
 
 #define SUPPLIES "sys/class/power_supply"
-#define UEVENT_BYTES 4096 /* the kernel's are at most 2048 and a path */
 
 /* --- sysfs ------------------------------------------------------------------------------- */
 
@@ -130,17 +129,6 @@ int device_power_filter(int fd, bool batteries)
 
 /* --- uevents ----------------------------------------------------------------------------- */
 
-static int power_open(void)
-{
-	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = 1};
-	_cleanup_close_ int fd =
-		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return -errno;
-	return TAKE_FD(fd);
-}
-
 static bool line_is(const char *data, size_t n, const char *line)
 {
 	size_t n_line = strlen(line) + 1;
@@ -183,7 +171,7 @@ int device_power_start(struct device *device, int fd)
 	struct supplies supplies;
 
 	/* First the socket, then the look: nothing slips through in between. */
-	power->fd = fd >= 0 ? fd : power_open();
+	power->fd = fd >= 0 ? fd : uevent_open(UEVENT_KERNEL);
 	supplies_look(device->platform->sysroot_fd, &supplies);
 	power->charging = supplies_truth(&supplies);
 	if (power->fd < 0)

@@ -18,6 +18,7 @@ agent/sandbox agent/util
 policies agent/json agent/util
 platform policies agent/util
 platform/helper agent/sandbox agent/ipc agent/util
+platform/media platform agent/util
 platform/pam policies agent/ipc agent/util
 agent/verify policies agent/sandbox agent/ipc agent/util
 agent/wipe agent/util
@@ -87,6 +88,7 @@ mdm-agent-net libjson-c libsystemd libelogind libsqlite3 libevent
 mdm-agent-verify libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libpam
 mdm-agent-wipe libcrypto libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libpam libseccomp
 mdm-agent-session libcurl libssl libjson-c libsqlite3 libevent
+mdm-agent-media libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libseccomp libpam
 mdm-agent-pamcheck libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libseccomp
 pam_mdm.so libcrypto libcrypt libcurl libssl libjson-c libsystemd libelogind libseccomp libpam_misc
 agentctl libcurl libssl libsystemd libelogind libsqlite3 libevent

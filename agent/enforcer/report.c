@@ -28,7 +28,8 @@ const struct report_item report_items[] = {
 	{"serial numbers of keyset, assignment and policies held",
 		"so that the server sends only what is newer"},
 	{"compliance: for each setting of the policy its state, reason, wanted and seen value; for "
-	 "encryption the mount points and the names of the devices below them",
+	 "encryption the mount points, the names of the devices below them, and what sticks and cards "
+	 "that are plugged in call themselves",
 		"this is what the organisation manages"},
 	{"inventory: operating system and version, kernel, architecture, model, init system",
 		"to know which phones need which update"},
