@@ -6,30 +6,26 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 
 #include "agent/util/clock.h"
 #include "agent/util/fs.h"
 #include "platform/backend.h"
 #include "platform/backends.h"
-#include "platform/blocktree.h"
-#include "platform/cryptsetup.h"
+#include "platform/luks_disks.h"
 #include "platform/luks_judge.h"
 #include "platform/luks_known.h"
 #include "platform/watch.h"
 
 #define MOUNTINFO "proc/self/mountinfo"
 #define SWAPS "proc/swaps"
-#define DEVICE_BYTES (SYSFS_NAME_BYTES + 8) /* "/dev/mmcblk0p2" */
 /* A trial costs memory and current: one a day, however often keyslots change. */
 #define TRIAL_INTERVAL_US (24 * 3600 * USEC_PER_SEC)
 
 struct luks_volume {
 	struct block_crypt crypt;
-	char device[DEVICE_BYTES];
+	char device[LUKS_DEVICE_BYTES];
 	bool has_header;
 	uint8_t start_digest[SHA256_BYTES]; /* of the bytes that header is of */
 	struct luks_header header;
@@ -73,32 +69,6 @@ static void luks_probe(struct backend *b, struct backend_fact *ret_fact)
 
 /* --- which volumes there are ---------------------------------------------------------------- */
 
-static int read_tables(struct backend *b, struct block_crypts *ret_crypts)
-{
-	_cleanup_(mount_table_done) struct mount_table table = {0};
-	_cleanup_free_ struct swap *swaps = calloc(SWAPS_MAX, sizeof(*swaps));
-	_cleanup_free_ char *mounts_text = NULL, *swaps_text = NULL;
-	int root_fd = b->platform->sysroot_fd;
-	size_t n, n_swaps = 0;
-	int r;
-
-	if (!swaps)
-		return -ENOMEM;
-	r = fs_read(root_fd, MOUNTINFO, LIMIT_PLATFORM_FILE_BYTES, &mounts_text, &n);
-	if (r == 0)
-		r = mountinfo_parse(mounts_text, n, &table);
-	if (r < 0)
-		return r;
-	r = fs_read(root_fd, SWAPS, LIMIT_PLATFORM_FILE_BYTES, &swaps_text, &n);
-	if (r == 0)
-		r = swaps_parse(swaps_text, n, swaps, &n_swaps);
-	/* A kernel without swap has no such file. */
-	if (r < 0 && r != -ENOENT)
-		return r;
-	block_find_crypts(root_fd, &table, swaps, n_swaps, ret_crypts);
-	return 0;
-}
-
 static bool is_plain(const struct luks_volume *v)
 {
 	return strncmp(v->crypt.kind, "LUKS", 4) != 0;
@@ -117,11 +87,7 @@ static void take_volume(const struct luks_backend *l, const struct block_crypt *
 			*ret_volume = *old;
 	}
 	ret_volume->crypt = *crypt;
-	/* Names in sysfs have '!' where those below /dev have '/'. */
-	snprintf(ret_volume->device, sizeof(ret_volume->device), "/dev/%s", crypt->device);
-	for (char *p = ret_volume->device; *p; p++)
-		if (*p == '!')
-			*p = '/';
+	luks_disk_device(crypt, ret_volume->device);
 }
 
 static int find_volumes(struct backend *b)
@@ -129,7 +95,7 @@ static int find_volumes(struct backend *b)
 	struct luks_backend *l = b->state;
 	struct luks_volume *volumes;
 	struct block_crypts crypts;
-	int r = read_tables(b, &crypts);
+	int r = luks_disks_find(b->platform->sysroot_fd, &crypts);
 
 	if (r < 0)
 		return r;
@@ -147,41 +113,15 @@ static int find_volumes(struct backend *b)
 
 /* --- requests ------------------------------------------------------------------------------- */
 
-/* The device as the program sees it. 0 or -errno. */
-static int device_path(struct backend *b, const struct luks_volume *v, char ret_path[PATH_MAX])
-{
-	char link[64], root[PATH_MAX];
-	ssize_t n;
-
-	if (!b->platform->cryptsetup_program || b->platform->sysroot_is_root) {
-		snprintf(ret_path, PATH_MAX, "%s", v->device);
-		return 0;
-	}
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", b->platform->sysroot_fd);
-	n = readlink(link, root, sizeof(root) - 1);
-	if (n < 0)
-		return -errno;
-	if (snprintf(ret_path, PATH_MAX, "%.*s%s", (int)n, root, v->device) >= PATH_MAX)
-		return -ENAMETOOLONG;
-	return 0;
-}
-
 static int ask(struct backend *b, const struct luks_volume *v, struct cryptsetup_request *request,
 	cryptsetup_done_fn done, struct cryptsetup **ret_operation)
 {
-	const struct platform *p = b->platform;
 	char path[PATH_MAX];
-	int r = device_path(b, v, path);
+	int r = luks_disk_request(b->platform, v->device, path, request);
 
 	if (r < 0)
 		return r;
-	request->device = path;
-	request->program =
-		p->cryptsetup_program ? p->cryptsetup_program : cryptsetup_find(p->sysroot_fd);
-	request->root_fd = p->cryptsetup_program || p->sysroot_is_root ? -1 : p->sysroot_fd;
-	if (!request->program)
-		return -ENOENT;
-	return cryptsetup_start(p->event, request, done, b, ret_operation);
+	return cryptsetup_start(b->platform->event, request, done, b, ret_operation);
 }
 
 /* --- the empty passphrase ------------------------------------------------------------------- */
@@ -341,26 +281,6 @@ static void set_error(struct luks_volume *v, int r)
 	set_why(v, COMPLIANCE_ERROR, REASON_OBSERVE_FAILED, why);
 }
 
-/* Whether the name below /dev is the device that sysfs speaks of. 0 or -errno. */
-static int check_device(struct backend *b, const struct luks_volume *v)
-{
-	_cleanup_close_ int fd =
-		fs_open_in_root(b->platform->sysroot_fd, v->device, O_PATH | O_NOFOLLOW);
-	struct stat st;
-
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	/* A tree that only looks like a phone has files there. */
-	if (S_ISREG(st.st_mode) && !b->platform->sysroot_is_root)
-		return 0;
-	return S_ISBLK(st.st_mode) && major(st.st_rdev) == v->crypt.major &&
-			       minor(st.st_rdev) == v->crypt.minor
-		       ? 0
-		       : -ENODEV;
-}
-
 /* 1: cryptsetup has to be asked; 0: what there is to know is known. */
 static int look_at(struct backend *b, struct luks_volume *v)
 {
@@ -379,7 +299,7 @@ static int look_at(struct backend *b, struct luks_volume *v)
 			"(cryptsetup-bin on Debian)");
 		return 0;
 	}
-	r = v->crypt.device[0] ? check_device(b, v) : -ENODEV;
+	r = v->crypt.device[0] ? luks_disk_check(b->platform, &v->crypt) : -ENODEV;
 	if (r < 0) {
 		set_error(v, r);
 		return 0;

@@ -9,9 +9,8 @@
 
 #include "agent/enforcer/enforcer.h"
 #include "agent/enforcer/recovery_private.h"
-#include "agent/util/fs.h"
 #include "agent/util/jsonw.h"
-#include "platform/blocktree.h"
+#include "platform/luks_disks.h"
 
 const char *recovery_end_name(enum recovery_end end)
 {
@@ -29,6 +28,8 @@ const char *recovery_end_name(enum recovery_end end)
 	return names[end];
 }
 
+_Static_assert(RECOVERY_DEVICE_BYTES == LUKS_DEVICE_BYTES, "a path of the platform fits");
+
 int recovery_commit(struct enforcer *e, const struct recovery_record *changed)
 {
 	int r = recovery_save(e, changed);
@@ -43,27 +44,11 @@ int recovery_commit(struct enforcer *e, const struct recovery_record *changed)
 int recovery_disks(struct enforcer *e, struct recovery_disk ret_disks[RECOVERY_VOLUMES_MAX],
 	size_t *ret_n_disks)
 {
-	_cleanup_(mount_table_done) struct mount_table table = {0};
-	_cleanup_free_ struct swap *swaps = calloc(SWAPS_MAX, sizeof(*swaps));
 	_cleanup_free_ struct block_crypts *crypts = calloc(1, sizeof(*crypts));
-	_cleanup_free_ char *mounts = NULL, *swap_text = NULL;
-	size_t n = 0, n_swaps = 0;
-	int r;
+	int r = crypts ? luks_disks_find(e->sysroot_fd, crypts) : -ENOMEM;
 
 	*ret_n_disks = 0;
-	if (!swaps || !crypts)
-		return -ENOMEM;
-	r = fs_read(e->sysroot_fd, "proc/self/mountinfo", LIMIT_PLATFORM_FILE_BYTES, &mounts, &n);
-	if (r == 0)
-		r = mountinfo_parse(mounts, n, &table);
-	if (r < 0)
-		return r;
-	/* A kernel without swap has no such file. */
-	if (fs_read(e->sysroot_fd, "proc/swaps", LIMIT_PLATFORM_FILE_BYTES, &swap_text, &n) == 0 &&
-		swaps_parse(swap_text, n, swaps, &n_swaps) < 0)
-		n_swaps = 0;
-	block_find_crypts(e->sysroot_fd, &table, swaps, n_swaps, crypts);
-	for (size_t i = 0; i < crypts->n_crypts; i++) {
+	for (size_t i = 0; r == 0 && i < crypts->n_crypts; i++) {
 		const struct block_crypt *crypt = &crypts->crypts[i];
 		struct recovery_disk *disk = &ret_disks[*ret_n_disks];
 
@@ -72,11 +57,12 @@ int recovery_disks(struct enforcer *e, struct recovery_disk ret_disks[RECOVERY_V
 			continue;
 		if (*ret_n_disks == RECOVERY_VOLUMES_MAX)
 			return -E2BIG;
-		snprintf(disk->device, sizeof(disk->device), "/dev/%s", crypt->device);
+		r = luks_disk_check(&e->platform, crypt);
+		luks_disk_device(crypt, disk->device);
 		snprintf(disk->name, sizeof(disk->name), "%s (%s)", crypt->mapping, crypt->device);
 		(*ret_n_disks)++;
 	}
-	return 0;
+	return r;
 }
 
 /* --- telling ----------------------------------------------------------------------------- */
@@ -148,7 +134,7 @@ static void recovery_tidied(
 
 void recovery_tidy(struct enforcer *e)
 {
-	const struct recovery_request look = {.passphrase = NULL};
+	const struct recovery_request look = {.may_wait = true};
 	bool any = false;
 	int r;
 
@@ -167,7 +153,8 @@ void recovery_forget(struct enforcer *e)
 	if (!e->recovery)
 		return;
 	recovery_run_free(e->recovery->run);
-	e->recovery->run = NULL;
+	recovery_run_free(e->recovery->next);
+	e->recovery->run = e->recovery->next = NULL;
 	memset(e->recovery->told, 0, sizeof(e->recovery->told));
 	recovery_clear(e, &e->recovery->record);
 }
@@ -197,5 +184,6 @@ void recovery_free(struct recovery *recovery)
 	if (!recovery)
 		return;
 	recovery_run_free(recovery->run);
+	recovery_run_free(recovery->next);
 	free(recovery);
 }

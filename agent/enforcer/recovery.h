@@ -21,6 +21,8 @@
 /* Eight groups of six digits, each a number below 2^16 times 11: 128 drawn bits. */
 #define RECOVERY_KEY_DIGITS 48
 
+#define RECOVERY_DEVICE_BYTES 72 /* LUKS_DEVICE_BYTES of platform/luks_disks.h */
+
 struct enforcer;
 struct recovery; /* e->recovery; NULL where it could not be made */
 
@@ -32,7 +34,7 @@ int recovery_key_make(char ret_key[RECOVERY_KEY_DIGITS + 1]);
 
 /* Whose keyslots are looked at: a LUKS volume below what is mounted or swapped to. */
 struct recovery_disk {
-	char device[LIMIT_TEXT_BYTES + 1]; /* "/dev/mmcblk0p2" */
+	char device[RECOVERY_DEVICE_BYTES]; /* "/dev/mmcblk0p2" */
 	char name[LIMIT_TEXT_BYTES + 1];   /* for people */
 };
 
@@ -67,9 +69,10 @@ struct recovery_request {
 	const void *passphrase;
 	size_t n_passphrase; /* 1..LIMIT_PASSWORD_BYTES */
 	bool anew;	     /* a new key also where there is one */
+	bool may_wait;	     /* nobody waits for it: what somebody asks for comes behind it */
 };
 /*
- * done is called exactly once, from the loop. 0; -EBUSY: one is under way; -ENOKEY: no policy names
+ * done is called exactly once, from the loop. 0; -EBUSY: somebody's is under way; -ENOKEY: no policy names
  * an escrow certificate; -ENODEV: nothing of the phone lies on LUKS; -ENOENT: there is no
  * cryptsetup; -errno.
  */

@@ -12,7 +12,8 @@ struct recovery {
 	struct recovery_record record;
 	/* Of NEXT, in the report under way, by volume; 0: none. */
 	int64_t told[RECOVERY_VOLUMES_MAX];
-	struct recovery_run *run; /* NULL: nothing is under way */
+	struct recovery_run *run;  /* NULL: nothing is under way */
+	struct recovery_run *next; /* what somebody asked for while the phone tidied up */
 };
 
 /* A change is made to a copy, and is one when the copy is on the disk. */

@@ -15,7 +15,7 @@
 #include "agent/enforcer/enforcer.h"
 #include "agent/enforcer/recovery_private.h"
 #include "agent/util/clock.h"
-#include "platform/cryptsetup.h"
+#include "platform/luks_disks.h"
 
 /* Keyslots may be spread over 32 numbers, but LUKS1 has 8. */
 #define LUKS1_SLOTS 8
@@ -39,10 +39,9 @@ enum step {
 struct recovery_run {
 	struct enforcer *e;
 	recovery_done_fn done;
-	bool wants_key, anew;
+	bool wants_key, anew, may_wait;
 	uint8_t passphrase[LIMIT_PASSWORD_BYTES];
 	size_t n_passphrase;
-	char program[LIMIT_TEXT_BYTES + 1];
 	struct escrow_wanted wanted;
 
 	struct recovery_disk disks[RECOVERY_VOLUMES_MAX];
@@ -71,14 +70,26 @@ void recovery_run_free(struct recovery_run *run)
 	secret_free(run, sizeof(*run));
 }
 
+static int run_on_defer(sd_event_source *source, void *userdata);
+
+static int run_begin(struct recovery_run *run)
+{
+	return sd_event_add_defer(run->e->event, &run->defer, run_on_defer, run);
+}
+
 static void run_end(struct recovery_run *run)
 {
 	struct enforcer *e = run->e;
+	struct recovery *recovery = e->recovery;
 
-	e->recovery->run = NULL;
-	if (run->done)
-		run->done(e, run->outcomes, run->n_disks);
+	recovery->run = recovery->next;
+	recovery->next = NULL;
+	run->done(e, run->outcomes, run->n_disks);
 	recovery_run_free(run);
+	if (recovery->run && run_begin(recovery->run) < 0) {
+		log_error("recovery keys cannot be looked at: out of memory");
+		run_end(recovery->run);
+	}
 }
 
 /* --- one volume after the other ---------------------------------------------------------- */
@@ -491,12 +502,9 @@ static bool run_ask(struct recovery_run *run, struct cryptsetup_request *q, char
 static void run_step(struct recovery_run *run, enum step step)
 {
 	struct cryptsetup_request q = {
-		.root_fd = run->e->platform.sysroot_is_root ? -1 : run->e->sysroot_fd,
-		.program = run->program,
-		.device = run->disks[run->at].device,
 		.slot = -1,
 	};
-	char json[TOKEN_BYTES];
+	char json[TOKEN_BYTES], path[PATH_MAX];
 	int r;
 
 	run->step = step;
@@ -504,7 +512,9 @@ static void run_step(struct recovery_run *run, enum step step)
 		run_dropped(run, step == STEP_DROP_HALF);
 		return;
 	}
-	r = cryptsetup_start(run->e->event, &q, run_on_result, run, &run->operation);
+	r = luks_disk_request(&run->e->platform, run->disks[run->at].device, path, &q);
+	if (r == 0)
+		r = cryptsetup_start(run->e->event, &q, run_on_result, run, &run->operation);
 	if (r < 0)
 		run_error(run, "cryptsetup could not be started", r);
 }
@@ -523,45 +533,43 @@ int recovery_start(
 	struct enforcer *e, const struct recovery_request *request, recovery_done_fn done)
 {
 	struct recovery_run *run;
-	const char *program;
 	int r;
 
 	if (!e->recovery)
 		return -ENOSYS;
-	if (e->recovery->run)
+	if (e->recovery->run && (!e->recovery->run->may_wait || e->recovery->next))
 		return -EBUSY;
 	if (request->passphrase &&
 		(request->n_passphrase == 0 || request->n_passphrase > LIMIT_PASSWORD_BYTES))
 		return -EINVAL;
-	program = cryptsetup_find(e->platform.sysroot_is_root ? -1 : e->sysroot_fd);
-	if (!program)
-		return -ENOENT;
 	run = calloc(1, sizeof(*run));
 	if (!run)
 		return -ENOMEM;
 	run->e = e;
 	run->done = done;
-	snprintf(run->program, sizeof(run->program), "%s", program);
 	escrow_wanted_look(e, &run->wanted);
 	r = request->passphrase && run->wanted.n == 0 ? -ENOKEY : 0;
 	if (r == 0)
 		r = recovery_disks(e, run->disks, &run->n_disks);
 	if (r == 0 && run->n_disks == 0)
 		r = -ENODEV;
-	if (r == 0)
-		r = sd_event_add_defer(e->event, &run->defer, run_on_defer, run);
+	if (r == 0 && !e->platform.cryptsetup_program && !cryptsetup_find(e->sysroot_fd))
+		r = -ENOENT;
+	if (r == 0 && !e->recovery->run)
+		r = run_begin(run);
 	if (r < 0) {
 		recovery_run_free(run);
 		return r;
 	}
 	run->wants_key = request->passphrase != NULL;
 	run->anew = request->anew;
+	run->may_wait = request->may_wait;
 	run->n_passphrase = request->passphrase ? request->n_passphrase : 0;
 	memcpy(run->passphrase, request->passphrase ? request->passphrase : "", run->n_passphrase);
 	for (size_t i = 0; i < run->n_disks; i++) {
 		memcpy(run->outcomes[i].name, run->disks[i].name, sizeof(run->outcomes[i].name));
 		run->outcomes[i].slot = -1;
 	}
-	e->recovery->run = run;
+	*(e->recovery->run ? &e->recovery->next : &e->recovery->run) = run;
 	return 0;
 }
