@@ -11,6 +11,7 @@ const backend_new_fn platform_backends[] = {
 	storage_backend_new,
 	luks_backend_new,
 	removable_backend_new,
+	escrow_backend_new,
 	accounts_backend_new,
 	password_backend_new,
 };

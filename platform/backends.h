@@ -11,6 +11,7 @@ int sxmo_backend_new(struct platform *platform, struct backend **ret_backend);
 int storage_backend_new(struct platform *platform, struct backend **ret_backend);
 int luks_backend_new(struct platform *platform, struct backend **ret_backend);
 int removable_backend_new(struct platform *platform, struct backend **ret_backend);
+int escrow_backend_new(struct platform *platform, struct backend **ret_backend);
 int accounts_backend_new(struct platform *platform, struct backend **ret_backend);
 int password_backend_new(struct platform *platform, struct backend **ret_backend);
 

@@ -56,6 +56,12 @@ static const struct word reasons[COMPLIANCE_REASON_MAX] = {
 		"The organisation set the passcode; its user has to change it."},
 	[REASON_PASSWORD_HASH] = {"password_hash", "A passcode is hashed by a weaker method."},
 	[REASON_AUTOLOGIN] = {"autologin", "Somebody is logged in without being asked."},
+	[REASON_ESCROW_MISSING] = {"escrow_missing",
+		"The organisation has no recovery key of an encrypted disk."},
+	[REASON_ESCROW_UNTOLD] = {"escrow_untold",
+		"There is a recovery key that the server does not have yet."},
+	[REASON_ESCROW_BROKEN] = {"escrow_broken",
+		"The recovery key that the organisation has no longer opens its disk."},
 	[REASON_EMPTY_PASSPHRASE] = {"empty_passphrase",
 		"A container opens with an empty passphrase."},
 	[REASON_STACK_INVALID] = {"stack_invalid",
@@ -140,8 +146,11 @@ static enum compliance_state item_state(const struct observed_item *item)
 	case REASON_PASSWORD_HASH:
 	case REASON_AUTOLOGIN:
 	case REASON_EMPTY_PASSPHRASE:
+	case REASON_ESCROW_MISSING:
+	case REASON_ESCROW_BROKEN:
 		return COMPLIANCE_NONCOMPLIANT;
 	case REASON_PASSWORD_UNSEEN:
+	case REASON_ESCROW_UNTOLD:
 		return COMPLIANCE_PENDING;
 	case REASON_UNTRACEABLE:
 	case REASON_NOT_OBSERVED:
@@ -200,7 +209,8 @@ static bool observation_is_empty(const struct observation *o)
 static bool reason_explains_weaker(enum compliance_reason reason)
 {
 	return reason == REASON_PLAIN_STORAGE || reason == REASON_PASSWORD_OLD ||
-	       reason == REASON_PASSWORD_HASH || reason == REASON_EMPTY_PASSPHRASE;
+	       reason == REASON_PASSWORD_HASH || reason == REASON_EMPTY_PASSPHRASE ||
+	       reason == REASON_ESCROW_MISSING || reason == REASON_ESCROW_BROKEN;
 }
 
 /* The value alone. Where there are items, they say who could change what. */

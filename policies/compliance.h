@@ -46,6 +46,9 @@ enum compliance_reason {
 	REASON_PASSWORD_TEMPORARY, /* "password_temporary": set by the organisation */
 	REASON_PASSWORD_HASH,	   /* "password_hash": hashed by a weaker method */
 	REASON_AUTOLOGIN,	   /* "autologin": somebody is logged in without being asked */
+	REASON_ESCROW_MISSING,	   /* "escrow_missing": a volume without a recovery key */
+	REASON_ESCROW_UNTOLD,	   /* "escrow_untold": the server does not have it yet */
+	REASON_ESCROW_BROKEN,	   /* "escrow_broken": it no longer opens its volume */
 	REASON_EMPTY_PASSPHRASE,   /* "empty_passphrase": LUKS that anybody opens */
 	REASON_STACK_INVALID, /* "stack_invalid": the PAM stack with the module failed its trial */
 	COMPLIANCE_REASON_MAX,

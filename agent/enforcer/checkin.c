@@ -226,6 +226,7 @@ static void checkin_answered(struct enforcer *e, const struct exchange_result *r
 		unlock_code_acknowledged(e);
 		recovery_acknowledged(e);
 	}
+	recovery_tidy_daily(e);
 	if (!e->report.lean)
 		report_lean_end(e);
 	acked_seq = report_acknowledge_events(&e->report, x->ack_seq);

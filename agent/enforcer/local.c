@@ -287,6 +287,7 @@ static void local_escrow_done(
 	answer_escrow(outcomes, n_outcomes, &json);
 	local_answer_all(e->local, MESSAGE_CTL_ESCROW, json.error ? CTL_E_INTERNAL : CTL_OK,
 		json.error ? "out of memory" : "", json.error ? NULL : &json);
+	reconcile_request(&e->reconcile, false);
 	/* What was made counts when the server has it. */
 	if (e->state.facts.enrolled && !checkin_is_leaving(e)) {
 		pacing_request(&e->pacing, clock_boottime_us(), 0, true);

@@ -9,8 +9,11 @@
 
 #include "agent/enforcer/enforcer.h"
 #include "agent/enforcer/recovery_private.h"
+#include "agent/util/clock.h"
 #include "agent/util/jsonw.h"
 #include "platform/luks_disks.h"
+
+#define RECOVERY_LOOK_S (24 * 3600)
 
 const char *recovery_end_name(enum recovery_end end)
 {
@@ -63,6 +66,35 @@ int recovery_disks(struct enforcer *e, struct recovery_disk ret_disks[RECOVERY_V
 		(*ret_n_disks)++;
 	}
 	return r;
+}
+
+/* --- for the backend --------------------------------------------------------------------- */
+
+static void recovery_get(const char *uuid, const uint8_t header[SHA256_BYTES],
+	struct escrow_volume *ret_volume, void *userdata)
+{
+	struct enforcer *e = userdata;
+	struct recovery *recovery = e->recovery;
+	const struct recovery_volume *v = recovery_find(&recovery->record, uuid);
+	const struct recovery_key *held, *next;
+	size_t i;
+
+	*ret_volume = (struct escrow_volume){.standing = ESCROW_NO_KEY};
+	if (!v)
+		return;
+	held = &v->keys[RECOVERY_CURRENT];
+	next = &v->keys[RECOVERY_NEXT];
+	if (held->generation)
+		ret_volume->standing = v->is_broken ? ESCROW_BROKEN : ESCROW_HELD;
+	if (ret_volume->standing != ESCROW_HELD && next->generation)
+		ret_volume->standing = ESCROW_UNTOLD;
+	ret_volume->made_s = held->made_s;
+	ret_volume->checked_s = v->checked_s;
+	i = (size_t)(v - recovery->record.volumes);
+	if (memcmp(recovery->headers[i], header, SHA256_BYTES) != 0) {
+		memcpy(recovery->headers[i], header, SHA256_BYTES);
+		recovery_tidy(e);
+	}
 }
 
 /* --- telling ----------------------------------------------------------------------------- */
@@ -125,11 +157,11 @@ void recovery_acknowledged(struct enforcer *e)
 static void recovery_tidied(
 	struct enforcer *e, const struct recovery_outcome *outcomes, size_t n_outcomes)
 {
-	(void)e;
 	for (size_t i = 0; i < n_outcomes; i++)
 		if (outcomes[i].end == RECOVERY_FAILED)
 			log_warning("the recovery key of %s could not be looked at: %s",
 				outcomes[i].name, outcomes[i].detail);
+	reconcile_request(&e->reconcile, false);
 }
 
 void recovery_tidy(struct enforcer *e)
@@ -146,6 +178,21 @@ void recovery_tidy(struct enforcer *e)
 	/* One that is under way does the same. */
 	if (r < 0 && r != -EBUSY)
 		log_warning("recovery keys could not be looked at: %s", strerror(-r));
+}
+
+void recovery_tidy_daily(struct enforcer *e)
+{
+	int64_t now_s = clock_realtime_s();
+
+	for (size_t i = 0; e->recovery && i < RECOVERY_VOLUMES_MAX; i++) {
+		const struct recovery_volume *v = &e->recovery->record.volumes[i];
+
+		/* A clock that went back must not put it off. */
+		if (v->uuid[0] && (v->checked_s > now_s || now_s - v->checked_s >= RECOVERY_LOOK_S)) {
+			recovery_tidy(e);
+			return;
+		}
+	}
 }
 
 void recovery_forget(struct enforcer *e)
@@ -175,6 +222,8 @@ int recovery_new(struct enforcer *e, struct recovery **ret_recovery)
 		free(recovery);
 		return r;
 	}
+	recovery->known = (struct escrow_known){.get = recovery_get, .userdata = e};
+	e->platform.escrow = &recovery->known;
 	*ret_recovery = recovery;
 	return 0;
 }

@@ -83,6 +83,9 @@ int recovery_start(
  * at. At the start, and when the server has a key. */
 void recovery_tidy(struct enforcer *e);
 
+/* The same where the last look is a day old: looking costs little, and wakes nobody. */
+void recovery_tidy_daily(struct enforcer *e);
+
 void recovery_forget(struct enforcer *e);
 
 struct jsonw;

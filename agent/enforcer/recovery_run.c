@@ -537,7 +537,9 @@ int recovery_start(
 
 	if (!e->recovery)
 		return -ENOSYS;
-	if (e->recovery->run && (!e->recovery->run->may_wait || e->recovery->next))
+	/* Who only looks has nothing to add to a walk that looks as well. */
+	if (e->recovery->run &&
+		(request->may_wait || !e->recovery->run->may_wait || e->recovery->next))
 		return -EBUSY;
 	if (request->passphrase &&
 		(request->n_passphrase == 0 || request->n_passphrase > LIMIT_PASSWORD_BYTES))

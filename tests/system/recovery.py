@@ -322,6 +322,25 @@ def test_killed_in_the_middle(disks):
     check(disks.opens(key["key"], slot=key["slot"]) and disks.opens(disks.passphrase, slot=0))
 
 
+@with_disks(settings={"encryption": {"escrow": True, "escrow_check": 30, "escrow_max_age": 90}})
+def test_compliance(disks):
+    """Missing, waiting for the server, held, broken; only the state that the phone saw."""
+    def states():
+        rows = {r["setting"]: (r["state"], r["reason"]) for r in disks.agent.json("compliance")["settings"]}
+        return rows["escrow"], rows["escrow_check"], rows["escrow_max_age"]
+    missing = ("noncompliant", "escrow_missing")
+    wait_for("missing\n" + disks.agent.log(), lambda: states() == (missing, missing, missing))
+    disks.phone.server.process.send_signal(signal.SIGSTOP)
+    disks.made()
+    wait_for("waiting", lambda: states()[0] == ("pending", "escrow_untold"))
+    disks.phone.server.process.send_signal(signal.SIGCONT)
+    disks.acknowledged()
+    well = ("compliant", "ok")
+    wait_for("held", lambda: states() == (well, well, well))
+    disks.kill_slot("root", 1)
+    wait_for("broken, noticed by itself\n" + disks.agent.log(), lambda: states()[0] == ("noncompliant", "escrow_broken"))
+
+
 @with_disks(settings={"password": {"min_length": 6}})
 def test_nobody_to_seal_to(disks):
     r = disks.escrow()
