@@ -55,6 +55,10 @@ void command_reboot_resume(struct enforcer *e, const struct command *command, bo
 	struct command_result *ret_result);
 void command_passcode_resume(struct enforcer *e, const struct command *command, bool same_boot,
 	struct command_result *ret_result);
+void command_crypto_lock_resume(struct enforcer *e, const struct command *command, bool same_boot,
+	struct command_result *ret_result);
+/* At the start: what was begun before it and did not end. */
+void crypto_lock_go_on(struct enforcer *e);
 void command_diagnostics_resume(struct enforcer *e, const struct command *command, bool same_boot,
 	struct command_result *ret_result);
 

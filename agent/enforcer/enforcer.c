@@ -425,6 +425,7 @@ static int enforcer_start(struct enforcer *e)
 		log_error("the record of recovery keys cannot be read: %s; until a restart none are "
 			  "made",
 			strerror(-r));
+	crypto_lock_go_on(e);
 	recovery_tidy(e);
 	clone_check(e);
 	pacing_init(&e->pacing, e->state.facts.device_id);

@@ -26,6 +26,7 @@ const char *recovery_end_name(enum recovery_end end)
 		[RECOVERY_WRONG] = "wrong_passphrase",
 		[RECOVERY_FULL] = "no_keyslot",
 		[RECOVERY_FAILED] = "failed",
+		[RECOVERY_LOCKED] = "locked",
 	};
 
 	return names[end];
@@ -178,6 +179,11 @@ void recovery_tidy(struct enforcer *e)
 	/* One that is under way does the same. */
 	if (r < 0 && r != -EBUSY)
 		log_warning("recovery keys could not be looked at: %s", strerror(-r));
+}
+
+bool recovery_is_locking(const struct enforcer *e)
+{
+	return e->recovery && e->recovery->record.is_locking;
 }
 
 void recovery_tidy_daily(struct enforcer *e)

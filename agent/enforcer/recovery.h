@@ -47,6 +47,7 @@ enum recovery_end {
 	RECOVERY_WRONG,	     /* the passphrase opens no keyslot */
 	RECOVERY_FULL,	     /* no keyslot is free */
 	RECOVERY_FAILED,     /* detail says what */
+	RECOVERY_LOCKED,     /* nothing but the organisation's key opens the volume any more */
 	RECOVERY_END_MAX,
 };
 const char *recovery_end_name(enum recovery_end end);
@@ -69,6 +70,11 @@ struct recovery_request {
 	const void *passphrase;
 	size_t n_passphrase; /* 1..LIMIT_PASSWORD_BYTES */
 	bool anew;	     /* a new key also where there is one */
+	/*
+	 * Every keyslot but that of the key that the server has is removed, if each volume has one
+	 * that opens it; otherwise nothing is. Goes on after a restart, until it is done.
+	 */
+	bool lock;
 	bool may_wait;	     /* nobody waits for it: what somebody asks for comes behind it */
 };
 /*
@@ -85,6 +91,9 @@ void recovery_tidy(struct enforcer *e);
 
 /* The same where the last look is a day old: looking costs little, and wakes nobody. */
 void recovery_tidy_daily(struct enforcer *e);
+
+/* Whether locking was begun and not ended: what a restart has to go on with. */
+bool recovery_is_locking(const struct enforcer *e);
 
 void recovery_forget(struct enforcer *e);
 

@@ -33,6 +33,7 @@ enum step {
 	STEP_MARK,  /* with a token */
 	STEP_SEAL,  /* the header as it is now */
 	STEP_UNDO,  /* a new keyslot of which nothing came */
+	STEP_LOCK,  /* one keyslot that is not the organisation's */
 	STEP_MAX,
 };
 
@@ -40,6 +41,7 @@ struct recovery_run {
 	struct enforcer *e;
 	recovery_done_fn done;
 	bool wants_key, anew, may_wait;
+	bool wants_lock, locks; /* it is asked for; every volume was looked at and may be */
 	uint8_t passphrase[LIMIT_PASSWORD_BYTES];
 	size_t n_passphrase;
 	struct escrow_wanted wanted;
@@ -71,6 +73,28 @@ void recovery_run_free(struct recovery_run *run)
 }
 
 static int run_on_defer(sd_event_source *source, void *userdata);
+static bool run_may_lock(struct recovery_run *run);
+
+/* What is left of the volumes' keys is what the server has. It is over where nothing was in the
+ * way; anything else is tried again after the next start. */
+static void run_locked(struct recovery_run *run)
+{
+	struct recovery_record changed = run->e->recovery->record;
+
+	for (size_t i = 0; i < run->n_disks; i++) {
+		struct recovery_volume *v = recovery_find(&changed, run->outcomes[i].uuid);
+
+		if (run->outcomes[i].end == RECOVERY_FAILED)
+			return;
+		if (!v || run->outcomes[i].end != RECOVERY_LOCKED)
+			continue;
+		memset(&v->keys[RECOVERY_NEXT], 0, sizeof(v->keys[RECOVERY_NEXT]));
+		memset(&v->keys[RECOVERY_FORMER], 0, sizeof(v->keys[RECOVERY_FORMER]));
+		v->making_slot = -1;
+	}
+	changed.is_locking = false;
+	(void)recovery_commit(run->e, &changed);
+}
 
 static int run_begin(struct recovery_run *run)
 {
@@ -82,6 +106,8 @@ static void run_end(struct recovery_run *run)
 	struct enforcer *e = run->e;
 	struct recovery *recovery = e->recovery;
 
+	if (run->locks)
+		run_locked(run);
 	recovery->run = recovery->next;
 	recovery->next = NULL;
 	run->done(e, run->outcomes, run->n_disks);
@@ -90,6 +116,51 @@ static void run_end(struct recovery_run *run)
 		log_error("recovery keys cannot be looked at: out of memory");
 		run_end(recovery->run);
 	}
+}
+
+/* One that did not begin. */
+static void run_drop(struct recovery_run *run)
+{
+	for (size_t i = 0; i < run->n_disks; i++) {
+		run->outcomes[i].end = RECOVERY_FAILED;
+		snprintf(run->outcomes[i].detail, sizeof(run->outcomes[i].detail),
+			"something else has to be done first; nothing was changed");
+	}
+	run->done(run->e, run->outcomes, run->n_disks);
+	recovery_run_free(run);
+}
+
+/* --- locking ------------------------------------------------------------------------------ */
+
+/*
+ * All volumes were looked at and none was touched: whether each has a key that the server has and
+ * that opens it. That locking was begun is on the disk before the first keyslot goes.
+ */
+static bool run_may_lock(struct recovery_run *run)
+{
+	struct recovery_record changed = run->e->recovery->record;
+
+	for (size_t i = 0; i < run->n_disks; i++)
+		if (run->outcomes[i].end != RECOVERY_PRESENT)
+			return false;
+	changed.is_locking = true;
+	if (recovery_commit(run->e, &changed) == 0)
+		return true;
+	for (size_t i = 0; i < run->n_disks; i++) {
+		run->outcomes[i].end = RECOVERY_FAILED;
+		snprintf(run->outcomes[i].detail, sizeof(run->outcomes[i].detail),
+			"that it is to be locked could not be recorded; nothing was changed");
+	}
+	return false;
+}
+
+/* A keyslot in use that is not the one to stay. -1: there is none. */
+static int run_lock_slot(const struct recovery_run *run, int stays)
+{
+	for (int i = 0; i < LUKS_SLOTS_MAX; i++)
+		if (run->header.slots[i].active && i != stays)
+			return i;
+	return -1;
 }
 
 /* --- one volume after the other ---------------------------------------------------------- */
@@ -108,6 +179,10 @@ static void run_next(struct recovery_run *run)
 {
 	explicit_bzero(run->key, sizeof(run->key));
 	run->at++;
+	if (run->at == run->n_disks && run->wants_lock && !run->locks && run_may_lock(run)) {
+		run->locks = true;
+		run->at = 0;
+	}
 	if (run->at < run->n_disks)
 		run_step(run, STEP_READ);
 	else
@@ -175,7 +250,9 @@ static void run_look(struct recovery_run *run)
 	o->end = RECOVERY_MISSING;
 	if (!v)
 		return;
-	key = &v->keys[v->keys[RECOVERY_NEXT].generation ? RECOVERY_NEXT : RECOVERY_CURRENT];
+	/* For locking what the server has counts. */
+	key = &v->keys[v->keys[RECOVERY_NEXT].generation && !run->wants_lock ? RECOVERY_NEXT
+									     : RECOVERY_CURRENT];
 	if (!key->generation)
 		return;
 	o->slot = key->slot;
@@ -284,6 +361,24 @@ static int run_finish_key(struct recovery_run *run)
 
 /* --- steps ------------------------------------------------------------------------------- */
 
+/* The next keyslot goes, or this volume is done. What was found before may not be true any more. */
+static void run_lock(struct recovery_run *run)
+{
+	const struct recovery_volume *v = run_volume(run);
+	const struct recovery_key *held = v ? &v->keys[RECOVERY_CURRENT] : NULL;
+
+	if (!held || !held->generation || !run_key_holds(run, held)) {
+		run_conclude(run, RECOVERY_BROKEN,
+			"the organisation's key no longer opens it; its keyslots were left alone");
+		return;
+	}
+	run->slot = run_lock_slot(run, held->slot);
+	if (run->slot < 0)
+		run_conclude(run, RECOVERY_LOCKED, "");
+	else
+		run_step(run, STEP_LOCK);
+}
+
 static void run_after_read(struct recovery_run *run)
 {
 	const struct recovery_volume *v = run_volume(run);
@@ -293,6 +388,10 @@ static void run_after_read(struct recovery_run *run)
 	if (run->header.reencrypting || run->header.requirement[0]) {
 		run_conclude(run, RECOVERY_FAILED,
 			"it is being re-encrypted, or needs a newer agent; nothing was changed");
+		return;
+	}
+	if (run->locks) {
+		run_lock(run);
 		return;
 	}
 	if (run->step == STEP_READ && v && v->making_slot >= 0) {
@@ -396,6 +495,7 @@ static void run_on_result(const struct cryptsetup_result *result, void *userdata
 			run_conclude(run, RECOVERY_FAILED, result->said);
 		return;
 	case STEP_DROP_TOKEN:
+	case STEP_LOCK:
 		if (well)
 			run_step(run, STEP_READ_AGAIN);
 		else
@@ -490,6 +590,7 @@ static bool run_ask(struct recovery_run *run, struct cryptsetup_request *q, char
 		q->json = json;
 		return true;
 	case STEP_UNDO:
+	case STEP_LOCK:
 		q->action = CRYPTSETUP_KILL_SLOT;
 		q->slot = run->slot;
 		return true;
@@ -538,8 +639,11 @@ int recovery_start(
 	if (!e->recovery)
 		return -ENOSYS;
 	/* Who only looks has nothing to add to a walk that looks as well. */
-	if (e->recovery->run &&
+	if (e->recovery->run && !request->lock &&
 		(request->may_wait || !e->recovery->run->may_wait || e->recovery->next))
+		return -EBUSY;
+	/* An order comes before whoever waits, who cannot hold it up. */
+	if (e->recovery->next && e->recovery->next->wants_lock)
 		return -EBUSY;
 	if (request->passphrase &&
 		(request->n_passphrase == 0 || request->n_passphrase > LIMIT_PASSWORD_BYTES))
@@ -566,12 +670,17 @@ int recovery_start(
 	run->wants_key = request->passphrase != NULL;
 	run->anew = request->anew;
 	run->may_wait = request->may_wait;
+	run->wants_lock = request->lock;
+	/* It was found that it may be before the restart. */
+	run->locks = request->lock && e->recovery->record.is_locking;
 	run->n_passphrase = request->passphrase ? request->n_passphrase : 0;
 	memcpy(run->passphrase, request->passphrase ? request->passphrase : "", run->n_passphrase);
 	for (size_t i = 0; i < run->n_disks; i++) {
 		memcpy(run->outcomes[i].name, run->disks[i].name, sizeof(run->outcomes[i].name));
 		run->outcomes[i].slot = -1;
 	}
+	if (e->recovery->next)
+		run_drop(e->recovery->next);
 	*(e->recovery->run ? &e->recovery->next : &e->recovery->run) = run;
 	return 0;
 }

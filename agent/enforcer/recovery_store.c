@@ -120,6 +120,8 @@ static int recovery_take(char *line, void *userdata)
 		memcpy(reader->enrolment, value, sizeof(reader->enrolment));
 	} else if (strcmp(name, "generations") == 0) {
 		r = parse_int64(value, 0, RECOVERY_NUMBER_MAX, &reader->record->last_generation);
+	} else if (strcmp(name, "locking") == 0) {
+		reader->record->is_locking = strcmp(value, "yes") == 0;
 	} else if (strcmp(name, "volume") == 0) {
 		if (!recovery_uuid_is_valid(value) || recovery_find(reader->record, value))
 			return -EBADMSG;
@@ -201,6 +203,8 @@ int recovery_save(struct enforcer *e, const struct recovery_record *record)
 
 	buf_printf(&text, RECOVERY_LINE "\nenrolment %s\ngenerations %" PRId64 "\n",
 		e->state.facts.enrolment_id, record->last_generation);
+	if (record->is_locking)
+		buf_puts(&text, "locking yes\n");
 	for (size_t i = 0; i < RECOVERY_VOLUMES_MAX; i++)
 		if (record->volumes[i].uuid[0])
 			recovery_write_volume(&record->volumes[i], &text);

@@ -45,6 +45,7 @@ struct recovery_volume {
 
 struct recovery_record {
 	struct recovery_volume volumes[RECOVERY_VOLUMES_MAX];
+	bool is_locking;	 /* keyslots are being removed for good */
 	int64_t last_generation; /* counted over all volumes; a number is never given twice */
 };
 

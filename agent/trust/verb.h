@@ -58,7 +58,10 @@ struct verb_argument {
 	X(SET_PASSCODE, "set-passcode", TRUST_ROLE_DESTROY, 15 * 60, verb_passcode_arguments,        \
 		command_set_passcode,                                                                \
 		"takes another passcode for its user, who has to change it; attempts count from "    \
-		"zero again")
+		"zero again")                                                                        \
+	X(CRYPTO_LOCK, "crypto-lock", TRUST_ROLE_DESTROY, 15 * 60, verb_no_arguments,                \
+		command_crypto_lock,                                                                 \
+		"removes every key of its disks but the organisation's recovery key, and restarts")
 
 enum verb_id {
 #define X(id, name, role, valid_s, arguments, handler, help) VERB_##id,

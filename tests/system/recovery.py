@@ -341,6 +341,52 @@ def test_compliance(disks):
     wait_for("broken, noticed by itself\n" + disks.agent.log(), lambda: states()[0] == ("noncompliant", "escrow_broken"))
 
 
+def crypto_lock(disks):
+    """Signed by two; its end as the phone tells it, once it has one."""
+    admin = disks.admin
+    disks.agent.sync()
+    admin.ok("command", "crypto-lock", "--device", disks.device, "-o", "lock.jws")
+    admin.ok("command", "cosign", "lock.jws", "--key", "second", "--yes")
+    disks.agent.sync()
+
+    def ended():
+        rows = [r for r in disks.agent.json("command", "list")["commands"] if r["verb"] == "crypto-lock"]
+        return rows and rows[0]["state"] not in ("accepted", "running") and rows[0]
+    return wait_for("crypto-lock\n" + disks.agent.log(), ended)
+
+
+@with_disks(volumes=("root", "home"))
+def test_crypto_lock(disks):
+    """Refused where the organisation could not open a disk; then nothing but its key opens any."""
+    row = crypto_lock(disks)
+    check((row["state"], row["reason"]) == ("refused", "no_escrow") and disks.slots() == [0], row)
+    disks.made()
+    disks.acknowledged()
+    # The user's other passphrases, too.
+    check(cryptsetup("luksAddKey", *QUICK, disks.images["home"], key=disks.passphrase, new="a spare one") == 0)
+    row = crypto_lock(disks)
+    check(row["state"] == "done", row, disks.agent.log())
+    check(disks.slots() == [1] and disks.slots("home") == [1])
+    check(not disks.opens(disks.passphrase) and not disks.opens("a spare one", "home"))
+    for key in disks.keys():
+        name = "root" if disks.opens(key["key"], "root") else "home"
+        check(disks.opens(key["key"], name))
+        # And back: whoever has it can give the user a passphrase again.
+        check(cryptsetup("luksAddKey", *QUICK, disks.images[name], key=key["key"], new="back again") == 0)
+        check(disks.opens("back again", name))
+
+
+@with_disks(volumes=("root", "home"))
+def test_crypto_lock_with_one_broken(disks):
+    """One disk that could not be opened again, and none is touched."""
+    disks.made()
+    disks.acknowledged()
+    disks.kill_slot("home", 1)
+    row = crypto_lock(disks)
+    check((row["state"], row["reason"]) == ("refused", "escrow_broken"), row)
+    check(disks.slots() == [0, 1] and disks.slots("home") == [0])
+
+
 @with_disks(settings={"password": {"min_length": 6}})
 def test_nobody_to_seal_to(disks):
     r = disks.escrow()
