@@ -44,7 +44,8 @@ static int escrow_read(struct ctl *ctl, struct msg_ctl_escrow *body)
 
 	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &before) < 0)
 		return escrow_read_line(body);
-	ctl_note(ctl, "A passphrase that opens the disk, as it is asked for when the phone starts:");
+	ctl_note(
+		ctl, "A passphrase that opens the disk, as it is asked for when the phone starts:");
 	silent = before;
 	silent.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK);
 	silent.c_lflag |= ECHONL;
@@ -84,8 +85,7 @@ static enum ctl_exit escrow_ask(struct ctl *ctl, struct msg_ctl_escrow *body)
 	_cleanup_(client_answer_done) struct client_answer answer = CLIENT_ANSWER_INIT;
 	_cleanup_buf_ struct buf out = BUF_INIT;
 	_cleanup_(page_done) struct page page = {0};
-	enum ctl_exit code =
-		ctl_ask(ctl, MESSAGE_CTL_ESCROW, body, ESCROW_TIMEOUT_S, &answer);
+	enum ctl_exit code = ctl_ask(ctl, MESSAGE_CTL_ESCROW, body, ESCROW_TIMEOUT_S, &answer);
 
 	explicit_bzero(body, sizeof(*body));
 	if (code != CTL_EXIT_OK)

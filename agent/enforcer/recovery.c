@@ -194,7 +194,8 @@ void recovery_tidy_daily(struct enforcer *e)
 		const struct recovery_volume *v = &e->recovery->record.volumes[i];
 
 		/* A clock that went back must not put it off. */
-		if (v->uuid[0] && (v->checked_s > now_s || now_s - v->checked_s >= RECOVERY_LOOK_S)) {
+		if (v->uuid[0] &&
+			(v->checked_s > now_s || now_s - v->checked_s >= RECOVERY_LOOK_S)) {
 			recovery_tidy(e);
 			return;
 		}

@@ -11,7 +11,7 @@ struct recovery_run;
 
 struct recovery {
 	struct recovery_record record;
-	struct escrow_known known; /* lent to the backend "escrow" */
+	struct escrow_known known;			     /* lent to the backend "escrow" */
 	uint8_t headers[RECOVERY_VOLUMES_MAX][SHA256_BYTES]; /* when they were looked at */
 	/* Of NEXT, in the report under way, by volume; 0: none. */
 	int64_t told[RECOVERY_VOLUMES_MAX];

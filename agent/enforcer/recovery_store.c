@@ -54,8 +54,7 @@ static bool recovery_uuid_is_valid(const char *text)
 {
 	size_t n = strlen(text);
 
-	return n > 0 && n <= LUKS_UUID_BYTES &&
-	       strspn(text, "0123456789abcdefABCDEF-") == n;
+	return n > 0 && n <= LUKS_UUID_BYTES && strspn(text, "0123456789abcdefABCDEF-") == n;
 }
 
 /* "current slot 3": the place, then what it is about. */
@@ -177,9 +176,8 @@ static void recovery_write_key(
 	char digits[2 * SHA256_BYTES + 1];
 
 	hex_encode(key->seal, sizeof(key->seal), digits);
-	buf_printf(out,
-		"%s generation %" PRId64 "\n%s slot %d\n%s made %" PRId64 "\n%s seal %s\n", name,
-		key->generation, name, key->slot, name, key->made_s, name, digits);
+	buf_printf(out, "%s generation %" PRId64 "\n%s slot %d\n%s made %" PRId64 "\n%s seal %s\n",
+		name, key->generation, name, key->slot, name, key->made_s, name, digits);
 	if (place != RECOVERY_FORMER)
 		escrow_box_write(&key->box, name, out);
 }
