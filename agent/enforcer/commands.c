@@ -15,6 +15,7 @@
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/checkin_private.h"
 #include "agent/enforcer/commands_private.h"
+#include "agent/enforcer/effects.h"
 #include "agent/util/codec.h"
 #include "agent/util/digest.h"
 #include "agent/util/fs.h"
@@ -386,6 +387,7 @@ void commands_exchanged(struct enforcer *e, bool answered)
 {
 	command_sync_exchanged(e, answered);
 	command_unenroll_exchanged(e, answered);
+	crypto_lock_exchanged(e, answered);
 	commands_schedule(e);
 }
 

@@ -95,6 +95,9 @@ void recovery_tidy_daily(struct enforcer *e);
 /* Whether locking was begun and not ended: what a restart has to go on with. */
 bool recovery_is_locking(const struct enforcer *e);
 
+/* Whether it was ended in this boot, which therefore has to end. */
+bool recovery_wants_restart(const struct enforcer *e);
+
 void recovery_forget(struct enforcer *e);
 
 struct jsonw;

@@ -7,6 +7,21 @@
 
 #include "agent/enforcer/enforcer.h"
 #include "agent/enforcer/recovery_walk.h"
+#include "agent/util/clock.h"
+#include "agent/util/codec.h"
+#include "agent/util/jsonw.h"
+
+static void run_journal(struct recovery_run *run, const char *what)
+{
+	_cleanup_buf_ struct buf payload = BUF_INIT;
+	struct jsonw w = JSONW_INIT(&payload);
+
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, "what", what);
+	jsonw_int(&w, "volumes", (int64_t)run->n_disks);
+	jsonw_object_end(&w);
+	enforcer_journal(run->e, JOURNAL_CRYPTO_LOCK, &payload);
+}
 
 bool recovery_run_may_lock(struct recovery_run *run)
 {
@@ -16,8 +31,10 @@ bool recovery_run_may_lock(struct recovery_run *run)
 		if (run->outcomes[i].end != RECOVERY_PRESENT)
 			return false;
 	changed.is_locking = true;
-	if (recovery_commit(run->e, &changed) == 0)
+	if (recovery_commit(run->e, &changed) == 0) {
+		run_journal(run, "begun");
 		return true;
+	}
 	for (size_t i = 0; i < run->n_disks; i++) {
 		run->outcomes[i].end = RECOVERY_FAILED;
 		snprintf(run->outcomes[i].detail, sizeof(run->outcomes[i].detail),
@@ -58,12 +75,15 @@ void recovery_run_lock(struct recovery_run *run)
 void recovery_run_locked(struct recovery_run *run)
 {
 	struct recovery_record changed = run->e->recovery->record;
+	uint8_t boot[BOOT_ID_BYTES];
+	bool all = true;
 
 	for (size_t i = 0; i < run->n_disks; i++) {
 		struct recovery_volume *v = recovery_find(&changed, run->outcomes[i].uuid);
 
 		if (run->outcomes[i].end == RECOVERY_FAILED)
 			return;
+		all = all && run->outcomes[i].end == RECOVERY_LOCKED;
 		if (!v || run->outcomes[i].end != RECOVERY_LOCKED)
 			continue;
 		memset(&v->keys[RECOVERY_NEXT], 0, sizeof(v->keys[RECOVERY_NEXT]));
@@ -71,5 +91,9 @@ void recovery_run_locked(struct recovery_run *run)
 		v->making_slot = -1;
 	}
 	changed.is_locking = false;
-	(void)recovery_commit(run->e, &changed);
+	/* Not before it has restarted it asks for the key. */
+	if (all && clock_boot_id(boot) == 0)
+		hex_encode(boot, sizeof(boot), changed.locked_boot);
+	if (recovery_commit(run->e, &changed) == 0 && all)
+		run_journal(run, "done");
 }

@@ -33,7 +33,7 @@ void recovery_run_look(struct recovery_run *run)
 	struct recovery_volume *v = recovery_find(&changed, run->header.uuid);
 	struct recovery_outcome *o = recovery_run_outcome(run);
 	const struct recovery_key *key;
-	bool broken;
+	bool broken, began;
 
 	o->end = RECOVERY_MISSING;
 	if (!v)
@@ -57,10 +57,15 @@ void recovery_run_look(struct recovery_run *run)
 	if (broken && !v->is_broken)
 		log_warning("the recovery key of %s that the organisation has no longer opens it",
 			run->disks[run->at].name);
+	began = broken && !v->is_broken;
 	v->is_broken = broken;
 	v->checked_s = clock_realtime_s();
-	if (recovery_commit(run->e, &changed) < 0)
+	if (recovery_commit(run->e, &changed) == 0) {
+		if (began)
+			recovery_journal(run->e, "broken", v, &v->keys[RECOVERY_CURRENT]);
+	} else {
 		snprintf(o->detail, sizeof(o->detail), "what was seen could not be recorded");
+	}
 }
 
 int recovery_run_idle_token(const struct recovery_run *run)

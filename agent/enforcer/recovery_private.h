@@ -22,6 +22,10 @@ struct recovery {
 /* A change is made to a copy, and is one when the copy is on the disk. */
 int recovery_commit(struct enforcer *e, const struct recovery_record *changed);
 
+/* What happened to a key, for the journal: never the key. */
+void recovery_journal(struct enforcer *e, const char *what, const struct recovery_volume *volume,
+	const struct recovery_key *key);
+
 /* recovery_run.c */
 void recovery_run_free(struct recovery_run *run); /* without an answer; NULL is fine */
 

@@ -112,12 +112,6 @@ static unsigned int run_other_slots(const struct recovery_run *run, int slot)
 		luks_opening_slots(&run->header) & ~(UINT32_C(1) << slot));
 }
 
-static void run_journal(struct recovery_run *run, const char *what, int slot, int64_t generation)
-{
-	log_info("recovery key %" PRId64 " of %s in keyslot %d: %s", generation,
-		run->disks[run->at].name, slot, what);
-}
-
 static void run_after_read(struct recovery_run *run)
 {
 	const struct recovery_volume *v = recovery_run_volume(run);
@@ -198,6 +192,7 @@ static void run_after_try(struct recovery_run *run, const struct cryptsetup_resu
 static void run_after_seal(struct recovery_run *run)
 {
 	struct recovery_outcome *o = recovery_run_outcome(run);
+	const struct recovery_volume *v;
 	int r = recovery_run_finish_key(run);
 
 	if (r < 0) {
@@ -208,7 +203,10 @@ static void run_after_seal(struct recovery_run *run)
 	}
 	o->slot = run->slot;
 	o->generation = run->generation;
-	run_journal(run, "made and sealed", run->slot, run->generation);
+	log_info("recovery key %" PRId64 " of %s was made and sealed, in keyslot %d",
+		run->generation, run->disks[run->at].name, run->slot);
+	v = recovery_run_volume(run);
+	recovery_journal(run->e, "made", v, &v->keys[RECOVERY_NEXT]);
 	recovery_run_conclude(run, RECOVERY_SEALED, "");
 }
 
