@@ -95,25 +95,13 @@ bool recovery_run_needs_key(struct recovery_run *run)
 	enum recovery_end end = recovery_run_outcome(run)->end;
 	const struct recovery_key *key;
 
-	if (!run->wants_key)
+	if (!run->wants_key || run->made)
 		return false;
-	if (run->anew || (end != RECOVERY_PRESENT && end != RECOVERY_WAITING))
+	if (run->anew || run->seen || (end != RECOVERY_PRESENT && end != RECOVERY_WAITING))
 		return true;
 	/* Whoever it was sealed to may be somebody else by now. */
 	key = &v->keys[v->keys[RECOVERY_NEXT].generation ? RECOVERY_NEXT : RECOVERY_CURRENT];
 	return !escrow_box_fits(&key->box, &run->wanted);
-}
-
-int recovery_run_begin_key(struct recovery_run *run)
-{
-	struct recovery_record changed = run->e->recovery->record;
-	struct recovery_volume *v = recovery_place(&changed, run->header.uuid);
-
-	if (!v)
-		return -ENOSPC;
-	run->generation = ++changed.last_generation;
-	v->making_slot = run->slot;
-	return recovery_commit(run->e, &changed);
 }
 
 int recovery_run_finish_key(struct recovery_run *run)

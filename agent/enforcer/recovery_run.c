@@ -70,7 +70,7 @@ struct recovery_outcome *recovery_run_outcome(struct recovery_run *run)
 	return &run->outcomes[run->at];
 }
 
-static void run_next(struct recovery_run *run)
+void recovery_run_next(struct recovery_run *run)
 {
 	explicit_bzero(run->key, sizeof(run->key));
 	run->at++;
@@ -92,10 +92,10 @@ void recovery_run_conclude(struct recovery_run *run, enum recovery_end end, cons
 	o->end = end;
 	if (detail)
 		snprintf(o->detail, sizeof(o->detail), "%s", detail);
-	run_next(run);
+	recovery_run_next(run);
 }
 
-static void run_error(struct recovery_run *run, const char *what, int error)
+void recovery_run_error(struct recovery_run *run, const char *what, int error)
 {
 	char detail[LIMIT_TEXT_BYTES + 1];
 
@@ -141,16 +141,11 @@ static void run_after_read(struct recovery_run *run)
 		return;
 	}
 	recovery_run_look(run);
-	if (!recovery_run_needs_key(run)) {
-		run_next(run);
-		return;
-	}
-	run->slot = recovery_run_free_slot(run);
-	if (run->slot < 0)
-		recovery_run_conclude(run, RECOVERY_FULL,
-			"all keyslots are in use; cryptsetup luksKillSlot frees one");
-	else
+	run->gave = run->made = run->seen = false;
+	if (recovery_run_wants(run))
 		recovery_run_step(run, STEP_TRY);
+	else
+		recovery_run_next(run);
 }
 
 /* What was to be removed is not there any more. */
@@ -169,8 +164,6 @@ static void run_dropped(struct recovery_run *run, bool half)
 
 static void run_after_try(struct recovery_run *run, const struct cryptsetup_result *result)
 {
-	int r;
-
 	if (result->verdict == CRYPTSETUP_WRONG_KEY) {
 		recovery_run_conclude(
 			run, RECOVERY_WRONG, "the passphrase opens none of its keyslots");
@@ -180,34 +173,13 @@ static void run_after_try(struct recovery_run *run, const struct cryptsetup_resu
 		recovery_run_conclude(run, RECOVERY_FAILED, result->said);
 		return;
 	}
-	r = recovery_key_make(run->key);
-	if (r == 0)
-		r = recovery_run_begin_key(run);
-	if (r < 0)
-		run_error(run, "a key could not be begun", r);
-	else
-		recovery_run_step(run, STEP_ADD);
+	recovery_run_opened(run, result->slot);
 }
 
-static void run_after_seal(struct recovery_run *run)
+/* LUKS1 has no tokens, and a passphrase needs none. */
+static bool run_is_marked(const struct recovery_run *run)
 {
-	struct recovery_outcome *o = recovery_run_outcome(run);
-	const struct recovery_volume *v;
-	int r = recovery_run_finish_key(run);
-
-	if (r < 0) {
-		snprintf(o->detail, sizeof(o->detail), "the key could not be sealed: %s",
-			strerror(-r));
-		recovery_run_step(run, STEP_UNDO);
-		return;
-	}
-	o->slot = run->slot;
-	o->generation = run->generation;
-	log_info("recovery key %" PRId64 " of %s was made and sealed, in keyslot %d",
-		run->generation, run->disks[run->at].name, run->slot);
-	v = recovery_run_volume(run);
-	recovery_journal(run->e, "made", v, &v->keys[RECOVERY_NEXT]);
-	recovery_run_conclude(run, RECOVERY_SEALED, "");
+	return run->header.version != 1 && run->adding != RECOVERY_ADDING_PASSPHRASE;
 }
 
 static void run_on_result(const struct cryptsetup_result *result, void *userdata)
@@ -244,16 +216,19 @@ static void run_on_result(const struct cryptsetup_result *result, void *userdata
 		return;
 	case STEP_SEAL:
 		if (well) {
-			run_after_seal(run);
+			recovery_run_added(run);
 			return;
 		}
 		break;
 	case STEP_ADD:
+		if (well) {
+			recovery_run_step(run, STEP_PROVE);
+			return;
+		}
+		break;
 	case STEP_PROVE:
 		if (well) {
-			recovery_run_step(run, run->step == STEP_PROVE && run->header.version == 1
-						       ? STEP_SEAL
-						       : run->step + 1);
+			recovery_run_step(run, run_is_marked(run) ? STEP_MARK : STEP_SEAL);
 			return;
 		}
 		break;
@@ -311,14 +286,14 @@ static bool run_ask(struct recovery_run *run, struct cryptsetup_request *q, char
 	case STEP_ADD:
 		q->action = CRYPTSETUP_ADD_KEY;
 		q->slot = run->slot;
-		q->drawn = true;
+		q->drawn = run->adding != RECOVERY_ADDING_PASSPHRASE;
 		q->secret = (struct child_secret){run->passphrase, run->n_passphrase};
-		q->new_secret = (struct child_secret){run->key, RECOVERY_KEY_DIGITS};
+		q->new_secret = recovery_run_secret(run);
 		return true;
 	case STEP_PROVE:
 		q->action = CRYPTSETUP_TEST;
 		q->slots = UINT32_C(1) << run->slot;
-		q->secret = (struct child_secret){run->key, RECOVERY_KEY_DIGITS};
+		q->secret = recovery_run_secret(run);
 		return true;
 	case STEP_MARK:
 		snprintf(json, TOKEN_BYTES,
@@ -356,7 +331,7 @@ void recovery_run_step(struct recovery_run *run, enum recovery_step step)
 	if (r == 0)
 		r = cryptsetup_start(run->e->event, &q, run_on_result, run, &run->operation);
 	if (r < 0)
-		run_error(run, "cryptsetup could not be started", r);
+		recovery_run_error(run, "cryptsetup could not be started", r);
 }
 
 static int run_on_defer(sd_event_source *source, void *userdata)
@@ -367,6 +342,12 @@ static int run_on_defer(sd_event_source *source, void *userdata)
 	run->defer = sd_event_source_unref(run->defer);
 	recovery_run_step(run, STEP_READ);
 	return 0;
+}
+
+/* NULL: there is none. */
+static bool run_is_passphrase(const void *passphrase, size_t n)
+{
+	return !passphrase || (n > 0 && n <= LIMIT_PASSWORD_BYTES);
 }
 
 int recovery_start(
@@ -384,8 +365,9 @@ int recovery_start(
 	/* An order comes before whoever waits, who cannot hold it up. */
 	if (e->recovery->next && e->recovery->next->wants_lock)
 		return -EBUSY;
-	if (request->passphrase &&
-		(request->n_passphrase == 0 || request->n_passphrase > LIMIT_PASSWORD_BYTES))
+	if (!run_is_passphrase(request->passphrase, request->n_passphrase) ||
+		!run_is_passphrase(request->given, request->n_given) ||
+		(request->given && !request->passphrase))
 		return -EINVAL;
 	run = calloc(1, sizeof(*run));
 	if (!run)
@@ -393,7 +375,8 @@ int recovery_start(
 	run->e = e;
 	run->done = done;
 	escrow_wanted_look(e, &run->wanted);
-	r = request->passphrase && run->wanted.n == 0 ? -ENOKEY : 0;
+	/* Whoever has a passphrase to give can do that for itself. */
+	r = request->passphrase && !request->given && run->wanted.n == 0 ? -ENOKEY : 0;
 	if (r == 0)
 		r = recovery_disks(e, run->disks, &run->n_disks);
 	if (r == 0 && run->n_disks == 0)
@@ -406,7 +389,7 @@ int recovery_start(
 		recovery_run_free(run);
 		return r;
 	}
-	run->wants_key = request->passphrase != NULL;
+	run->wants_key = request->passphrase && run->wanted.n > 0;
 	run->anew = request->anew;
 	run->may_wait = request->may_wait;
 	run->wants_lock = request->lock;
@@ -414,9 +397,11 @@ int recovery_start(
 	run->locks = request->lock && e->recovery->record.is_locking;
 	run->n_passphrase = request->passphrase ? request->n_passphrase : 0;
 	memcpy(run->passphrase, request->passphrase ? request->passphrase : "", run->n_passphrase);
+	run->n_given = request->given ? request->n_given : 0;
+	memcpy(run->given, request->given ? request->given : "", run->n_given);
 	for (size_t i = 0; i < run->n_disks; i++) {
 		memcpy(run->outcomes[i].name, run->disks[i].name, sizeof(run->outcomes[i].name));
-		run->outcomes[i].slot = -1;
+		run->outcomes[i].slot = run->outcomes[i].passphrase_slot = -1;
 	}
 	if (e->recovery->next)
 		run_drop(e->recovery->next);

@@ -257,11 +257,63 @@ def test_last_words(disks):
     disks.phone.server.process.send_signal(signal.SIGCONT)
 
 
+@with_disks(volumes=("root", "home"))
+def test_passphrase(disks):
+    """Locked for good, opened with the recovery key, and the owner has a passphrase again; the key that was told is none
+    any more as soon as the server has the next one, and the server keeps every one that there was."""
+    def grouped(key):
+        return " ".join(key[i:i + 6] for i in range(0, 48, 6))
+
+    def passphrase(*lines):
+        return disks.agent.run("passphrase", "--json", stdin="".join(line + "\n" for line in lines))
+
+    disks.made()
+    disks.acknowledged()
+    check(crypto_lock(disks)["state"] == "done", disks.agent.log())
+    told = {name: next(k["key"] for k in disks.keys() if disks.opens(k["key"], name)) for name in disks.volumes}
+    for lines, says in (((grouped(told["root"]), ""), "1 to 512 bytes"), (("", "new"), "1 to 512 bytes"),
+                        ((grouped(told["root"]),), "1 to 512 bytes"), ((told["root"], "x" * 513), "1 to 512 bytes"),
+                        (("1" + grouped(told["root"])[1:] if told["root"][0] != "1" else "2" + told["root"][1:], "new"),
+                         "mistake in group 1")):
+        r = passphrase(*lines)
+        check(r.returncode == 2 and says in r.stderr, lines, r)
+    r = passphrase(disks.passphrase, "Harbour 31 lamps")
+    check(r.returncode == 7 and {v["state"] for v in json.loads(r.stdout)["volumes"]} == {"wrong_passphrase"}, r)
+    check(disks.slots() == [1] and disks.slots("home") == [1])
+    disks.phone.server.process.send_signal(signal.SIGSTOP)
+    for name in disks.volumes:
+        r = passphrase(grouped(told[name]), "Harbour 31 lamps")
+        states = {v["name"].split()[0]: v for v in json.loads(r.stdout)["volumes"]}
+        other = "home" if name == "root" else "root"
+        check(states[other]["state"] == "wrong_passphrase" and "passphrase_slot" not in states[other], states)
+        check(states[name]["state"] == "sealed" and states[name]["passphrase_slot"] == 0, states)
+        check(disks.opens("Harbour 31 lamps", name, slot=0))
+        # Without the server the old one stays what it is.
+        check(disks.slots(name) == [0, 1, 2] and disks.opens(told[name], name))
+    disks.phone.server.process.send_signal(signal.SIGCONT)
+    disks.acknowledged()
+    for name in disks.volumes:
+        wait_for("the old keyslot to go\n" + disks.agent.log(), lambda n=name: disks.slots(n) == [0, 2])
+        check(not disks.opens(told[name], name) and disks.opens("Harbour 31 lamps", name))
+        check(any(disks.opens(k["key"], name) for k in disks.keys()))
+    every = disks.keys("--all")
+    check(sorted(k["generation"] for k in every) == [1, 2, 3, 4] and set(told.values()) < {k["key"] for k in every}, every)
+    # Another one by leave of one that is no recovery key: nobody has seen the key.
+    r = passphrase("Harbour 31 lamps", "a second one")
+    check(r.returncode == 0 and {v["state"] for v in json.loads(r.stdout)["volumes"]} == {"present"}, r)
+    check(disks.opens("a second one") and disks.slots() == [0, 1, 2])
+    check({r["data"]["what"] for r in disks.agent.journal("recovery_key")} == {"made", "acknowledged", "superseded"})
+
+
 @with_disks(settings={"password": {"min_length": 6}})
 def test_nobody_to_seal_to(disks):
     r = disks.escrow()
     check(r.returncode == 5 and "escrow certificate" in r.stderr, r)
     check(disks.slots() == [0])
+    # Passphrases are the owner's.
+    r = disks.agent.run("passphrase", stdin=disks.passphrase + "\nanother one\n")
+    check(r.returncode == 8 and "The new passphrase opens it" in r.stdout, r)
+    check(disks.slots() == [0, 1] and disks.opens("another one"))
 
 
 if __name__ == "__main__":
