@@ -397,8 +397,7 @@ void answer_commands(struct enforcer *e, struct buf *out)
 	commands_write(e, &w, NULL);
 }
 
-void answer_escrow(
-	const struct recovery_outcome *outcomes, size_t n_outcomes, struct buf *out)
+void answer_escrow(const struct recovery_outcome *outcomes, size_t n_outcomes, struct buf *out)
 {
 	struct jsonw w = JSONW_INIT(out);
 
@@ -419,6 +418,8 @@ void answer_escrow(
 		else
 			jsonw_null(&w, "slot");
 		jsonw_int(&w, "generation", o->generation);
+		if (o->passphrase_slot >= 0)
+			jsonw_int(&w, "passphrase_slot", o->passphrase_slot);
 		jsonw_string(&w, "detail", o->detail);
 		jsonw_object_end(&w);
 	}

@@ -423,13 +423,10 @@ static int enforcer_start(struct enforcer *e)
 	unlock_code_refresh(e);
 	r = recovery_new(e, &e->recovery);
 	if (r < 0)
-		log_error(
-			"the record of recovery keys cannot be read: %s; until a restart none are "
-			"made",
+		log_error("the record of recovery keys cannot be read: %s; until a restart none are "
+			  "made",
 			strerror(-r));
-	crypto_lock_go_on(e);
 	(void)wipe_go_on(e);
-	recovery_tidy(e);
 	clone_check(e);
 	pacing_init(&e->pacing, e->state.facts.device_id);
 	r = reactions_new(e, device_new, &e->reactions);
@@ -447,6 +444,8 @@ static int enforcer_start(struct enforcer *e)
 	r = commands_new(e, &e->commands);
 	if (r < 0)
 		return r;
+	crypto_lock_go_on(e);
+	recovery_tidy(e);
 	checkin_schedule(e);
 	return zerotouch_new(e, &e->zerotouch);
 }
@@ -482,6 +481,7 @@ static void enforcer_stop(struct enforcer *e)
 	auth_free(e->auth);
 	zerotouch_free(e->zerotouch);
 	effects_stop(e);
+	crypto_lock_stop(e);
 	reminder_stop(e);
 	wake_free(e->wake);
 	exchange_free(e->exchange);

@@ -54,8 +54,7 @@ static bool recovery_uuid_is_valid(const char *text)
 {
 	size_t n = strlen(text);
 
-	return n > 0 && n <= LUKS_UUID_BYTES &&
-	       strspn(text, "0123456789abcdefABCDEF-") == n;
+	return n > 0 && n <= LUKS_UUID_BYTES && strspn(text, "0123456789abcdefABCDEF-") == n;
 }
 
 /* "current slot 3": the place, then what it is about. */
@@ -122,6 +121,10 @@ static int recovery_take(char *line, void *userdata)
 		r = parse_int64(value, 0, RECOVERY_NUMBER_MAX, &reader->record->last_generation);
 	} else if (strcmp(name, "locking") == 0) {
 		reader->record->is_locking = strcmp(value, "yes") == 0;
+	} else if (strcmp(name, "locked") == 0) {
+		if (!hex_is_valid(value, BOOT_ID_BYTES))
+			return -EBADMSG;
+		memcpy(reader->record->locked_boot, value, sizeof(reader->record->locked_boot));
 	} else if (strcmp(name, "volume") == 0) {
 		if (!recovery_uuid_is_valid(value) || recovery_find(reader->record, value))
 			return -EBADMSG;
@@ -177,9 +180,8 @@ static void recovery_write_key(
 	char digits[2 * SHA256_BYTES + 1];
 
 	hex_encode(key->seal, sizeof(key->seal), digits);
-	buf_printf(out,
-		"%s generation %" PRId64 "\n%s slot %d\n%s made %" PRId64 "\n%s seal %s\n", name,
-		key->generation, name, key->slot, name, key->made_s, name, digits);
+	buf_printf(out, "%s generation %" PRId64 "\n%s slot %d\n%s made %" PRId64 "\n%s seal %s\n",
+		name, key->generation, name, key->slot, name, key->made_s, name, digits);
 	if (place != RECOVERY_FORMER)
 		escrow_box_write(&key->box, name, out);
 }
@@ -205,6 +207,8 @@ int recovery_save(struct enforcer *e, const struct recovery_record *record)
 		e->state.facts.enrolment_id, record->last_generation);
 	if (record->is_locking)
 		buf_puts(&text, "locking yes\n");
+	if (record->locked_boot[0])
+		buf_printf(&text, "locked %s\n", record->locked_boot);
 	for (size_t i = 0; i < RECOVERY_VOLUMES_MAX; i++)
 		if (record->volumes[i].uuid[0])
 			recovery_write_volume(&record->volumes[i], &text);
