@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * escrow.c - backend "escrow": whether the organisation has a recovery key of every LUKS volume that
- * the phone lives on, and how old that and its last check are. Changes nothing. Enforcer only.
+ * escrow.c - backend "escrow": whether the organisation has a recovery key of every LUKS volume
+ * that the phone lives on, and how old that and its last check are. Changes nothing. Enforcer only.
  */
 #include <errno.h>
 #include <string.h>

@@ -422,8 +422,9 @@ static int enforcer_start(struct enforcer *e)
 	unlock_code_refresh(e);
 	r = recovery_new(e, &e->recovery);
 	if (r < 0)
-		log_error("the record of recovery keys cannot be read: %s; until a restart none are "
-			  "made",
+		log_error(
+			"the record of recovery keys cannot be read: %s; until a restart none are "
+			"made",
 			strerror(-r));
 	crypto_lock_go_on(e);
 	recovery_tidy(e);

@@ -84,7 +84,7 @@
 #define LIMIT_RECOVERY_VOLUMES 8    /* LUKS volumes of one phone; it has one, rarely three */
 /* Secrets in one report: of codes and of each volume the one in force and the next. */
 #define LIMIT_ESCROW_ENTRIES (2 + 2 * LIMIT_RECOVERY_VOLUMES)
-#define LIMIT_ESCROW_BYTES 4096	    /* one sealed secret; four of the largest keys need 3200 */
+#define LIMIT_ESCROW_BYTES 4096 /* one sealed secret; four of the largest keys need 3200 */
 
 /* Hardware numbers (serial, IMEI) as zero-touch sends them. */
 #define LIMIT_HARDWARE_BYTES 64

@@ -130,7 +130,11 @@ static struct json_object *rig_section(struct rig *rig)
 
 	if (!unlock_code_reports(&rig->e))
 		return NULL;
-	unlock_code_write_section(&rig->e, &w);
+	jsonw_object(&w, NULL);
+	jsonw_array(&w, "entries");
+	unlock_code_write_entries(&rig->e, &w);
+	jsonw_array_end(&w);
+	jsonw_object_end(&w);
 	return json_tokener_parse(text.data);
 }
 
