@@ -74,13 +74,14 @@ struct problem_text {
 	char advice[LIMIT_TEXT_BYTES + 1];
 };
 
-struct local;	    /* agent/enforcer/local.h */
-struct wake;	    /* agent/enforcer/wake.h */
-struct renewal;	    /* agent/enforcer/renewal.h */
-struct zerotouch;   /* agent/enforcer/zerotouch.h */
-struct auth;	    /* agent/enforcer/auth.h */
-struct unlock_code; /* agent/enforcer/unlock_code.h */
-struct recovery;    /* agent/enforcer/recovery.h */
+struct local;	     /* agent/enforcer/local.h */
+struct wake;	     /* agent/enforcer/wake.h */
+struct renewal;	     /* agent/enforcer/renewal.h */
+struct zerotouch;    /* agent/enforcer/zerotouch.h */
+struct auth;	     /* agent/enforcer/auth.h */
+struct unlock_code;  /* agent/enforcer/unlock_code.h */
+struct recovery;     /* agent/enforcer/recovery.h */
+struct empty_trials; /* agent/enforcer/empty_trials.h */
 
 struct enforcer {
 	struct enforcer_options options;
@@ -130,6 +131,7 @@ struct enforcer {
 	struct auth *auth;		 /* NULL: passwords are none of the agent's business */
 	struct unlock_code *unlock_code; /* NULL: there are no codes */
 	struct recovery *recovery;	 /* NULL: no recovery keys are made */
+	struct empty_trials *trials;	 /* NULL: they are forgotten at the end of the process */
 	struct problem_text problems[PROBLEM_MAX];
 };
 
