@@ -45,7 +45,7 @@ void help_overview(struct page *p)
 	page_line(p, 0, PAGE_BOLD, "agentctl - look at the management of this phone");
 	page_blank(p);
 	page_line(p, 0, PAGE_PLAIN,
-		"Everybody may look at everything; enroll, unenroll and sync need "
+		"Everybody may look at everything; enroll, unenroll, sync and escrow need "
 		"root or the group " CTL_GROUP ".");
 	page_heading(p, "Commands");
 	for (size_t i = 0; i < verb_count(); i++) {
