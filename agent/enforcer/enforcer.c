@@ -19,6 +19,7 @@
 #include "agent/enforcer/auth.h"
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/clone.h"
+#include "agent/enforcer/empty_trials.h"
 #include "agent/enforcer/local.h"
 #include "agent/enforcer/wake.h"
 #include "agent/enforcer/recovery.h"
@@ -400,6 +401,8 @@ static int enforcer_start(struct enforcer *e)
 	e->reconcile.done = enforcer_on_round;
 	e->reconcile.reverted = enforcer_on_reverted;
 	e->reconcile.userdata = e;
+	/* Without memory for it there are only more trials. */
+	(void)empty_trials_new(e, &e->trials);
 	/* Before anybody can log in. Without it they can, and nobody counts. */
 	(void)auth_new(e, e->auth_socket_path, &e->auth);
 	if (e->state.facts.enrolled)
@@ -423,8 +426,9 @@ static int enforcer_start(struct enforcer *e)
 	unlock_code_refresh(e);
 	r = recovery_new(e, &e->recovery);
 	if (r < 0)
-		log_error("the record of recovery keys cannot be read: %s; until a restart none are "
-			  "made",
+		log_error(
+			"the record of recovery keys cannot be read: %s; until a restart none are "
+			"made",
 			strerror(-r));
 	(void)wipe_go_on(e);
 	clone_check(e);
@@ -489,6 +493,7 @@ static void enforcer_stop(struct enforcer *e)
 	unlock_code_free(e->unlock_code);
 	wipe_free(e);
 	recovery_free(e->recovery);
+	empty_trials_free(e->trials);
 	if (e->state.facts.enrolled) {
 		reconcile_export_timers(&e->reconcile);
 		enforcer_save(e);
