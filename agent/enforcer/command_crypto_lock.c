@@ -48,8 +48,8 @@ static int crypto_lock_restart(sd_event_source *source, uint64_t usec, void *use
 static const struct recovery_outcome *crypto_lock_worst(
 	const struct recovery_outcome *outcomes, size_t n_outcomes)
 {
-	static const enum recovery_end order[] = {RECOVERY_FAILED, RECOVERY_BROKEN,
-		RECOVERY_MISSING, RECOVERY_WAITING};
+	static const enum recovery_end order[] = {
+		RECOVERY_FAILED, RECOVERY_BROKEN, RECOVERY_MISSING, RECOVERY_WAITING};
 
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
 		for (size_t k = 0; k < n_outcomes; k++)
@@ -94,6 +94,9 @@ static void crypto_lock_on_done(
 	if (worst) {
 		if (ordered)
 			crypto_lock_refused(e, worst, recovery_is_locking(e));
+		else
+			log_error("not locked for good: %s: %s %s", worst->name,
+				recovery_end_name(worst->end), worst->detail);
 		return;
 	}
 	log_warning("every keyslot but those of the organisation is gone; the phone restarts");
@@ -120,8 +123,8 @@ void command_crypto_lock(struct enforcer *e, const struct command *command)
 	effects_stop(e);
 	r = crypto_lock_begin(e);
 	if (r == -ENODEV)
-		effects_finish(e, COMMAND_REFUSED, "not_encrypted",
-			"nothing of this phone lies on LUKS");
+		effects_finish(
+			e, COMMAND_REFUSED, "not_encrypted", "nothing of this phone lies on LUKS");
 	else if (r == -ENOENT)
 		effects_finish(
 			e, COMMAND_REFUSED, "no_program", "there is no cryptsetup on this phone");
@@ -148,5 +151,14 @@ void crypto_lock_go_on(struct enforcer *e)
 
 	if (r < 0)
 		log_error("this phone is to be locked for good, which cannot go on: %s",
+			strerror(-r));
+}
+
+void crypto_lock_by_policy(struct enforcer *e)
+{
+	int r = crypto_lock_begin(e);
+
+	if (r < 0)
+		log_error("the policy wants this phone locked for good, which cannot begin: %s",
 			strerror(-r));
 }

@@ -181,6 +181,22 @@ void recovery_tidy(struct enforcer *e)
 		log_warning("recovery keys could not be looked at: %s", strerror(-r));
 }
 
+bool recovery_is_ready(const struct enforcer *e)
+{
+	bool any = false;
+
+	for (size_t i = 0; e->recovery && i < RECOVERY_VOLUMES_MAX; i++) {
+		const struct recovery_volume *v = &e->recovery->record.volumes[i];
+
+		if (!v->uuid[0])
+			continue;
+		if (!v->keys[RECOVERY_CURRENT].generation || v->is_broken)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
 bool recovery_is_locking(const struct enforcer *e)
 {
 	return e->recovery && e->recovery->record.is_locking;
@@ -194,7 +210,8 @@ void recovery_tidy_daily(struct enforcer *e)
 		const struct recovery_volume *v = &e->recovery->record.volumes[i];
 
 		/* A clock that went back must not put it off. */
-		if (v->uuid[0] && (v->checked_s > now_s || now_s - v->checked_s >= RECOVERY_LOOK_S)) {
+		if (v->uuid[0] &&
+			(v->checked_s > now_s || now_s - v->checked_s >= RECOVERY_LOOK_S)) {
 			recovery_tidy(e);
 			return;
 		}
