@@ -127,7 +127,12 @@ encryption_uuid() { # DEVICE
 	vm_run "cryptsetup luksUUID $1"
 }
 
-# "0 3": the keyslots in use.
+# "0 3": numbers in their order.
+encryption_sorted() { # NUMBER…
+	printf '%s\n' "$@" | sort -n | tr '\n' ' ' | sed 's/ $//'
+}
+
+# The keyslots in use.
 encryption_slots() { # DEVICE
 	vm_run "cryptsetup luksDump $1" |
 		sed -n 's/^  \([0-9]*\): luks2$/\1/p; s/^Key Slot \([0-9]*\): ENABLED/\1/p' | sort -n | tr '\n' ' ' |
@@ -184,8 +189,12 @@ encryption_secrets_absent() { # SECRET…
 
 # --- the chapters
 
+encryption_prepare() {
+	encryption_make_disks "$encryption_phone" && encryption_make_early
+}
+
 encryption_first_start() {
-	encryption_make_disks "$encryption_phone" && encryption_make_early || diag "the disks could not be made"
+	check "its disks are made, and what goes into its initramfs" encryption_prepare
 	# One that opens with nothing, as immutable images come.
 	# shellcheck disable=SC2086 # words on purpose
 	cryptsetup luksAddKey --disable-locks $encryption_quick --key-slot 5 --key-file "$encryption_work/key" \
@@ -286,11 +295,13 @@ encryption_generations() {
 	check "the server hangs; a new key is made all the same" encryption_make_keys "$encryption_pass" --new
 	check_disk "the key before still opens the disk: nobody but the phone has the new one" \
 		"opens /dev/vda '$encryption_first'"
-	is "... and has its keyslot" "$(encryption_slots /dev/vda)" "$encryption_before $(encryption_made root slot)"
+	# shellcheck disable=SC2086 # numbers on purpose
+	is "... and has its keyslot" "$(encryption_slots /dev/vda)" \
+		"$(encryption_sorted $encryption_before "$(encryption_made root slot)")"
 	kill -CONT "$fleet_pid"
 	check "the server has the new one" vm_host_until 90 encryption_told
 	check "now the keyslot of the one before goes" vm_host_until 90 encryption_slots_are /dev/vda \
-		"3 $(encryption_made root slot)"
+		"$(encryption_sorted 3 "$(encryption_made root slot)")"
 	check_disk "and it no longer opens" "! opens /dev/vda '$encryption_first'"
 	check "the administrator reads the new ones" encryption_show
 	is "each opens its own disk" "$(encryption_which_open)" "root member old"

@@ -141,8 +141,9 @@ wipe_one() { # MILLISECONDS
 
 wipe_series() {
 	: >"$wipe_work/found"
-	for wipe_moment in $(awk -v seed="$wipe_seed" -v n="$wipe_cuts_wanted" -v span="$wipe_span" \
-		'BEGIN { srand(seed); for (i = 0; i < n; i++) print int(rand() * span) }'); do
+	wipe_moments=$(awk -v seed="$wipe_seed" -v n="$wipe_cuts_wanted" -v span="$wipe_span" \
+		'BEGIN { srand(seed); for (i = 0; i < n; i++) print int(rand() * span) }')
+	for wipe_moment in $wipe_moments; do
 		wipe_one "$wipe_moment" || {
 			echo "after a cut $wipe_moment ms after the start"
 			tail -n 20 "$VM_WORK/$VM/console.log"
@@ -169,8 +170,92 @@ wipe_cuts() {
 		tr -s ' \n' ' ')"
 }
 
-# --- the whole story
+# --- the whole story, by the command
+
+# Writes to the console: when the ledger of commands first changed, which is the receipt of the order; whose control group
+# the wipe is in; what a login gets while it is under way. Until there is no power.
+wipe_watcher='
+ledger=/var/lib/mdm-agent/commands
+before=$(stat -c %.9Y $ledger)
+while [ "$(stat -c %.9Y $ledger)" = "$before" ]; do sleep 0.05; done
+read -r up rest </proc/uptime
+echo "vm: ordered at $up"
+until grep -q " started " /boot/mdm-agent-wipe.progress 2>/dev/null; do sleep 0.1; done
+echo "vm: wipe in $(cat /proc/$(pgrep -o -f "^@?(/usr/libexec/mdm-agent/)?mdm-agent-wipe")/cgroup)"
+said=$(echo "'$encryption_pass'" | pamtester login phone authenticate acct_mgmt 2>&1)
+echo "vm: login gave $? and said $(echo $said)"
+'
+
+wipe_ordered_at_ms() {
+	sed -n 's/.*vm: ordered at \([0-9]*\)\.\([0-9][0-9]\).*/\1\20/p' "$VM_WORK/$VM/console.log"
+}
+
+# What the phone has of a key is put beside the disks: a data volume over two disks, full, of which one is plain.
+wipe_fill='
+open_disks && m=$(blockdev --getsz /dev/mapper/member) && p=$(blockdev --getsz /dev/vdd) &&
+printf "0 %d linear /dev/mapper/member 0\n%d %d linear /dev/vdd 0\n" "$m" "$m" "$p" |
+	dmsetup create --noudevsync --uuid LVM-phone-data phone-data && dmsetup mknodes &&
+mount /dev/mapper/phone-data /home && { cat /dev/urandom >/home/letters 2>/dev/null || sync; }
+[ "$(stat -c %s /home/letters)" -gt 40000000 ]'
 
 wipe_whole() {
-	:
+	mkdir -p "$wipe_work"
+	# Zero touch made it so; a phone that is somebody's own refuses (tests/system/wipe_command.py).
+	is "it is the organisation's phone" "$(phone_status ownership)" company
+	check_disk "the other disks are in use again, and full" "$wipe_fill"
+	check_disk "the owner logs in" 'echo "$pass" | pamtester login phone authenticate acct_mgmt'
+	vm_guest get "$(vm_seconds 240)" 'dd if=/dev/vda bs=1M count=16 iflag=direct 2>/dev/null' >"$wipe_work/root.before"
+	head -c 16M "$VM_WORK/$VM/member.img" >"$wipe_work/member.before"
+	head -c 2M "$VM_WORK/$VM/old.img" >"$wipe_work/old.before"
+	cp --sparse=always "$VM_WORK/$VM/plain.img" "$wipe_work/plain.before"
+	check "the copy of its header opens, with the passphrase or the organisation's key" wipe_before_opens
+	printf %s "$wipe_watcher" >"$wipe_work/watcher"
+	vm_put "$wipe_work/watcher" /run/watcher
+	encryption_order wipe scope=device finish=poweroff
+	vm_run 'setsid sh /run/watcher >/dev/console 2>&1 </dev/null &'
+	vm_run -t 90 'agentctl sync' >/dev/null 2>&1
+	check "wiped by an order that two have signed, it switches itself off" vm_wait_off 180
+	check "a login in between is refused, for what it is" grep -aqE 'login gave [1-9].*being erased' \
+		"$VM_WORK/$VM/console.log"
+	check "the wipe was not in the agent's control group" wipe_own_group
+	wipe_boot_file mdm-agent-wipe.progress >"$wipe_work/progress"
+	wipe_told
+	check "of headers and keyslots nothing is left on any disk, and no secret opens one" wipe_whole_gone
+	check "of the plain disk nothing is left, either" wipe_is_gone "$wipe_work/plain.before" "$VM_WORK/$VM/plain.img"
+	diag "of the root $(/usr/bin/python3 "$VM_DIR/disk.py" used "$wipe_work/root.after" 16777216) sectors behind the \
+keyslots are not empty, before: $(/usr/bin/python3 "$VM_DIR/disk.py" used "$VM_IMAGE/disk" 16777216)"
+	check "it is switched on, with the owner's passphrase" vm_again "passphrase=$encryption_pass"
+	check "there is nothing to open" vm_console 'the root cannot be opened, cryptsetup status 1' 60
+	check "... and off it goes" vm_wait_off 60
+	check "with the organisation's key" vm_again "passphrase=$encryption_recovery_key"
+	check "it is the same" vm_console 'the root cannot be opened, cryptsetup status 1' 60
+	check "... down to the end" vm_wait_off 60
+}
+
+wipe_before_opens() {
+	wipe_opens "$wipe_work/root.before" "$encryption_recovery_key" &&
+		wipe_opens "$wipe_work/member.before" "$encryption_pass" && wipe_opens "$wipe_work/old.before" "$encryption_pass"
+}
+
+wipe_own_group() {
+	grep -a 'vm: wipe in' "$VM_WORK/$VM/console.log" && ! grep -a 'vm: wipe in.*mdm-agentd' "$VM_WORK/$VM/console.log"
+}
+
+wipe_whole_gone() {
+	qemu-img convert -f qcow2 -O raw "$VM_WORK/$VM/disk.qcow2" "$wipe_work/root.after" &&
+		wipe_is_gone "$wipe_work/root.before" "$wipe_work/root.after" "$encryption_pass" "$encryption_recovery_key" &&
+		wipe_is_gone "$wipe_work/member.before" "$VM_WORK/$VM/member.img" "$encryption_pass" &&
+		wipe_is_gone "$wipe_work/old.before" "$VM_WORK/$VM/old.img" "$encryption_pass" && ! wipe_has_plan
+}
+
+# What the server heard, and how long it took by the phone's own clock.
+wipe_told() {
+	fleet_mdmctl command list --device "$encryption_id" --json | fleet_pick '[verb=wipe]' >"$wipe_work/row"
+	is "the server has heard the end from the phone" "$(fleet_pick state <"$wipe_work/row")" "done"
+	diag "$(fleet_pick detail <"$wipe_work/row")"
+	# shellcheck disable=SC2046 # numbers on purpose
+	set -- $(/usr/bin/python3 "$VM_DIR/disk.py" times "$wipe_work/progress") 0 0 0
+	wipe_receipt=$(wipe_ordered_at_ms)
+	diag "from the receipt of the order: keys gone after $(($3 + $1 - ${wipe_receipt:-0})) ms, \
+power off after $(($3 + $2 - ${wipe_receipt:-0})) ms"
 }
