@@ -348,10 +348,11 @@ encryption_crypto_lock() {
 	encryption_order crypto-lock
 	vm_run -t 90 'agentctl sync' >/dev/null 2>&1
 	check "crypto-lock: done, says the phone" vm_host_until 90 encryption_order_is "done" ""
+	encryption_lock_id=$(encryption_ordered id)
 	is "one keyslot is left" "$(encryption_slots /dev/vda)" "$(encryption_key "$encryption_root" slot)"
 	check "it restarts by itself" vm_wait_off 120
-	is "the server has heard of it before" \
-		"$(fleet_mdmctl command list --device "$encryption_id" --json | fleet_pick '[verb=crypto-lock].state')" "done"
+	is "the server has heard of it before" "$(fleet_mdmctl command list --device "$encryption_id" --json |
+		fleet_pick "commands[id=$encryption_lock_id].state")" "done"
 	check "it is switched on, and the owner's passphrase is entered" vm_again
 	check "it does not open the phone: no key available with this passphrase" \
 		vm_console 'the root cannot be opened, cryptsetup status 2' 60

@@ -250,7 +250,7 @@ wipe_whole_gone() {
 
 # What the server heard, and how long it took by the phone's own clock.
 wipe_told() {
-	fleet_mdmctl command list --device "$encryption_id" --json | fleet_pick '[verb=wipe]' >"$wipe_work/row"
+	fleet_mdmctl command list --device "$encryption_id" --json | fleet_pick 'commands[verb=wipe]' >"$wipe_work/row"
 	is "the server has heard the end from the phone" "$(fleet_pick state <"$wipe_work/row")" "done"
 	diag "$(fleet_pick detail <"$wipe_work/row")"
 	# shellcheck disable=SC2046 # numbers on purpose
