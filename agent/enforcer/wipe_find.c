@@ -220,7 +220,8 @@ static bool is_plain(const struct find *f, const struct mount *mount)
 	if (mount->class != MOUNT_DEVICE)
 		return false;
 	block_trace_mount(f->root_fd, &f->mounts, mount, &trace);
-	return trace.n_plain > 0;
+	/* What cannot be followed is not known to be encrypted. */
+	return trace.n_plain > 0 || trace.n_untraceable > 0;
 }
 
 /* Of a root that is not encrypted: what people and their accounts leave there. */
@@ -268,7 +269,7 @@ static void find_swaps(struct find *f)
 		char path[FIND_PATH_BYTES], text[32];
 
 		block_trace_swap(f->root_fd, &f->mounts, &f->swaps[i], &trace);
-		if (f->swaps[i].is_file || trace.n_plain == 0 || !name)
+		if (f->swaps[i].is_file || !name || trace.n_plain + trace.n_untraceable == 0)
 			continue;
 		snprintf(path, sizeof(path), "sys/class/block/%.200s/dev", name + 1);
 		if (fs_read_line(f->root_fd, path, text, sizeof(text)) == 0 &&
