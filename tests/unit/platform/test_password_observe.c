@@ -154,6 +154,7 @@ static void test_gaps(void)
 	rig_open(&rig, &layouts[1]);
 	want(&rig.desired, SETTING_PASSWORD_AT_MAXIMUM, 2);
 	CHECK_INT(rig_apply(&rig), 0);
+	rig.known.at_maximum = 2;
 	CHECK_JUDGED(&rig, SETTING_PASSWORD_AT_MAXIMUM, 2, COMPLIANT, NONE);
 	rig.known.maximum_gap = "it is its user's";
 	CHECK_JUDGED(&rig, SETTING_PASSWORD_AT_MAXIMUM, 2, NONCOMPLIANT, NOT_ENFORCED);
