@@ -170,6 +170,9 @@ static void crypto_lock_on_done(
 	if (worst) {
 		if (ordered)
 			crypto_lock_refused(e, worst, crypto_lock_any_locked(outcomes, n_outcomes));
+		else
+			log_error("not locked for good: %s: %s %s", worst->name,
+				recovery_end_name(worst->end), worst->detail);
 		/* Something was in the way of what was begun. */
 		if (recovery_is_locking(e))
 			(void)crypto_lock_restart_in(e, CRYPTO_LOCK_RETRY_S);
@@ -231,4 +234,13 @@ void crypto_lock_go_on(struct enforcer *e)
 	}
 	if (recovery_wants_restart(e))
 		crypto_lock_end(e);
+}
+
+void crypto_lock_by_policy(struct enforcer *e)
+{
+	int r = crypto_lock_begin(e);
+
+	if (r < 0)
+		log_error("the policy wants this phone locked for good, which cannot begin: %s",
+			strerror(-r));
 }

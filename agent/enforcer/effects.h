@@ -67,6 +67,10 @@ void crypto_lock_go_on(struct enforcer *e);
 void crypto_lock_exchanged(struct enforcer *e, bool answered);
 /* The end of the enrolment or the process. */
 void crypto_lock_stop(struct enforcer *e);
+/* Ordered by a policy, without a command: what comes of it is in the log. */
+void crypto_lock_by_policy(struct enforcer *e);
+void command_wipe_resume(struct enforcer *e, const struct command *command, bool same_boot,
+	struct command_result *ret_result);
 void command_diagnostics_resume(struct enforcer *e, const struct command *command, bool same_boot,
 	struct command_result *ret_result);
 

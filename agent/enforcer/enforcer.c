@@ -22,6 +22,7 @@
 #include "agent/enforcer/local.h"
 #include "agent/enforcer/wake.h"
 #include "agent/enforcer/recovery.h"
+#include "agent/enforcer/wipe.h"
 #include "agent/enforcer/reminder.h"
 #include "agent/enforcer/renewal.h"
 #include "agent/enforcer/unlock_code.h"
@@ -422,9 +423,11 @@ static int enforcer_start(struct enforcer *e)
 	unlock_code_refresh(e);
 	r = recovery_new(e, &e->recovery);
 	if (r < 0)
-		log_error("the record of recovery keys cannot be read: %s; until a restart none are "
-			  "made",
+		log_error(
+			"the record of recovery keys cannot be read: %s; until a restart none are "
+			"made",
 			strerror(-r));
+	(void)wipe_go_on(e);
 	clone_check(e);
 	pacing_init(&e->pacing, e->state.facts.device_id);
 	r = reactions_new(e, device_new, &e->reactions);
@@ -485,6 +488,7 @@ static void enforcer_stop(struct enforcer *e)
 	exchange_free(e->exchange);
 	renewal_free(e->renewal);
 	unlock_code_free(e->unlock_code);
+	wipe_free(e);
 	recovery_free(e->recovery);
 	if (e->state.facts.enrolled) {
 		reconcile_export_timers(&e->reconcile);

@@ -207,6 +207,22 @@ void recovery_tidy(struct enforcer *e)
 		log_warning("recovery keys could not be looked at: %s", strerror(-r));
 }
 
+bool recovery_is_ready(const struct enforcer *e)
+{
+	bool any = false;
+
+	for (size_t i = 0; e->recovery && i < RECOVERY_VOLUMES_MAX; i++) {
+		const struct recovery_volume *v = &e->recovery->record.volumes[i];
+
+		if (!v->uuid[0])
+			continue;
+		if (!v->keys[RECOVERY_CURRENT].generation || v->is_broken)
+			return false;
+		any = true;
+	}
+	return any;
+}
+
 bool recovery_is_locking(const struct enforcer *e)
 {
 	return e->recovery && e->recovery->record.is_locking;

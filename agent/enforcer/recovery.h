@@ -99,6 +99,9 @@ void recovery_tidy(struct enforcer *e);
 /* The same where the last look is a day old: looking costs little, and wakes nobody. */
 void recovery_tidy_daily(struct enforcer *e);
 
+/* Whether, as far as is known, the server has a key of each volume that opens it. */
+bool recovery_is_ready(const struct enforcer *e);
+
 /* Whether locking was begun and not ended: what a restart has to go on with. */
 bool recovery_is_locking(const struct enforcer *e);
 

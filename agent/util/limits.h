@@ -84,7 +84,7 @@
 #define LIMIT_RECOVERY_VOLUMES 8    /* LUKS volumes of one phone; it has one, rarely three */
 /* Secrets in one report: of codes and of each volume the one in force and the next. */
 #define LIMIT_ESCROW_ENTRIES (2 + 2 * LIMIT_RECOVERY_VOLUMES)
-#define LIMIT_ESCROW_BYTES 4096	    /* one sealed secret; four of the largest keys need 3200 */
+#define LIMIT_ESCROW_BYTES 4096 /* one sealed secret; four of the largest keys need 3200 */
 
 /* Hardware numbers (serial, IMEI) as zero-touch sends them. */
 #define LIMIT_HARDWARE_BYTES 64
@@ -142,10 +142,10 @@
 #define LIMIT_LUKS_JSON_BYTES (64 * 1024)
 
 /* The plan of a wipe: a phone has one or two containers. */
-#define LIMIT_WIPE_DEVICES 8
+#define LIMIT_WIPE_DEVICES 16
 #define LIMIT_WIPE_TPM_HANDLES 4
 #define LIMIT_WIPE_PATH_BYTES 255
-#define LIMIT_WIPE_PLAN_BYTES 4096
+#define LIMIT_WIPE_PLAN_BYTES 8192
 #define LIMIT_WIPE_LINGER_SECONDS 60
 #define LIMIT_WIPE_AREA_BYTES (64 * 1024 * 1024) /* header and key slots of one container */
 
