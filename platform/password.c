@@ -30,7 +30,6 @@ struct password_backend {
 	struct watch *watch;
 	backend_changed_fn changed;
 	void *changed_userdata;
-	bool destroys; /* the policy wants crypto_lock or wipe at the maximum */
 	/* The set that is being tried, and the program that does it. */
 	struct pam_services services;
 	struct child *child;
@@ -60,7 +59,7 @@ static void password_probe(struct backend *b, struct backend_fact *ret_fact)
 static int password_look(struct backend *b, const char **ret_what)
 {
 	struct password_backend *p = b->state;
-	struct password_view view = {.trial = p->trial, .destroys = p->destroys};
+	struct password_view view = {.trial = p->trial};
 	int r;
 
 	password_view_take(b->platform->sysroot_fd, &view);
@@ -227,13 +226,12 @@ static bool has_our_module(int root_fd)
 static int password_apply(
 	struct backend *b, const struct effective *desired, backend_done_fn done, void *userdata)
 {
-	const struct effective_setting *maximum = &desired->settings[SETTING_PASSWORD_AT_MAXIMUM];
 	struct password_backend *p = b->state;
 	char message[LIMIT_TEXT_BYTES + 1] = "";
 	int r;
 
+	(void)desired; /* the stacks are the same for all of them */
 	backend_call_begin(&p->call, b, done, userdata);
-	p->destroys = maximum->present && maximum->value.number > 0;
 	/* Without the module, or a way to try it out, the observations say so. */
 	if (!b->platform->pam_check_program || !has_our_module(b->platform->sysroot_fd))
 		return backend_call_end(&p->call, 0, "");
@@ -265,7 +263,7 @@ static int password_revert(struct backend *b, backend_done_fn done, void *userda
 	int r;
 
 	backend_call_begin(&p->call, b, done, userdata);
-	p->destroys = p->has_failed = false;
+	p->has_failed = false;
 	p->trial[0] = 0;
 	r = pam_services_revert(&place, &changed);
 	b->apply_changed = changed;

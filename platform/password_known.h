@@ -27,6 +27,8 @@ struct passwords_known {
 	struct password_known known[LIMIT_ACCOUNTS];
 	size_t n_known;
 	bool serving; /* the socket of pam_mdm.so is open */
+	/* Why wrong passwords lock out where the policy wants more; NULL: what it wants follows. */
+	const char *maximum_gap;
 };
 
 #endif

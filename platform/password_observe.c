@@ -200,12 +200,6 @@ static int observe_limit(struct backend *b, const struct password_view *view, en
 
 	if (saw_trouble(b, id, view))
 		return 0;
-	if (id == SETTING_PASSWORD_AT_MAXIMUM && view->destroys) {
-		backend_saw_none(b, id, COMPLIANCE_UNSUPPORTED, REASON_NO_MECHANISM);
-		text_printf(b->observations[id].detail,
-			"this version locks out instead of destroying what is on the phone");
-		return 0;
-	}
 	items = items_begin(b, id);
 	if (id == SETTING_PASSWORD_AT_MAXIMUM)
 		backend_saw(b, id, 0, true);
@@ -216,6 +210,10 @@ static int observe_limit(struct backend *b, const struct password_view *view, en
 	if (!b->platform->passwords || !b->platform->passwords->serving)
 		item_add(&items, "mdm-agentd", COMPLIANCE_NONCOMPLIANT, REASON_NOT_ENFORCED,
 			"it does not listen to " OUR_MODULE);
+	if (id == SETTING_PASSWORD_AT_MAXIMUM && b->platform->passwords &&
+		b->platform->passwords->maximum_gap)
+		item_add(&items, "mdm-agentd", COMPLIANCE_NONCOMPLIANT, REASON_NOT_ENFORCED, "%s",
+			b->platform->passwords->maximum_gap);
 	if (items.o->n_items == 0)
 		item_add_fine(&items, "PAM", OUR_MODULE " is asked in front of every " UNIX_MODULE);
 	return items.error;

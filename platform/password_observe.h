@@ -18,10 +18,9 @@ struct password_view {
 	char no_module[LIMIT_TEXT_BYTES +
 		       1]; /* "": pam_mdm.so is where libpam looks; else why not */
 	const char *trial; /* "": none failed; else what it said */
-	bool destroys;	   /* the policy wants more at the maximum than lock_out */
 };
 
-/* Looks at everything but trial and destroys. */
+/* Looks at everything but trial. */
 void password_view_take(int root_fd, struct password_view *view);
 void password_view_done(struct password_view *view);
 

@@ -13,6 +13,7 @@ const struct session_ops session_ops = {
 	.lock = session_lock,
 	.notify = session_notify,
 	.reboot = session_reboot,
+	.end = session_end,
 };
 
 const char *session_result_name(enum session_result result)

@@ -57,6 +57,8 @@ struct session_ops {
 	int (*notify)(const struct session_start *start, const struct session_note *note);
 	/* Restarts the phone. DONE: it was ordered; what follows is the end of this process. */
 	int (*reboot)(const struct session_start *start);
+	/* Ends every session of a person, remote ones too. DONE: each was ordered to end. */
+	int (*end)(const struct session_start *start);
 };
 extern const struct session_ops session_ops;
 

@@ -99,5 +99,6 @@ int session_finish_later(
 int session_lock(const struct session_start *start);
 int session_notify(const struct session_start *start, const struct session_note *note);
 int session_reboot(const struct session_start *start);
+int session_end(const struct session_start *start);
 
 #endif

@@ -50,13 +50,20 @@ void password_rule_format(
 int password_rule_setting(enum password_rule rule); /* enum setting_id */
 
 /* What follows from wrong attempts in a row. */
+/* What follows after max_attempts, in the order of the words of SETTING_PASSWORD_AT_MAXIMUM. */
+enum password_at_maximum {
+	PASSWORD_AT_MAXIMUM_LOCK_OUT,
+	PASSWORD_AT_MAXIMUM_CRYPTO_LOCK,
+	PASSWORD_AT_MAXIMUM_WIPE,
+};
+
 struct password_limits {
 	bool present;		  /* the policy has at least one setting of this kind */
 	uint32_t free_attempts;	  /* without a wait; default 5 */
 	uint32_t first_delay_s;	  /* default 30 */
 	uint32_t longest_delay_s; /* default 3600; never below first_delay_s */
 	uint32_t max_attempts;	  /* 0: never the end */
-	uint32_t at_maximum;	  /* place in the words of SETTING_PASSWORD_AT_MAXIMUM */
+	uint32_t at_maximum;	  /* enum password_at_maximum */
 };
 void password_limits_from(const struct effective *effective, struct password_limits *ret_limits);
 /* How long to wait after so many wrong attempts in a row, in seconds; 0: not at all. */

@@ -36,6 +36,8 @@ const struct argument_row argument_rows[] = {
 		MDM_LIBEXEC_DIR "/mdm-agent-pamcheck", "what tries a PAM stack out"},
 	{"cryptsetup-program", 0, "PATH", AT(cryptsetup_program), NULL,
 		"cryptsetup, outside of --sysroot (its own)"},
+	{"wipe-program", 0, "PATH", AT(wipe_program), MDM_LIBEXEC_DIR "/mdm-agent-wipe",
+		"what destroys the data on the phone"},
 	{"runtime-dir", 0, "DIR", AT(runtime_dir), "/run/user", "where the buses of users are"},
 	{"zero-touch", 0, "FILE", AT(zero_touch), MDM_SYSCONF_DIR "/mdm-agent/zero-touch.conf",
 		"ticket of an image, to enrol by itself"},

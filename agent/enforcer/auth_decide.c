@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "agent/enforcer/auth_private.h"
+#include "agent/enforcer/effects.h"
 #include "agent/enforcer/unlock_code.h"
+#include "agent/enforcer/wipe.h"
 #include "agent/ipc/channel.h"
 #include "agent/util/log.h"
 #include "agent/util/mem.h"
@@ -71,15 +73,28 @@ static bool auth_is_locked_out(const struct auth *auth, const char *user)
 	       AUTH_LOCKED_OUT;
 }
 
+/*
+ * What the policy wants then, which two administrators signed. Where it is refused or fails, being
+ * locked out stays.
+ */
+static void auth_at_maximum(struct auth *auth)
+{
+	if (auth->limits.at_maximum == PASSWORD_AT_MAXIMUM_CRYPTO_LOCK)
+		crypto_lock_by_policy(auth->e);
+	else if (auth->limits.at_maximum == PASSWORD_AT_MAXIMUM_WIPE)
+		wipe_order(auth->e, "max-attempts", WIPE_FINISH_POWEROFF);
+}
+
 static void auth_wrong(struct auth *auth, const char *user)
 {
 	const struct attempts_row *row = attempts_find(&auth->attempts, user);
 
 	if (!row)
 		return;
-	if (auth_is_locked_out(auth, user))
+	if (auth_is_locked_out(auth, user)) {
 		auth_journal_locked_out(auth, user, row->n_failed);
-	else if (password_delay_s(&auth->limits, row->n_failed) > 0)
+		auth_at_maximum(auth);
+	} else if (password_delay_s(&auth->limits, row->n_failed) > 0)
 		auth_journal_failed(auth, user, row->n_failed);
 }
 
@@ -400,6 +415,10 @@ static enum auth_next auth_next(struct auth *auth, const struct auth_question *q
 
 	if (!account) {
 		*ret_answer = (struct msg_auth_answer){.verdict = AUTH_UNCOUNTED};
+		return AUTH_NEXT_ANSWER;
+	}
+	if (wipe_is_underway(auth->e)) {
+		*ret_answer = auth_answer(auth, AUTH_LOCKED_OUT, 0);
 		return AUTH_NEXT_ANSWER;
 	}
 	slot = slot_find(auth, account->name);

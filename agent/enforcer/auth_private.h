@@ -71,6 +71,8 @@ void auth_slots_stop(struct auth *auth);
 /* --- auth_journal.c */
 
 void auth_journal_failed(struct auth *auth, const char *user, uint32_t n_failed);
+/* Why wrong passwords lock out, though the policy wants more to follow; NULL: it would follow. */
+const char *auth_maximum_gap(const struct auth *auth);
 void auth_journal_locked_out(struct auth *auth, const char *user, uint32_t n_failed);
 void auth_journal_unlocked(struct auth *auth, const char *cause);
 void auth_journal_changed(struct auth *auth, const char *user);

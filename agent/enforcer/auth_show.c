@@ -4,7 +4,20 @@
 #include <string.h>
 
 #include "agent/enforcer/auth_private.h"
+#include "agent/enforcer/recovery.h"
+#include "agent/enforcer/wipe.h"
 #include "agent/util/jsonw.h"
+
+const char *auth_maximum_gap(const struct auth *auth)
+{
+	uint32_t wanted = auth->limits.at_maximum;
+
+	if (wanted == PASSWORD_AT_MAXIMUM_WIPE && !wipe_is_allowed(auth->e))
+		return "it is not the organisation's phone by its assignment: nothing is erased";
+	if (wanted == PASSWORD_AT_MAXIMUM_CRYPTO_LOCK && !recovery_is_ready(auth->e))
+		return "the organisation could not open every disk again: no keyslot is removed";
+	return NULL;
+}
 
 static void show_broken(const struct password_known *known, struct jsonw *w)
 {
@@ -44,20 +57,23 @@ void auth_write_status(const struct enforcer *e, struct jsonw *w, const char *ke
 {
 	const struct auth *auth = e->auth;
 	const struct password_limits *limits;
+	const char *const *choices;
 
 	if (!auth || !auth->active) {
 		jsonw_null(w, key);
 		return;
 	}
 	limits = &auth->limits;
+	choices = setting_row(SETTING_PASSWORD_AT_MAXIMUM)->choices;
 	jsonw_object(w, key);
 	jsonw_bool(w, "serving", auth->known.serving);
 	jsonw_bool(w, "counting", limits->present);
 	jsonw_int(w, "max_attempts", limits->present ? limits->max_attempts : 0);
-	/* What follows then; there is no other way yet, whatever the policy wants. */
-	jsonw_string(w, "at_maximum",
-		setting_row(SETTING_PASSWORD_AT_MAXIMUM)->choices[limits->at_maximum]);
-	jsonw_string(w, "at_maximum_now", setting_row(SETTING_PASSWORD_AT_MAXIMUM)->choices[0]);
+	/* What the policy wants to follow then, and what would. */
+	jsonw_string(w, "at_maximum", choices[limits->at_maximum]);
+	jsonw_string(w, "at_maximum_now",
+		choices[auth_maximum_gap(auth) ? PASSWORD_AT_MAXIMUM_LOCK_OUT
+					       : limits->at_maximum]);
 	jsonw_int(w, "code_wait_s", attempts_code_wait_s(&auth->attempts, clock_boottime_us()));
 	jsonw_array(w, "accounts");
 	for (size_t i = 0; i < auth->known.n_known; i++)

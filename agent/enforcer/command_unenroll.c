@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * command_unenroll.c - the verb "unenroll": tells the server that it runs, gives back everything,
- * tells the server how that ended, forgets the enrolment. Enforcer only.
+ * command_unenroll.c - the verb "unenroll", and "wipe" with the scope corporate: tells the server
+ * that it runs, gives back everything, tells the server how that ended, forgets the enrolment.
+ * Enforcer only.
  *
  * The phone leaves whether or not the server can be reached: each step that waits for it has a
  * deadline. That it leaves is in the ledger, in the record that says "running", until the enrolment
@@ -65,6 +66,11 @@ static bool unenroll_wait(struct enforcer *e, enum unenroll_stage stage, int64_t
 		       unenroll_on_timer, e) >= 0;
 }
 
+bool command_leaves(const struct command *command)
+{
+	return command->verb == VERB_UNENROLL || command_wipe_is_corporate(command);
+}
+
 void command_unenroll(struct enforcer *e, const struct command *command)
 {
 	(void)command;
@@ -112,7 +118,8 @@ bool commands_is_leaving(const struct enforcer *e)
 bool commands_reverted(struct enforcer *e, bool failed)
 {
 	const struct command_result done = {COMMAND_DONE, "",
-		"every setting is what it was before; the phone has left the organisation"};
+		"every setting is what it was before; the phone has left the organisation and kept "
+		"nothing of it"};
 	const struct command_result partly = {COMMAND_FAILED, "not_restored",
 		"the phone has left the organisation, but not every setting could be restored"};
 	struct commands *c = e->commands;

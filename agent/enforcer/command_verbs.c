@@ -25,6 +25,8 @@ enum {
 	DEADLINE_SET_PASSCODE = EFFECTS_DEADLINE_S,
 	/* Each question to cryptsetup has one. Nothing may stop it in the middle. */
 	DEADLINE_CRYPTO_LOCK = 0,
+	/* Each of its steps has one. */
+	DEADLINE_WIPE = 0,
 };
 #define RESUME_SYNC NULL
 #define RESUME_LOCK NULL
@@ -35,6 +37,7 @@ enum {
 #define RESUME_UNLOCK_ATTEMPTS NULL
 #define RESUME_SET_PASSCODE command_passcode_resume
 #define RESUME_CRYPTO_LOCK command_crypto_lock_resume
+#define RESUME_WIPE command_wipe_resume
 
 const struct command_handler command_handlers[VERB_MAX] = {
 #define X(id, name, role, valid_s, arguments, handler, help)                                       \

@@ -15,6 +15,8 @@
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/checkin_private.h"
 #include "agent/enforcer/commands_private.h"
+#include "agent/enforcer/effects.h"
+#include "agent/enforcer/wipe.h"
 #include "agent/util/codec.h"
 #include "agent/util/digest.h"
 #include "agent/util/fs.h"
@@ -128,6 +130,19 @@ void commands_end(struct enforcer *e, struct ledger_entry *entry, enum command_s
 	(void)commands_set_state(e, entry, &result);
 }
 
+void commands_note(struct enforcer *e, const char *reason, const char *detail)
+{
+	struct ledger_entry *entry = ledger_find(&e->commands->ledger, e->commands->running);
+
+	if (!entry)
+		return;
+	ledger_set(entry, COMMAND_RUNNING, reason, detail);
+	entry->changed_s = clock_realtime_s();
+	entry->seq = commands_next_seq(e);
+	(void)commands_save(e);
+	commands_journal(e, entry);
+}
+
 /* --- running ----------------------------------------------------------------------------- */
 
 static int64_t commands_now(const struct enforcer *e)
@@ -188,7 +203,7 @@ static bool commands_run(struct enforcer *e, struct ledger_entry *entry)
 	}
 	handler = &command_handlers[entry->command->verb];
 	/* In the same record: a phone that began to leave goes on after a power cut. */
-	if (entry->command->verb == VERB_UNENROLL)
+	if (command_leaves(entry->command))
 		memcpy(c->ledger.leaving, e->state.facts.enrolment_id, sizeof(c->ledger.leaving));
 	if (handler->deadline_s > 0 &&
 		sd_event_add_time(e->event, &c->deadline, CLOCK_BOOTTIME,
@@ -386,6 +401,8 @@ void commands_exchanged(struct enforcer *e, bool answered)
 {
 	command_sync_exchanged(e, answered);
 	command_unenroll_exchanged(e, answered);
+	wipe_exchanged(e, answered);
+	crypto_lock_exchanged(e, answered);
 	commands_schedule(e);
 }
 

@@ -29,7 +29,8 @@ typedef void (*command_handler_fn)(struct enforcer *e, const struct command *com
 struct command_handler {
 	command_handler_fn run;
 	/* After a restart found it running: what became of it, as far as can be seen (a reboot is
-	 * done when the boot id changed). NULL: interrupted. */
+	 * done when the boot id changed). RUNNING: it goes on, and ends like any other. NULL:
+	 * interrupted. */
 	void (*resume)(struct enforcer *e, const struct command *command, bool same_boot,
 		struct command_result *ret_result);
 	int64_t deadline_s; /* 0: it ends by itself, always */

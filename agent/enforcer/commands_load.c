@@ -116,7 +116,10 @@ static void commands_recover(struct enforcer *e, struct ledger_entry *entry)
 	if (entry->command && command_handlers[entry->command->verb].resume)
 		command_handlers[entry->command->verb].resume(
 			e, entry->command, strcmp(now, entry->boot) == 0, &result);
-	commands_end(e, entry, result.state, result.reason, result.detail);
+	if (result.state == COMMAND_RUNNING)
+		memcpy(e->commands->running, entry->id, sizeof(e->commands->running));
+	else
+		commands_end(e, entry, result.state, result.reason, result.detail);
 }
 
 int commands_new(struct enforcer *e, struct commands **ret_commands)
@@ -146,7 +149,7 @@ int commands_new(struct enforcer *e, struct commands **ret_commands)
 
 		if (entry->state != COMMAND_RUNNING)
 			continue;
-		if (leaving && strcmp(entry->verb, command_verbs[VERB_UNENROLL].name) == 0)
+		if (leaving && entry->command && command_leaves(entry->command))
 			memcpy(c->running, entry->id, sizeof(c->running));
 		else
 			commands_recover(e, entry);

@@ -41,6 +41,8 @@ void commands_journal(struct enforcer *e, const struct ledger_entry *entry);
 /* Ends one that has not ended; no other arrow is asked for. */
 void commands_end(struct enforcer *e, struct ledger_entry *entry, enum command_state state,
 	const char *reason, const char *detail);
+/* How far the running command is, as a record that the server gets; it goes on running. */
+void commands_note(struct enforcer *e, const char *reason, const char *detail);
 /* The verb of the one that is running; VERB_MAX: none is. */
 enum verb_id commands_running(const struct enforcer *e);
 /* Starts the next one from the loop, if none is running. */
@@ -52,7 +54,11 @@ void commands_interrupt(struct enforcer *e);
 /* command_verbs.c: an exchange ended; sync may be waiting for it. */
 void command_sync_exchanged(struct enforcer *e, bool answered);
 
-/* command_unenroll.c: goes on leaving after a restart. */
+/* command_wipe.c: whether it is about what is the organisation's alone. */
+bool command_wipe_is_corporate(const struct command *command);
+
+/* command_unenroll.c: whether the phone leaves by it; goes on leaving after a restart. */
+bool command_leaves(const struct command *command);
 void command_unenroll_resume(struct enforcer *e);
 void command_unenroll_exchanged(struct enforcer *e, bool answered);
 

@@ -23,6 +23,7 @@
 #include "agent/enforcer/local.h"
 #include "agent/enforcer/wake.h"
 #include "agent/enforcer/recovery.h"
+#include "agent/enforcer/wipe.h"
 #include "agent/enforcer/reminder.h"
 #include "agent/enforcer/renewal.h"
 #include "agent/enforcer/unlock_code.h"
@@ -429,8 +430,7 @@ static int enforcer_start(struct enforcer *e)
 			"the record of recovery keys cannot be read: %s; until a restart none are "
 			"made",
 			strerror(-r));
-	crypto_lock_go_on(e);
-	recovery_tidy(e);
+	(void)wipe_go_on(e);
 	clone_check(e);
 	pacing_init(&e->pacing, e->state.facts.device_id);
 	r = reactions_new(e, device_new, &e->reactions);
@@ -448,6 +448,8 @@ static int enforcer_start(struct enforcer *e)
 	r = commands_new(e, &e->commands);
 	if (r < 0)
 		return r;
+	crypto_lock_go_on(e);
+	recovery_tidy(e);
 	checkin_schedule(e);
 	return zerotouch_new(e, &e->zerotouch);
 }
@@ -483,11 +485,13 @@ static void enforcer_stop(struct enforcer *e)
 	auth_free(e->auth);
 	zerotouch_free(e->zerotouch);
 	effects_stop(e);
+	crypto_lock_stop(e);
 	reminder_stop(e);
 	wake_free(e->wake);
 	exchange_free(e->exchange);
 	renewal_free(e->renewal);
 	unlock_code_free(e->unlock_code);
+	wipe_free(e);
 	recovery_free(e->recovery);
 	empty_trials_free(e->trials);
 	if (e->state.facts.enrolled) {

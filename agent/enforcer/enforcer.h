@@ -34,6 +34,7 @@ struct enforcer_options {
 	const char *verify_program;   /* mdm-agent-verify */
 	const char *pam_check_program;
 	const char *cryptsetup_program; /* NULL: that of sysroot */
+	const char *wipe_program;	/* mdm-agent-wipe */
 	const char *sysroot;		/* "/" but for tests */
 	const char *net_program;
 	const char *net_user;
@@ -82,6 +83,7 @@ struct auth;	     /* agent/enforcer/auth.h */
 struct unlock_code;  /* agent/enforcer/unlock_code.h */
 struct recovery;     /* agent/enforcer/recovery.h */
 struct empty_trials; /* agent/enforcer/empty_trials.h */
+struct wipe;	     /* agent/enforcer/wipe.h */
 
 struct enforcer {
 	struct enforcer_options options;
@@ -132,6 +134,7 @@ struct enforcer {
 	struct unlock_code *unlock_code; /* NULL: there are no codes */
 	struct recovery *recovery;	 /* NULL: no recovery keys are made */
 	struct empty_trials *trials;	 /* NULL: they are forgotten at the end of the process */
+	struct wipe *wipe;		 /* NULL: none was ordered */
 	struct problem_text problems[PROBLEM_MAX];
 };
 

@@ -202,6 +202,7 @@ void checkin_left(struct enforcer *e, bool failed)
 	pacing_stop(&e->pacing);
 	e->checkin_timer = sd_event_source_unref(e->checkin_timer);
 	effects_stop(e);
+	crypto_lock_stop(e);
 	reminder_stop(e);
 	documents_forget(&e->documents);
 	memset(&e->report, 0, sizeof(e->report));

@@ -35,19 +35,19 @@ int recovery_key_make(char ret_key[RECOVERY_KEY_DIGITS + 1]);
 /* Whose keyslots are looked at: a LUKS volume below what is mounted or swapped to. */
 struct recovery_disk {
 	char device[RECOVERY_DEVICE_BYTES]; /* "/dev/mmcblk0p2" */
-	char name[LIMIT_TEXT_BYTES + 1];   /* for people */
+	char name[LIMIT_TEXT_BYTES + 1];    /* for people */
 };
 
 enum recovery_end {
-	RECOVERY_SEALED,     /* there is a new key; the server does not have it yet */
-	RECOVERY_PRESENT,    /* there is one, the server has it, and it is what it was */
-	RECOVERY_WAITING,    /* there is one, and the server does not have it yet */
-	RECOVERY_MISSING,    /* there is none */
-	RECOVERY_BROKEN,     /* the one that the server has no longer opens the volume */
-	RECOVERY_WRONG,	     /* the passphrase opens no keyslot */
-	RECOVERY_FULL,	     /* no keyslot is free */
-	RECOVERY_FAILED,     /* detail says what */
-	RECOVERY_LOCKED,     /* nothing but the organisation's key opens the volume any more */
+	RECOVERY_SEALED,  /* there is a new key; the server does not have it yet */
+	RECOVERY_PRESENT, /* there is one, the server has it, and it is what it was */
+	RECOVERY_WAITING, /* there is one, and the server does not have it yet */
+	RECOVERY_MISSING, /* there is none */
+	RECOVERY_BROKEN,  /* the one that the server has no longer opens the volume */
+	RECOVERY_WRONG,	  /* the passphrase opens no keyslot */
+	RECOVERY_FULL,	  /* no keyslot is free */
+	RECOVERY_FAILED,  /* detail says what */
+	RECOVERY_LOCKED,  /* nothing but the organisation's key opens the volume any more */
 	RECOVERY_END_MAX,
 };
 const char *recovery_end_name(enum recovery_end end);
@@ -56,8 +56,9 @@ struct recovery_outcome {
 	char name[LIMIT_TEXT_BYTES + 1];
 	char uuid[LUKS_UUID_BYTES + 1]; /* "": not even that could be read */
 	enum recovery_end end;
-	int slot;	    /* of the key; -1: none */
-	int64_t generation; /* 0: none */
+	int slot;	     /* of the key; -1: none */
+	int passphrase_slot; /* of the new passphrase; -1: none was given */
+	int64_t generation;  /* 0: none */
 	char detail[LIMIT_TEXT_BYTES + 1];
 };
 
@@ -71,16 +72,22 @@ struct recovery_request {
 	size_t n_passphrase; /* 1..LIMIT_PASSWORD_BYTES */
 	bool anew;	     /* a new key also where there is one */
 	/*
+	 * A new passphrase, with a keyslot of its own on every volume that the other one opens.
+	 * Where that was a recovery key somebody has seen it, and a new one is made.
+	 */
+	const void *given;
+	size_t n_given; /* 1..LIMIT_PASSWORD_BYTES */
+	/*
 	 * Every keyslot but that of the key that the server has is removed, if each volume has one
 	 * that opens it; otherwise nothing is. Goes on after a restart, until it is done.
 	 */
 	bool lock;
-	bool may_wait;	     /* nobody waits for it: what somebody asks for comes behind it */
+	bool may_wait; /* nobody waits for it: what somebody asks for comes behind it */
 };
 /*
- * done is called exactly once, from the loop. 0; -EBUSY: somebody's is under way; -ENOKEY: no policy names
- * an escrow certificate; -ENODEV: nothing of the phone lies on LUKS; -ENOENT: there is no
- * cryptsetup; -errno.
+ * done is called exactly once, from the loop. 0; -EBUSY: somebody's is under way; -ENOKEY: no
+ * policy names an escrow certificate; -ENODEV: nothing of the phone lies on LUKS; -ENOENT: there is
+ * no cryptsetup; -errno.
  */
 int recovery_start(
 	struct enforcer *e, const struct recovery_request *request, recovery_done_fn done);
@@ -92,8 +99,14 @@ void recovery_tidy(struct enforcer *e);
 /* The same where the last look is a day old: looking costs little, and wakes nobody. */
 void recovery_tidy_daily(struct enforcer *e);
 
+/* Whether, as far as is known, the server has a key of each volume that opens it. */
+bool recovery_is_ready(const struct enforcer *e);
+
 /* Whether locking was begun and not ended: what a restart has to go on with. */
 bool recovery_is_locking(const struct enforcer *e);
+
+/* Whether it was ended in this boot, which therefore has to end. */
+bool recovery_wants_restart(const struct enforcer *e);
 
 void recovery_forget(struct enforcer *e);
 

@@ -123,6 +123,10 @@ static int recovery_take(char *line, void *userdata)
 		r = parse_int64(value, 0, RECOVERY_NUMBER_MAX, &reader->record->last_generation);
 	} else if (strcmp(name, "locking") == 0) {
 		reader->record->is_locking = strcmp(value, "yes") == 0;
+	} else if (strcmp(name, "locked") == 0) {
+		if (!hex_is_valid(value, BOOT_ID_BYTES))
+			return -EBADMSG;
+		memcpy(reader->record->locked_boot, value, sizeof(reader->record->locked_boot));
 	} else if (strcmp(name, "volume") == 0) {
 		if (!recovery_uuid_is_valid(value) || recovery_find(reader->record, value))
 			return -EBADMSG;
@@ -216,6 +220,8 @@ int recovery_write(const struct recovery_record *record, const char *enrolment, 
 		record->last_generation);
 	if (record->is_locking)
 		buf_puts(out, "locking yes\n");
+	if (record->locked_boot[0])
+		buf_printf(out, "locked %s\n", record->locked_boot);
 	for (size_t i = 0; i < RECOVERY_VOLUMES_MAX; i++)
 		if (record->volumes[i].uuid[0])
 			recovery_write_volume(&record->volumes[i], out);

@@ -8,6 +8,7 @@
 #define MDM_ENFORCER_RECOVERY_STORE_H
 
 #include "agent/enforcer/escrow_box.h"
+#include "agent/util/clock.h"
 #include "policies/luks.h"
 
 #define RECOVERY_VOLUMES_MAX LIMIT_RECOVERY_VOLUMES
@@ -46,7 +47,10 @@ struct recovery_volume {
 
 struct recovery_record {
 	struct recovery_volume volumes[RECOVERY_VOLUMES_MAX];
-	bool is_locking;	 /* keyslots are being removed for good */
+	bool is_locking; /* keyslots are being removed for good */
+	/* They are gone, and the phone has to restart: the boot in which that was; "": it need not.
+	 */
+	char locked_boot[2 * BOOT_ID_BYTES + 1];
 	int64_t last_generation; /* counted over all volumes; a number is never given twice */
 };
 

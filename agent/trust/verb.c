@@ -87,6 +87,36 @@ static const struct verb_argument verb_passcode_arguments[] = {
 	{0},
 };
 
+bool verb_scope_is_valid(const char *text)
+{
+	return strcmp(text, "device") == 0 || strcmp(text, "corporate") == 0;
+}
+
+bool verb_finish_is_valid(const char *text)
+{
+	return strcmp(text, "poweroff") == 0 || strcmp(text, "reboot") == 0;
+}
+
+static const struct verb_argument verb_wipe_arguments[] = {
+	{.name = "scope",
+		.type = VERB_TEXT,
+		.min = 1,
+		.max = 16,
+		.required = true,
+		.unit = "",
+		.form = verb_scope_is_valid,
+		.help = "device: everything on it, if it is the organisation's; corporate: what "
+			"the organisation brought, and nothing else"},
+	{.name = "finish",
+		.type = VERB_TEXT,
+		.min = 1,
+		.max = 16,
+		.unit = "",
+		.form = verb_finish_is_valid,
+		.help = "of the scope device: poweroff (default) or reboot"},
+	{0},
+};
+
 const struct command_verb command_verbs[VERB_MAX] = {
 #define X(id, verb_name, verb_role, default_s, table, handler, text)                               \
 	[VERB_##id] = {.name = verb_name,                                                          \

@@ -61,7 +61,10 @@ struct verb_argument {
 		"zero again")                                                                        \
 	X(CRYPTO_LOCK, "crypto-lock", TRUST_ROLE_DESTROY, 15 * 60, verb_no_arguments,                \
 		command_crypto_lock,                                                                 \
-		"removes every key of its disks but the organisation's recovery key, and restarts")
+		"removes every key of its disks but the organisation's recovery key, and restarts")  \
+	X(WIPE, "wipe", TRUST_ROLE_DESTROY, 15 * 60, verb_wipe_arguments, command_wipe,              \
+		"destroys the keys of its disks and what is not encrypted, or only what is the "     \
+		"organisation's")
 
 enum verb_id {
 #define X(id, name, role, valid_s, arguments, handler, help) VERB_##id,
@@ -86,6 +89,10 @@ extern const struct command_verb command_verbs[VERB_MAX];
  * keep the lock screen waiting.
  */
 bool verb_hash_is_valid(const char *text);
+
+/* What a wipe is about: "device" or "corporate"; and what follows: "poweroff" or "reboot". */
+bool verb_scope_is_valid(const char *text);
+bool verb_finish_is_valid(const char *text);
 
 /* VERB_MAX if there is none of that name. */
 enum verb_id command_verb_find(const char *name);

@@ -145,10 +145,10 @@
 #define LIMIT_LUKS_JSON_BYTES (64 * 1024)
 
 /* The plan of a wipe: a phone has one or two containers. */
-#define LIMIT_WIPE_DEVICES 8
+#define LIMIT_WIPE_DEVICES 16
 #define LIMIT_WIPE_TPM_HANDLES 4
 #define LIMIT_WIPE_PATH_BYTES 255
-#define LIMIT_WIPE_PLAN_BYTES 4096
+#define LIMIT_WIPE_PLAN_BYTES 8192
 #define LIMIT_WIPE_LINGER_SECONDS 60
 #define LIMIT_WIPE_AREA_BYTES (64 * 1024 * 1024) /* header and key slots of one container */
 
