@@ -11,6 +11,7 @@
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/commands_private.h"
 #include "agent/enforcer/effects.h"
+#include "agent/enforcer/recovery.h"
 #include "agent/enforcer/wipe_find.h"
 #include "agent/enforcer/wipe_words.h"
 #include "agent/util/child.h"
@@ -374,6 +375,8 @@ static void wipe_say_last_words(struct enforcer *e)
 	w->told_seq = e->journal ? journal_last_seq(e->journal) : 0;
 	nologin_set(e);
 	wipe_end_sessions(e);
+	recovery_stop(e);
+	crypto_lock_stop(e);
 	if (wipe_after(e, WIPE_LAST_WORDS_S * USEC_PER_SEC, wipe_on_last_words) < 0) {
 		wipe_commit(e);
 		return;
