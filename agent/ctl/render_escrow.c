@@ -17,7 +17,8 @@ static struct render_words escrow_state(const char *state)
 		{"present", {"the organisation has a recovery key that opens it", PAGE_GOOD, NULL}},
 		{"waiting", {"a recovery key waits to be told to the server", PAGE_PLAIN,
 				    "It is told with the next check-in: agentctl sync."}},
-		{"missing", {"there is no recovery key", PAGE_WARN, "Have one made: agentctl escrow"}},
+		{"missing",
+			{"there is no recovery key", PAGE_WARN, "Have one made: agentctl escrow"}},
 		{"broken", {"the recovery key no longer opens it", PAGE_BAD,
 				   "Have a new one made: agentctl escrow"}},
 		{"wrong_passphrase", {"nothing was changed", PAGE_BAD, NULL}},
@@ -44,6 +45,9 @@ static void escrow_one(struct page *p, struct json_object *volume)
 	if (peek_int(volume, "slot", &slot))
 		page_add(p, PAGE_DIM, " (keyslot %lld)", (long long)slot);
 	page_close(p);
+	if (peek_int(volume, "passphrase_slot", &slot))
+		page_line(p, 2, PAGE_GOOD, "The new passphrase opens it (keyslot %lld).",
+			(long long)slot);
 	if (detail[0])
 		page_line(p, 2, PAGE_PLAIN, "%s", detail);
 	if (words.sentence)

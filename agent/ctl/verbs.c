@@ -45,6 +45,15 @@ static const struct verb verbs[] = {
 		"Reads keyslots, changes nothing. Exit code 8 if one is missing or broken. Needs root "
 		"or the group mdm-admin.",
 		verb_escrow_verify},
+	{"passphrase", "", 0, 0, 0,
+		"Give each encrypted disk a new passphrase, with the recovery key or another one.",
+		"Asks for what opens the disk now, the recovery key that the organisation told you "
+		"(spaces and dashes do not matter) or a passphrase, and twice for the new one; without "
+		"a terminal both are lines of standard input. The new one gets a keyslot of its own and "
+		"is tried; other passphrases stay. Disks with another recovery key stay as they are: "
+		"run it again with theirs. After a recovery key was used a new one is made, and the old "
+		"one ends when the server has that. Needs root or the group mdm-admin.",
+		verb_passphrase},
 	{"policy show", "", 0, 0, 0,
 		"The policies this phone holds and what they ask for together.",
 		"With --json the full text of every policy is part of the answer.",

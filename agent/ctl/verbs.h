@@ -46,6 +46,7 @@ enum ctl_exit verb_unlock(struct ctl *ctl);
 /* verb_escrow.c */
 enum ctl_exit verb_escrow(struct ctl *ctl);
 enum ctl_exit verb_escrow_verify(struct ctl *ctl);
+enum ctl_exit verb_passphrase(struct ctl *ctl);
 /* verb_check.c: work without the agent */
 enum ctl_exit verb_policy_check(struct ctl *ctl);
 enum ctl_exit verb_policy_schema(struct ctl *ctl);

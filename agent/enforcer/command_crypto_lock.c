@@ -8,41 +8,110 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/enforcer/checkin.h"
 #include "agent/enforcer/command_verbs.h"
 #include "agent/enforcer/commands_private.h"
 #include "agent/enforcer/effects.h"
 #include "agent/enforcer/enforcer.h"
 #include "agent/enforcer/recovery.h"
 
-/* What came of it is told to the server first, if that is quick. */
+/* What came of it is told to the server before the restart, if that is quick. */
 #define CRYPTO_LOCK_LAST_WORDS_S 10
+#define CRYPTO_LOCK_RETRY_S 60
+
+/* --- the restart -------------------------------------------------------------------------- */
+
+static int crypto_lock_on_time(sd_event_source *source, uint64_t usec, void *userdata);
+
+static int crypto_lock_restart_in(struct enforcer *e, int64_t seconds)
+{
+	e->effects.restart_timer = sd_event_source_unref(e->effects.restart_timer);
+	return sd_event_add_time(e->event, &e->effects.restart_timer, CLOCK_BOOTTIME,
+		(uint64_t)(clock_boottime_us() + seconds * USEC_PER_SEC), 10000,
+		crypto_lock_on_time, e);
+}
 
 static void crypto_lock_on_restart(const struct session_answer *answer, void *userdata)
 {
 	struct enforcer *e = userdata;
 
-	(void)e;
-	if (answer->result != SESSION_DONE)
-		log_error("the phone is locked for good, but could not be restarted: %s; until it "
-			  "is, its disks stay open",
-			answer->detail);
+	if (answer->result == SESSION_DONE)
+		return;
+	log_error("the phone is locked for good, but could not be restarted: %s; until it is, its "
+		  "disks stay open; it is tried again in a minute",
+		answer->detail);
+	(void)crypto_lock_restart_in(e, CRYPTO_LOCK_RETRY_S);
 }
 
-static int crypto_lock_restart(sd_event_source *source, uint64_t usec, void *userdata)
+static void crypto_lock_restart(struct enforcer *e)
 {
-	struct enforcer *e = userdata;
 	struct session_start start;
 	int r;
 
+	e->effects.restart_timer = sd_event_source_unref(e->effects.restart_timer);
+	session_call_free(TAKE_PTR(e->effects.restart));
+	effects_fill(e, &start, crypto_lock_on_restart);
+	start.slot = &e->effects.restart;
+	r = effects_ops(e)->reboot(&start);
+	if (r < 0) {
+		log_error("the phone could not be restarted: %s; it is tried again in a minute",
+			strerror(-r));
+		(void)crypto_lock_restart_in(e, CRYPTO_LOCK_RETRY_S);
+	}
+}
+
+static int crypto_lock_on_time(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct enforcer *e = userdata;
+
 	(void)source;
 	(void)usec;
-	e->effects.timer = sd_event_source_unref(e->effects.timer);
-	effects_fill(e, &start, crypto_lock_on_restart);
-	r = effects_ops(e)->reboot(&start);
-	if (r < 0)
-		log_error("the phone could not be restarted: %s", strerror(-r));
+	e->effects.restart_timer = sd_event_source_unref(e->effects.restart_timer);
+	if (recovery_is_locking(e))
+		crypto_lock_go_on(e);
+	else
+		crypto_lock_restart(e);
 	return 0;
 }
+
+/* Nothing is looked at before: it is about what was done. One that is under way is waited for. */
+static void crypto_lock_tell(struct enforcer *e)
+{
+	if (!e->exchange && e->state.facts.enrolled)
+		(void)checkin_last_words(e, CRYPTO_LOCK_LAST_WORDS_S);
+}
+
+static void crypto_lock_end(struct enforcer *e)
+{
+	e->effects.restart_seq = e->journal ? journal_last_seq(e->journal) : 0;
+	if (crypto_lock_restart_in(e, CRYPTO_LOCK_LAST_WORDS_S) < 0) {
+		crypto_lock_restart(e);
+		return;
+	}
+	crypto_lock_tell(e);
+}
+
+void crypto_lock_exchanged(struct enforcer *e, bool answered)
+{
+	/* Zero: the words were said, or nobody has any. */
+	if (!e->effects.restart_timer || !e->effects.restart_seq || !answered)
+		return;
+	if (e->state.facts.acked_seq < e->effects.restart_seq) {
+		crypto_lock_tell(e);
+		return;
+	}
+	e->effects.restart_seq = 0;
+	crypto_lock_restart(e);
+}
+
+void crypto_lock_stop(struct enforcer *e)
+{
+	session_call_free(TAKE_PTR(e->effects.restart));
+	e->effects.restart_timer = sd_event_source_unref(e->effects.restart_timer);
+	e->effects.restart_seq = 0;
+}
+
+/* --- locking ------------------------------------------------------------------------------ */
 
 /* The worst of the volumes. */
 static const struct recovery_outcome *crypto_lock_worst(
@@ -56,6 +125,14 @@ static const struct recovery_outcome *crypto_lock_worst(
 			if (outcomes[k].end == order[i])
 				return &outcomes[k];
 	return NULL;
+}
+
+static bool crypto_lock_any_locked(const struct recovery_outcome *outcomes, size_t n_outcomes)
+{
+	for (size_t i = 0; i < n_outcomes; i++)
+		if (outcomes[i].end == RECOVERY_LOCKED)
+			return true;
+	return false;
 }
 
 static void crypto_lock_refused(
@@ -88,24 +165,24 @@ static void crypto_lock_on_done(
 {
 	const struct recovery_outcome *worst = crypto_lock_worst(outcomes, n_outcomes);
 	bool ordered = commands_running(e) == VERB_CRYPTO_LOCK;
-	int r;
 
 	reconcile_request(&e->reconcile, false);
 	if (worst) {
 		if (ordered)
-			crypto_lock_refused(e, worst, recovery_is_locking(e));
+			crypto_lock_refused(e, worst, crypto_lock_any_locked(outcomes, n_outcomes));
 		else
 			log_error("not locked for good: %s: %s %s", worst->name,
 				recovery_end_name(worst->end), worst->detail);
+		/* Something was in the way of what was begun. */
+		if (recovery_is_locking(e))
+			(void)crypto_lock_restart_in(e, CRYPTO_LOCK_RETRY_S);
 		return;
 	}
 	log_warning("every keyslot but those of the organisation is gone; the phone restarts");
 	if (ordered)
 		effects_finish(e, COMMAND_DONE, "",
 			"nothing but the organisation's recovery key opens this phone any more");
-	r = effects_after(e, CRYPTO_LOCK_LAST_WORDS_S, crypto_lock_restart);
-	if (r < 0)
-		(void)crypto_lock_restart(NULL, 0, e);
+	crypto_lock_end(e);
 }
 
 static int crypto_lock_begin(struct enforcer *e)
@@ -149,9 +226,14 @@ void crypto_lock_go_on(struct enforcer *e)
 {
 	int r = recovery_is_locking(e) ? crypto_lock_begin(e) : 0;
 
-	if (r < 0)
-		log_error("this phone is to be locked for good, which cannot go on: %s",
+	if (r < 0) {
+		log_error("this phone is to be locked for good, which cannot go on: %s; it is "
+			  "tried again in a minute",
 			strerror(-r));
+		(void)crypto_lock_restart_in(e, CRYPTO_LOCK_RETRY_S);
+	}
+	if (recovery_wants_restart(e))
+		crypto_lock_end(e);
 }
 
 void crypto_lock_by_policy(struct enforcer *e)

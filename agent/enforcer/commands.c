@@ -15,6 +15,7 @@
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/checkin_private.h"
 #include "agent/enforcer/commands_private.h"
+#include "agent/enforcer/effects.h"
 #include "agent/enforcer/wipe.h"
 #include "agent/util/codec.h"
 #include "agent/util/digest.h"
@@ -401,6 +402,7 @@ void commands_exchanged(struct enforcer *e, bool answered)
 	command_sync_exchanged(e, answered);
 	command_unenroll_exchanged(e, answered);
 	wipe_exchanged(e, answered);
+	crypto_lock_exchanged(e, answered);
 	commands_schedule(e);
 }
 

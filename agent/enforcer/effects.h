@@ -29,6 +29,10 @@ struct effects {
 	sd_event_source *timer;
 	bool diagnostics_wait;	/* a command ends when the server has the bundle */
 	struct child *chpasswd; /* of the running command, with what it is to set */
+	/* The restart that ends crypto-lock: no other command stops it. */
+	struct session_call *restart;
+	sd_event_source *restart_timer;
+	uint64_t restart_seq; /* the last journal record that the server should have before */
 	char passcode_user[LIMIT_USER_BYTES + 1], passcode_hash[LIMIT_HASH_BYTES + 1];
 };
 
@@ -63,6 +67,10 @@ void crypto_lock_go_on(struct enforcer *e);
 void crypto_lock_by_policy(struct enforcer *e);
 void command_wipe_resume(struct enforcer *e, const struct command *command, bool same_boot,
 	struct command_result *ret_result);
+/* An exchange ended; the restart may have waited for it. */
+void crypto_lock_exchanged(struct enforcer *e, bool answered);
+/* The end of the enrolment or the process. */
+void crypto_lock_stop(struct enforcer *e);
 void command_diagnostics_resume(struct enforcer *e, const struct command *command, bool same_boot,
 	struct command_result *ret_result);
 

@@ -19,6 +19,7 @@
 #include "agent/enforcer/auth.h"
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/clone.h"
+#include "agent/enforcer/empty_trials.h"
 #include "agent/enforcer/local.h"
 #include "agent/enforcer/wake.h"
 #include "agent/enforcer/recovery.h"
@@ -400,6 +401,8 @@ static int enforcer_start(struct enforcer *e)
 	e->reconcile.done = enforcer_on_round;
 	e->reconcile.reverted = enforcer_on_reverted;
 	e->reconcile.userdata = e;
+	/* Without memory for it there are only more trials. */
+	(void)empty_trials_new(e, &e->trials);
 	/* Before anybody can log in. Without it they can, and nobody counts. */
 	(void)auth_new(e, e->auth_socket_path, &e->auth);
 	if (e->state.facts.enrolled)
@@ -427,9 +430,7 @@ static int enforcer_start(struct enforcer *e)
 			"the record of recovery keys cannot be read: %s; until a restart none are "
 			"made",
 			strerror(-r));
-	crypto_lock_go_on(e);
 	(void)wipe_go_on(e);
-	recovery_tidy(e);
 	clone_check(e);
 	pacing_init(&e->pacing, e->state.facts.device_id);
 	r = reactions_new(e, device_new, &e->reactions);
@@ -447,6 +448,8 @@ static int enforcer_start(struct enforcer *e)
 	r = commands_new(e, &e->commands);
 	if (r < 0)
 		return r;
+	crypto_lock_go_on(e);
+	recovery_tidy(e);
 	checkin_schedule(e);
 	return zerotouch_new(e, &e->zerotouch);
 }
@@ -482,6 +485,7 @@ static void enforcer_stop(struct enforcer *e)
 	auth_free(e->auth);
 	zerotouch_free(e->zerotouch);
 	effects_stop(e);
+	crypto_lock_stop(e);
 	reminder_stop(e);
 	wake_free(e->wake);
 	exchange_free(e->exchange);
@@ -489,6 +493,7 @@ static void enforcer_stop(struct enforcer *e)
 	unlock_code_free(e->unlock_code);
 	wipe_free(e);
 	recovery_free(e->recovery);
+	empty_trials_free(e->trials);
 	if (e->state.facts.enrolled) {
 		reconcile_export_timers(&e->reconcile);
 		enforcer_save(e);

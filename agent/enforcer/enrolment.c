@@ -10,6 +10,7 @@
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/checkin_private.h"
 #include "agent/enforcer/clone.h"
+#include "agent/enforcer/empty_trials.h"
 #include "agent/enforcer/local.h"
 #include "agent/enforcer/wake.h"
 #include "agent/enforcer/recovery.h"
@@ -201,6 +202,7 @@ void checkin_left(struct enforcer *e, bool failed)
 	pacing_stop(&e->pacing);
 	e->checkin_timer = sd_event_source_unref(e->checkin_timer);
 	effects_stop(e);
+	crypto_lock_stop(e);
 	reminder_stop(e);
 	documents_forget(&e->documents);
 	memset(&e->report, 0, sizeof(e->report));
@@ -213,6 +215,7 @@ void checkin_left(struct enforcer *e, bool failed)
 	auth_forget(e);
 	unlock_code_forget(e);
 	recovery_forget(e);
+	empty_trials_forget(e);
 	wake_forget(e);
 	renewal_reset(e);
 	clone_check(e);

@@ -47,6 +47,8 @@ static const struct journal_type_row {
 	[JOURNAL_AUTH_UNLOCKED] = {"auth_unlocked", true},
 	[JOURNAL_AUTH_MISSED] = {"auth_missed", true},
 	[JOURNAL_PASSWORD_CHANGED] = {"password_changed", true},
+	[JOURNAL_RECOVERY_KEY] = {"recovery_key", true},
+	[JOURNAL_CRYPTO_LOCK] = {"crypto_lock", true},
 };
 
 const char *journal_type_name(enum journal_type type)

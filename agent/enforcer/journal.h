@@ -46,6 +46,8 @@ enum journal_type {
 	JOURNAL_AUTH_UNLOCKED,	  /* S: every count is over, by code or command */
 	JOURNAL_AUTH_MISSED,	  /* S: authentications passed while nobody answered */
 	JOURNAL_PASSWORD_CHANGED, /* S */
+	JOURNAL_RECOVERY_KEY,	  /* S: of a disk: made, acknowledged, superseded, broken */
+	JOURNAL_CRYPTO_LOCK,	  /* S: begun, done */
 	JOURNAL_TYPE_MAX,
 };
 const char *journal_type_name(enum journal_type type); /* "document_refused"; "unknown" */

@@ -19,35 +19,13 @@
 #include "agent/enforcer/answers.h"
 #include "agent/enforcer/auth.h"
 #include "agent/enforcer/checkin.h"
-#include "agent/enforcer/recovery.h"
+#include "agent/enforcer/local_private.h"
 #include "agent/enforcer/renewal.h"
 #include "agent/util/fs.h"
 
 #define LOCAL_PEER_GROUPS_MAX 256
 /* Places that are kept for root, whatever others do. */
 #define LOCAL_ROOT_PLACES (LIMIT_LOCAL_CLIENTS / 4)
-
-struct local_client {
-	struct local *local;
-	int fd; /* -1: free place */
-	sd_event_source *source, *deadline;
-	uid_t uid;
-	bool may_act;
-	enum message_type waits_for; /* CTL_ENROL, CTL_SYNC, CTL_UNENROL, CTL_ESCROW; 0: nothing */
-	uint64_t waits_until;	     /* CTL_SYNC: the end of the check-in of this number */
-};
-
-struct local {
-	struct enforcer *e;
-	int fd;
-	sd_event_source *source;
-	struct local_client clients[LIMIT_LOCAL_CLIENTS];
-	char path[108];
-	uint64_t n_exchanges;	    /* check-ins that have ended */
-	enum ctl_code settled_code; /* answer for those who wait until the round has ended */
-	char settled_message[2 * LIMIT_TEXT_BYTES + 1];
-	bool settling;
-};
 
 static void local_drop(struct local_client *c)
 {
@@ -59,7 +37,7 @@ static void local_drop(struct local_client *c)
 	c->waits_until = 0;
 }
 
-static void local_answer(
+void local_answer(
 	struct local_client *c, enum ctl_code code, const char *message, const struct buf *json)
 {
 	struct msg_ctl_answer answer = {.code = code};
@@ -80,7 +58,7 @@ static void local_answer(
 	(void)channel_send(c->fd, ROLE_ENFORCER, MESSAGE_CTL_ANSWER, &answer, &fd, fd >= 0);
 }
 
-static void local_answer_all(struct local *local, enum message_type type, enum ctl_code code,
+void local_answer_all(struct local *local, enum message_type type, enum ctl_code code,
 	const char *message, const struct buf *json)
 {
 	for (size_t i = 0; i < LIMIT_LOCAL_CLIENTS; i++) {
@@ -202,18 +180,24 @@ static void local_enrol(struct local_client *c, const struct msg_ctl_enrol *requ
 	}
 }
 
+static bool local_is_denied(struct local_client *c)
+{
+	char message[LIMIT_TEXT_BYTES + 1];
+
+	if (c->may_act)
+		return false;
+	snprintf(message, sizeof(message), "this needs root or membership in the group %s",
+		c->local->e->options.admin_group);
+	local_answer(c, CTL_E_DENIED, message, NULL);
+	return true;
+}
+
 static void local_act(struct local_client *c, const struct message *m)
 {
 	struct enforcer *e = c->local->e;
 
-	if (!c->may_act) {
-		char message[LIMIT_TEXT_BYTES + 1];
-
-		snprintf(message, sizeof(message), "this needs root or membership in the group %s",
-			e->options.admin_group);
-		local_answer(c, CTL_E_DENIED, message, NULL);
+	if (local_is_denied(c))
 		return;
-	}
 	if (m->type == MESSAGE_CTL_ENROL) {
 		local_enrol(c, (const struct msg_ctl_enrol *)&m->body);
 		return;
@@ -279,116 +263,11 @@ static void local_unlock(struct local_client *c, const struct msg_ctl_unlock *re
 	local_answer(c, CTL_E_STATE, "nobody is locked out of this phone", NULL);
 }
 
-static void local_escrow_done(
-	struct enforcer *e, const struct recovery_outcome *outcomes, size_t n_outcomes)
-{
-	_cleanup_buf_ struct buf json = {.max_bytes = LIMIT_LOCAL_ANSWER_BYTES};
-
-	answer_escrow(outcomes, n_outcomes, &json);
-	local_answer_all(e->local, MESSAGE_CTL_ESCROW, json.error ? CTL_E_INTERNAL : CTL_OK,
-		json.error ? "out of memory" : "", json.error ? NULL : &json);
-	reconcile_request(&e->reconcile, false);
-	/* What was made counts when the server has it. */
-	if (e->state.facts.enrolled && !checkin_is_leaving(e)) {
-		pacing_request(&e->pacing, clock_boottime_us(), 0, true);
-		checkin_begin(e);
-	}
-}
-
-/* Looking is for everybody; who has a key made says a passphrase, and root could read it all. */
-static void local_escrow(struct local_client *c, const struct msg_ctl_escrow *request)
-{
-	struct enforcer *e = c->local->e;
-	const struct recovery_request wanted = {
-		.passphrase = request->wish == ESCROW_LOOK ? NULL : request->passphrase,
-		.n_passphrase = request->n_passphrase,
-		.anew = request->wish == ESCROW_RENEW,
-	};
-	char message[LIMIT_TEXT_BYTES + 1];
-	enum ctl_code code = CTL_E_STATE;
-	int r = -EINVAL;
-
-	if (!c->may_act) {
-		snprintf(message, sizeof(message), "this needs root or membership in the group %s",
-			e->options.admin_group);
-		local_answer(c, CTL_E_DENIED, message, NULL);
-		return;
-	}
-	if (request->wish < ESCROW_WISH_MAX)
-		r = e->state.facts.enrolled ? recovery_start(e, &wanted, local_escrow_done)
-					    : -EHOSTUNREACH;
-	switch (r) {
-	case 0:
-		c->waits_for = MESSAGE_CTL_ESCROW;
-		return;
-	case -EHOSTUNREACH:
-		snprintf(message, sizeof(message), "this phone is not enrolled");
-		break;
-	case -EBUSY:
-		code = CTL_E_BUSY;
-		snprintf(message, sizeof(message),
-			"recovery keys are being made or looked at; try again in a minute");
-		break;
-	case -ENOKEY:
-		snprintf(message, sizeof(message),
-			"no policy of this phone names somebody who could read a recovery key; the "
-			"organisation signs one with its escrow certificate");
-		break;
-	case -ENODEV:
-		snprintf(message, sizeof(message), "nothing of this phone lies on LUKS");
-		break;
-	case -ENOENT:
-		snprintf(message, sizeof(message), "there is no cryptsetup on this phone");
-		break;
-	case -EINVAL:
-		code = CTL_E_INPUT;
-		snprintf(message, sizeof(message), "a passphrase has 1 to %d bytes",
-			LIMIT_PASSWORD_BYTES);
-		break;
-	default:
-		code = CTL_E_INTERNAL;
-		snprintf(message, sizeof(message), "the encrypted disks cannot be found: %s",
-			strerror(-r));
-		break;
-	}
-	local_answer(c, code, message, NULL);
-}
-
 static void local_read(struct local_client *c, const struct message *m)
 {
 	_cleanup_buf_ struct buf json = {.max_bytes = LIMIT_LOCAL_ANSWER_BYTES};
-	struct enforcer *e = c->local->e;
-	const struct msg_ctl_journal *journal = (const struct msg_ctl_journal *)&m->body;
 
-	switch ((int)m->type) {
-	case MESSAGE_CTL_STATUS:
-		answer_status(e, &json);
-		break;
-	case MESSAGE_CTL_POLICY_SHOW:
-		answer_policy_show(e, &json);
-		break;
-	case MESSAGE_CTL_POLICY_EXPLAIN:
-		answer_policy_explain(e, &json);
-		break;
-	case MESSAGE_CTL_COMPLIANCE:
-		answer_compliance(e, &json);
-		break;
-	case MESSAGE_CTL_JOURNAL_SHOW:
-		answer_journal(e, journal->after_seq, journal->count, &json);
-		break;
-	case MESSAGE_CTL_JOURNAL_VERIFY:
-		answer_journal_verify(e, &json);
-		break;
-	case MESSAGE_CTL_PRIVACY:
-		answer_privacy(e, &json);
-		break;
-	case MESSAGE_CTL_COMMANDS:
-		answer_commands(e, &json);
-		break;
-	default:
-		json.error = -EINVAL;
-		break;
-	}
+	answer_read(c->local->e, m, &json);
 	if (json.error == -EFBIG)
 		local_answer(c, CTL_E_INTERNAL, "the answer is too long; ask for less", NULL);
 	else if (json.error)

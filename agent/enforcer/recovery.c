@@ -10,6 +10,7 @@
 #include "agent/enforcer/enforcer.h"
 #include "agent/enforcer/recovery_private.h"
 #include "agent/util/clock.h"
+#include "agent/util/codec.h"
 #include "agent/util/jsonw.h"
 #include "platform/luks_disks.h"
 
@@ -41,6 +42,21 @@ int recovery_commit(struct enforcer *e, const struct recovery_record *changed)
 	if (r == 0)
 		e->recovery->record = *changed;
 	return r;
+}
+
+void recovery_journal(struct enforcer *e, const char *what, const struct recovery_volume *volume,
+	const struct recovery_key *key)
+{
+	_cleanup_buf_ struct buf payload = BUF_INIT;
+	struct jsonw w = JSONW_INIT(&payload);
+
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, "what", what);
+	jsonw_string(&w, "volume", volume->uuid);
+	jsonw_int(&w, "keyslot", key->slot);
+	jsonw_int(&w, "generation", key->generation);
+	jsonw_object_end(&w);
+	enforcer_journal(e, JOURNAL_RECOVERY_KEY, &payload);
 }
 
 /* --- volumes ----------------------------------------------------------------------------- */
@@ -122,10 +138,17 @@ void recovery_write_entries(const struct enforcer *e, struct jsonw *w)
 	}
 }
 
+static void recovery_journal_acknowledged(struct enforcer *e, const struct recovery_volume *v)
+{
+	recovery_journal(e, "acknowledged", v, &v->keys[RECOVERY_CURRENT]);
+	if (v->keys[RECOVERY_FORMER].generation)
+		recovery_journal(e, "superseded", v, &v->keys[RECOVERY_FORMER]);
+}
+
 void recovery_acknowledged(struct enforcer *e)
 {
+	bool acknowledged[RECOVERY_VOLUMES_MAX] = {false}, any = false;
 	struct recovery_record changed;
-	bool any = false;
 
 	if (!e->recovery)
 		return;
@@ -145,10 +168,13 @@ void recovery_acknowledged(struct enforcer *e)
 		memset(&keys[RECOVERY_NEXT], 0, sizeof(keys[RECOVERY_NEXT]));
 		changed.volumes[i].is_broken = false;
 		e->recovery->told[i] = 0;
-		any = true;
+		acknowledged[i] = any = true;
 	}
 	if (any && recovery_commit(e, &changed) == 0) {
 		log_info("the server has the sealed recovery key of a disk");
+		for (size_t i = 0; i < RECOVERY_VOLUMES_MAX; i++)
+			if (acknowledged[i])
+				recovery_journal_acknowledged(e, &changed.volumes[i]);
 		recovery_tidy(e);
 	}
 }
@@ -200,6 +226,17 @@ bool recovery_is_ready(const struct enforcer *e)
 bool recovery_is_locking(const struct enforcer *e)
 {
 	return e->recovery && e->recovery->record.is_locking;
+}
+
+bool recovery_wants_restart(const struct enforcer *e)
+{
+	uint8_t boot[BOOT_ID_BYTES];
+	char now[2 * BOOT_ID_BYTES + 1];
+
+	if (!e->recovery || !e->recovery->record.locked_boot[0] || clock_boot_id(boot) < 0)
+		return false;
+	hex_encode(boot, sizeof(boot), now);
+	return strcmp(now, e->recovery->record.locked_boot) == 0;
 }
 
 void recovery_tidy_daily(struct enforcer *e)

@@ -56,8 +56,9 @@ struct recovery_outcome {
 	char name[LIMIT_TEXT_BYTES + 1];
 	char uuid[LUKS_UUID_BYTES + 1]; /* "": not even that could be read */
 	enum recovery_end end;
-	int slot;	    /* of the key; -1: none */
-	int64_t generation; /* 0: none */
+	int slot;	     /* of the key; -1: none */
+	int passphrase_slot; /* of the new passphrase; -1: none was given */
+	int64_t generation;  /* 0: none */
 	char detail[LIMIT_TEXT_BYTES + 1];
 };
 
@@ -70,6 +71,12 @@ struct recovery_request {
 	const void *passphrase;
 	size_t n_passphrase; /* 1..LIMIT_PASSWORD_BYTES */
 	bool anew;	     /* a new key also where there is one */
+	/*
+	 * A new passphrase, with a keyslot of its own on every volume that the other one opens.
+	 * Where that was a recovery key somebody has seen it, and a new one is made.
+	 */
+	const void *given;
+	size_t n_given; /* 1..LIMIT_PASSWORD_BYTES */
 	/*
 	 * Every keyslot but that of the key that the server has is removed, if each volume has one
 	 * that opens it; otherwise nothing is. Goes on after a restart, until it is done.
@@ -97,6 +104,9 @@ bool recovery_is_ready(const struct enforcer *e);
 
 /* Whether locking was begun and not ended: what a restart has to go on with. */
 bool recovery_is_locking(const struct enforcer *e);
+
+/* Whether it was ended in this boot, which therefore has to end. */
+bool recovery_wants_restart(const struct enforcer *e);
 
 void recovery_forget(struct enforcer *e);
 

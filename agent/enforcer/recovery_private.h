@@ -11,7 +11,7 @@ struct recovery_run;
 
 struct recovery {
 	struct recovery_record record;
-	struct escrow_known known; /* lent to the backend "escrow" */
+	struct escrow_known known;			     /* lent to the backend "escrow" */
 	uint8_t headers[RECOVERY_VOLUMES_MAX][SHA256_BYTES]; /* when they were looked at */
 	/* Of NEXT, in the report under way, by volume; 0: none. */
 	int64_t told[RECOVERY_VOLUMES_MAX];
@@ -21,6 +21,10 @@ struct recovery {
 
 /* A change is made to a copy, and is one when the copy is on the disk. */
 int recovery_commit(struct enforcer *e, const struct recovery_record *changed);
+
+/* What happened to a key, for the journal: never the key. */
+void recovery_journal(struct enforcer *e, const char *what, const struct recovery_volume *volume,
+	const struct recovery_key *key);
 
 /* recovery_run.c */
 void recovery_run_free(struct recovery_run *run); /* without an answer; NULL is fine */

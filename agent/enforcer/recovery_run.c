@@ -13,55 +13,10 @@
 #include <string.h>
 
 #include "agent/enforcer/enforcer.h"
-#include "agent/enforcer/recovery_private.h"
-#include "agent/util/clock.h"
+#include "agent/enforcer/recovery_walk.h"
 #include "platform/luks_disks.h"
 
-/* Keyslots may be spread over 32 numbers, but LUKS1 has 8. */
-#define LUKS1_SLOTS 8
 #define TOKEN_BYTES 160
-
-enum step {
-	STEP_READ,	 /* what is there */
-	STEP_DROP_HALF,	 /* a keyslot that was being made when the agent ended */
-	STEP_DROP_OLD,	 /* the one of the key before */
-	STEP_DROP_TOKEN, /* a token of ours that marks nothing */
-	STEP_READ_AGAIN, /* after those */
-	STEP_TRY,	 /* which keyslot the passphrase opens */
-	STEP_ADD,
-	STEP_PROVE, /* that the new key opens its keyslot */
-	STEP_MARK,  /* with a token */
-	STEP_SEAL,  /* the header as it is now */
-	STEP_UNDO,  /* a new keyslot of which nothing came */
-	STEP_LOCK,  /* one keyslot that is not the organisation's */
-	STEP_MAX,
-};
-
-struct recovery_run {
-	struct enforcer *e;
-	recovery_done_fn done;
-	bool wants_key, anew, may_wait;
-	bool wants_lock, locks; /* it is asked for; every volume was looked at and may be */
-	uint8_t passphrase[LIMIT_PASSWORD_BYTES];
-	size_t n_passphrase;
-	struct escrow_wanted wanted;
-
-	struct recovery_disk disks[RECOVERY_VOLUMES_MAX];
-	struct recovery_outcome outcomes[RECOVERY_VOLUMES_MAX];
-	size_t n_disks, at;
-
-	/* Of the volume at hand. */
-	enum step step;
-	struct cryptsetup *operation;
-	struct luks_header header;
-	int token; /* STEP_DROP_TOKEN */
-	int slot;  /* of the new key */
-	int64_t generation;
-	char key[RECOVERY_KEY_DIGITS + 1];
-	sd_event_source *defer;
-};
-
-static void run_step(struct recovery_run *run, enum step step);
 
 void recovery_run_free(struct recovery_run *run)
 {
@@ -73,28 +28,6 @@ void recovery_run_free(struct recovery_run *run)
 }
 
 static int run_on_defer(sd_event_source *source, void *userdata);
-static bool run_may_lock(struct recovery_run *run);
-
-/* What is left of the volumes' keys is what the server has. It is over where nothing was in the
- * way; anything else is tried again after the next start. */
-static void run_locked(struct recovery_run *run)
-{
-	struct recovery_record changed = run->e->recovery->record;
-
-	for (size_t i = 0; i < run->n_disks; i++) {
-		struct recovery_volume *v = recovery_find(&changed, run->outcomes[i].uuid);
-
-		if (run->outcomes[i].end == RECOVERY_FAILED)
-			return;
-		if (!v || run->outcomes[i].end != RECOVERY_LOCKED)
-			continue;
-		memset(&v->keys[RECOVERY_NEXT], 0, sizeof(v->keys[RECOVERY_NEXT]));
-		memset(&v->keys[RECOVERY_FORMER], 0, sizeof(v->keys[RECOVERY_FORMER]));
-		v->making_slot = -1;
-	}
-	changed.is_locking = false;
-	(void)recovery_commit(run->e, &changed);
-}
 
 static int run_begin(struct recovery_run *run)
 {
@@ -107,7 +40,7 @@ static void run_end(struct recovery_run *run)
 	struct recovery *recovery = e->recovery;
 
 	if (run->locks)
-		run_locked(run);
+		recovery_run_locked(run);
 	recovery->run = recovery->next;
 	recovery->next = NULL;
 	run->done(e, run->outcomes, run->n_disks);
@@ -130,95 +63,47 @@ static void run_drop(struct recovery_run *run)
 	recovery_run_free(run);
 }
 
-/* --- locking ------------------------------------------------------------------------------ */
-
-/*
- * All volumes were looked at and none was touched: whether each has a key that the server has and
- * that opens it. That locking was begun is on the disk before the first keyslot goes.
- */
-static bool run_may_lock(struct recovery_run *run)
-{
-	struct recovery_record changed = run->e->recovery->record;
-
-	for (size_t i = 0; i < run->n_disks; i++)
-		if (run->outcomes[i].end != RECOVERY_PRESENT)
-			return false;
-	changed.is_locking = true;
-	if (recovery_commit(run->e, &changed) == 0)
-		return true;
-	for (size_t i = 0; i < run->n_disks; i++) {
-		run->outcomes[i].end = RECOVERY_FAILED;
-		snprintf(run->outcomes[i].detail, sizeof(run->outcomes[i].detail),
-			"that it is to be locked could not be recorded; nothing was changed");
-	}
-	return false;
-}
-
-/* A keyslot in use that is not the one to stay. -1: there is none. */
-static int run_lock_slot(const struct recovery_run *run, int stays)
-{
-	for (int i = 0; i < LUKS_SLOTS_MAX; i++)
-		if (run->header.slots[i].active && i != stays)
-			return i;
-	return -1;
-}
-
 /* --- one volume after the other ---------------------------------------------------------- */
 
-static struct recovery_outcome *run_outcome(struct recovery_run *run)
+struct recovery_outcome *recovery_run_outcome(struct recovery_run *run)
 {
 	return &run->outcomes[run->at];
 }
 
-static struct recovery_volume *run_volume(struct recovery_run *run)
-{
-	return recovery_find(&run->e->recovery->record, run->header.uuid);
-}
-
-static void run_next(struct recovery_run *run)
+void recovery_run_next(struct recovery_run *run)
 {
 	explicit_bzero(run->key, sizeof(run->key));
 	run->at++;
-	if (run->at == run->n_disks && run->wants_lock && !run->locks && run_may_lock(run)) {
+	if (run->at == run->n_disks && run->wants_lock && !run->locks &&
+		recovery_run_may_lock(run)) {
 		run->locks = true;
 		run->at = 0;
 	}
 	if (run->at < run->n_disks)
-		run_step(run, STEP_READ);
+		recovery_run_step(run, STEP_READ);
 	else
 		run_end(run);
 }
 
-/* detail NULL: it stays as it is. */
-static void run_conclude(struct recovery_run *run, enum recovery_end end, const char *detail)
+void recovery_run_conclude(struct recovery_run *run, enum recovery_end end, const char *detail)
 {
-	struct recovery_outcome *o = run_outcome(run);
+	struct recovery_outcome *o = recovery_run_outcome(run);
 
 	o->end = end;
 	if (detail)
 		snprintf(o->detail, sizeof(o->detail), "%s", detail);
-	run_next(run);
+	recovery_run_next(run);
 }
 
-static void run_error(struct recovery_run *run, const char *what, int error)
+void recovery_run_error(struct recovery_run *run, const char *what, int error)
 {
 	char detail[LIMIT_TEXT_BYTES + 1];
 
 	snprintf(detail, sizeof(detail), "%s: %s", what, strerror(-error));
-	run_conclude(run, RECOVERY_FAILED, detail);
+	recovery_run_conclude(run, RECOVERY_FAILED, detail);
 }
 
-/* --- what is there ----------------------------------------------------------------------- */
-
-/* Whether a key is what it was when it was seen to open its volume. */
-static bool run_key_holds(struct recovery_run *run, const struct recovery_key *key)
-{
-	uint8_t seal[SHA256_BYTES];
-
-	return recovery_slot_seal(run->e->sysroot_fd, run->disks[run->at].device, &run->header,
-		       key->slot, seal) == 0 &&
-	       memcmp(seal, key->seal, sizeof(seal)) == 0;
-}
+/* --- steps ------------------------------------------------------------------------------- */
 
 /* How many keyslots open the volume beside this one. */
 static unsigned int run_other_slots(const struct recovery_run *run, int slot)
@@ -227,197 +112,40 @@ static unsigned int run_other_slots(const struct recovery_run *run, int slot)
 		luks_opening_slots(&run->header) & ~(UINT32_C(1) << slot));
 }
 
-static void run_journal(struct recovery_run *run, const char *what, int slot, int64_t generation)
-{
-	log_info("recovery key %" PRId64 " of %s in keyslot %d: %s", generation,
-		run->disks[run->at].name, slot, what);
-}
-
-static int run_save(struct recovery_run *run, const struct recovery_record *changed)
-{
-	return recovery_commit(run->e, changed);
-}
-
-/* The keys of this volume are looked at; what was found is remembered. */
-static void run_look(struct recovery_run *run)
-{
-	struct recovery_record changed = run->e->recovery->record;
-	struct recovery_volume *v = recovery_find(&changed, run->header.uuid);
-	struct recovery_outcome *o = run_outcome(run);
-	const struct recovery_key *key;
-	bool broken;
-
-	o->end = RECOVERY_MISSING;
-	if (!v)
-		return;
-	/* For locking what the server has counts. */
-	key = &v->keys[v->keys[RECOVERY_NEXT].generation && !run->wants_lock ? RECOVERY_NEXT
-									     : RECOVERY_CURRENT];
-	if (!key->generation)
-		return;
-	o->slot = key->slot;
-	o->generation = key->generation;
-	if (!run_key_holds(run, key)) {
-		o->end = RECOVERY_BROKEN;
-		snprintf(o->detail, sizeof(o->detail),
-			"keyslot %d was changed or removed since; have a new key made", key->slot);
-	} else {
-		o->end = key == &v->keys[RECOVERY_NEXT] ? RECOVERY_WAITING : RECOVERY_PRESENT;
-	}
-	broken = v->keys[RECOVERY_CURRENT].generation &&
-		 !run_key_holds(run, &v->keys[RECOVERY_CURRENT]);
-	if (broken && !v->is_broken)
-		log_warning("the recovery key of %s that the organisation has no longer opens it",
-			run->disks[run->at].name);
-	v->is_broken = broken;
-	v->checked_s = clock_realtime_s();
-	if (run_save(run, &changed) < 0)
-		snprintf(o->detail, sizeof(o->detail), "what was seen could not be recorded");
-}
-
-/* A token of ours whose keyslot is gone. -1: there is none. */
-static int run_idle_token(const struct recovery_run *run)
-{
-	for (int i = 0; i < LUKS_TOKENS_MAX; i++)
-		if (run->header.tokens[i].active && run->header.tokens[i].slots == 0 &&
-			strcmp(run->header.tokens[i].type, LUKS_RECOVERY_TOKEN) == 0)
-			return i;
-	return -1;
-}
-
-/* --- a new key --------------------------------------------------------------------------- */
-
-static int run_free_slot(const struct recovery_run *run)
-{
-	int n = run->header.version == 1 ? LUKS1_SLOTS : LUKS_SLOTS_MAX;
-
-	for (int i = 0; i < n; i++)
-		if (!run->header.slots[i].active)
-			return i;
-	return -1;
-}
-
-static bool run_needs_key(struct recovery_run *run)
-{
-	const struct recovery_volume *v = run_volume(run);
-	enum recovery_end end = run_outcome(run)->end;
-	const struct recovery_key *key;
-
-	if (!run->wants_key)
-		return false;
-	if (run->anew || (end != RECOVERY_PRESENT && end != RECOVERY_WAITING))
-		return true;
-	/* Whoever it was sealed to may be somebody else by now. */
-	key = &v->keys[v->keys[RECOVERY_NEXT].generation ? RECOVERY_NEXT : RECOVERY_CURRENT];
-	return !escrow_box_fits(&key->box, &run->wanted);
-}
-
-/* The keyslot is on record before it is made. */
-static int run_begin_key(struct recovery_run *run)
-{
-	struct recovery_record changed = run->e->recovery->record;
-	struct recovery_volume *v = recovery_place(&changed, run->header.uuid);
-
-	if (!v)
-		return -ENOSPC;
-	run->generation = ++changed.last_generation;
-	v->making_slot = run->slot;
-	return run_save(run, &changed);
-}
-
-/* It opens its volume: sealed, and on record as the next. */
-static int run_finish_key(struct recovery_run *run)
-{
-	struct recovery_record changed = run->e->recovery->record;
-	struct recovery_volume *v = recovery_find(&changed, run->header.uuid);
-	const struct escrow_inside inside = {
-		.kind = ESCROW_KIND_DISK,
-		.generation = run->generation,
-		.volume = run->header.uuid,
-		.slot = run->slot,
-		.secret = run->key,
-	};
-	struct recovery_key *next, before;
-	int r;
-
-	if (!v)
-		return -ENOENT;
-	next = &v->keys[RECOVERY_NEXT];
-	before = *next;
-	memset(next, 0, sizeof(*next));
-	next->generation = run->generation;
-	next->slot = run->slot;
-	next->made_s = clock_realtime_s();
-	r = recovery_slot_seal(run->e->sysroot_fd, run->disks[run->at].device, &run->header,
-		run->slot, next->seal);
-	if (r == 0)
-		r = escrow_box_seal(run->e, &inside, &run->wanted, &next->box);
-	if (r < 0)
-		return r;
-	/* One that the server never had is nobody's. */
-	v->making_slot = before.generation ? before.slot : -1;
-	return run_save(run, &changed);
-}
-
-/* --- steps ------------------------------------------------------------------------------- */
-
-/* The next keyslot goes, or this volume is done. What was found before may not be true any more. */
-static void run_lock(struct recovery_run *run)
-{
-	const struct recovery_volume *v = run_volume(run);
-	const struct recovery_key *held = v ? &v->keys[RECOVERY_CURRENT] : NULL;
-
-	if (!held || !held->generation || !run_key_holds(run, held)) {
-		run_conclude(run, RECOVERY_BROKEN,
-			"the organisation's key no longer opens it; its keyslots were left alone");
-		return;
-	}
-	run->slot = run_lock_slot(run, held->slot);
-	if (run->slot < 0)
-		run_conclude(run, RECOVERY_LOCKED, "");
-	else
-		run_step(run, STEP_LOCK);
-}
-
 static void run_after_read(struct recovery_run *run)
 {
-	const struct recovery_volume *v = run_volume(run);
-	struct recovery_outcome *o = run_outcome(run);
+	const struct recovery_volume *v = recovery_run_volume(run);
+	struct recovery_outcome *o = recovery_run_outcome(run);
 
 	memcpy(o->uuid, run->header.uuid, sizeof(o->uuid));
 	if (run->header.reencrypting || run->header.requirement[0]) {
-		run_conclude(run, RECOVERY_FAILED,
+		recovery_run_conclude(run, RECOVERY_FAILED,
 			"it is being re-encrypted, or needs a newer agent; nothing was changed");
 		return;
 	}
 	if (run->locks) {
-		run_lock(run);
+		recovery_run_lock(run);
 		return;
 	}
 	if (run->step == STEP_READ && v && v->making_slot >= 0) {
-		run_step(run, STEP_DROP_HALF);
+		recovery_run_step(run, STEP_DROP_HALF);
 		return;
 	}
 	if (run->step == STEP_READ && v && v->keys[RECOVERY_FORMER].generation) {
-		run_step(run, STEP_DROP_OLD);
+		recovery_run_step(run, STEP_DROP_OLD);
 		return;
 	}
-	run->token = run_idle_token(run);
+	run->token = recovery_run_idle_token(run);
 	if (run->token >= 0) {
-		run_step(run, STEP_DROP_TOKEN);
+		recovery_run_step(run, STEP_DROP_TOKEN);
 		return;
 	}
-	run_look(run);
-	if (!run_needs_key(run)) {
-		run_next(run);
-		return;
-	}
-	run->slot = run_free_slot(run);
-	if (run->slot < 0)
-		run_conclude(run, RECOVERY_FULL,
-			"all keyslots are in use; cryptsetup luksKillSlot frees one");
+	recovery_run_look(run);
+	run->gave = run->made = run->seen = false;
+	if (recovery_run_wants(run))
+		recovery_run_step(run, STEP_TRY);
 	else
-		run_step(run, STEP_TRY);
+		recovery_run_next(run);
 }
 
 /* What was to be removed is not there any more. */
@@ -430,46 +158,28 @@ static void run_dropped(struct recovery_run *run, bool half)
 		v->making_slot = -1;
 	else if (v)
 		memset(&v->keys[RECOVERY_FORMER], 0, sizeof(v->keys[RECOVERY_FORMER]));
-	(void)run_save(run, &changed);
-	run_step(run, half ? STEP_READ : STEP_READ_AGAIN);
+	(void)recovery_commit(run->e, &changed);
+	recovery_run_step(run, half ? STEP_READ : STEP_READ_AGAIN);
 }
 
 static void run_after_try(struct recovery_run *run, const struct cryptsetup_result *result)
 {
-	int r;
-
 	if (result->verdict == CRYPTSETUP_WRONG_KEY) {
-		run_conclude(run, RECOVERY_WRONG, "the passphrase opens none of its keyslots");
+		recovery_run_conclude(
+			run, RECOVERY_WRONG, "the passphrase opens none of its keyslots");
 		return;
 	}
 	if (result->verdict != CRYPTSETUP_OK) {
-		run_conclude(run, RECOVERY_FAILED, result->said);
+		recovery_run_conclude(run, RECOVERY_FAILED, result->said);
 		return;
 	}
-	r = recovery_key_make(run->key);
-	if (r == 0)
-		r = run_begin_key(run);
-	if (r < 0)
-		run_error(run, "a key could not be begun", r);
-	else
-		run_step(run, STEP_ADD);
+	recovery_run_opened(run, result->slot);
 }
 
-static void run_after_seal(struct recovery_run *run)
+/* LUKS1 has no tokens, and a passphrase needs none. */
+static bool run_is_marked(const struct recovery_run *run)
 {
-	struct recovery_outcome *o = run_outcome(run);
-	int r = run_finish_key(run);
-
-	if (r < 0) {
-		snprintf(o->detail, sizeof(o->detail), "the key could not be sealed: %s",
-			strerror(-r));
-		run_step(run, STEP_UNDO);
-		return;
-	}
-	o->slot = run->slot;
-	o->generation = run->generation;
-	run_journal(run, "made and sealed", run->slot, run->generation);
-	run_conclude(run, RECOVERY_SEALED, "");
+	return run->header.version != 1 && run->adding != RECOVERY_ADDING_PASSPHRASE;
 }
 
 static void run_on_result(const struct cryptsetup_result *result, void *userdata)
@@ -485,66 +195,70 @@ static void run_on_result(const struct cryptsetup_result *result, void *userdata
 		if (well)
 			run_after_read(run);
 		else
-			run_conclude(run, RECOVERY_FAILED, result->said);
+			recovery_run_conclude(run, RECOVERY_FAILED, result->said);
 		return;
 	case STEP_DROP_HALF:
 	case STEP_DROP_OLD:
 		if (well)
 			run_dropped(run, run->step == STEP_DROP_HALF);
 		else
-			run_conclude(run, RECOVERY_FAILED, result->said);
+			recovery_run_conclude(run, RECOVERY_FAILED, result->said);
 		return;
 	case STEP_DROP_TOKEN:
 	case STEP_LOCK:
 		if (well)
-			run_step(run, STEP_READ_AGAIN);
+			recovery_run_step(run, STEP_READ_AGAIN);
 		else
-			run_conclude(run, RECOVERY_FAILED, result->said);
+			recovery_run_conclude(run, RECOVERY_FAILED, result->said);
 		return;
 	case STEP_TRY:
 		run_after_try(run, result);
 		return;
 	case STEP_SEAL:
 		if (well) {
-			run_after_seal(run);
+			recovery_run_added(run);
 			return;
 		}
 		break;
 	case STEP_ADD:
+		if (well) {
+			recovery_run_step(run, STEP_PROVE);
+			return;
+		}
+		break;
 	case STEP_PROVE:
 		if (well) {
-			run_step(run, run->step == STEP_PROVE && run->header.version == 1
-					      ? STEP_SEAL
-					      : run->step + 1);
+			recovery_run_step(run, run_is_marked(run) ? STEP_MARK : STEP_SEAL);
 			return;
 		}
 		break;
 	case STEP_MARK:
 		/* The record knows the keyslot without it. */
-		run_step(run, STEP_SEAL);
+		recovery_run_step(run, STEP_SEAL);
 		return;
 	case STEP_UNDO:
-		run_conclude(run, RECOVERY_FAILED, NULL);
+		recovery_run_conclude(run, RECOVERY_FAILED, NULL);
 		return;
 	case STEP_MAX:
 		return;
 	}
-	snprintf(run_outcome(run)->detail, sizeof(run_outcome(run)->detail), "%s", result->said);
-	run_step(run, STEP_UNDO);
+	snprintf(recovery_run_outcome(run)->detail, sizeof(recovery_run_outcome(run)->detail), "%s",
+		result->said);
+	recovery_run_step(run, STEP_UNDO);
 }
 
 /* Whether a keyslot that is on record as half made, or as the one before, is to be removed, and can
  * be: the last that opens the volume never is. */
 static bool run_may_drop(struct recovery_run *run, int *ret_slot)
 {
-	const struct recovery_volume *v = run_volume(run);
+	const struct recovery_volume *v = recovery_run_volume(run);
 	const struct recovery_key *former = &v->keys[RECOVERY_FORMER];
 
 	*ret_slot = run->step == STEP_DROP_HALF ? v->making_slot : former->slot;
 	if (!run->header.slots[*ret_slot].active || run_other_slots(run, *ret_slot) == 0)
 		return false;
 	/* Somebody may have put a passphrase of their own there since. */
-	return run->step == STEP_DROP_HALF || run_key_holds(run, former);
+	return run->step == STEP_DROP_HALF || recovery_run_holds(run, former);
 }
 
 /* Fills the question of the step. False: there is nothing to ask, go on as if it was answered. */
@@ -572,14 +286,14 @@ static bool run_ask(struct recovery_run *run, struct cryptsetup_request *q, char
 	case STEP_ADD:
 		q->action = CRYPTSETUP_ADD_KEY;
 		q->slot = run->slot;
-		q->drawn = true;
+		q->drawn = run->adding != RECOVERY_ADDING_PASSPHRASE;
 		q->secret = (struct child_secret){run->passphrase, run->n_passphrase};
-		q->new_secret = (struct child_secret){run->key, RECOVERY_KEY_DIGITS};
+		q->new_secret = recovery_run_secret(run);
 		return true;
 	case STEP_PROVE:
 		q->action = CRYPTSETUP_TEST;
 		q->slots = UINT32_C(1) << run->slot;
-		q->secret = (struct child_secret){run->key, RECOVERY_KEY_DIGITS};
+		q->secret = recovery_run_secret(run);
 		return true;
 	case STEP_MARK:
 		snprintf(json, TOKEN_BYTES,
@@ -600,7 +314,7 @@ static bool run_ask(struct recovery_run *run, struct cryptsetup_request *q, char
 	return false;
 }
 
-static void run_step(struct recovery_run *run, enum step step)
+void recovery_run_step(struct recovery_run *run, enum recovery_step step)
 {
 	struct cryptsetup_request q = {
 		.slot = -1,
@@ -617,7 +331,7 @@ static void run_step(struct recovery_run *run, enum step step)
 	if (r == 0)
 		r = cryptsetup_start(run->e->event, &q, run_on_result, run, &run->operation);
 	if (r < 0)
-		run_error(run, "cryptsetup could not be started", r);
+		recovery_run_error(run, "cryptsetup could not be started", r);
 }
 
 static int run_on_defer(sd_event_source *source, void *userdata)
@@ -626,8 +340,14 @@ static int run_on_defer(sd_event_source *source, void *userdata)
 
 	(void)source;
 	run->defer = sd_event_source_unref(run->defer);
-	run_step(run, STEP_READ);
+	recovery_run_step(run, STEP_READ);
 	return 0;
+}
+
+/* NULL: there is none. */
+static bool run_is_passphrase(const void *passphrase, size_t n)
+{
+	return !passphrase || (n > 0 && n <= LIMIT_PASSWORD_BYTES);
 }
 
 int recovery_start(
@@ -645,8 +365,9 @@ int recovery_start(
 	/* An order comes before whoever waits, who cannot hold it up. */
 	if (e->recovery->next && e->recovery->next->wants_lock)
 		return -EBUSY;
-	if (request->passphrase &&
-		(request->n_passphrase == 0 || request->n_passphrase > LIMIT_PASSWORD_BYTES))
+	if (!run_is_passphrase(request->passphrase, request->n_passphrase) ||
+		!run_is_passphrase(request->given, request->n_given) ||
+		(request->given && !request->passphrase))
 		return -EINVAL;
 	run = calloc(1, sizeof(*run));
 	if (!run)
@@ -654,7 +375,8 @@ int recovery_start(
 	run->e = e;
 	run->done = done;
 	escrow_wanted_look(e, &run->wanted);
-	r = request->passphrase && run->wanted.n == 0 ? -ENOKEY : 0;
+	/* Whoever has a passphrase to give can do that for itself. */
+	r = request->passphrase && !request->given && run->wanted.n == 0 ? -ENOKEY : 0;
 	if (r == 0)
 		r = recovery_disks(e, run->disks, &run->n_disks);
 	if (r == 0 && run->n_disks == 0)
@@ -667,7 +389,7 @@ int recovery_start(
 		recovery_run_free(run);
 		return r;
 	}
-	run->wants_key = request->passphrase != NULL;
+	run->wants_key = request->passphrase && run->wanted.n > 0;
 	run->anew = request->anew;
 	run->may_wait = request->may_wait;
 	run->wants_lock = request->lock;
@@ -675,9 +397,11 @@ int recovery_start(
 	run->locks = request->lock && e->recovery->record.is_locking;
 	run->n_passphrase = request->passphrase ? request->n_passphrase : 0;
 	memcpy(run->passphrase, request->passphrase ? request->passphrase : "", run->n_passphrase);
+	run->n_given = request->given ? request->n_given : 0;
+	memcpy(run->given, request->given ? request->given : "", run->n_given);
 	for (size_t i = 0; i < run->n_disks; i++) {
 		memcpy(run->outcomes[i].name, run->disks[i].name, sizeof(run->outcomes[i].name));
-		run->outcomes[i].slot = -1;
+		run->outcomes[i].slot = run->outcomes[i].passphrase_slot = -1;
 	}
 	if (e->recovery->next)
 		run_drop(e->recovery->next);

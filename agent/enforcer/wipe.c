@@ -485,6 +485,22 @@ bool wipe_is_of(const struct enforcer *e, const char *id)
 	return e->wipe && strcmp(e->wipe->findings.plan.id, id) == 0;
 }
 
+static int wipe_on_go_on(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct enforcer *e = userdata;
+	_cleanup_(wipe_places_done) struct wipe_places places;
+
+	(void)source;
+	(void)usec;
+	wipe_places_open(e->sysroot_fd, NULL, &places);
+	/* One that was started is out of what ended with the agent. */
+	if (wipe_intent_was_started(&places, e->wipe->findings.plan.id))
+		wipe_watch(e);
+	else
+		wipe_start(e);
+	return 0;
+}
+
 bool wipe_go_on(struct enforcer *e)
 {
 	_cleanup_(wipe_places_done) struct wipe_places places;
@@ -510,11 +526,11 @@ bool wipe_go_on(struct enforcer *e)
 		w->findings.n_luks += plan.devices[i].kind == WIPE_KIND_LUKS;
 	w->ordered_us = clock_boottime_us();
 	nologin_set(e);
-	/* One that was started is out of what ended with the agent. */
-	if (wipe_intent_was_started(&places, plan.id))
-		wipe_watch(e);
-	else
-		wipe_start(e);
+	w->stage = WIPE_STARTING;
+	/* From the loop: whoever hears of its end is not there yet. */
+	r = wipe_after(e, 0, wipe_on_go_on);
+	if (r < 0)
+		log_error("the wipe that is stored cannot go on: %s", strerror(-r));
 	return true;
 }
 

@@ -287,13 +287,16 @@ enum escrow_wish {
 	ESCROW_LOOK,	/* at the recovery keys that there are */
 	ESCROW_MAKE,	/* one for each volume that has none that counts */
 	ESCROW_RENEW,	/* a new one for each */
+	ESCROW_RESTORE, /* a new passphrase for each that the other one opens */
 	ESCROW_WISH_MAX,
 };
 
 struct msg_ctl_escrow {
-	uint32_t wish;			      /* enum escrow_wish */
-	uint32_t n_passphrase;		      /* 0 with ESCROW_LOOK */
+	uint32_t wish;	       /* enum escrow_wish */
+	uint32_t n_passphrase; /* 0 with ESCROW_LOOK */
+	uint32_t n_given;      /* the new passphrase, with ESCROW_RESTORE; else 0 */
 	uint8_t passphrase[LIMIT_PASSWORD_BYTES]; /* bytes, as they are typed at the start */
+	uint8_t given[LIMIT_PASSWORD_BYTES];
 };
 
 /* name, value, sender, receiver, body, descriptors (exactly) */
@@ -369,7 +372,8 @@ union message_body {
 };
 
 /*
- * Checks the text arrays of a received body: NUL inside, and only printable UTF-8. 0 or -EBADMSG.
+ * Checks the text arrays of a received body: NUL inside, and only printable UTF-8; and that bytes
+ * which are counted are there. 0 or -EBADMSG.
  */
 int message_check(enum message_type type, const void *body);
 

@@ -94,7 +94,9 @@ static void disk_print(struct ctl *ctl, const struct response_sealed *row,
 		return;
 	}
 	clock_format(row->received_s, when);
-	fprintf(ctl->out, "volume      %s\nreceived    %s (number %" PRId64 ", keyslot %" PRId64 ")\nkey        ",
+	fprintf(ctl->out,
+		"volume      %s\nreceived    %s (number %" PRId64 ", keyslot %" PRId64
+		")\nkey        ",
 		opened->volume, when, opened->generation, opened->slot);
 	for (size_t i = 0; i < ESCROW_KEY_DIGITS; i += ESCROW_KEY_GROUP)
 		fprintf(ctl->out, " %.6s", opened->secret + i);

@@ -8,7 +8,6 @@ Usage: recovery.py BUILD_DIR [NAME...]    The last line is "N passed, N failed".
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,161 +16,8 @@ import time
 sys.dont_write_bytecode = True
 from mdmctl_rig import BUILD, Skip, check, run_tests
 from agent_rig import wait_for
-from auth_rig import Phone
-
-CRYPTSETUP = shutil.which("cryptsetup", path="/usr/sbin:/sbin:/usr/bin:/bin")
-QUICK = ["--batch-mode", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"]
-PASSPHRASE = "six digits 271828"
-
-
-def cryptsetup(*args, key=None, new=None):
-    """The exit status. Passphrases go by pipe, as files do not end in a line end here."""
-    fds, words = [], []
-    for option, text in (("--key-file", key), (None, new)):
-        if text is None:
-            continue
-        read, write = os.pipe()
-        os.write(write, text.encode())
-        os.close(write)
-        fds.append(read)
-        words += [option, "/proc/self/fd/%d" % read] if option else ["/proc/self/fd/%d" % read]
-    tail = [words.pop()] if new is not None else []
-    done = subprocess.run([CRYPTSETUP, *args[:-1], *words, args[-1], *tail], pass_fds=fds, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    for fd in fds:
-        os.close(fd)
-    return done.returncode
-
-
-class Disks:
-    """A phone whose root, and what else is named, lies on LUKS."""
-
-    def __init__(self, base, volumes=("root",), version="luks2", settings=None, passphrase=PASSPHRASE):
-        if not CRYPTSETUP:
-            raise Skip("cryptsetup is not installed")
-        self.phone = None
-        self.volumes, self.version, self.passphrase = volumes, version, passphrase
-        self.settings = settings or {"encryption": {"escrow": True}}
-        self.phone = MadeUp(base, self.settings, self.make_disks)
-        self.agent, self.admin = self.phone.agent, self.phone.admin
-        self.device = self.agent.status()["device"]
-
-    def make_disks(self, agent):
-        agent.options += ["--cryptsetup-program", CRYPTSETUP]
-        mounts = ["20 1 0:5 / /proc rw - proc proc rw"]
-        self.images = {}
-        agent.write("sys/devices/platform/block/mmcblk0/dev", "179:0\n")
-        for n, name in enumerate(self.volumes):
-            part, number = "mmcblk0p%d" % (n + 2), "179:%d" % (n + 2)
-            self.device_node(agent, number, "platform/block/mmcblk0/" + part, partition="1")
-            self.device_node(agent, "254:%d" % n, "virtual/block/dm-%d" % n, ro="0", **{
-                "dm/name": name, "dm/uuid": "CRYPT-%s-%032x-%s" % (self.version.upper(), n + 1, name)})
-            slaves = agent.path("sys/devices/virtual/block/dm-%d/slaves" % n)
-            os.makedirs(slaves)
-            os.symlink("../../../../platform/block/mmcblk0/" + part, os.path.join(slaves, part))
-            mounts.append("%d 1 254:%d / %s rw shared:1 - ext4 /dev/mapper/%s rw"
-                          % (30 + n, n, "/" if n == 0 else "/" + name, name))
-            os.makedirs(agent.path("dev"), exist_ok=True)
-            self.images[name] = agent.path("dev/" + part)
-            with open(self.images[name], "wb") as f:
-                f.truncate(20 << 20)
-            check(cryptsetup("luksFormat", "--type", self.version, *QUICK, self.images[name],
-                             key=self.passphrase) == 0)
-        agent.write("proc/self/mountinfo", "\n".join(mounts) + "\n")
-        agent.write("proc/swaps", "Filename\tType\tSize\tUsed\tPriority\n")
-
-    @staticmethod
-    def device_node(agent, number, path, **attributes):
-        for name, value in dict(attributes, dev=number).items():
-            agent.write("sys/devices/%s/%s" % (path, name), value + "\n")
-        for directory in ("sys/dev/block", "sys/class/block"):
-            os.makedirs(agent.path(directory), exist_ok=True)
-        os.symlink("../../devices/" + path, agent.path("sys/dev/block/" + number))
-        os.symlink("../../devices/" + path, agent.path("sys/class/block/" + os.path.basename(path)))
-
-    def close(self):
-        if self.phone:
-            self.phone.close()
-
-    # --- what is on the disk ---
-
-    def opens(self, key, name="root", slot=None):
-        more = [] if slot is None else ["--key-slot", str(slot)]
-        return cryptsetup("open", "--test-passphrase", *more, self.images[name], key=key) == 0
-
-    def slots(self, name="root"):
-        text = subprocess.run([CRYPTSETUP, "luksDump", self.images[name]], capture_output=True, text=True).stdout
-        if self.version == "luks1":
-            return sorted(int(n) for n in re.findall(r"^Key Slot (\d+): ENABLED", text, re.M))
-        return sorted(int(n) for n in re.findall(r"^  (\d+): luks2", text, re.M))
-
-    def kill_slot(self, name, slot):
-        check(subprocess.run([CRYPTSETUP, "luksKillSlot", "--batch-mode", self.images[name], str(slot)],
-                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL).returncode == 0)
-
-    def tokens(self, name="root"):
-        text = subprocess.run([CRYPTSETUP, "luksDump", "--dump-json-metadata", self.images[name]],
-                              capture_output=True, text=True).stdout
-        return json.loads(text)["tokens"]
-
-    # --- what is asked of the agent ---
-
-    def escrow(self, *args, passphrase=None):
-        return self.agent.run("escrow", *args, "--json", stdin=(passphrase or self.passphrase) + "\n")
-
-    def made(self, *args, **options):
-        r = self.escrow(*args, **options)
-        check(r.returncode == 0, r.returncode, r.stdout, r.stderr, self.agent.log())
-        return json.loads(r.stdout)["volumes"]
-
-    def look(self):
-        r = self.agent.run("escrow", "verify", "--json")
-        check(r.stdout, r.stderr, self.agent.log())
-        return json.loads(r.stdout)["volumes"]
-
-    def acknowledged(self):
-        """Until the server has what was made, and the phone knows that."""
-        def present():
-            return all(v["state"] == "present" for v in self.look())
-        self.agent.sync()
-        wait_for("the server to have the keys\n" + self.agent.log(), present)
-
-    def keys(self, *args):
-        return self.admin.json("escrow", "show", self.device, *args)["keys"]
-
-
-class MadeUp(Phone):
-    """Settings are areas here; before its agent starts something is put into it."""
-
-    def __init__(self, base, settings, prepare):
-        self.prepare = prepare
-        super().__init__(base, settings)
-
-    def write_accounts(self):
-        super().write_accounts()
-        self.prepare(self.agent)
-
-    def push(self, settings):
-        self.wanted = settings
-        self.admin.file("p.json", json.dumps({"profiles": [{"id": "p", "settings": settings}]}))
-        self.admin.ok("policy", "sign", "p.json", "--stream", "staff", "-o", "p.jws")
-        if "at_maximum" in settings.get("password", {}):
-            self.admin.ok("policy", "cosign", "p.jws", "--key", "second", "--yes")
-        self.admin.ok("policy", "push", "p.jws")
-
-
-def with_disks(**options):
-    def decorate(function):
-        def run(base):
-            os.chmod(base, 0o755)
-            disks = Disks(base, **options)
-            try:
-                function(disks)
-            finally:
-                disks.close()
-        run.__name__, run.__doc__ = function.__name__, function.__doc__
-        return run
-    return decorate
+from recovery_rig import (CRYPTSETUP, QUICK, can_restart, crypto_lock, crypto_lock_order, cryptsetup, has_restarted,
+                          memory_has, with_disks)
 
 
 @with_disks()
@@ -216,24 +62,6 @@ def test_the_secret_is_nowhere(disks):
         check(memory_has(disks.agent.process.pid, [disks.device.encode()]), "nothing is found in this memory at all")
         found = memory_has(disks.agent.process.pid, needles)
         check(not found, found)
-
-
-def memory_has(pid, needles):
-    """Which writable parts of the memory of a process have one of them."""
-    found = []
-    with open("/proc/%d/maps" % pid) as maps, open("/proc/%d/mem" % pid, "rb") as memory:
-        for line in maps:
-            words = line.split()
-            if "w" not in words[1]:
-                continue
-            start, end = (int(n, 16) for n in words[0].split("-"))
-            memory.seek(start)
-            try:
-                data = memory.read(end - start)
-            except OSError:
-                continue
-            found += [line for n in needles if n in data]
-    return found
 
 
 @with_disks(version="luks1")
@@ -343,20 +171,6 @@ def test_compliance(disks):
     wait_for("broken, noticed by itself\n" + disks.agent.log(), lambda: states()[0] == ("noncompliant", "escrow_broken"))
 
 
-def crypto_lock(disks):
-    """Signed by two; its end as the phone tells it, once it has one."""
-    admin = disks.admin
-    disks.agent.sync()
-    admin.ok("command", "crypto-lock", "--device", disks.device, "-o", "lock.jws")
-    admin.ok("command", "cosign", "lock.jws", "--key", "second", "--yes")
-    disks.agent.sync()
-
-    def ended():
-        rows = [r for r in disks.agent.json("command", "list")["commands"] if r["verb"] == "crypto-lock"]
-        return rows and rows[0]["state"] not in ("accepted", "running") and rows[0]
-    return wait_for("crypto-lock\n" + disks.agent.log(), ended)
-
-
 @with_disks(volumes=("root", "home"))
 def test_crypto_lock(disks):
     """Refused where the organisation could not open a disk; then nothing but its key opens any."""
@@ -389,11 +203,117 @@ def test_crypto_lock_with_one_broken(disks):
     check(disks.slots() == [0, 1] and disks.slots("home") == [0])
 
 
+@with_disks(volumes=("root", "home"), slow=("luksKillSlot", 0.5))
+def test_crypto_lock_killed(disks):
+    """Killed while keyslots go, at several moments, it goes on by itself and ends with the restart; and once more if
+    it was killed between the two."""
+    restarts = can_restart(disks.agent)
+    disks.made()
+    disks.acknowledged()
+    for name in disks.volumes:
+        for n in range(2):
+            check(cryptsetup("luksAddKey", *QUICK, disks.images[name], key=disks.passphrase, new="spare %d" % n) == 0)
+    disks.look()
+    crypto_lock_order(disks)
+    wait_for("the first keyslot to go\n" + disks.agent.log(), lambda: len(disks.slots()) < 4)
+    for moment in (0.0, 0.3, 0.7, 0.2):
+        disks.agent.stop(signal.SIGKILL)
+        check(len(disks.slots("home")) > 1, "it was over before it was killed")
+        disks.agent.start()
+        time.sleep(moment)
+
+    def ended():
+        return [r["data"]["what"] for r in disks.agent.journal("crypto_lock")] == ["begun", "done"]
+    wait_for("the end\n" + disks.agent.log(), ended)
+    check(disks.slots() == [1] and disks.slots("home") == [1])
+    row = [r for r in disks.agent.json("command", "list")["commands"] if r["verb"] == "crypto-lock"][0]
+    check((row["state"], row["reason"]) == ("interrupted", "goes_on"), row)
+    check(sorted(disks.opens(k["key"], "root") for k in disks.keys()) == [False, True])
+    if restarts:
+        wait_for("the restart\n" + disks.agent.log(), lambda: has_restarted(disks.agent))
+        os.unlink(disks.agent.path("called"))
+        disks.agent.stop(signal.SIGKILL)
+        disks.agent.start()
+        wait_for("the restart that is owed\n" + disks.agent.log(), lambda: has_restarted(disks.agent))
+
+
+@with_disks()
+def test_last_words(disks):
+    """The server hears that it is done before the restart; a server that does not answer cannot hold it up."""
+    if not can_restart(disks.agent):
+        raise Skip("only root can run the program reboot of another root")
+    disks.made()
+    disks.acknowledged()
+    crypto_lock_order(disks)
+    wait_for("the restart\n" + disks.agent.log(), lambda: has_restarted(disks.agent))
+    (row,) = disks.admin.json("command", "list", "--device", disks.device)["commands"]
+    check((row["verb"], row["state"]) == ("crypto-lock", "done"), row)
+    os.unlink(disks.agent.path("called"))
+    disks.phone.server.process.send_signal(signal.SIGSTOP)
+    # The same boot, which has to end.
+    disks.agent.stop(signal.SIGKILL)
+    disks.agent.start()
+    wait_for("the restart without the server\n" + disks.agent.log(), lambda: has_restarted(disks.agent))
+    disks.phone.server.process.send_signal(signal.SIGCONT)
+
+
+@with_disks(volumes=("root", "home"))
+def test_passphrase(disks):
+    """Locked for good, opened with the recovery key, and the owner has a passphrase again; the key that was told is none
+    any more as soon as the server has the next one, and the server keeps every one that there was."""
+    def grouped(key):
+        return " ".join(key[i:i + 6] for i in range(0, 48, 6))
+
+    def passphrase(*lines):
+        return disks.agent.run("passphrase", "--json", stdin="".join(line + "\n" for line in lines))
+
+    disks.made()
+    disks.acknowledged()
+    check(crypto_lock(disks)["state"] == "done", disks.agent.log())
+    told = {name: next(k["key"] for k in disks.keys() if disks.opens(k["key"], name)) for name in disks.volumes}
+    for lines, says in (((grouped(told["root"]), ""), "1 to 512 bytes"), (("", "new"), "1 to 512 bytes"),
+                        ((grouped(told["root"]),), "1 to 512 bytes"), ((told["root"], "x" * 513), "1 to 512 bytes"),
+                        (("1" + grouped(told["root"])[1:] if told["root"][0] != "1" else "2" + told["root"][1:], "new"),
+                         "mistake in group 1")):
+        r = passphrase(*lines)
+        check(r.returncode == 2 and says in r.stderr, lines, r)
+    r = passphrase(disks.passphrase, "Harbour 31 lamps")
+    check(r.returncode == 7 and {v["state"] for v in json.loads(r.stdout)["volumes"]} == {"wrong_passphrase"}, r)
+    check(disks.slots() == [1] and disks.slots("home") == [1])
+    disks.phone.server.process.send_signal(signal.SIGSTOP)
+    for name in disks.volumes:
+        r = passphrase(grouped(told[name]), "Harbour 31 lamps")
+        states = {v["name"].split()[0]: v for v in json.loads(r.stdout)["volumes"]}
+        other = "home" if name == "root" else "root"
+        check(states[other]["state"] == "wrong_passphrase" and "passphrase_slot" not in states[other], states)
+        check(states[name]["state"] == "sealed" and states[name]["passphrase_slot"] == 0, states)
+        check(disks.opens("Harbour 31 lamps", name, slot=0))
+        # Without the server the old one stays what it is.
+        check(disks.slots(name) == [0, 1, 2] and disks.opens(told[name], name))
+    disks.phone.server.process.send_signal(signal.SIGCONT)
+    disks.acknowledged()
+    for name in disks.volumes:
+        wait_for("the old keyslot to go\n" + disks.agent.log(), lambda n=name: disks.slots(n) == [0, 2])
+        check(not disks.opens(told[name], name) and disks.opens("Harbour 31 lamps", name))
+        check(any(disks.opens(k["key"], name) for k in disks.keys()))
+    every = disks.keys("--all")
+    check(sorted(k["generation"] for k in every) == [1, 2, 3, 4] and set(told.values()) < {k["key"] for k in every}, every)
+    # Another one by leave of one that is no recovery key: nobody has seen the key.
+    r = passphrase("Harbour 31 lamps", "a second one")
+    check(r.returncode == 0 and {v["state"] for v in json.loads(r.stdout)["volumes"]} == {"present"}, r)
+    check(disks.opens("a second one") and disks.slots() == [0, 1, 2])
+    check({r["data"]["what"] for r in disks.agent.journal("recovery_key")} == {"made", "acknowledged", "superseded"})
+
+
 @with_disks(settings={"password": {"min_length": 6}})
 def test_nobody_to_seal_to(disks):
     r = disks.escrow()
     check(r.returncode == 5 and "escrow certificate" in r.stderr, r)
     check(disks.slots() == [0])
+    # Passphrases are the owner's.
+    r = disks.agent.run("passphrase", stdin=disks.passphrase + "\nanother one\n")
+    check(r.returncode == 8 and "The new passphrase opens it" in r.stdout, r)
+    check(disks.slots() == [0, 1] and disks.opens("another one"))
 
 
 if __name__ == "__main__":

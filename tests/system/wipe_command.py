@@ -16,7 +16,7 @@ sys.dont_write_bytecode = True
 from mdmctl_rig import BUILD, check, run_tests
 from agent_rig import wait_for
 from auth_rig import RIGHT
-from recovery import Disks, PASSPHRASE, QUICK, cryptsetup
+from recovery_rig import Disks, PASSPHRASE, QUICK, cryptsetup
 
 STATE = "var/lib/mdm-agent/"
 
