@@ -10,6 +10,7 @@
 encryption_phone=vm-phone-2604
 encryption_work=$VM_WORK/encryption
 encryption_pass=$(cat "$VM_DIR/passphrase")
+encryption_new_pass='Harbour 31 lamps'
 # Costs of guesses are not what is tested here.
 encryption_quick="--batch-mode --pbkdf-force-iterations 1000"
 encryption_disks="-drive if=none,id=boot,file=boot.img,format=raw,cache=unsafe -device virtio-blk-pci,drive=boot
@@ -306,6 +307,7 @@ encryption_generations() {
 	check "the administrator reads the new ones" encryption_show
 	is "each opens its own disk" "$(encryption_which_open)" "root member old"
 	encryption_show --all
+	encryption_second=$(encryption_key "$encryption_root" key)
 	check "the archive has both generations" grep -q "$encryption_first" "$encryption_work/shown"
 	encryption_show
 }
@@ -320,6 +322,8 @@ encryption_drift() {
 	check "and all is well when the server has it" vm_host_until 90 encryption_told
 	check "the administrator reads it" encryption_show
 	is "each opens its own disk" "$(encryption_which_open)" "root member old"
+	check "neither the passphrase nor any key so far is anywhere on the phone" encryption_secrets_absent \
+		"$encryption_pass" "$encryption_first" "$encryption_second" "$(encryption_key "$encryption_root" key)"
 }
 
 encryption_server_has_drift() {
@@ -363,7 +367,21 @@ encryption_recovery() {
 	check "with the key that the organisation has it starts" vm_again "passphrase=$encryption_recovery_key"
 	check "... to the end" vm_wait_boot
 	check "it is still the same phone of the same organisation" phone_says device "$encryption_id"
-	check "the key of the organisation is nowhere on the running phone" \
-		encryption_secrets_absent "$encryption_pass" "$encryption_recovery_key"
 	vm_run 'mkdir -p /boot && mount /dev/vdb /boot'
+	# As it is read out: in groups, with dashes.
+	encryption_read_out=$(echo "$encryption_recovery_key" | sed 's/....../&-/g; s/-$//')
+	check "by that key, as it was read out, the owner gets a passphrase again" vm_run -t 300 \
+		"printf '%s\n' '$encryption_read_out' '$encryption_new_pass' | agentctl passphrase"
+	check_disk "it opens the disk" "opens /dev/vda '$encryption_new_pass'"
+	check "the key that was read out ends when the server has the next one" vm_host_until 120 encryption_key_ended
+	check "the administrator reads that" encryption_show
+	encryption_next_key=$(encryption_key "$encryption_root" key)
+	check_disk "it opens the disk, the one before does not" \
+		"opens /dev/vda '$encryption_next_key' && ! opens /dev/vda '$encryption_recovery_key'"
+	check "neither passphrases nor keys are anywhere on the running phone" encryption_secrets_absent \
+		"$encryption_pass" "$encryption_new_pass" "$encryption_recovery_key" "$encryption_read_out" "$encryption_next_key"
+}
+
+encryption_key_ended() {
+	encryption_told && [ "$(encryption_slots /dev/vda | wc -w)" = 2 ]
 }

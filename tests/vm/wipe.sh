@@ -208,7 +208,7 @@ wipe_whole() {
 	head -c 16M "$VM_WORK/$VM/member.img" >"$wipe_work/member.before"
 	head -c 2M "$VM_WORK/$VM/old.img" >"$wipe_work/old.before"
 	cp --sparse=always "$VM_WORK/$VM/plain.img" "$wipe_work/plain.before"
-	check "the copy of its header opens, with the passphrase or the organisation's key" wipe_before_opens
+	check "a copy of its headers opens, with the passphrase or the organisation's key" wipe_before_opens
 	printf %s "$wipe_watcher" >"$wipe_work/watcher"
 	vm_put "$wipe_work/watcher" /run/watcher
 	encryption_order wipe scope=device finish=poweroff
@@ -223,16 +223,16 @@ wipe_whole() {
 	check "of the plain disk nothing is left, either" wipe_is_gone "$wipe_work/plain.before" "$VM_WORK/$VM/plain.img"
 	diag "of the root $(/usr/bin/python3 "$VM_DIR/disk.py" used "$wipe_work/root.after" 16777216) sectors behind the \
 keyslots are not empty, before: $(/usr/bin/python3 "$VM_DIR/disk.py" used "$VM_IMAGE/disk" 16777216)"
-	check "it is switched on, with the owner's passphrase" vm_again "passphrase=$encryption_pass"
+	check "it is switched on, with the owner's passphrase" vm_again "passphrase=$encryption_new_pass"
 	check "there is nothing to open" vm_console 'the root cannot be opened, cryptsetup status 1' 60
 	check "... and off it goes" vm_wait_off 60
-	check "with the organisation's key" vm_again "passphrase=$encryption_recovery_key"
+	check "with the organisation's key" vm_again "passphrase=$encryption_next_key"
 	check "it is the same" vm_console 'the root cannot be opened, cryptsetup status 1' 60
 	check "... down to the end" vm_wait_off 60
 }
 
 wipe_before_opens() {
-	wipe_opens "$wipe_work/root.before" "$encryption_recovery_key" &&
+	wipe_opens "$wipe_work/root.before" "$encryption_next_key" && wipe_opens "$wipe_work/root.before" "$encryption_new_pass" &&
 		wipe_opens "$wipe_work/member.before" "$encryption_pass" && wipe_opens "$wipe_work/old.before" "$encryption_pass"
 }
 
@@ -246,7 +246,8 @@ wipe_own_group() {
 
 wipe_whole_gone() {
 	qemu-img convert -f qcow2 -O raw "$VM_WORK/$VM/disk.qcow2" "$wipe_work/root.after" &&
-		wipe_is_gone "$wipe_work/root.before" "$wipe_work/root.after" "$encryption_pass" "$encryption_recovery_key" &&
+		wipe_is_gone "$wipe_work/root.before" "$wipe_work/root.after" "$encryption_pass" "$encryption_new_pass" \
+			"$encryption_recovery_key" "$encryption_next_key" &&
 		wipe_is_gone "$wipe_work/member.before" "$VM_WORK/$VM/member.img" "$encryption_pass" &&
 		wipe_is_gone "$wipe_work/old.before" "$VM_WORK/$VM/old.img" "$encryption_pass" && ! wipe_has_plan
 }
