@@ -97,12 +97,11 @@ static const struct setting_row settings[SETTING_MAX] = {
 		"How many keyslots of one container may be in use.", NULL,
 		"Each is a way in. Three are enough for a passphrase, a recovery key and the next "
 		"one while it is exchanged."},
-	[SETTING_ENCRYPTION_FORBID_EMPTY_PASSPHRASE] =
-		{SETTING_ENCRYPTION_FORBID_EMPTY_PASSPHRASE, AREA_ENCRYPTION,
-			"forbid_empty_passphrase", VALUE_BOOL, MERGE_OR, "", 0, 1,
-			"No container opens with an empty passphrase.", NULL,
-			"Recommended: true. Some images come with LUKS and an empty passphrase, which "
-			"protects nothing. The agent tries, when keyslots have changed."},
+	[SETTING_ENCRYPTION_FORBID_EMPTY_PASSPHRASE] = {SETTING_ENCRYPTION_FORBID_EMPTY_PASSPHRASE,
+		AREA_ENCRYPTION, "forbid_empty_passphrase", VALUE_BOOL, MERGE_OR, "", 0, 1,
+		"No container opens with an empty passphrase.", NULL,
+		"Recommended: true. Some images come with LUKS and an empty passphrase, which "
+		"protects nothing. The agent tries, when keyslots have changed."},
 	[SETTING_ENCRYPTION_ESCROW] = {SETTING_ENCRYPTION_ESCROW, AREA_ENCRYPTION, "escrow",
 		VALUE_BOOL, MERGE_OR, "", 0, 1,
 		"Every container has a recovery key that the organisation can use.", NULL,
@@ -117,7 +116,8 @@ static const struct setting_row settings[SETTING_MAX] = {
 	[SETTING_ENCRYPTION_ESCROW_MAX_AGE] = {SETTING_ENCRYPTION_ESCROW_MAX_AGE, AREA_ENCRYPTION,
 		"escrow_max_age", VALUE_INT, MERGE_MIN, "days", 1, 3650,
 		"Days after which the recovery key is exchanged for a new one.", NULL,
-		"Recommended: not set. A key that somebody has looked at is exchanged in any case."},
+		"Recommended: not set. A key that somebody has looked at is exchanged in any case. The "
+		"user is reminded; with agentctl escrow --keep-key the agent does it."},
 	[SETTING_PASSWORD_MIN_LENGTH] = {SETTING_PASSWORD_MIN_LENGTH, AREA_PASSWORD, "min_length",
 		VALUE_INT, MERGE_MAX, "characters", 4, 64, "The fewest characters of a passcode.",
 		NULL,

@@ -119,6 +119,8 @@ static int recovery_take(char *line, void *userdata)
 		memcpy(reader->enrolment, value, sizeof(reader->enrolment));
 	} else if (strcmp(name, "generations") == 0) {
 		r = parse_int64(value, 0, RECOVERY_NUMBER_MAX, &reader->record->last_generation);
+	} else if (strcmp(name, "seen") == 0) {
+		r = parse_int64(value, 0, RECOVERY_NUMBER_MAX, &reader->record->seen_generation);
 	} else if (strcmp(name, "locking") == 0) {
 		reader->record->is_locking = strcmp(value, "yes") == 0;
 	} else if (strcmp(name, "locked") == 0) {
@@ -205,6 +207,8 @@ int recovery_save(struct enforcer *e, const struct recovery_record *record)
 
 	buf_printf(&text, RECOVERY_LINE "\nenrolment %s\ngenerations %" PRId64 "\n",
 		e->state.facts.enrolment_id, record->last_generation);
+	if (record->seen_generation)
+		buf_printf(&text, "seen %" PRId64 "\n", record->seen_generation);
 	if (record->is_locking)
 		buf_puts(&text, "locking yes\n");
 	if (record->locked_boot[0])

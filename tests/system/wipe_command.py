@@ -15,7 +15,7 @@ import time
 sys.dont_write_bytecode = True
 from mdmctl_rig import BUILD, check, run_tests
 from agent_rig import wait_for
-from recovery import Disks, PASSPHRASE, QUICK, cryptsetup
+from recovery_rig import Disks, PASSPHRASE, QUICK, cryptsetup
 
 STATE = "var/lib/mdm-agent/"
 
