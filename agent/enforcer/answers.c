@@ -11,7 +11,6 @@
 #include "agent/enforcer/recovery.h"
 #include "agent/enforcer/unlock_code.h"
 #include "agent/enforcer/wake.h"
-#include "agent/ipc/channel.h"
 #include "agent/util/codec.h"
 #include "agent/util/fs.h"
 #include "agent/util/jsonw.h"
@@ -396,41 +395,6 @@ void answer_commands(struct enforcer *e, struct buf *out)
 	struct jsonw w = JSONW_INIT(out);
 
 	commands_write(e, &w, NULL);
-}
-
-void answer_read(struct enforcer *e, const struct message *m, struct buf *out)
-{
-	const struct msg_ctl_journal *journal = (const struct msg_ctl_journal *)&m->body;
-
-	switch ((int)m->type) {
-	case MESSAGE_CTL_STATUS:
-		answer_status(e, out);
-		break;
-	case MESSAGE_CTL_POLICY_SHOW:
-		answer_policy_show(e, out);
-		break;
-	case MESSAGE_CTL_POLICY_EXPLAIN:
-		answer_policy_explain(e, out);
-		break;
-	case MESSAGE_CTL_COMPLIANCE:
-		answer_compliance(e, out);
-		break;
-	case MESSAGE_CTL_JOURNAL_SHOW:
-		answer_journal(e, journal->after_seq, journal->count, out);
-		break;
-	case MESSAGE_CTL_JOURNAL_VERIFY:
-		answer_journal_verify(e, out);
-		break;
-	case MESSAGE_CTL_PRIVACY:
-		answer_privacy(e, out);
-		break;
-	case MESSAGE_CTL_COMMANDS:
-		answer_commands(e, out);
-		break;
-	default:
-		out->error = -EINVAL;
-		break;
-	}
 }
 
 void answer_escrow(const struct recovery_outcome *outcomes, size_t n_outcomes, struct buf *out)

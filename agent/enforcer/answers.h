@@ -17,10 +17,6 @@ void answer_journal_verify(struct enforcer *e, struct buf *out);
 void answer_privacy(struct enforcer *e, struct buf *out);
 void answer_commands(struct enforcer *e, struct buf *out);
 
-/* The one of these that is asked for; -EINVAL in out->error if none is. */
-struct message;
-void answer_read(struct enforcer *e, const struct message *m, struct buf *out);
-
 /* What a walk over the recovery keys found. */
 struct recovery_outcome;
 void answer_escrow(const struct recovery_outcome *outcomes, size_t n_outcomes, struct buf *out);

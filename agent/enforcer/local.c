@@ -180,24 +180,18 @@ static void local_enrol(struct local_client *c, const struct msg_ctl_enrol *requ
 	}
 }
 
-static bool local_is_denied(struct local_client *c)
-{
-	char message[LIMIT_TEXT_BYTES + 1];
-
-	if (c->may_act)
-		return false;
-	snprintf(message, sizeof(message), "this needs root or membership in the group %s",
-		c->local->e->options.admin_group);
-	local_answer(c, CTL_E_DENIED, message, NULL);
-	return true;
-}
-
 static void local_act(struct local_client *c, const struct message *m)
 {
 	struct enforcer *e = c->local->e;
 
-	if (local_is_denied(c))
+	if (!c->may_act) {
+		char message[LIMIT_TEXT_BYTES + 1];
+
+		snprintf(message, sizeof(message), "this needs root or membership in the group %s",
+			e->options.admin_group);
+		local_answer(c, CTL_E_DENIED, message, NULL);
 		return;
+	}
 	if (m->type == MESSAGE_CTL_ENROL) {
 		local_enrol(c, (const struct msg_ctl_enrol *)&m->body);
 		return;
@@ -266,8 +260,38 @@ static void local_unlock(struct local_client *c, const struct msg_ctl_unlock *re
 static void local_read(struct local_client *c, const struct message *m)
 {
 	_cleanup_buf_ struct buf json = {.max_bytes = LIMIT_LOCAL_ANSWER_BYTES};
+	struct enforcer *e = c->local->e;
+	const struct msg_ctl_journal *journal = (const struct msg_ctl_journal *)&m->body;
 
-	answer_read(c->local->e, m, &json);
+	switch ((int)m->type) {
+	case MESSAGE_CTL_STATUS:
+		answer_status(e, &json);
+		break;
+	case MESSAGE_CTL_POLICY_SHOW:
+		answer_policy_show(e, &json);
+		break;
+	case MESSAGE_CTL_POLICY_EXPLAIN:
+		answer_policy_explain(e, &json);
+		break;
+	case MESSAGE_CTL_COMPLIANCE:
+		answer_compliance(e, &json);
+		break;
+	case MESSAGE_CTL_JOURNAL_SHOW:
+		answer_journal(e, journal->after_seq, journal->count, &json);
+		break;
+	case MESSAGE_CTL_JOURNAL_VERIFY:
+		answer_journal_verify(e, &json);
+		break;
+	case MESSAGE_CTL_PRIVACY:
+		answer_privacy(e, &json);
+		break;
+	case MESSAGE_CTL_COMMANDS:
+		answer_commands(e, &json);
+		break;
+	default:
+		json.error = -EINVAL;
+		break;
+	}
 	if (json.error == -EFBIG)
 		local_answer(c, CTL_E_INTERNAL, "the answer is too long; ask for less", NULL);
 	else if (json.error)

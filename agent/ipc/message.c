@@ -82,6 +82,8 @@ static const struct message_bytes {
 } message_lengths[] = {
 	{MESSAGE_CTL_ESCROW, offsetof(struct msg_ctl_escrow, n_passphrase),
 		sizeof(((struct msg_ctl_escrow *)NULL)->passphrase)},
+	{MESSAGE_CTL_ESCROW, offsetof(struct msg_ctl_escrow, n_given),
+		sizeof(((struct msg_ctl_escrow *)NULL)->given)},
 };
 
 const char *role_name(enum role role)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_wipe_find.c - what a wipe would destroy, on phones of many shapes. Files stand for devices. */
+/* test_wipe_find.c - what a wipe would destroy, on phones of many shapes. Files stand for devices.
+ */
 #include "agent/enforcer/wipe_find.h"
 
 #include "agent/wipe/header.h"

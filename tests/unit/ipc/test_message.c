@@ -164,16 +164,21 @@ static void test_counted_bytes(void)
 {
 	union message_body body;
 	struct msg_ctl_escrow *escrow = (struct msg_ctl_escrow *)&body;
+	uint32_t *const counts[] = {&escrow->n_passphrase, &escrow->n_given};
 
 	memset(&body, 0xff, sizeof(body));
-	for (uint32_t n = 0; n <= LIMIT_PASSWORD_BYTES; n++) {
-		escrow->n_passphrase = n;
-		CHECK_INT(message_check(MESSAGE_CTL_ESCROW, &body), 0);
+	escrow->n_passphrase = escrow->n_given = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+		for (uint32_t n = 0; n <= LIMIT_PASSWORD_BYTES; n++) {
+			*counts[i] = n;
+			CHECK_INT(message_check(MESSAGE_CTL_ESCROW, &body), 0);
+		}
+		*counts[i] = LIMIT_PASSWORD_BYTES + 1;
+		CHECK_INT(message_check(MESSAGE_CTL_ESCROW, &body), -EBADMSG);
+		*counts[i] = UINT32_MAX;
+		CHECK_INT(message_check(MESSAGE_CTL_ESCROW, &body), -EBADMSG);
+		*counts[i] = 1;
 	}
-	escrow->n_passphrase = LIMIT_PASSWORD_BYTES + 1;
-	CHECK_INT(message_check(MESSAGE_CTL_ESCROW, &body), -EBADMSG);
-	escrow->n_passphrase = UINT32_MAX;
-	CHECK_INT(message_check(MESSAGE_CTL_ESCROW, &body), -EBADMSG);
 }
 
 /* No array was forgotten: a body of 'a' only passes where there is neither text nor a count. */
