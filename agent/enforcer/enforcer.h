@@ -133,8 +133,8 @@ struct enforcer {
 	struct auth *auth;		 /* NULL: passwords are none of the agent's business */
 	struct unlock_code *unlock_code; /* NULL: there are no codes */
 	struct recovery *recovery;	 /* NULL: no recovery keys are made */
-	struct empty_trials *trials;	 /* NULL: they are forgotten at the end of the process */
 	struct wipe *wipe;		 /* NULL: none was ordered */
+	struct empty_trials *trials;	 /* NULL: they are forgotten at the end of the process */
 	struct problem_text problems[PROBLEM_MAX];
 };
 
