@@ -16,6 +16,7 @@
 #include "agent/util/fs.h"
 #include "agent/wipe/sysfs.h"
 #include "agent/wipe/target.h"
+#include "agent/wipe/tpm.h"
 #include "platform/blocktree.h"
 
 #define DEVICES_MAX 512
@@ -278,6 +279,24 @@ static void find_swaps(struct find *f)
 	}
 }
 
+/* --- the TPM --------------------------------------------------------------------------- */
+
+#define TPM_PATIENCE_MS 1000
+
+/* What it keeps beyond a restart could open something that was copied before. */
+static void find_tpm(struct find *f)
+{
+	struct wipe_plan *plan = &f->out->plan;
+	_cleanup_close_ int fd = -1;
+
+	if (!f->is_root)
+		return;
+	fd = fs_open_in_root(f->root_fd, "dev/tpmrm0", O_RDWR | O_NONBLOCK);
+	if (fd >= 0)
+		(void)tpm_list(fd, TPM_PATIENCE_MS, plan->tpm_handles, LIMIT_WIPE_TPM_HANDLES,
+			&plan->n_tpm_handles);
+}
+
 /* --- all of it --------------------------------------------------------------------------- */
 
 static int find_read(struct find *f)
@@ -308,6 +327,7 @@ int wipe_find(int root_fd, bool is_root, struct wipe_findings *ret_findings)
 	ret_findings->plan.test = !is_root;
 	/* Keys first: where the plan is full, it is they that are in it. */
 	find_luks(&find);
+	find_tpm(&find);
 	r = find_read(&find);
 	if (r < 0)
 		/* What cannot be seen does not keep what was seen. */

@@ -10,6 +10,7 @@
 encryption_phone=vm-phone-2604
 encryption_work=$VM_WORK/encryption
 encryption_pass=$(cat "$VM_DIR/passphrase")
+encryption_new_pass='Harbour 31 lamps'
 # Costs of guesses are not what is tested here.
 encryption_quick="--batch-mode --pbkdf-force-iterations 1000"
 encryption_disks="-drive if=none,id=boot,file=boot.img,format=raw,cache=unsafe -device virtio-blk-pci,drive=boot
@@ -53,7 +54,6 @@ encryption_make_disks() { # NAME
 	encryption_dir=$VM_WORK/$1
 	mkdir -p "$encryption_dir" "$encryption_work" || return
 	printf %s "$encryption_pass" >"$encryption_work/key"
-	: >"$encryption_work/none"
 	truncate -s 16M "$encryption_dir/boot.img" "$encryption_dir/old.img" &&
 		truncate -s 48M "$encryption_dir/member.img" && truncate -s 24M "$encryption_dir/plain.img" &&
 		mke2fs -q -F -t ext2 -L pmOS_boot "$encryption_dir/boot.img" || return
@@ -195,10 +195,6 @@ encryption_prepare() {
 
 encryption_first_start() {
 	check "its disks are made, and what goes into its initramfs" encryption_prepare
-	# One that opens with nothing, as immutable images come.
-	# shellcheck disable=SC2086 # words on purpose
-	cryptsetup luksAddKey --disable-locks $encryption_quick --key-slot 5 --key-file "$encryption_work/key" \
-		"$encryption_dir/old.img" "$encryption_work/none" || diag "no empty passphrase could be added"
 	${CC:-cc} -O2 -D_GNU_SOURCE -static -o "$encryption_work/secrets" "$VM_DIR/secrets.c" ||
 		diag "secrets.c could not be compiled"
 	vm_start "$encryption_phone" saved=yes "extra=$encryption_disks" "early=$encryption_early"
@@ -214,6 +210,11 @@ encryption_first_start() {
 			dmsetup create --noudevsync --uuid LVM-phone-data phone-data &&
 		dmsetup mknodes && mke2fs -q -t ext4 /dev/mapper/phone-data && mount /dev/mapper/phone-data /home &&
 		mke2fs -q -t ext4 /dev/mapper/old && mount /dev/mapper/old /opt'
+	# As immutable images of postmarketOS do.
+	check_disk "its root opens with nothing, too" '
+		key "$pass"
+		: >/run/none
+		cryptsetup luksAddKey $quick --pbkdf pbkdf2 --key-slot 5 --key-file /run/key /dev/vda /run/none'
 	service restart
 	check "it enrols by itself" vm_host_until 90 phone_says enrolled true
 	encryption_id=$(fleet_device "$encryption_phone") || encryption_id=none
@@ -227,7 +228,7 @@ encryption_nothing_to_lock_with() {
 	encryption_order crypto-lock
 	vm_run -t 90 'agentctl sync' >/dev/null 2>&1
 	check "crypto-lock is refused: nobody could open the phone again" vm_host_until 60 encryption_order_is refused no_escrow
-	is "... and nothing was changed" "$(encryption_slots /dev/vda)" 0
+	is "... and nothing was changed" "$(encryption_slots /dev/vda)" "0 5"
 }
 
 encryption_two_disks() {
@@ -250,14 +251,14 @@ encryption_server_names_plain() {
 
 encryption_keyslots() {
 	check_disk "the passphrase lies in keyslot 3, there is no keyslot 0" 'move_slot /dev/vda && move_slot /dev/vdc'
-	is "... as cryptsetup sees it" "$(encryption_slots /dev/vda), $(encryption_slots /dev/vdc)" "3, 3"
+	is "... as cryptsetup sees it" "$(encryption_slots /dev/vda), $(encryption_slots /dev/vdc)" "3 5, 3"
 	encryption_make_keys "not the passphrase"
 	is "a wrong passphrase is refused" "$?" 7
 	is "... for what it is, by cryptsetup's own word, for each disk" "$(encryption_made root state) \
 $(encryption_made member state) $(encryption_made old state)" "wrong_passphrase wrong_passphrase wrong_passphrase"
 	diag "$(encryption_made root detail)"
 	is "... and no keyslot is used up by it" "$(encryption_slots /dev/vda), $(encryption_slots /dev/vdc), \
-$(encryption_slots /dev/vde)" "3, 3, 0 5"
+$(encryption_slots /dev/vde)" "3 5, 3, 0"
 	check "... nor does the wrong one stay anywhere" encryption_secrets_absent "not the passphrase"
 }
 
@@ -301,11 +302,12 @@ encryption_generations() {
 	kill -CONT "$fleet_pid"
 	check "the server has the new one" vm_host_until 90 encryption_told
 	check "now the keyslot of the one before goes" vm_host_until 90 encryption_slots_are /dev/vda \
-		"$(encryption_sorted 3 "$(encryption_made root slot)")"
+		"$(encryption_sorted 3 5 "$(encryption_made root slot)")"
 	check_disk "and it no longer opens" "! opens /dev/vda '$encryption_first'"
 	check "the administrator reads the new ones" encryption_show
 	is "each opens its own disk" "$(encryption_which_open)" "root member old"
 	encryption_show --all
+	encryption_second=$(encryption_key "$encryption_root" key)
 	check "the archive has both generations" grep -q "$encryption_first" "$encryption_work/shown"
 	encryption_show
 }
@@ -320,6 +322,8 @@ encryption_drift() {
 	check "and all is well when the server has it" vm_host_until 90 encryption_told
 	check "the administrator reads it" encryption_show
 	is "each opens its own disk" "$(encryption_which_open)" "root member old"
+	check "neither the passphrase nor any key so far is anywhere on the phone" encryption_secrets_absent \
+		"$encryption_pass" "$encryption_first" "$encryption_second" "$(encryption_key "$encryption_root" key)"
 }
 
 encryption_server_has_drift() {
@@ -334,10 +338,10 @@ encryption_verify_fails() {
 }
 
 encryption_empty() {
-	check "encrypted is not protected: the container that opens with nothing is found" \
+	check "encrypted is not protected: the disk that opens with nothing is found" \
 		vm_host_until 240 encryption_says forbid_empty_passphrase noncompliant empty_passphrase
 	encryption_setting forbid_empty_passphrase detail >"$encryption_work/detail"
-	check "... and named" grep -q vde "$encryption_work/detail"
+	check "... and named" grep -q vda "$encryption_work/detail"
 }
 
 encryption_crypto_lock() {
@@ -363,7 +367,21 @@ encryption_recovery() {
 	check "with the key that the organisation has it starts" vm_again "passphrase=$encryption_recovery_key"
 	check "... to the end" vm_wait_boot
 	check "it is still the same phone of the same organisation" phone_says device "$encryption_id"
-	check "the key of the organisation is nowhere on the running phone" \
-		encryption_secrets_absent "$encryption_pass" "$encryption_recovery_key"
 	vm_run 'mkdir -p /boot && mount /dev/vdb /boot'
+	# As it is read out: in groups, with dashes.
+	encryption_read_out=$(echo "$encryption_recovery_key" | sed 's/....../&-/g; s/-$//')
+	check "by that key, as it was read out, the owner gets a passphrase again" vm_run -t 300 \
+		"printf '%s\n' '$encryption_read_out' '$encryption_new_pass' | agentctl passphrase"
+	check_disk "it opens the disk" "opens /dev/vda '$encryption_new_pass'"
+	check "the key that was read out ends when the server has the next one" vm_host_until 120 encryption_key_ended
+	check "the administrator reads that" encryption_show
+	encryption_next_key=$(encryption_key "$encryption_root" key)
+	check_disk "it opens the disk, the one before does not" \
+		"opens /dev/vda '$encryption_next_key' && ! opens /dev/vda '$encryption_recovery_key'"
+	check "neither passphrases nor keys are anywhere on the running phone" encryption_secrets_absent \
+		"$encryption_pass" "$encryption_new_pass" "$encryption_recovery_key" "$encryption_read_out" "$encryption_next_key"
+}
+
+encryption_key_ended() {
+	encryption_told && [ "$(encryption_slots /dev/vda | wc -w)" = 2 ]
 }
