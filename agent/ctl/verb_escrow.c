@@ -84,9 +84,15 @@ static enum ctl_exit escrow_read(
 enum ctl_exit verb_escrow(struct ctl *ctl)
 {
 	struct msg_ctl_escrow body = {
-		.wish = options_given(&ctl->options, OPTION_NEW) ? ESCROW_RENEW : ESCROW_MAKE};
+		.wish = options_given(&ctl->options, OPTION_KEEP_KEY) ? ESCROW_KEEP
+			: options_given(&ctl->options, OPTION_NEW)    ? ESCROW_RENEW
+								      : ESCROW_MAKE};
 	enum ctl_exit code;
 
+	if (options_given(&ctl->options, OPTION_KEEP_KEY) &&
+		options_given(&ctl->options, OPTION_NEW))
+		return ctl_fail(ctl, CTL_EXIT_USAGE,
+			"--new and --keep-key are two things to do: one after the other.");
 	(void)mlock(&body, sizeof(body));
 	code = escrow_read(ctl,
 		"A passphrase that opens the disk, as it is asked for when the phone starts:",
