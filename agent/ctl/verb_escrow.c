@@ -14,6 +14,7 @@
 #include "agent/ctl/secret.h"
 #include "agent/ctl/verbs.h"
 #include "agent/util/mem.h"
+#include "agent/util/process.h"
 
 /* A passphrase is tried at each keyslot of each disk, and each costs seconds. */
 #define ESCROW_TIMEOUT_S 900
@@ -94,6 +95,7 @@ enum ctl_exit verb_escrow(struct ctl *ctl)
 		return ctl_fail(ctl, CTL_EXIT_USAGE,
 			"--new and --keep-key are two things to do: one after the other.");
 	(void)mlock(&body, sizeof(body));
+	(void)process_leave_no_core();
 	code = escrow_read(ctl,
 		"A passphrase that opens the disk, as it is asked for when the phone starts:",
 		body.passphrase, &body.n_passphrase);
@@ -149,6 +151,7 @@ enum ctl_exit verb_passphrase(struct ctl *ctl)
 	enum ctl_exit code;
 
 	(void)mlock(&body, sizeof(body));
+	(void)process_leave_no_core();
 	code = passphrase_read_known(ctl, &body);
 	if (code == CTL_EXIT_OK)
 		code = passphrase_read_new(ctl, &body);
