@@ -30,6 +30,10 @@ static void fill(struct recovery_record *record)
 		v = recovery_place(record, uuid);
 		signer_must(v);
 		v->making_slot = i % 2 ? (int)i : -1;
+		v->making_is_sealed = i % 4 == 3;
+		if (v->making_is_sealed)
+			memset(v->making_seal, (int)(0x80 + i), sizeof(v->making_seal));
+		v->strays = i == 2 ? UINT32_C(0x80000005) : 0;
 		v->checked_s = 1700000000 + (int64_t)i;
 		v->is_broken = i == 3;
 		for (size_t k = 0; k < RECOVERY_PLACE_MAX; k++) {
@@ -66,7 +70,10 @@ static bool same(const struct recovery_record *a, const struct recovery_record *
 		const struct recovery_volume *v = &a->volumes[i], *w = &b->volumes[i];
 
 		if (strcmp(v->uuid, w->uuid) != 0 || v->making_slot != w->making_slot ||
-			v->checked_s != w->checked_s || v->is_broken != w->is_broken)
+			v->making_is_sealed != w->making_is_sealed ||
+			memcmp(v->making_seal, w->making_seal, sizeof(v->making_seal)) != 0 ||
+			v->strays != w->strays || v->checked_s != w->checked_s ||
+			v->is_broken != w->is_broken)
 			return false;
 		for (size_t k = 0; k < RECOVERY_PLACE_MAX; k++)
 			if (!same_key(&v->keys[k], &w->keys[k]))
@@ -159,6 +166,10 @@ static void test_lines(void)
 		{HEAD VOLUME "current slot one\n", false},
 		{HEAD VOLUME "making 32\n", false},
 		{HEAD VOLUME "making -1\n", false},
+		{HEAD VOLUME "making 3\nmakingseal " SEAL "\nstray 0\nstray 31\n", true},
+		{HEAD VOLUME "making 3\nmakingseal 11\n", false},
+		{HEAD VOLUME "stray 32\n", false},
+		{HEAD VOLUME "stray -1\n", false},
 		{HEAD VOLUME "checked -1\n", false},
 		{HEAD VOLUME "current seal " SEAL "11\n", false},
 		{HEAD VOLUME "current seal 11\n", false},
