@@ -99,6 +99,11 @@ static void run_look_at_keys(struct recovery_run *run)
 		o->end = RECOVERY_BROKEN;
 		snprintf(o->detail, sizeof(o->detail),
 			"keyslot %d was changed or removed since; have a new key made", key->slot);
+	} else if (!escrow_box_fits(&key->box, &run->wanted)) {
+		o->end = RECOVERY_OTHER;
+		snprintf(o->detail, sizeof(o->detail),
+			"it is sealed to another escrow certificate than the policy names; have a "
+			"new key made");
 	} else if (key->generation <= changed.seen_generation && !run->wants_lock) {
 		o->end = RECOVERY_SEEN;
 	} else {

@@ -16,7 +16,7 @@ import time
 sys.dont_write_bytecode = True
 from mdmctl_rig import BUILD, check, run_tests
 from agent_rig import wait_for
-from recovery_rig import CRYPTSETUP, QUICK, cryptsetup, with_disks
+from recovery_rig import CRYPTSETUP, QUICK, crypto_lock, cryptsetup, with_disks
 
 BEHIND = ("no such action", 0)  # a script that does nothing yet
 OWN = "the owner's new one"
@@ -165,6 +165,32 @@ def test_the_agent_is_killed_after_adding(disks):
     disks.kill_slot("root", 1)
     (volume,) = disks.look()
     check(volume["detail"] == "" and record(disks) == [], volume, record(disks))
+
+
+@with_disks()
+def test_the_organisation_lost_its_escrow_key(disks):
+    """A key that nobody can read any more does not count, and nothing is locked with it."""
+    def standing():
+        return [(r["state"], r["reason"]) for r in disks.agent.json("compliance")["settings"] if r["setting"] == "escrow"]
+
+    disks.made()
+    disks.acknowledged()
+    wait_for("held", lambda: standing() == [("compliant", "ok")])
+    homes = [d for d, _, names in os.walk(disks.admin.home) if "escrow.pem" in names]
+    for name in ("escrow.pem", "escrow-key.pem"):
+        os.rename(os.path.join(homes[0], name), os.path.join(homes[0], name + ".lost"))
+    disks.admin.ok("escrow", "init")
+    disks.phone.push(disks.settings)
+    disks.agent.sync()
+    wait_for("the new certificate\n" + disks.agent.log(), lambda: standing() == [("noncompliant", "escrow_other_key")])
+    check([v["state"] for v in disks.look()] == ["other_key"])
+    row = crypto_lock(disks)
+    check((row["state"], row["reason"]) == ("refused", "no_escrow") and "another escrow certificate" in row["detail"], row)
+    check(disks.slots() == [0, 1] and disks.opens(disks.passphrase))
+    check(disks.made()[0]["state"] == "sealed")
+    disks.acknowledged()
+    wait_for("held again\n" + disks.agent.log(), lambda: standing() == [("compliant", "ok")])
+    check(crypto_lock(disks)["state"] == "done" and disks.opens(disks.keys()[0]["key"]))
 
 
 if __name__ == "__main__":
