@@ -474,6 +474,16 @@ void block_trace_swap(int root_fd, const struct mount_table *table, const struct
 	walk_path(&w, swap->path, (struct path_state){.depth = 0});
 }
 
+void block_add_crypts(int root_fd, const struct mount_table *table, const struct mount *mount,
+	struct block_crypts *crypts)
+{
+	struct block_trace trace = {0};
+	struct walk w = {.root_fd = root_fd, .table = table, .trace = &trace, .crypts = crypts};
+	struct path_state state = {.depth = 0};
+
+	walk_mount(&w, mount, state);
+}
+
 void block_find_crypts(int root_fd, const struct mount_table *table, const struct swap *swaps,
 	size_t n_swaps, struct block_crypts *ret_crypts)
 {

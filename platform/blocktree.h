@@ -39,6 +39,10 @@ struct block_crypts {
 	bool more; /* than are here */
 };
 
+/* The same below one mount alone, added to those that are there. */
+void block_add_crypts(int root_fd, const struct mount_table *table, const struct mount *mount,
+	struct block_crypts *crypts);
+
 /* Every dm-crypt device below all mounts and swaps, each once, in the order of the tables. */
 void block_find_crypts(int root_fd, const struct mount_table *table, const struct swap *swaps,
 	size_t n_swaps, struct block_crypts *ret_crypts);

@@ -142,10 +142,8 @@ static int conclude(struct backend *b, const struct block_crypts *crypts)
 
 	if (!items)
 		return -ENOMEM;
-	/* A plain mapping has no keyslots: storage and luks name it. */
 	for (size_t i = 0; i < crypts->n_crypts; i++)
-		if (strncmp(crypts->crypts[i].kind, "LUKS", 4) == 0)
-			look_at(b, &crypts->crypts[i], &items[n++], &worst);
+		look_at(b, &crypts->crypts[i], &items[n++], &worst);
 	if (worst.is_unread && !worst.is_missing)
 		backend_saw_none(
 			b, SETTING_ENCRYPTION_ESCROW, COMPLIANCE_ERROR, REASON_OBSERVE_FAILED);
@@ -195,8 +193,6 @@ static void watch_devices(struct backend *b, const struct block_crypts *crypts)
 	watch_free(s->watch);
 	s->watch = NULL;
 	for (size_t i = 0; i < crypts->n_crypts; i++) {
-		if (strncmp(crypts->crypts[i].kind, "LUKS", 4) != 0)
-			continue;
 		luks_disk_device(&crypts->crypts[i], devices[n]);
 		paths[n] = devices[n] + 1;
 		n++;
@@ -214,7 +210,7 @@ static int escrow_observe(struct backend *b, backend_done_fn done, void *userdat
 	int r;
 
 	backend_call_begin(&s->call, b, done, userdata);
-	r = luks_disks_find(b->platform->sysroot_fd, &crypts);
+	r = luks_disks_find_own(b->platform->sysroot_fd, &crypts);
 	if (r == 0) {
 		/* Before looking: what happens from now on is not missed. */
 		watch_devices(b, &crypts);

@@ -10,30 +10,95 @@
 #include <sys/sysmacros.h>
 
 #include "agent/util/fs.h"
-#include "platform/mountinfo.h"
+#include "agent/wipe/sysfs.h"
+#include "platform/removable_device.h"
 
 int luks_disks_find(int root_fd, struct block_crypts *ret_crypts)
 {
-	_cleanup_(mount_table_done) struct mount_table table = {0};
-	_cleanup_free_ struct swap *swaps = calloc(SWAPS_MAX, sizeof(*swaps));
-	_cleanup_free_ char *mounts_text = NULL, *swaps_text = NULL;
-	size_t n, n_swaps = 0;
-	int r;
+	_cleanup_(removable_users_done) struct removable_users users = {0};
+	int r = removable_users_read(root_fd, &users);
 
-	if (!swaps)
-		return -ENOMEM;
-	r = fs_read(root_fd, "proc/self/mountinfo", LIMIT_PLATFORM_FILE_BYTES, &mounts_text, &n);
 	if (r == 0)
-		r = mountinfo_parse(mounts_text, n, &table);
+		block_find_crypts(root_fd, &users.mounts, users.swaps, users.n_swaps, ret_crypts);
+	return r;
+}
+
+/* --- whose they are ---------------------------------------------------------------------- */
+
+/* Whether a device, or what it is made of, is on a stick or card; *ret_root: on that of the root.
+ */
+static bool is_on_media(int root_fd, const struct removable_users *root, unsigned int major,
+	unsigned int minor, bool *ret_root)
+{
+	_cleanup_free_ struct sysfs_name *slaves = NULL;
+	char path[SYSFS_PATH_BYTES], target[SYSFS_PATH_BYTES];
+	struct removable_device device;
+	const char *at;
+	size_t n = 0;
+
+	snprintf(path, sizeof(path), "sys/dev/block/%u:%u", major, minor);
+	if (fs_read_link(root_fd, path, target, sizeof(target)) < 0)
+		return false;
+	at = strstr(target, "devices/");
+	snprintf(path, sizeof(path), "sys/%.500s", at ? at : "");
+	if (removable_look(root_fd, path, &device)) {
+		*ret_root = removable_used(root_fd, root, &device) == REMOVABLE_SYSTEM;
+		return true;
+	}
+	/* Mappings of mappings are followed by sysfs_foreign(); volumes of a card by one step. */
+	snprintf(path, sizeof(path), "sys/dev/block/%u:%u/slaves", major, minor);
+	if (sysfs_list_names(root_fd, path, &slaves, &n) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "sys/class/block/%s", slaves[i].text);
+		if (fs_read_link(root_fd, path, target, sizeof(target)) < 0)
+			continue;
+		at = strstr(target, "devices/");
+		snprintf(path, sizeof(path), "sys/%.500s", at ? at : "");
+		if (!removable_look(root_fd, path, &device))
+			continue;
+		*ret_root = removable_used(root_fd, root, &device) == REMOVABLE_SYSTEM;
+		return true;
+	}
+	return false;
+}
+
+static bool is_own(int root_fd, const struct removable_users *root,
+	const struct block_crypts *below_root, const struct block_crypt *crypt)
+{
+	bool is_roots = false;
+
+	if (!crypt->device[0])
+		return true;
+	for (size_t i = 0; i < below_root->n_crypts; i++)
+		if (below_root->crypts[i].major == crypt->major &&
+			below_root->crypts[i].minor == crypt->minor)
+			return true;
+	if (is_on_media(root_fd, root, crypt->major, crypt->minor, &is_roots))
+		return is_roots;
+	return !sysfs_foreign(root_fd, crypt->major, crypt->minor, false);
+}
+
+int luks_disks_find_own(int root_fd, struct block_crypts *ret_crypts)
+{
+	_cleanup_(removable_users_done) struct removable_users users = {0};
+	_cleanup_free_ struct block_crypts *all = calloc(2, sizeof(*all));
+	struct removable_users root = {.swaps = NULL};
+	int r = all ? removable_users_read(root_fd, &users) : -ENOMEM;
+
 	if (r < 0)
 		return r;
-	r = fs_read(root_fd, "proc/swaps", LIMIT_PLATFORM_FILE_BYTES, &swaps_text, &n);
-	if (r == 0)
-		r = swaps_parse(swaps_text, n, swaps, &n_swaps);
-	/* A kernel without swap has no such file. */
-	if (r < 0 && r != -ENOENT)
-		return r;
-	block_find_crypts(root_fd, &table, swaps, n_swaps, ret_crypts);
+	block_find_crypts(root_fd, &users.mounts, users.swaps, users.n_swaps, &all[0]);
+	/* Lent: what counts as the system's disk is that of the root alone. */
+	root.mounts.mounts = (struct mount *)mount_table_find(&users.mounts, "/");
+	root.mounts.n_mounts = root.mounts.mounts ? 1 : 0;
+	if (root.mounts.mounts)
+		block_add_crypts(root_fd, &users.mounts, root.mounts.mounts, &all[1]);
+	*ret_crypts = (struct block_crypts){.more = all[0].more};
+	for (size_t i = 0; i < all[0].n_crypts; i++)
+		if (strncmp(all[0].crypts[i].kind, "LUKS", 4) == 0 &&
+			is_own(root_fd, &root, &all[1], &all[0].crypts[i]))
+			ret_crypts->crypts[ret_crypts->n_crypts++] = all[0].crypts[i];
 	return 0;
 }
 

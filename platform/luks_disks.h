@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * luks_disks.h - the LUKS volumes that the phone lives on, and how cryptsetup is asked about one:
+ * luks_disks.h - the LUKS volumes that are in use, and how cryptsetup is asked about one:
  * for the backend "luks" and for recovery keys. Enforcer only.
  */
 #ifndef MDM_PLATFORM_LUKS_DISKS_H
@@ -16,6 +16,13 @@
 
 /* Every dm-crypt device below what is mounted or swapped to. 0 or -errno. */
 int luks_disks_find(int root_fd, struct block_crypts *ret_crypts);
+
+/*
+ * The LUKS volumes among them that are the phone's own: not those of sticks, of cards, of files and
+ * of other machines, unless the root file system lies on the same disk. One whose device cannot be
+ * found counts, as nobody can tell. 0 or -errno.
+ */
+int luks_disks_find_own(int root_fd, struct block_crypts *ret_crypts);
 
 /*
  * Whether what an absolute path names lies on dm-crypt, with every byte: 1; 0: it does not, or

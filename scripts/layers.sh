@@ -16,7 +16,7 @@ agent/ipc agent/util
 agent/trust agent/json agent/util
 agent/sandbox agent/util
 policies agent/json agent/util
-platform policies agent/util
+platform policies agent/wipe agent/util
 platform/helper agent/sandbox agent/ipc agent/util
 platform/media platform agent/util
 platform/pam policies agent/ipc agent/util

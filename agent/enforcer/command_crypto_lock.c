@@ -160,8 +160,8 @@ static void crypto_lock_refused(
 		return;
 	default:
 		snprintf(detail, sizeof(detail),
-			"the organisation has no recovery key of %.100s; nothing was changed",
-			worst->name);
+			"the organisation has no recovery key of %.90s%s%.70s; nothing was changed",
+			worst->name, worst->detail[0] ? ": " : "", worst->detail);
 		effects_finish(e, COMMAND_REFUSED, "no_escrow", detail);
 		return;
 	}

@@ -64,26 +64,35 @@ void recovery_journal(struct enforcer *e, const char *what, const struct recover
 /* --- volumes ----------------------------------------------------------------------------- */
 
 int recovery_disks(struct enforcer *e, struct recovery_disk ret_disks[RECOVERY_VOLUMES_MAX],
-	size_t *ret_n_disks)
+	size_t *ret_n_disks, struct recovery_unseen *ret_unseen)
 {
 	_cleanup_free_ struct block_crypts *crypts = calloc(1, sizeof(*crypts));
-	int r = crypts ? luks_disks_find(e->sysroot_fd, crypts) : -ENOMEM;
+	int r = crypts ? luks_disks_find_own(e->sysroot_fd, crypts) : -ENOMEM;
+	size_t n = 0;
 
-	*ret_n_disks = 0;
+	*ret_unseen = (struct recovery_unseen){.why = NULL};
 	for (size_t i = 0; r == 0 && i < crypts->n_crypts; i++) {
 		const struct block_crypt *crypt = &crypts->crypts[i];
-		struct recovery_disk *disk = &ret_disks[*ret_n_disks];
+		struct recovery_disk *disk = &ret_disks[n];
+		const char *why = NULL;
 
-		/* Plain mappings have no keyslots, and some no device that could be found. */
-		if (strncmp(crypt->kind, "LUKS", 4) != 0 || !crypt->device[0])
+		if (!crypt->device[0] || luks_disk_check(&e->platform, crypt) < 0)
+			why = "its device cannot be found";
+		else if (n == RECOVERY_VOLUMES_MAX)
+			why = "more volumes are in use than the agent makes keys for";
+		if (why) {
+			snprintf(ret_unseen->name, sizeof(ret_unseen->name), "%s", crypt->mapping);
+			ret_unseen->why = why;
 			continue;
-		if (*ret_n_disks == RECOVERY_VOLUMES_MAX)
-			return -E2BIG;
-		r = luks_disk_check(&e->platform, crypt);
+		}
 		luks_disk_device(crypt, disk->device);
 		snprintf(disk->name, sizeof(disk->name), "%s (%s)", crypt->mapping, crypt->device);
-		(*ret_n_disks)++;
+		n++;
 	}
+	if (r == 0 && crypts->more)
+		*ret_unseen = (struct recovery_unseen){
+			"another disk", "more volumes are in use than can be looked at"};
+	*ret_n_disks = n;
 	return r;
 }
 

@@ -27,7 +27,7 @@ bool recovery_run_may_lock(struct recovery_run *run)
 {
 	struct recovery_record changed = run->e->recovery->record;
 
-	for (size_t i = 0; i < run->n_disks; i++)
+	for (size_t i = 0; i < run->n_outcomes; i++)
 		if (run->outcomes[i].end != RECOVERY_PRESENT)
 			return false;
 	changed.is_locking = true;

@@ -49,8 +49,14 @@ void recovery_run_free(struct recovery_run *run); /* without an answer; NULL is 
 int recovery_slot_seal(int root_fd, const char *device, const struct luks_header *header, int slot,
 	uint8_t ret_seal[SHA256_BYTES]);
 
-/* The volumes below what is mounted. 0 or -errno. */
+/* A volume of which there is none, or no room, so that nothing can be done about it. */
+struct recovery_unseen {
+	char name[LIMIT_TEXT_BYTES + 1]; /* "": all are there */
+	const char *why;
+};
+
+/* The phone's own volumes below what is mounted. 0 or -errno. */
 int recovery_disks(struct enforcer *e, struct recovery_disk ret_disks[RECOVERY_VOLUMES_MAX],
-	size_t *ret_n_disks);
+	size_t *ret_n_disks, struct recovery_unseen *ret_unseen);
 
 #endif

@@ -46,7 +46,7 @@ static void run_end(struct recovery_run *run)
 		recovery_keep_close(e);
 	recovery->run = recovery->next;
 	recovery->next = NULL;
-	run->done(e, run->outcomes, run->n_disks);
+	run->done(e, run->outcomes, run->n_outcomes);
 	recovery_run_free(run);
 	if (recovery->run && run_begin(recovery->run) < 0) {
 		log_error("recovery keys cannot be looked at: out of memory");
@@ -57,12 +57,12 @@ static void run_end(struct recovery_run *run)
 /* One that did not begin. */
 static void run_drop(struct recovery_run *run)
 {
-	for (size_t i = 0; i < run->n_disks; i++) {
+	for (size_t i = 0; i < run->n_outcomes; i++) {
 		run->outcomes[i].end = RECOVERY_FAILED;
 		snprintf(run->outcomes[i].detail, sizeof(run->outcomes[i].detail),
 			"something else has to be done first; nothing was changed");
 	}
-	run->done(run->e, run->outcomes, run->n_disks);
+	run->done(run->e, run->outcomes, run->n_outcomes);
 	recovery_run_free(run);
 }
 
@@ -417,6 +417,24 @@ static bool run_is_passphrase(const void *passphrase, size_t n)
 	return !passphrase || (n > 0 && n <= LIMIT_PASSWORD_BYTES);
 }
 
+static void run_name_outcomes(struct recovery_run *run, const struct recovery_unseen *unseen)
+{
+	struct recovery_outcome *last = &run->outcomes[run->n_disks];
+
+	run->n_outcomes = run->n_disks;
+	for (size_t i = 0; i < run->n_disks; i++)
+		memcpy(run->outcomes[i].name, run->disks[i].name, sizeof(run->outcomes[i].name));
+	/* What was begun without it goes on without it. */
+	if (unseen->why && !run->locks) {
+		memcpy(last->name, unseen->name, sizeof(last->name));
+		snprintf(last->detail, sizeof(last->detail), "%s", unseen->why);
+		last->end = RECOVERY_MISSING;
+		run->n_outcomes++;
+	}
+	for (size_t i = 0; i < run->n_outcomes; i++)
+		run->outcomes[i].slot = run->outcomes[i].passphrase_slot = -1;
+}
+
 void recovery_stop(struct enforcer *e)
 {
 	struct recovery_run *runs[2] = {NULL, NULL};
@@ -433,6 +451,7 @@ void recovery_stop(struct enforcer *e)
 int recovery_start(
 	struct enforcer *e, const struct recovery_request *request, recovery_done_fn done)
 {
+	struct recovery_unseen unseen;
 	struct recovery_run *run;
 	bool is_order;
 	int r;
@@ -463,7 +482,7 @@ int recovery_start(
 	/* Whoever has a passphrase to give can do that for itself. */
 	r = request->passphrase && !request->given && run->wanted.n == 0 ? -ENOKEY : 0;
 	if (r == 0)
-		r = recovery_disks(e, run->disks, &run->n_disks);
+		r = recovery_disks(e, run->disks, &run->n_disks, &unseen);
 	if (r == 0 && run->n_disks == 0)
 		r = -ENODEV;
 	if (r == 0 && !e->platform.cryptsetup_program && !cryptsetup_find(e->sysroot_fd))
@@ -488,10 +507,7 @@ int recovery_start(
 	memcpy(run->passphrase, request->passphrase ? request->passphrase : "", run->n_passphrase);
 	run->n_given = request->given ? request->n_given : 0;
 	memcpy(run->given, request->given ? request->given : "", run->n_given);
-	for (size_t i = 0; i < run->n_disks; i++) {
-		memcpy(run->outcomes[i].name, run->disks[i].name, sizeof(run->outcomes[i].name));
-		run->outcomes[i].slot = run->outcomes[i].passphrase_slot = -1;
-	}
+	run_name_outcomes(run, &unseen);
 	if (e->recovery->next)
 		run_drop(e->recovery->next);
 	*(e->recovery->run ? &e->recovery->next : &e->recovery->run) = run;

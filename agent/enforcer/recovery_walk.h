@@ -56,8 +56,9 @@ struct recovery_run {
 	struct escrow_wanted wanted;
 
 	struct recovery_disk disks[RECOVERY_VOLUMES_MAX];
-	struct recovery_outcome outcomes[RECOVERY_VOLUMES_MAX];
-	size_t n_disks, at;
+	/* Of the disks; behind them one of a volume that nothing can be done about. */
+	struct recovery_outcome outcomes[RECOVERY_VOLUMES_MAX + 1];
+	size_t n_disks, n_outcomes, at;
 
 	/* Of the volume at hand. */
 	enum recovery_step step;

@@ -193,5 +193,44 @@ def test_the_organisation_lost_its_escrow_key(disks):
     check(crypto_lock(disks)["state"] == "done" and disks.opens(disks.keys()[0]["key"]))
 
 
+@with_disks(volumes=("root", "stick"), sticks=("stick",))
+def test_a_private_stick(disks):
+    """It gets no key of the organisation's, keeps its keyslots, and holds nothing up."""
+    check(cryptsetup("luksAddKey", *QUICK, disks.images["stick"], key=disks.passphrase, new="private") == 0)
+    check([v["name"] for v in disks.made()] == ["root (mmcblk0p2)"])
+    check(disks.slots("stick") == [0, 1] and disks.tokens("stick") == {})
+    disks.acknowledged()
+    rows = disks.agent.json("compliance")["settings"]
+    check([(r["state"], r["reason"]) for r in rows if r["setting"] == "escrow"] == [("compliant", "ok")], rows)
+    check(crypto_lock(disks)["state"] == "done", disks.agent.log())
+    check(disks.slots() == [1] and disks.slots("stick") == [0, 1] and disks.opens("private", "stick"))
+
+
+@with_disks(volumes=("root", "home"))
+def test_a_disk_whose_device_cannot_be_found(disks):
+    """What cannot be looked at cannot be locked: nothing is, and the disk is named."""
+    disks.made()
+    disks.acknowledged()
+    os.rename(disks.images["home"], disks.images["home"] + ".gone")
+    row = crypto_lock(disks)
+    check((row["state"], row["reason"]) == ("refused", "no_escrow"), row)
+    check("home: its device cannot be found" in row["detail"], row)
+    check(disks.slots() == [0, 1])
+    check({v["name"].split()[0]: v["state"] for v in disks.look()} == {"root": "present", "home": "missing"})
+
+
+@with_disks(volumes=("root",) + tuple("data%d" % n for n in range(8)))
+def test_more_disks_than_keys(disks):
+    """As many as fit get one; the rest is named, and nothing is locked."""
+    r = disks.escrow()
+    states = [v["state"] for v in json.loads(r.stdout)["volumes"]]
+    check(states == ["sealed"] * 8 + ["missing"] and r.returncode == 8, r)
+    disks.agent.sync()
+    wait_for("the server to have them", lambda: [v["state"] for v in disks.look()] == ["present"] * 8 + ["missing"])
+    row = crypto_lock(disks)
+    check((row["state"], row["reason"]) == ("refused", "no_escrow") and "data7" in row["detail"], row)
+    check(all(disks.slots(name) == ([0] if name == "data7" else [0, 1]) for name in disks.volumes))
+
+
 if __name__ == "__main__":
     sys.exit(run_tests([f for name, f in list(globals().items()) if name.startswith("test_")], 2))

@@ -41,10 +41,11 @@ def cryptsetup(*args, key=None, new=None):
 class Disks:
     """A phone whose root, and what else is named, lies on LUKS."""
 
-    def __init__(self, base, volumes=("root",), version="luks2", settings=None, passphrase=PASSPHRASE, slow=None):
+    def __init__(self, base, volumes=("root",), version="luks2", settings=None, passphrase=PASSPHRASE, slow=None,
+                 sticks=()):
         if not CRYPTSETUP:
             raise Skip("cryptsetup is not installed")
-        self.phone, self.slow = None, slow
+        self.phone, self.slow, self.sticks = None, slow, sticks
         self.volumes, self.version, self.passphrase = volumes, version, passphrase
         self.settings = settings or {"encryption": {"escrow": True}}
         self.phone = MadeUp(base, self.settings, self.make_disks)
@@ -57,13 +58,15 @@ class Disks:
         self.images = {}
         self.device_node(agent, "179:0", "platform/block/mmcblk0", ro="0")
         for n, name in enumerate(self.volumes):
-            part, number = "mmcblk0p%d" % (n + 2), "179:%d" % (n + 2)
-            self.device_node(agent, number, "platform/block/mmcblk0/" + part, partition="1")
+            part, number, parent = "mmcblk0p%d" % (n + 2), "179:%d" % (n + 2), "platform/block/mmcblk0"
+            if name in self.sticks:
+                part, number, parent = "sda%d" % n, "8:%d" % n, "platform/usb1/1-1/block/sda"
+            self.device_node(agent, number, parent + "/" + part, partition="1")
             self.device_node(agent, "254:%d" % n, "virtual/block/dm-%d" % n, ro="0", **{
                 "dm/name": name, "dm/uuid": "CRYPT-%s-%032x-%s" % (self.version.upper(), n + 1, name)})
             slaves = agent.path("sys/devices/virtual/block/dm-%d/slaves" % n)
             os.makedirs(slaves)
-            os.symlink("../../../../platform/block/mmcblk0/" + part, os.path.join(slaves, part))
+            os.symlink("../../../../%s/%s" % (parent, part), os.path.join(slaves, part))
             mounts.append("%d 1 254:%d / %s rw shared:1 - ext4 /dev/mapper/%s rw"
                           % (30 + n, n, "/" if n == 0 else "/" + name, name))
             os.makedirs(agent.path("dev"), exist_ok=True)
