@@ -15,28 +15,44 @@
 #include "server/ctl/escrow.h"
 #include "server/ctl/escrow_fetch.h"
 
-/* Generations that are opened at once, the newest. One volume seldom has more than a few. */
-#define DISK_KEYS_MAX 64
+/*
+ * Generations that are opened at once, the newest. One volume seldom has more than a few, but of
+ * which volume a key is can be seen only when it is open, so that the only one of a volume may be
+ * behind very many of another.
+ */
+#define DISK_KEYS_MAX 4096
+/* Of those that cannot be opened so many are named. */
+#define DISK_WARNINGS_MAX 10
+
+struct disk_row {
+	int64_t row, generation, received_s;
+	char enrolment[33];
+};
 
 struct disk_keys {
 	const char *device;
 	char certificate[2 * SHA256_BYTES + 1];
-	struct response_sealed rows[DISK_KEYS_MAX]; /* a ring: the oldest go first */
-	size_t n_seen;				    /* also those that went */
-	bool other_key;				    /* there is one, sealed to others */
+	struct disk_row rows[DISK_KEYS_MAX]; /* a ring: the oldest go first */
+	size_t n_seen;			     /* also those that went */
+	bool other_key;			     /* there is one, sealed to others */
 };
 
 static int disk_consider(const struct response_sealed *row, void *userdata, struct fault *fault)
 {
 	struct disk_keys *keys = userdata;
+	struct disk_row *at;
 
 	(void)fault;
 	if (strcmp(row->kind, ESCROW_KIND_DISK) != 0)
 		return 0;
-	if (response_sealed_to(row, keys->certificate))
-		keys->rows[keys->n_seen++ % DISK_KEYS_MAX] = *row;
-	else
+	if (!response_sealed_to(row, keys->certificate)) {
 		keys->other_key = true;
+		return 0;
+	}
+	at = &keys->rows[keys->n_seen++ % DISK_KEYS_MAX];
+	*at = (struct disk_row){
+		.row = row->row, .generation = row->generation, .received_s = row->received_s};
+	memcpy(at->enrolment, row->enrolment, sizeof(at->enrolment));
 	return 0;
 }
 
@@ -54,7 +70,7 @@ static int disk_none(const struct disk_keys *keys, struct fault *fault)
 }
 
 static int disk_open(struct api *api, EVP_PKEY *key, X509 *x509, const struct disk_keys *keys,
-	const struct response_sealed *row, struct escrow_opened *ret_opened, struct fault *fault)
+	const struct disk_row *row, struct escrow_opened *ret_opened, struct fault *fault)
 {
 	_cleanup_(response_escrow_done) struct response_escrow sealed = {0};
 	int r = escrow_fetch(api, keys->device, row->row, &sealed, fault);
@@ -69,15 +85,15 @@ static int disk_open(struct api *api, EVP_PKEY *key, X509 *x509, const struct di
 			  !escrow_key_is_whole(ret_opened->secret)))
 		r = fault_set(fault, FAULT_REFUSED,
 			"what the server sent as a recovery key of device %.12s was sealed by another "
-			"one, or is none that a phone makes. Take the server for taken over; no key "
-			"is shown",
+			"one, or is none that a phone makes. Take the server for taken over; it is "
+			"not shown",
 			keys->device);
 	if (r)
 		explicit_bzero(ret_opened, sizeof(*ret_opened));
 	return r;
 }
 
-static void disk_print(struct ctl *ctl, const struct response_sealed *row,
+static void disk_print(struct ctl *ctl, const struct disk_row *row,
 	const struct escrow_opened *opened, struct jsonw *w)
 {
 	char when[24];
@@ -112,10 +128,22 @@ static bool disk_is_shown(char (*shown)[LIMIT_NAME_BYTES + 1], size_t n_shown, c
 	return false;
 }
 
+/* One that cannot be opened must not keep the others from whoever needs them. */
+static void disk_warn(
+	struct ctl *ctl, const struct disk_row *row, size_t n_before, const struct fault *fault)
+{
+	if (n_before < DISK_WARNINGS_MAX)
+		fprintf(ctl->err, "mdmctl: recovery key number %" PRId64 " is left out: %s\n",
+			row->generation, fault->text);
+	else if (n_before == DISK_WARNINGS_MAX)
+		fputs("mdmctl: more recovery keys are left out\n", ctl->err);
+}
+
 static int disk_show(struct ctl *ctl, bool all, struct api *api, X509 *x509,
 	const struct disk_keys *keys, struct fault *fault)
 {
-	size_t n = keys->n_seen < DISK_KEYS_MAX ? keys->n_seen : DISK_KEYS_MAX, n_shown = 0;
+	size_t n = keys->n_seen < DISK_KEYS_MAX ? keys->n_seen : DISK_KEYS_MAX, n_shown = 0,
+	       n_bad = 0;
 	_cleanup_free_ char(*shown)[LIMIT_NAME_BYTES + 1] = calloc(n, sizeof(*shown));
 	_cleanup_buf_ struct buf json = BUF_INIT;
 	struct jsonw w = JSONW_INIT(&json);
@@ -128,11 +156,15 @@ static int disk_show(struct ctl *ctl, bool all, struct api *api, X509 *x509,
 	jsonw_string(&w, "device", keys->device);
 	jsonw_array(&w, "keys");
 	for (size_t i = 0; i < n && !r; i++) {
-		const struct response_sealed *row =
-			&keys->rows[(keys->n_seen - 1 - i) % DISK_KEYS_MAX];
+		const struct disk_row *row = &keys->rows[(keys->n_seen - 1 - i) % DISK_KEYS_MAX];
 		struct escrow_opened opened = {.generation = 0};
 
 		r = disk_open(api, key, x509, keys, row, &opened, fault);
+		if (r && r != FAULT_UNREACHABLE) {
+			disk_warn(ctl, row, n_bad++, fault);
+			r = 0;
+			continue;
+		}
 		if (!r && (all || !disk_is_shown(shown, n_shown, opened.volume))) {
 			disk_print(ctl, row, &opened, &w);
 			if (opened.generation > newest)
@@ -145,7 +177,7 @@ static int disk_show(struct ctl *ctl, bool all, struct api *api, X509 *x509,
 	jsonw_object_end(&w);
 	if (!r && ctl->json)
 		r = ctl_print_json(ctl, &json, fault);
-	else if (!r)
+	else if (!r && n_shown)
 		fprintf(ctl->out,
 			"Typed without spaces where the phone asks for the passphrase of its disk. The "
 			"server has\nrecorded that you asked. When it has done its work, have the phone "
@@ -155,7 +187,13 @@ static int disk_show(struct ctl *ctl, bool all, struct api *api, X509 *x509,
 			keys->device, newest);
 	if (json.data)
 		explicit_bzero(json.data, json.capacity);
-	return r ? r : ctl_flush(ctl, fault);
+	if (!r)
+		r = ctl_flush(ctl, fault);
+	if (!r && n_bad)
+		r = fault_set(fault, FAULT_REFUSED,
+			"%zu of %zu recovery keys of device %.12s could not be opened; %s", n_bad,
+			n, keys->device, n_shown ? "the others are shown" : "none is shown");
+	return r;
 }
 
 int escrow_show_disks(struct ctl *ctl, const struct args *args, struct fault *fault)

@@ -9,6 +9,7 @@ Usage: recovery_hostile.py BUILD_DIR [NAME...]    The last line is "N passed, N 
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -230,6 +231,33 @@ def test_more_disks_than_keys(disks):
     row = crypto_lock(disks)
     check((row["state"], row["reason"]) == ("refused", "no_escrow") and "data7" in row["detail"], row)
     check(all(disks.slots(name) == ([0] if name == "data7" else [0, 1]) for name in disks.volumes))
+
+
+@with_disks(volumes=("root", "home"))
+def test_rows_that_cannot_be_opened(disks):
+    """A damaged row, and a hundred newer ones of one volume, keep the administrator from no key."""
+    disks.made()
+    disks.acknowledged()
+    whole = {k["volume"]: k["key"] for k in disks.keys()}
+    check(len(whole) == 2)
+    (path,) = [os.path.join(d, n) for d, _, names in os.walk(disks.phone.base) for n in names
+               if n.endswith((".db", ".sqlite", "store"))
+               and open(os.path.join(d, n), "rb").read(6) == b"SQLite"]
+    db = sqlite3.connect(path, timeout=20)
+    columns = "device,enrolment,kind,certificates,received"
+    for generation in range(1000, 1100):
+        cms = "cms" if generation > 1000 else "substr(cms, 1, length(cms) - 9) || zeroblob(9)"
+        db.execute("insert into escrow(%s,generation,sha256,cms) select %s,?,randomblob(32),cast(%s as blob)"
+                   " from escrow where kind='disk' order by row limit 1" % (columns, columns, cms), (generation,))
+    db.commit()
+    db.close()
+    for args in ((), ("--all",)):
+        r = disks.admin.run("escrow", "show", disks.device, "--json", *args)
+        check(r.returncode == 4 and "100 of 102 recovery keys" in " ".join(r.stderr.split()), r)
+        check(r.stderr.count("is left out") == 10, r.stderr)
+        check({k["volume"]: k["key"] for k in json.loads(r.stdout)["keys"]} == whole, "other keys than before")
+    r = disks.admin.run("escrow", "show", disks.device)
+    check(r.returncode == 4 and r.stdout.count("received ") == 2 and "could not be opened" in r.stderr, r)
 
 
 if __name__ == "__main__":
