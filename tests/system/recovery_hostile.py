@@ -260,5 +260,29 @@ def test_rows_that_cannot_be_opened(disks):
     check(r.returncode == 4 and r.stdout.count("received ") == 2 and "could not be opened" in r.stderr, r)
 
 
+@with_disks(slow=BEHIND)
+def test_the_state_cannot_be_written(disks):
+    """What was removed cannot be recorded: that is said, once, and the walk ends."""
+    calls, path = os.path.join(disks.agent.base, "calls"), os.path.join(disks.agent.state, "recovery")
+    behind(disks, "case \" $* \" in *' luksKillSlot '*) exit 1 ;; esac")
+    disks.phone.server.process.send_signal(signal.SIGSTOP)
+    disks.made()
+    disks.made("--new")
+    check(disks.slots() == [0, 1, 2] and record(disks)[0] == "making 1", record(disks))
+    os.rename(path, path + ".kept")
+    os.mkdir(path)
+    behind(disks, "echo \"$1\" >>%s" % calls)
+    (volume,) = disks.look()
+    check(volume["state"] == "failed" and "could not be recorded" in volume["detail"], volume)
+    check(disks.slots() == [0, 2])
+    with open(calls) as f:
+        check(len(f.read().splitlines()) < 20)
+    os.rmdir(path)
+    os.rename(path + ".kept", path)
+    wait_for("the end of it\n" + disks.agent.log(), lambda: [v["state"] for v in disks.look()] == ["waiting"])
+    check(record(disks) == [], record(disks))
+    disks.phone.server.process.send_signal(signal.SIGCONT)
+
+
 if __name__ == "__main__":
     sys.exit(run_tests([f for name, f in list(globals().items()) if name.startswith("test_")], 2))
