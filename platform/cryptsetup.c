@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "agent/util/fs.h"
+#include "agent/util/locked.h"
 #include "platform/backend.h"
 #include "platform/cryptsetup_output.h"
 #include "policies/luks2.h"
@@ -122,7 +123,7 @@ static void cryptsetup_release(struct cryptsetup *c)
 	free(c->program);
 	free(c->device);
 	free(c->json);
-	secret_free(c, sizeof(*c));
+	locked_free(c, sizeof(*c));
 }
 
 void cryptsetup_free(struct cryptsetup *operation)
@@ -539,7 +540,7 @@ int cryptsetup_start(sd_event *event, const struct cryptsetup_request *request,
 
 	if (!makes_sense(request))
 		return -EINVAL;
-	c = calloc(1, sizeof(*c));
+	c = locked_new(sizeof(*c));
 	if (!c)
 		return -ENOMEM;
 	c->event = event;

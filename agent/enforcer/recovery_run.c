@@ -15,6 +15,7 @@
 #include "agent/enforcer/enforcer.h"
 #include "agent/enforcer/recovery_walk.h"
 #include "agent/enforcer/wipe.h"
+#include "agent/util/locked.h"
 #include "platform/luks_disks.h"
 
 #define TOKEN_BYTES 160
@@ -25,7 +26,7 @@ void recovery_run_free(struct recovery_run *run)
 		return;
 	cryptsetup_free(run->operation);
 	sd_event_source_unref(run->defer);
-	secret_free(run, sizeof(*run));
+	locked_free(run, sizeof(*run));
 }
 
 static int run_on_defer(sd_event_source *source, void *userdata);
@@ -473,7 +474,7 @@ int recovery_start(
 		!run_is_passphrase(request->given, request->n_given) ||
 		(request->given && !request->passphrase))
 		return -EINVAL;
-	run = calloc(1, sizeof(*run));
+	run = locked_new(sizeof(*run));
 	if (!run)
 		return -ENOMEM;
 	run->e = e;

@@ -15,9 +15,9 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-from mdmctl_rig import BUILD, check, run_tests
+from mdmctl_rig import BUILD, Skip, check, run_tests
 from agent_rig import wait_for
-from recovery_rig import CRYPTSETUP, QUICK, crypto_lock, cryptsetup, with_disks
+from recovery_rig import CRYPTSETUP, QUICK, crypto_lock, cryptsetup, memory_has, with_disks
 
 BEHIND = ("no such action", 0)  # a script that does nothing yet
 OWN = "the owner's new one"
@@ -282,6 +282,33 @@ def test_the_state_cannot_be_written(disks):
     wait_for("the end of it\n" + disks.agent.log(), lambda: [v["state"] for v in disks.look()] == ["waiting"])
     check(record(disks) == [], record(disks))
     disks.phone.server.process.send_signal(signal.SIGCONT)
+
+
+def locked(pid):
+    """The mappings that are not swapped, and how many KiB they are."""
+    mappings, at = set(), None
+    with open("/proc/%d/smaps" % pid) as f:
+        for line in f:
+            word = line.split()[0]
+            if "-" in word and not word.endswith(":"):
+                at = word
+            elif word == "VmFlags:" and "lo" in line.split():
+                mappings.add(at)
+    return mappings
+
+
+@with_disks(slow=("--test-passphrase", 4))
+def test_secrets_in_use_are_not_swapped(disks):
+    """Wherever they are while they are tried and added, the kernel does not write them to swap."""
+    if os.geteuid() != 0:
+        raise Skip("only root sees the memory of the agent")
+    pid = disks.agent.process.pid
+    child = begun(disks)
+    found = wait_for("the passphrase to be in use", lambda: memory_has(pid, [disks.passphrase.encode()]))
+    check({line.split()[0] for line in found} <= locked(pid), found)
+    child.stdout.read()
+    check(child.wait() == 0)
+    wait_for("its memory to be given back", lambda: not locked(pid))
 
 
 if __name__ == "__main__":
