@@ -27,7 +27,7 @@ struct escrow_backend {
 struct escrow_worst {
 	int64_t checked_days, age_days;
 	bool is_held;	 /* all: the server has them */
-	bool is_missing; /* one, or it is broken */
+	bool is_missing; /* one, or it is broken, or was seen */
 	bool is_unread;	 /* a header */
 };
 
@@ -64,6 +64,8 @@ static void judge_volume(
 		[ESCROW_UNTOLD] = {COMPLIANCE_PENDING, REASON_ESCROW_UNTOLD,
 			"the server does not have the recovery key yet"},
 		[ESCROW_HELD] = {COMPLIANCE_COMPLIANT, REASON_NONE, ""},
+		[ESCROW_SEEN] = {COMPLIANCE_NONCOMPLIANT, REASON_ESCROW_SEEN,
+			"somebody has seen the recovery key; have a new one made: " ADVICE_RENEW},
 		[ESCROW_BROKEN] = {COMPLIANCE_NONCOMPLIANT, REASON_ESCROW_BROKEN,
 			"the recovery key no longer opens it; have one made: " ADVICE_MAKE},
 	};
@@ -72,9 +74,10 @@ static void judge_volume(
 	item->state = rows[volume->standing].state;
 	item->reason = rows[volume->standing].reason;
 	text_printf(item->detail, "%s", rows[volume->standing].detail);
-	worst->is_held = worst->is_held && volume->standing == ESCROW_HELD;
+	worst->is_held = worst->is_held &&
+			 (volume->standing == ESCROW_HELD || volume->standing == ESCROW_SEEN);
 	worst->is_missing = worst->is_missing || volume->standing == ESCROW_NO_KEY ||
-			    volume->standing == ESCROW_BROKEN;
+			    volume->standing == ESCROW_SEEN || volume->standing == ESCROW_BROKEN;
 	if (checked > worst->checked_days)
 		worst->checked_days = checked;
 	if (age > worst->age_days)
@@ -162,6 +165,7 @@ static int conclude(struct backend *b, const struct block_crypts *crypts)
 	}
 	backend_saw(b, SETTING_ENCRYPTION_ESCROW_CHECK, worst.checked_days, true);
 	backend_saw(b, SETTING_ENCRYPTION_ESCROW_MAX_AGE, worst.age_days, true);
+	b->observations[SETTING_ENCRYPTION_ESCROW_MAX_AGE].reason = REASON_ESCROW_OLD;
 	text_printf(b->observations[SETTING_ENCRYPTION_ESCROW_MAX_AGE].detail,
 		"a new one is made by " ADVICE_RENEW);
 	return 0;

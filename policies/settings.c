@@ -117,7 +117,8 @@ static const struct setting_row settings[SETTING_MAX] = {
 	[SETTING_ENCRYPTION_ESCROW_MAX_AGE] = {SETTING_ENCRYPTION_ESCROW_MAX_AGE, AREA_ENCRYPTION,
 		"escrow_max_age", VALUE_INT, MERGE_MIN, "days", 1, 3650,
 		"Days after which the recovery key is exchanged for a new one.", NULL,
-		"Recommended: not set. A key that somebody has looked at is exchanged in any case."},
+		"Recommended: not set. A key that somebody has looked at is exchanged in any case. The "
+		"user is reminded; with agentctl escrow --keep-key the agent does it."},
 	[SETTING_PASSWORD_MIN_LENGTH] = {SETTING_PASSWORD_MIN_LENGTH, AREA_PASSWORD, "min_length",
 		VALUE_INT, MERGE_MAX, "characters", 4, 64, "The fewest characters of a passcode.",
 		NULL,

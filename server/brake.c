@@ -16,6 +16,7 @@ const struct brake_verb brake_verbs[] = {
 	{"diagnostics", false},
 	{"unlock-attempts", false},
 	{"set-passcode", true},
+	{"rotate-recovery-key", false},
 	{"crypto-lock", true},
 	{"wipe", true},
 	{0},

@@ -29,6 +29,7 @@ static enum ctl_exit escrow_exit(struct json_object *answer)
 		{"no_keyslot", CTL_EXIT_FAILURE},
 		{"wrong_passphrase", CTL_EXIT_REFUSED},
 		{"broken", CTL_EXIT_NONCOMPLIANT},
+		{"seen", CTL_EXIT_NONCOMPLIANT},
 		{"missing", CTL_EXIT_NONCOMPLIANT},
 	};
 	struct json_object *volumes = peek_array(answer, "volumes");

@@ -23,6 +23,7 @@ enum {
 	DEADLINE_DIAGNOSTICS = EFFECTS_DIAGNOSTICS_DEADLINE_S,
 	DEADLINE_UNLOCK_ATTEMPTS = EFFECTS_DEADLINE_S,
 	DEADLINE_SET_PASSCODE = EFFECTS_DEADLINE_S,
+	DEADLINE_ROTATE_RECOVERY_KEY = EFFECTS_DEADLINE_S,
 	/* Each question to cryptsetup has one. Nothing may stop it in the middle. */
 	DEADLINE_CRYPTO_LOCK = 0,
 	/* Each of its steps has one. */
@@ -36,6 +37,7 @@ enum {
 #define RESUME_DIAGNOSTICS command_diagnostics_resume
 #define RESUME_UNLOCK_ATTEMPTS NULL
 #define RESUME_SET_PASSCODE command_passcode_resume
+#define RESUME_ROTATE_RECOVERY_KEY NULL
 #define RESUME_CRYPTO_LOCK command_crypto_lock_resume
 #define RESUME_WIPE command_wipe_resume
 

@@ -23,6 +23,7 @@ const char *recovery_end_name(enum recovery_end end)
 		[RECOVERY_PRESENT] = "present",
 		[RECOVERY_WAITING] = "waiting",
 		[RECOVERY_MISSING] = "missing",
+		[RECOVERY_SEEN] = "seen",
 		[RECOVERY_BROKEN] = "broken",
 		[RECOVERY_WRONG] = "wrong_passphrase",
 		[RECOVERY_FULL] = "no_keyslot",
@@ -102,7 +103,10 @@ static void recovery_get(const char *uuid, const uint8_t header[SHA256_BYTES],
 	held = &v->keys[RECOVERY_CURRENT];
 	next = &v->keys[RECOVERY_NEXT];
 	if (held->generation)
-		ret_volume->standing = v->is_broken ? ESCROW_BROKEN : ESCROW_HELD;
+		ret_volume->standing = v->is_broken ? ESCROW_BROKEN
+				       : held->generation <= recovery->record.seen_generation
+					       ? ESCROW_SEEN
+					       : ESCROW_HELD;
 	if (ret_volume->standing != ESCROW_HELD && next->generation)
 		ret_volume->standing = ESCROW_UNTOLD;
 	ret_volume->made_s = held->made_s;
@@ -221,6 +225,38 @@ bool recovery_is_ready(const struct enforcer *e)
 		any = true;
 	}
 	return any;
+}
+
+int recovery_seen(struct enforcer *e, int64_t generation, size_t *ret_n_seen)
+{
+	struct recovery_record changed;
+	bool any = false;
+	int r;
+
+	if (!e->recovery)
+		return -ENOSYS;
+	changed = e->recovery->record;
+	if (generation > changed.last_generation)
+		generation = changed.last_generation;
+	if (generation > changed.seen_generation)
+		changed.seen_generation = generation;
+	for (size_t i = 0; i < RECOVERY_VOLUMES_MAX; i++)
+		any = any || changed.volumes[i].keys[RECOVERY_CURRENT].generation;
+	if (!any)
+		return -ENOKEY;
+	r = recovery_commit(e, &changed);
+	if (r < 0)
+		return r;
+	*ret_n_seen = 0;
+	for (size_t i = 0; i < RECOVERY_VOLUMES_MAX; i++) {
+		const struct recovery_key *key = &changed.volumes[i].keys[RECOVERY_CURRENT];
+
+		if (!key->generation || key->generation > changed.seen_generation)
+			continue;
+		recovery_journal(e, "seen", &changed.volumes[i], key);
+		(*ret_n_seen)++;
+	}
+	return 0;
 }
 
 bool recovery_is_locking(const struct enforcer *e)

@@ -43,6 +43,7 @@ enum recovery_end {
 	RECOVERY_PRESENT, /* there is one, the server has it, and it is what it was */
 	RECOVERY_WAITING, /* there is one, and the server does not have it yet */
 	RECOVERY_MISSING, /* there is none */
+	RECOVERY_SEEN,	  /* there is one that holds, but somebody has seen it */
 	RECOVERY_BROKEN,  /* the one that the server has no longer opens the volume */
 	RECOVERY_WRONG,	  /* the passphrase opens no keyslot */
 	RECOVERY_FULL,	  /* no keyslot is free */
@@ -101,6 +102,12 @@ void recovery_tidy_daily(struct enforcer *e);
 
 /* Whether, as far as is known, the server has a key of each volume that opens it. */
 bool recovery_is_ready(const struct enforcer *e);
+
+/*
+ * Somebody has seen the keys up to that generation: they count for nothing but opening, until there
+ * are newer ones. ret_n_seen: volumes of which that is true. 0; -ENOKEY: there are no keys; -errno.
+ */
+int recovery_seen(struct enforcer *e, int64_t generation, size_t *ret_n_seen);
 
 /* Whether locking was begun and not ended: what a restart has to go on with. */
 bool recovery_is_locking(const struct enforcer *e);

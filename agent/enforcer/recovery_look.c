@@ -49,6 +49,8 @@ void recovery_run_look(struct recovery_run *run)
 		o->end = RECOVERY_BROKEN;
 		snprintf(o->detail, sizeof(o->detail),
 			"keyslot %d was changed or removed since; have a new key made", key->slot);
+	} else if (key->generation <= changed.seen_generation && !run->wants_lock) {
+		o->end = RECOVERY_SEEN;
 	} else {
 		o->end = key == &v->keys[RECOVERY_NEXT] ? RECOVERY_WAITING : RECOVERY_PRESENT;
 	}

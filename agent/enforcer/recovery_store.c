@@ -121,6 +121,8 @@ static int recovery_take(char *line, void *userdata)
 		memcpy(reader->enrolment, value, sizeof(reader->enrolment));
 	} else if (strcmp(name, "generations") == 0) {
 		r = parse_int64(value, 0, RECOVERY_NUMBER_MAX, &reader->record->last_generation);
+	} else if (strcmp(name, "seen") == 0) {
+		r = parse_int64(value, 0, RECOVERY_NUMBER_MAX, &reader->record->seen_generation);
 	} else if (strcmp(name, "locking") == 0) {
 		reader->record->is_locking = strcmp(value, "yes") == 0;
 	} else if (strcmp(name, "locked") == 0) {
@@ -218,6 +220,8 @@ int recovery_write(const struct recovery_record *record, const char *enrolment, 
 {
 	buf_printf(out, RECOVERY_LINE "\nenrolment %s\ngenerations %" PRId64 "\n", enrolment,
 		record->last_generation);
+	if (record->seen_generation)
+		buf_printf(out, "seen %" PRId64 "\n", record->seen_generation);
 	if (record->is_locking)
 		buf_puts(out, "locking yes\n");
 	if (record->locked_boot[0])
@@ -235,12 +239,7 @@ int recovery_save(struct enforcer *e, const struct recovery_record *record)
 
 	if (r == 0)
 		r = state_write(&e->state, RECOVERY_FILE, text.data, text.n_bytes);
-	enforcer_problem(e, PROBLEM_STATE, NULL, NULL);
-	if (r < 0)
-		enforcer_problem(e, PROBLEM_STATE,
-			"Free space or make it writable. The policy in force stays in force.",
-			"%s cannot be written: %s", e->options.state_dir, strerror(-r));
-	return r;
+	return enforcer_note_written(e, r);
 }
 
 void recovery_clear(struct enforcer *e, struct recovery_record *record)

@@ -51,6 +51,7 @@ struct recovery_record {
 	/* They are gone, and the phone has to restart: the boot in which that was; "": it need not.
 	 */
 	char locked_boot[2 * BOOT_ID_BYTES + 1];
+	int64_t seen_generation; /* keys up to it were seen by somebody; 0: none */
 	int64_t last_generation; /* counted over all volumes; a number is never given twice */
 };
 

@@ -17,6 +17,7 @@
 #include "agent/util/child.h"
 #include "agent/util/clock.h"
 #include "agent/util/fs.h"
+#include "agent/util/jsonw.h"
 #include "agent/wipe/intent.h"
 #include "platform/service.h"
 
@@ -120,19 +121,27 @@ void wipe_free(struct enforcer *e)
 	free(w);
 }
 
+/* What no command ordered has records of its own. */
+static void wipe_journal(struct enforcer *e, const char *what, const char *detail)
+{
+	_cleanup_buf_ struct buf payload = BUF_INIT;
+	struct jsonw w = JSONW_INIT(&payload);
+
+	log_warning("wipe by policy: %s: %s", what, detail);
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, "what", what);
+	jsonw_string(&w, "detail", detail);
+	jsonw_object_end(&w);
+	enforcer_journal(e, JOURNAL_WIPE, &payload);
+}
+
 static void wipe_tell(
 	struct enforcer *e, enum command_state state, const char *reason, const char *detail)
 {
-	struct ledger_entry entry = {.state = state};
-
-	if (commands_running(e) == VERB_WIPE) {
+	if (commands_running(e) == VERB_WIPE)
 		effects_finish(e, state, reason, detail);
-		return;
-	}
-	log_warning("wipe by policy: %s: %s", command_state_name(state), detail);
-	snprintf(entry.verb, sizeof(entry.verb), "%s", command_verbs[VERB_WIPE].name);
-	ledger_set(&entry, state, reason, detail);
-	commands_journal(e, &entry);
+	else
+		wipe_journal(e, *reason ? reason : command_state_name(state), detail);
 }
 
 /* Nothing was destroyed, and nothing will be. */
@@ -371,7 +380,10 @@ static void wipe_say_last_words(struct enforcer *e)
 	w->stage = WIPE_LAST_WORDS;
 	wipe_describe(&w->findings, detail);
 	log_warning("this phone is erased: %s", detail);
-	commands_note(e, "point_of_no_return", detail);
+	if (commands_running(e) == VERB_WIPE)
+		commands_note(e, "point_of_no_return", detail);
+	else
+		wipe_journal(e, "point_of_no_return", detail);
 	w->told_seq = e->journal ? journal_last_seq(e->journal) : 0;
 	nologin_set(e);
 	wipe_end_sessions(e);

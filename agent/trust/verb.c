@@ -26,6 +26,16 @@ static const struct verb_argument verb_message_arguments[] = {
 	{0},
 };
 
+static const struct verb_argument verb_rotate_arguments[] = {
+	{.name = "generation",
+		.type = VERB_INT,
+		.min = 1,
+		.max = (INT64_C(1) << 53) - 1,
+		.unit = "",
+		.help = "the newest key that was seen, by its number; without one, all that there are"},
+	{0},
+};
+
 static const struct verb_argument verb_reboot_arguments[] = {
 	{.name = "delay",
 		.type = VERB_INT,

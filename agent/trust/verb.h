@@ -59,6 +59,10 @@ struct verb_argument {
 		command_set_passcode,                                                                \
 		"takes another passcode for its user, who has to change it; attempts count from "    \
 		"zero again")                                                                        \
+	X(ROTATE_RECOVERY_KEY, "rotate-recovery-key", TRUST_ROLE_COMMAND, 24 * 3600,                 \
+		verb_rotate_arguments, command_rotate_recovery_key,                                  \
+		"counts the recovery keys of its disks as seen by somebody, until new ones are in "  \
+		"their place")                                                                       \
 	X(CRYPTO_LOCK, "crypto-lock", TRUST_ROLE_DESTROY, 15 * 60, verb_no_arguments,                \
 		command_crypto_lock,                                                                 \
 		"removes every key of its disks but the organisation's recovery key, and restarts")  \

@@ -120,6 +120,7 @@ static int disk_show(struct ctl *ctl, bool all, struct api *api, X509 *x509,
 	_cleanup_buf_ struct buf json = BUF_INIT;
 	struct jsonw w = JSONW_INIT(&json);
 	_cleanup_pkey_ EVP_PKEY *key = NULL;
+	int64_t newest = 0;
 	int r = shown ? ctl_unlock(ctl, ESCROW_KEY_FILE, "escrow key", &key, fault)
 		      : fault_errno(fault, ENOMEM, "recovery keys");
 
@@ -134,6 +135,8 @@ static int disk_show(struct ctl *ctl, bool all, struct api *api, X509 *x509,
 		r = disk_open(api, key, x509, keys, row, &opened, fault);
 		if (!r && (all || !disk_is_shown(shown, n_shown, opened.volume))) {
 			disk_print(ctl, row, &opened, &w);
+			if (opened.generation > newest)
+				newest = opened.generation;
 			memcpy(shown[n_shown++], opened.volume, sizeof(opened.volume));
 		}
 		explicit_bzero(&opened, sizeof(opened));
@@ -145,8 +148,11 @@ static int disk_show(struct ctl *ctl, bool all, struct api *api, X509 *x509,
 	else if (!r)
 		fprintf(ctl->out,
 			"Typed without spaces where the phone asks for the passphrase of its disk. The "
-			"server has\nrecorded that you asked: have a new one made ('agentctl escrow "
-			"--new' on the phone).\n");
+			"server has\nrecorded that you asked. When it has done its work, have the phone "
+			"make another:\n\n"
+			"    mdmctl command rotate-recovery-key --device %s generation=%" PRId64
+			"\n",
+			keys->device, newest);
 	if (json.data)
 		explicit_bzero(json.data, json.capacity);
 	return r ? r : ctl_flush(ctl, fault);

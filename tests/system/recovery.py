@@ -257,6 +257,50 @@ def test_last_words(disks):
     disks.phone.server.process.send_signal(signal.SIGCONT)
 
 
+@with_disks(settings={"encryption": {"escrow": True, "escrow_max_age": 30}})
+def test_rotation_after_somebody_saw_the_key(disks):
+    """mdmctl says how; the phone says so until there is a new key; what was seen before, and is no key any more, is nothing."""
+    def states():
+        return {r["setting"]: (r["state"], r["reason"]) for r in disks.agent.json("compliance")["settings"]}
+
+    def order(*arguments):
+        disks.admin.ok("command", "rotate-recovery-key", "--device", disks.device, *arguments)
+        disks.agent.sync()
+
+        def ended():
+            (row, *_) = [r for r in disks.agent.json("command", "list")["commands"]
+                         if r["verb"] == "rotate-recovery-key"] or [None]
+            return row and row["state"] not in ("accepted", "running") and row
+        return wait_for("the command\n" + disks.agent.log(), ended)
+
+    row = order()
+    check((row["state"], row["reason"]) == ("refused", "no_escrow"), row)
+    disks.made()
+    disks.acknowledged()
+    text = disks.admin.ok("escrow", "show", disks.device)
+    (words,) = re.findall(r"mdmctl command rotate-recovery-key --device ([0-9a-f]+) generation=1$", text, re.M)
+    check(disks.device.startswith(words), text)
+    disks.admin.ok("command", "rotate-recovery-key", "--device", words, "generation=1")
+    disks.agent.sync()
+    seen = ("noncompliant", "escrow_seen")
+    wait_for("compliance\n" + disks.agent.log(), lambda: states()["escrow"] == seen)
+    check(states()["escrow_max_age"] == ("compliant", "ok"), states())
+    r = disks.agent.run("escrow", "verify")
+    check(r.returncode == 8 and "somebody has seen" in r.stdout, r)
+    # Not --new: it does not count any more.
+    check(disks.made()[0]["state"] == "sealed")
+    disks.acknowledged()
+    wait_for("compliance\n" + disks.agent.log(), lambda: states()["escrow"] == ("compliant", "ok"))
+    row = order("generation=1")
+    check(row["state"] == "done" and "newer" in row["detail"], row)
+    check(states()["escrow"] == ("compliant", "ok"), states())
+    # A key that is too old: as if it had been made long ago.
+    disks.agent.stop()
+    disks.make_older(31)
+    disks.agent.start()
+    wait_for("too old\n" + disks.agent.log(), lambda: states().get("escrow_max_age") == ("noncompliant", "escrow_old"))
+
+
 @with_disks(volumes=("root", "home"))
 def test_passphrase(disks):
     """Locked for good, opened with the recovery key, and the owner has a passphrase again; the key that was told is none

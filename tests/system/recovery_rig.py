@@ -2,11 +2,13 @@
 """What tests of recovery keys stand on: a phone whose file systems lie on LUKS, as real cryptsetup(8) makes it. The
 disks are image files in a made-up tree, as the device mapper is not there everywhere."""
 
+import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
+import time
 
 from mdmctl_rig import BUILD, Skip, check
 from agent_rig import wait_for
@@ -116,6 +118,17 @@ class Disks:
         text = subprocess.run([CRYPTSETUP, "luksDump", "--dump-json-metadata", self.images[name]],
                               capture_output=True, text=True).stdout
         return json.loads(text)["tokens"]
+
+    def make_older(self, days):
+        """What the agent, which must not run, remembers of its keys says that they were made so long ago."""
+        path = os.path.join(self.agent.state, "recovery")
+        with open(path) as f:
+            lines = f.read().splitlines()[:-1]
+        check(any(line.startswith("current made ") for line in lines), lines)
+        made = int(time.time()) - days * 24 * 3600
+        text = "".join(("current made %d" % made if line.startswith("current made ") else line) + "\n" for line in lines)
+        with open(path, "w") as f:
+            f.write(text + "sha256 %s\n" % hashlib.sha256(text.encode()).hexdigest())
 
     # --- what is asked of the agent ---
 

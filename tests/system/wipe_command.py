@@ -101,6 +101,8 @@ def test_device(phone):
         rows = phone.admin.json("command", "list", "--device", phone.device)["commands"]
         return next(r for r in rows if r["verb"] == "wipe")["state"] == "done"
     wait_for("the server to hear of it", told)
+    steps = phone.admin.json("command", "show", phone.row()["id"])["history"]
+    check("point_of_no_return" in [s["reason"] for s in steps], steps)
     # Beside the end there is a record of what was said before.
     notes = phone.notes()
     check(len(notes) == 1 and "mmcblk0p2" in notes[0], notes)
@@ -226,6 +228,7 @@ def test_too_many_wrong_ones_wipe(phone):
     check(phone.opens(PASSPHRASE))
     phone.phone.log_in("the fourth")
     wait_for("the wipe\n" + phone.agent.log(), lambda: not phone.opens(PASSPHRASE))
+    check(phone.notes(), phone.agent.log())
 
 
 @with_phone(ownership="personal", settings=limits("wipe"))

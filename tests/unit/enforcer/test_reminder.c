@@ -67,25 +67,53 @@ static void test_words(void)
 	struct enforcer *e = rig();
 	struct compliance *c = &e->reconcile.compliance;
 	char text[LIMIT_COMMAND_TEXT_BYTES + 1] = "";
+	enum area_id area;
 
-	CHECK(!reminder_text(c, text));
+	CHECK(!reminder_text(c, &area, text));
 	/* Not known yet, and what nobody in front of the screen can put right. */
 	found(e, SETTING_PASSWORD_MIN_LENGTH, COMPLIANCE_PENDING, REASON_PASSWORD_UNSEEN, 6);
 	found(e, SETTING_PASSWORD_HISTORY, COMPLIANCE_NONCOMPLIANT, REASON_STACK_INVALID, 3);
 	found(e, SETTING_SCREEN_LOCK_ENABLED, COMPLIANCE_NONCOMPLIANT, REASON_PASSWORD_WEAK, 1);
-	CHECK(!reminder_text(c, text));
+	CHECK(!reminder_text(c, &area, text));
 	weak(e);
 	found(e, SETTING_PASSWORD_ALLOW_NUMERIC, COMPLIANCE_NONCOMPLIANT, REASON_PASSWORD_WEAK, 0);
-	CHECK(reminder_text(c, text));
+	CHECK(reminder_text(c, &area, text));
 	CHECK(strstr(text, "min_length: 6 characters") && strstr(text, "allow_numeric: no"));
 	CHECK(strstr(text, "passwd"));
 	found(e, SETTING_PASSWORD_FORBID_EMPTY, COMPLIANCE_NONCOMPLIANT, REASON_PASSWORD_EMPTY, 1);
-	CHECK(reminder_text(c, text) && strstr(text, "no passcode"));
+	CHECK(reminder_text(c, &area, text) && strstr(text, "no passcode"));
 }
 
 /* Each reason that people can do something about has words, whatever setting it comes with. */
+/* What is wrong with the storage comes behind the passcode, and has words of its own. */
+static void test_recovery_keys(void)
+{
+	static const enum compliance_reason reasons[] = {
+		REASON_ESCROW_SEEN, REASON_ESCROW_BROKEN, REASON_ESCROW_MISSING, REASON_ESCROW_OLD};
+	char text[LIMIT_COMMAND_TEXT_BYTES + 1];
+	enum area_id area = AREA_MAX;
+
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+		struct enforcer *e = rig();
+		struct compliance *c = &e->reconcile.compliance;
+
+		found(e, SETTING_ENCRYPTION_ESCROW, COMPLIANCE_NONCOMPLIANT, reasons[i], 1);
+		CHECK(reminder_text(c, &area, text));
+		CHECK_INT(area, AREA_ENCRYPTION);
+		CHECK(strstr(text, "agentctl escrow") && !strstr(text, "passcode"));
+		weak(e);
+		CHECK(reminder_text(c, &area, text));
+		CHECK_INT(area, AREA_PASSWORD);
+		/* The server does not have it yet: nothing that a person could do. */
+		found(e, SETTING_PASSWORD_MIN_LENGTH, COMPLIANCE_COMPLIANT, REASON_NONE, 6);
+		found(e, SETTING_ENCRYPTION_ESCROW, COMPLIANCE_PENDING, REASON_ESCROW_UNTOLD, 1);
+		CHECK(!reminder_text(c, &area, text));
+	}
+}
+
 static void test_every_reason(void)
 {
+	enum area_id area;
 	static const enum compliance_reason reasons[] = {REASON_PASSWORD_WEAK,
 		REASON_PASSWORD_EMPTY, REASON_PASSWORD_OLD, REASON_PASSWORD_TEMPORARY,
 		REASON_PASSWORD_HASH};
@@ -95,7 +123,7 @@ static void test_every_reason(void)
 		struct enforcer *e = rig();
 
 		found(e, SETTING_PASSWORD_MAX_AGE, COMPLIANCE_NONCOMPLIANT, reasons[i], 90);
-		CHECK(reminder_text(&e->reconcile.compliance, text));
+		CHECK(reminder_text(&e->reconcile.compliance, &area, text));
 	}
 }
 
@@ -165,6 +193,7 @@ static void test_nobody_there(void)
 static const struct check_test tests[] = {
 	{"of what, in which words", test_words},
 	{"every reason", test_every_reason},
+	{"recovery keys", test_recovery_keys},
 	{"once a day", test_once_a_day},
 	{"at once when it begins anew", test_begins_anew},
 	{"nobody is there", test_nobody_there},
