@@ -144,8 +144,7 @@ static bool auth_know_all(struct auth *auth)
 				&known->known[known->n_known]))
 			known->n_known++;
 	same = before.n_known == known->n_known && before.serving == known->serving &&
-	       before.maximum_gap == known->maximum_gap &&
-	       before.at_maximum == known->at_maximum;
+	       before.maximum_gap == known->maximum_gap && before.at_maximum == known->at_maximum;
 	for (size_t i = 0; same && i < known->n_known; i++) {
 		const struct password_known *a = &before.known[i], *b = &known->known[i];
 

@@ -4,8 +4,8 @@
  * DBUS_SYSTEM_BUS_ADDRESS names, below a root file system of the test's, for
  * tests/system/session.py: session_tool ROOT lock session_tool ROOT notify HELPER RUNTIME-DIR
  * APPLICATION TITLE TEXT session_tool ROOT reboot|end session_tool ROOT service UNIT session_tool
- * ROOT drop lock|notify…   begins, and ends it before an answer Prints "RESULT DETAIL" and how long the loop was held up at most, in
- * milliseconds.
+ * ROOT drop lock|notify…   begins, and ends it before an answer Prints "RESULT DETAIL" and how long
+ * the loop was held up at most, in milliseconds.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -37,8 +37,8 @@ static void look_at_range(int fd, uint64_t from, uint64_t to, const char *place)
 
 	for (uint64_t at = from; at < to;) {
 		uint64_t left = to - at;
-		ssize_t n = pread(fd, window + kept, left < BLOCK_BYTES ? left : BLOCK_BYTES,
-			(off_t)at);
+		ssize_t n = pread(
+			fd, window + kept, left < BLOCK_BYTES ? left : BLOCK_BYTES, (off_t)at);
 		size_t have;
 
 		/* Some mappings cannot be read. */

@@ -10,7 +10,8 @@
 static struct wipe_plan plan_of_three(void)
 {
 	struct wipe_plan plan = {.n_devices = 3};
-	static const char *const paths[] = {"/dev/mmcblk0p2", "/home/of two words", "/dev/mmcblk0p3"};
+	static const char *const paths[] = {
+		"/dev/mmcblk0p2", "/home/of two words", "/dev/mmcblk0p3"};
 
 	for (size_t i = 0; i < 3; i++)
 		snprintf(plan.devices[i].path, sizeof(plan.devices[i].path), "%s", paths[i]);
