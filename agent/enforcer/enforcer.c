@@ -54,16 +54,19 @@ void enforcer_problem(
 	snprintf(text->advice, sizeof(text->advice), "%s", advice);
 }
 
-void enforcer_save(struct enforcer *e)
+int enforcer_note_written(struct enforcer *e, int r)
 {
-	int r = state_save_facts(&e->state);
-
-	if (r == 0)
-		enforcer_problem(e, PROBLEM_STATE, NULL, NULL);
-	else
+	enforcer_problem(e, PROBLEM_STATE, NULL, NULL);
+	if (r < 0)
 		enforcer_problem(e, PROBLEM_STATE,
 			"Free space or make it writable. The policy in force stays in force.",
 			"%s cannot be written: %s", e->options.state_dir, strerror(-r));
+	return r;
+}
+
+void enforcer_save(struct enforcer *e)
+{
+	(void)enforcer_note_written(e, state_save_facts(&e->state));
 }
 
 void enforcer_journal(struct enforcer *e, enum journal_type type, struct buf *payload)
@@ -158,9 +161,7 @@ void enforcer_keep_report(struct enforcer *e, const char *report, size_t n_bytes
 		r = fs_replace(e->state.dir_fd, ENFORCER_LAST_REPORT, report, n_bytes, &owner);
 	e->report.last_s = clock_realtime_s();
 	if (r < 0)
-		enforcer_problem(e, PROBLEM_STATE,
-			"Free space or make it writable. The policy in force stays in force.",
-			"%s cannot be written: %s", e->options.state_dir, strerror(-r));
+		(void)enforcer_note_written(e, r);
 }
 
 int64_t enforcer_admin_gid(const struct enforcer *e)

@@ -141,6 +141,9 @@ struct enforcer {
 /* Runs until SIGTERM or SIGINT. Returns the exit status. */
 int enforcer_run(const struct enforcer_options *options);
 
+/* What came of writing to the state directory is a problem, or the end of one. Returns r. */
+int enforcer_note_written(struct enforcer *e, int r);
+
 /* what NULL: the problem is over. */
 void enforcer_problem(struct enforcer *e, enum problem problem, const char *advice,
 	const char *what_format, ...) _printf_(4, 5);

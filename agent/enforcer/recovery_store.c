@@ -239,12 +239,7 @@ int recovery_save(struct enforcer *e, const struct recovery_record *record)
 
 	if (r == 0)
 		r = state_write(&e->state, RECOVERY_FILE, text.data, text.n_bytes);
-	enforcer_problem(e, PROBLEM_STATE, NULL, NULL);
-	if (r < 0)
-		enforcer_problem(e, PROBLEM_STATE,
-			"Free space or make it writable. The policy in force stays in force.",
-			"%s cannot be written: %s", e->options.state_dir, strerror(-r));
-	return r;
+	return enforcer_note_written(e, r);
 }
 
 void recovery_clear(struct enforcer *e, struct recovery_record *record)

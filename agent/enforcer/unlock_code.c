@@ -159,12 +159,7 @@ static int unlock_save(struct enforcer *e, const struct unlock_code *u)
 	r = state_text_close(&text);
 	if (r == 0)
 		r = state_write(&e->state, UNLOCK_FILE, text.data, text.n_bytes);
-	enforcer_problem(e, PROBLEM_STATE, NULL, NULL);
-	if (r < 0)
-		enforcer_problem(e, PROBLEM_STATE,
-			"Free space or make it writable. The policy in force stays in force.",
-			"%s cannot be written: %s", e->options.state_dir, strerror(-r));
-	return r;
+	return enforcer_note_written(e, r);
 }
 
 /* A change is made to a copy, and is one when the copy is on the disk. */
