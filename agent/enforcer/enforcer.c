@@ -428,10 +428,7 @@ static int enforcer_start(struct enforcer *e)
 	unlock_code_refresh(e);
 	r = recovery_new(e, &e->recovery);
 	if (r < 0)
-		log_error(
-			"the record of recovery keys cannot be read: %s; until a restart none are "
-			"made",
-			strerror(-r));
+		log_error("recovery keys cannot be read: %s; none are made", strerror(-r));
 	(void)wipe_go_on(e);
 	clone_check(e);
 	pacing_init(&e->pacing, e->state.facts.device_id);

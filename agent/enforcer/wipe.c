@@ -21,7 +21,7 @@
 
 #define WIPE_CHECK_PLAN "wipe.check" /* in the state directory */
 #define WIPE_CHECK_SECONDS 10
-#define WIPE_LAST_WORDS_S 3
+#define WIPE_LAST_WORDS_S 2
 #define WIPE_LINGER_S 3 /* in which the server hears that the keys are gone */
 
 /* pam_nologin(8), login(1) and getty's refuse everybody but root while it is there. */

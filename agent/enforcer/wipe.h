@@ -6,7 +6,7 @@
  *	looked at	what there is; mdm-agent-wipe says what of it can be destroyed. Until here
  *			it can be refused, and nothing has changed.
  *	last words	nobody can log in any more, sessions are ended; the server is told that it
- *			begins and what is destroyed, for three seconds at most
+ *			begins and what is destroyed, for two seconds at most
  *	stored		the plan, where a power cut does not reach it: the point of no return
  *	running		mdm-agent-wipe, out of everything that is the agent's. What it says of
  *			itself is told as the end of the command: keys gone, or not.
