@@ -37,6 +37,27 @@ int luks_disks_find(int root_fd, struct block_crypts *ret_crypts)
 	return 0;
 }
 
+int luks_disks_hold(int root_fd, const char *path)
+{
+	_cleanup_(mount_table_done) struct mount_table table = {0};
+	_cleanup_free_ char *text = NULL;
+	const struct mount *mount;
+	struct block_trace trace;
+	size_t n;
+	int r = fs_read(root_fd, "proc/self/mountinfo", LIMIT_PLATFORM_FILE_BYTES, &text, &n);
+
+	if (r == 0)
+		r = mountinfo_parse(text, n, &table);
+	if (r < 0)
+		return r;
+	mount = mount_table_find(&table, path);
+	if (!mount || mount->class != MOUNT_DEVICE)
+		return 0;
+	block_trace_mount(root_fd, &table, mount, &trace);
+	return trace.n_encrypted > 0 && trace.n_plain == 0 && trace.n_untraceable == 0 &&
+	       trace.n_remote == 0 && trace.n_memory == 0;
+}
+
 void luks_disk_device(const struct block_crypt *crypt, char ret_device[LUKS_DEVICE_BYTES])
 {
 	/* Names in sysfs have '!' where those below /dev have '/'. */

@@ -17,6 +17,12 @@
 /* Every dm-crypt device below what is mounted or swapped to. 0 or -errno. */
 int luks_disks_find(int root_fd, struct block_crypts *ret_crypts);
 
+/*
+ * Whether what an absolute path names lies on dm-crypt, with every byte: 1; 0: it does not, or
+ * nobody can tell; -errno.
+ */
+int luks_disks_hold(int root_fd, const char *path);
+
 /* Its path below /dev. */
 void luks_disk_device(const struct block_crypt *crypt, char ret_device[LUKS_DEVICE_BYTES]);
 

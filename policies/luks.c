@@ -260,8 +260,8 @@ uint32_t luks_recovery_slots(const struct luks_header *header)
 
 uint32_t luks_drawn_slots(const struct luks_header *header)
 {
-	static const char *const types[] = {LUKS_RECOVERY_TOKEN, "systemd-tpm2", "systemd-fido2",
-		"systemd-pkcs11", "systemd-recovery", "clevis"};
+	static const char *const types[] = {LUKS_RECOVERY_TOKEN, LUKS_KEPT_TOKEN, "systemd-tpm2",
+		"systemd-fido2", "systemd-pkcs11", "systemd-recovery", "clevis"};
 	uint32_t slots = 0;
 
 	for (unsigned int i = 0; i < LUKS_TOKENS_MAX; i++)

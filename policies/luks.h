@@ -28,6 +28,9 @@
 /* What marks the keyslot of the organisation's recovery key: a token of this type. */
 #define LUKS_RECOVERY_TOKEN "mdm-agent-recovery"
 
+/* And that of the key that the agent keeps for itself. */
+#define LUKS_KEPT_TOKEN "mdm-agent-kept"
+
 /* What is wrong with a header, a sentence for people. Holds no text of it that was not checked. */
 struct luks_fault {
 	char text[LIMIT_TEXT_BYTES + 1];
@@ -108,7 +111,8 @@ uint32_t luks_opening_slots(const struct luks_header *header);
 uint32_t luks_recovery_slots(const struct luks_header *header);
 
 /*
- * Bit N: keyslot N is marked as one whose secret was drawn, not chosen: the organisation's, those
+ * Bit N: keyslot N is marked as one whose secret was drawn, not chosen: the organisation's, the
+ * agent's own, those
  * of systemd-cryptenroll (TPM, FIDO2, smart card, recovery key) and of clevis. Costs are to slow
  * down guesses at what people choose; drawn bits need none, and those tools use the cheapest. Who
  * can write the header can mark any slot so, and could as well read everything behind it.

@@ -25,6 +25,8 @@ static const struct option_row option_rows[OPTION_MAX] = {
 	{OPTION_AFTER, "after", 0, "SEQ", false, "Show only records after this number."},
 	{OPTION_FOLLOW, "follow", 'f', NULL, false, "Wait for new records until interrupted."},
 	{OPTION_NEW, "new", 0, NULL, false, "Also where there is one already."},
+	{OPTION_KEEP_KEY, "keep-key", 0, NULL, false,
+		"Let the agent keep a key of its own, to exchange recovery keys by itself."},
 };
 
 const struct option_row *option_row(enum option_id id)
@@ -86,6 +88,7 @@ static int options_take(struct options_parser *p, const struct option_row *row, 
 	case OPTION_MARKDOWN:
 	case OPTION_FOLLOW:
 	case OPTION_NEW:
+	case OPTION_KEEP_KEY:
 	case OPTION_MAX:
 		break;
 	}

@@ -22,6 +22,7 @@ enum option_id {
 	OPTION_AFTER,
 	OPTION_FOLLOW,
 	OPTION_NEW,
+	OPTION_KEEP_KEY,
 	OPTION_MAX,
 };
 #define OPTION_BIT(id) (UINT32_C(1) << (id))

@@ -50,6 +50,8 @@ static void escrow_one(struct page *p, struct json_object *volume)
 	if (peek_int(volume, "passphrase_slot", &slot))
 		page_line(p, 2, PAGE_GOOD, "The new passphrase opens it (keyslot %lld).",
 			(long long)slot);
+	if (peek_true(volume, "kept"))
+		page_line(p, 2, PAGE_DIM, "The agent has a key of its own to exchange it.");
 	if (detail[0])
 		page_line(p, 2, PAGE_PLAIN, "%s", detail);
 	if (words.sentence)

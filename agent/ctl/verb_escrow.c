@@ -14,6 +14,7 @@
 #include "agent/ctl/secret.h"
 #include "agent/ctl/verbs.h"
 #include "agent/util/mem.h"
+#include "agent/util/process.h"
 
 /* A passphrase is tried at each keyslot of each disk, and each costs seconds. */
 #define ESCROW_TIMEOUT_S 900
@@ -84,10 +85,17 @@ static enum ctl_exit escrow_read(
 enum ctl_exit verb_escrow(struct ctl *ctl)
 {
 	struct msg_ctl_escrow body = {
-		.wish = options_given(&ctl->options, OPTION_NEW) ? ESCROW_RENEW : ESCROW_MAKE};
+		.wish = options_given(&ctl->options, OPTION_KEEP_KEY) ? ESCROW_KEEP
+			: options_given(&ctl->options, OPTION_NEW)    ? ESCROW_RENEW
+								      : ESCROW_MAKE};
 	enum ctl_exit code;
 
+	if (options_given(&ctl->options, OPTION_KEEP_KEY) &&
+		options_given(&ctl->options, OPTION_NEW))
+		return ctl_fail(ctl, CTL_EXIT_USAGE,
+			"--new and --keep-key are two things to do: one after the other.");
 	(void)mlock(&body, sizeof(body));
+	(void)process_leave_no_core();
 	code = escrow_read(ctl,
 		"A passphrase that opens the disk, as it is asked for when the phone starts:",
 		body.passphrase, &body.n_passphrase);
@@ -143,6 +151,7 @@ enum ctl_exit verb_passphrase(struct ctl *ctl)
 	enum ctl_exit code;
 
 	(void)mlock(&body, sizeof(body));
+	(void)process_leave_no_core();
 	code = passphrase_read_known(ctl, &body);
 	if (code == CTL_EXIT_OK)
 		code = passphrase_read_new(ctl, &body);

@@ -32,13 +32,16 @@ static const struct verb verbs[] = {
 		"line. It counts once and changes no passcode. Everybody may: a code proves itself, and "
 		"after a wrong one the next has to wait.",
 		verb_unlock},
-	{"escrow", "", 0, 0, OPTION_BIT(OPTION_NEW),
+	{"escrow", "", 0, 0, OPTION_BIT(OPTION_NEW) | OPTION_BIT(OPTION_KEEP_KEY),
 		"Have a recovery key of each encrypted disk made, for your organisation alone.",
 		"Asks for a passphrase that opens the disk, or reads it from standard input (one "
 		"line); it is never given on the command line. A key is made on the phone, put into "
 		"a free keyslot, tried, sealed for the organisation and forgotten. Nobody else can "
 		"read it, the server included. With --new also where there is one, whose keyslot is "
-		"removed when the server has the new one. Needs root or the group mdm-admin.",
+		"removed when the server has the new one. With --keep-key the agent keeps a key of its "
+		"own in a file on the encrypted disk, with which it exchanges recovery keys by itself when "
+		"the policy wants that; leaving the organisation removes it. Needs root or the group "
+		"mdm-admin.",
 		verb_escrow},
 	{"escrow verify", "", 0, 0, 0,
 		"Look whether the recovery keys that the organisation has still open their disks.",

@@ -418,6 +418,7 @@ void answer_escrow(const struct recovery_outcome *outcomes, size_t n_outcomes, s
 		else
 			jsonw_null(&w, "slot");
 		jsonw_int(&w, "generation", o->generation);
+		jsonw_bool(&w, "kept", o->kept);
 		if (o->passphrase_slot >= 0)
 			jsonw_int(&w, "passphrase_slot", o->passphrase_slot);
 		jsonw_string(&w, "detail", o->detail);

@@ -203,6 +203,7 @@ static void enforcer_on_round(struct reconcile *r, bool changed, void *userdata)
 			compliance_state_name(
 				r->has_compliance ? r->compliance.overall : COMPLIANCE_UNKNOWN));
 	enforcer_is_ready(e);
+	recovery_update(e);
 	reminder_update(e);
 	checkin_after_round(e, changed);
 	local_settled(e->local);

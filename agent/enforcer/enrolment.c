@@ -177,8 +177,10 @@ void checkin_revert(struct enforcer *e)
 	e->checkin_pending = e->checkin_after_round = false;
 	pacing_stop(&e->pacing);
 	e->checkin_timer = sd_event_source_unref(e->checkin_timer);
-	reconcile_revert(&e->reconcile);
 	wake_update(e);
+	/* It goes on here when that has ended. */
+	if (!recovery_unkeep(e))
+		reconcile_revert(&e->reconcile);
 }
 
 void checkin_reverted(struct enforcer *e, bool failed)

@@ -33,6 +33,7 @@ void local_escrow(struct local_client *c, const struct msg_ctl_escrow *request)
 		.passphrase = request->wish == ESCROW_LOOK ? NULL : request->passphrase,
 		.n_passphrase = request->n_passphrase,
 		.anew = request->wish == ESCROW_RENEW,
+		.keep = request->wish == ESCROW_KEEP,
 		.given = request->wish == ESCROW_RESTORE ? request->given : NULL,
 		.n_given = request->n_given,
 	};
@@ -65,6 +66,12 @@ void local_escrow(struct local_client *c, const struct msg_ctl_escrow *request)
 		snprintf(message, sizeof(message),
 			"no policy of this phone names somebody who could read a recovery key; the "
 			"organisation signs one with its escrow certificate");
+		break;
+	case -EXDEV:
+		snprintf(message, sizeof(message),
+			"the agent's files (%s) do not lie on an encrypted disk, so that its key would "
+			"lie open",
+			e->options.state_dir);
 		break;
 	case -ENODEV:
 		snprintf(message, sizeof(message), "nothing of this phone lies on LUKS");

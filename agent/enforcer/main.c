@@ -70,6 +70,11 @@ int main(int argc, char **argv)
 			  "mdm-agentd needs Linux 3.5 or later");
 		return 1;
 	}
+	/* Passphrases pass through it. */
+	if (process_leave_no_core() < 0) {
+		log_error("the kernel does not let this process go without core dumps");
+		return 1;
+	}
 	if (action == ARGUMENTS_PREPARE_REMOVAL)
 		return removal_prepare(&options);
 	if (action == ARGUMENTS_PROBE)

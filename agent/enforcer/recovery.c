@@ -299,6 +299,15 @@ void recovery_forget(struct enforcer *e)
 	recovery_run_free(e->recovery->next);
 	e->recovery->run = e->recovery->next = NULL;
 	memset(e->recovery->told, 0, sizeof(e->recovery->told));
+	e->recovery->unkeeping = e->recovery->unkept = false;
+	/* It may be the last that opens a disk: not thrown away behind anybody's back. */
+	if (recovery_keeps(e))
+		log_error(
+			"the agent's own key still has keyslots of this phone's disks; its file in "
+			"%s was left",
+			e->options.state_dir);
+	else
+		recovery_keep_close(e);
 	recovery_clear(e, &e->recovery->record);
 }
 

@@ -58,6 +58,7 @@ struct recovery_outcome {
 	char uuid[LUKS_UUID_BYTES + 1]; /* "": not even that could be read */
 	enum recovery_end end;
 	int slot;	     /* of the key; -1: none */
+	bool kept;	     /* the agent has a key of its own for it */
 	int passphrase_slot; /* of the new passphrase; -1: none was given */
 	int64_t generation;  /* 0: none */
 	char detail[LIMIT_TEXT_BYTES + 1];
@@ -83,15 +84,25 @@ struct recovery_request {
 	 * that opens it; otherwise nothing is. Goes on after a restart, until it is done.
 	 */
 	bool lock;
+	bool keep;     /* the agent gets a key of its own (recovery_keep.c) */
+	bool unkeep;   /* its keyslots are removed */
 	bool may_wait; /* nobody waits for it: what somebody asks for comes behind it */
 };
 /*
  * done is called exactly once, from the loop. 0; -EBUSY: somebody's is under way; -ENOKEY: no
- * policy names an escrow certificate; -ENODEV: nothing of the phone lies on LUKS; -ENOENT: there is
- * no cryptsetup; -errno.
+ * policy names an escrow certificate; -EXDEV: the agent's own key would not lie on LUKS; -ENODEV:
+ * nothing of the phone lies on LUKS; -ENOENT: there is no cryptsetup; -errno.
  */
 int recovery_start(
 	struct enforcer *e, const struct recovery_request *request, recovery_done_fn done);
+
+/* Whether the agent has a key of its own for a volume. */
+bool recovery_keeps(const struct enforcer *e);
+/* A round has ended: with that key, what compliance lacks is made. */
+void recovery_update(struct enforcer *e);
+/* Before the enrolment ends: true: its keyslots are being removed, checkin_revert() is called then.
+ */
+bool recovery_unkeep(struct enforcer *e);
 
 /* What is left to do is done: keyslots of keys before removed, half-made ones, too; the keys looked
  * at. At the start, and when the server has a key. */

@@ -17,6 +17,9 @@ static const struct {
 	[RECOVERY_ADDING_PASSPHRASE] = {RECOVERY_FULL,
 		"all keyslots are in use; cryptsetup luksKillSlot frees one",
 		"the passphrase could not be recorded"},
+	[RECOVERY_ADDING_KEPT] = {RECOVERY_FULL,
+		"no keyslot is free for the agent's own key; cryptsetup luksKillSlot frees one",
+		"the agent's own key could not be recorded"},
 	[RECOVERY_ADDING_KEY] = {RECOVERY_FULL,
 		"all keyslots are in use; cryptsetup luksKillSlot frees one",
 		"the key could not be sealed"},
@@ -34,9 +37,19 @@ static uint32_t run_key_slots(struct recovery_run *run)
 	return slots;
 }
 
+static bool run_wants_passphrase(const struct recovery_run *run)
+{
+	return run->n_given && !run->gave;
+}
+
+static bool run_wants_kept(struct recovery_run *run)
+{
+	return run->wants_keep && !run->kept && !recovery_run_holds_kept(run);
+}
+
 bool recovery_run_wants(struct recovery_run *run)
 {
-	return (run->n_given && !run->gave) || recovery_run_needs_key(run);
+	return run_wants_passphrase(run) || run_wants_kept(run) || recovery_run_needs_key(run);
 }
 
 void recovery_run_opened(struct recovery_run *run, int slot)
@@ -49,9 +62,16 @@ void recovery_run_opened(struct recovery_run *run, int slot)
 /* The secret that goes into the keyslot that is being made. */
 struct child_secret recovery_run_secret(const struct recovery_run *run)
 {
-	return run->adding == RECOVERY_ADDING_PASSPHRASE
-		       ? (struct child_secret){run->given, run->n_given}
-		       : (struct child_secret){run->key, RECOVERY_KEY_DIGITS};
+	switch (run->adding) {
+	case RECOVERY_ADDING_PASSPHRASE:
+		return (struct child_secret){run->given, run->n_given};
+	case RECOVERY_ADDING_KEPT:
+		return (struct child_secret){run->kept_key, RECOVERY_KEPT_BYTES};
+	case RECOVERY_ADDING_KEY:
+	case RECOVERY_ADDING_MAX:
+		break;
+	}
+	return (struct child_secret){run->key, RECOVERY_KEY_DIGITS};
 }
 
 /* The keyslot is on record before it is made. */
@@ -79,7 +99,9 @@ void recovery_run_add(struct recovery_run *run)
 		recovery_run_next(run);
 		return;
 	}
-	run->adding = run->n_given && !run->gave ? RECOVERY_ADDING_PASSPHRASE : RECOVERY_ADDING_KEY;
+	run->adding = run_wants_passphrase(run) ? RECOVERY_ADDING_PASSPHRASE
+		      : run_wants_kept(run)	? RECOVERY_ADDING_KEPT
+						: RECOVERY_ADDING_KEY;
 	run->slot = recovery_run_free_slot(run);
 	if (run->slot < 0) {
 		recovery_run_conclude(
@@ -112,6 +134,30 @@ static int run_finish_passphrase(struct recovery_run *run)
 	return 0;
 }
 
+static int run_finish_kept(struct recovery_run *run)
+{
+	struct recovery_record changed = run->e->recovery->record;
+	struct recovery_volume *v = recovery_find(&changed, run->header.uuid);
+	const struct recovery_key kept = {.slot = run->slot};
+	int r;
+
+	if (!v)
+		return -ENOENT;
+	r = recovery_slot_seal(run->e->sysroot_fd, run->disks[run->at].device, &run->header,
+		run->slot, v->kept_seal);
+	if (r < 0)
+		return r;
+	v->kept_slot = run->slot;
+	v->making_slot = -1;
+	r = recovery_commit(run->e, &changed);
+	if (r < 0)
+		return r;
+	run->kept = true;
+	recovery_run_outcome(run)->kept = true;
+	recovery_journal(run->e, "kept", v, &kept);
+	return 0;
+}
+
 static int run_finish_key(struct recovery_run *run)
 {
 	struct recovery_outcome *o = recovery_run_outcome(run);
@@ -136,6 +182,7 @@ void recovery_run_added(struct recovery_run *run)
 {
 	struct recovery_outcome *o = recovery_run_outcome(run);
 	int r = run->adding == RECOVERY_ADDING_PASSPHRASE ? run_finish_passphrase(run)
+		: run->adding == RECOVERY_ADDING_KEPT	  ? run_finish_kept(run)
 							  : run_finish_key(run);
 
 	if (r < 0) {

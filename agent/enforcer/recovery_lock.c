@@ -88,7 +88,7 @@ void recovery_run_locked(struct recovery_run *run)
 			continue;
 		memset(&v->keys[RECOVERY_NEXT], 0, sizeof(v->keys[RECOVERY_NEXT]));
 		memset(&v->keys[RECOVERY_FORMER], 0, sizeof(v->keys[RECOVERY_FORMER]));
-		v->making_slot = -1;
+		v->making_slot = v->kept_slot = -1;
 	}
 	changed.is_locking = false;
 	/* Not before it has restarted it asks for the key. */
@@ -96,4 +96,5 @@ void recovery_run_locked(struct recovery_run *run)
 		hex_encode(boot, sizeof(boot), changed.locked_boot);
 	if (recovery_commit(run->e, &changed) == 0 && all)
 		run_journal(run, "done");
+	recovery_keep_close(run->e);
 }

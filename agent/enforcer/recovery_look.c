@@ -27,6 +27,18 @@ bool recovery_run_holds(struct recovery_run *run, const struct recovery_key *key
 	       memcmp(seal, key->seal, sizeof(seal)) == 0;
 }
 
+bool recovery_run_holds_kept(struct recovery_run *run)
+{
+	const struct recovery_volume *v = recovery_run_volume(run);
+	struct recovery_key kept = {.generation = 0};
+
+	if (!v || v->kept_slot < 0)
+		return false;
+	kept.slot = v->kept_slot;
+	memcpy(kept.seal, v->kept_seal, sizeof(kept.seal));
+	return recovery_run_holds(run, &kept);
+}
+
 void recovery_run_look(struct recovery_run *run)
 {
 	struct recovery_record changed = run->e->recovery->record;
@@ -36,6 +48,7 @@ void recovery_run_look(struct recovery_run *run)
 	bool broken, began;
 
 	o->end = RECOVERY_MISSING;
+	o->kept = recovery_run_holds_kept(run);
 	if (!v)
 		return;
 	/* For locking what the server has counts. */
@@ -74,7 +87,8 @@ int recovery_run_idle_token(const struct recovery_run *run)
 {
 	for (int i = 0; i < LUKS_TOKENS_MAX; i++)
 		if (run->header.tokens[i].active && run->header.tokens[i].slots == 0 &&
-			strcmp(run->header.tokens[i].type, LUKS_RECOVERY_TOKEN) == 0)
+			(strcmp(run->header.tokens[i].type, LUKS_RECOVERY_TOKEN) == 0 ||
+				strcmp(run->header.tokens[i].type, LUKS_KEPT_TOKEN) == 0))
 			return i;
 	return -1;
 }

@@ -42,6 +42,8 @@ static void run_end(struct recovery_run *run)
 
 	if (run->locks)
 		recovery_run_locked(run);
+	if (run->wants_keep)
+		recovery_keep_close(e);
 	recovery->run = recovery->next;
 	recovery->next = NULL;
 	run->done(e, run->outcomes, run->n_disks);
@@ -136,27 +138,40 @@ static void run_after_read(struct recovery_run *run)
 		recovery_run_step(run, STEP_DROP_OLD);
 		return;
 	}
+	if (run->unkeeps && recovery_run_holds_kept(run) &&
+		run_other_slots(run, v->kept_slot) == 0) {
+		recovery_run_conclude(run, RECOVERY_FAILED,
+			"no other keyslot opens it; have a passphrase of your own added");
+		return;
+	}
+	if (run->unkeeps && v && v->kept_slot >= 0) {
+		recovery_run_step(run, STEP_DROP_KEPT);
+		return;
+	}
 	run->token = recovery_run_idle_token(run);
 	if (run->token >= 0) {
 		recovery_run_step(run, STEP_DROP_TOKEN);
 		return;
 	}
 	recovery_run_look(run);
-	run->gave = run->made = run->seen = false;
+	run->gave = run->made = run->kept = run->seen = false;
 	if (recovery_run_wants(run))
 		recovery_run_step(run, STEP_TRY);
 	else
 		recovery_run_next(run);
 }
 
-/* What was to be removed is not there any more. */
-static void run_dropped(struct recovery_run *run, bool half)
+/* What was to be removed is not there any more, or never will be the agent's to remove. */
+static void run_dropped(struct recovery_run *run)
 {
 	struct recovery_record changed = run->e->recovery->record;
 	struct recovery_volume *v = recovery_find(&changed, run->header.uuid);
+	bool half = run->step == STEP_DROP_HALF;
 
 	if (v && half)
 		v->making_slot = -1;
+	else if (v && run->step == STEP_DROP_KEPT)
+		v->kept_slot = -1;
 	else if (v)
 		memset(&v->keys[RECOVERY_FORMER], 0, sizeof(v->keys[RECOVERY_FORMER]));
 	(void)recovery_commit(run->e, &changed);
@@ -200,8 +215,9 @@ static void run_on_result(const struct cryptsetup_result *result, void *userdata
 		return;
 	case STEP_DROP_HALF:
 	case STEP_DROP_OLD:
+	case STEP_DROP_KEPT:
 		if (well)
-			run_dropped(run, run->step == STEP_DROP_HALF);
+			run_dropped(run);
 		else
 			recovery_run_conclude(run, RECOVERY_FAILED, result->said);
 		return;
@@ -255,11 +271,27 @@ static bool run_may_drop(struct recovery_run *run, int *ret_slot)
 	const struct recovery_volume *v = recovery_run_volume(run);
 	const struct recovery_key *former = &v->keys[RECOVERY_FORMER];
 
-	*ret_slot = run->step == STEP_DROP_HALF ? v->making_slot : former->slot;
+	*ret_slot = run->step == STEP_DROP_HALF	  ? v->making_slot
+		    : run->step == STEP_DROP_KEPT ? v->kept_slot
+						  : former->slot;
 	if (!run->header.slots[*ret_slot].active || run_other_slots(run, *ret_slot) == 0)
 		return false;
 	/* Somebody may have put a passphrase of their own there since. */
-	return run->step == STEP_DROP_HALF || recovery_run_holds(run, former);
+	return run->step == STEP_DROP_HALF ||
+	       (run->step == STEP_DROP_KEPT ? recovery_run_holds_kept(run)
+					    : recovery_run_holds(run, former));
+}
+
+static void run_write_token(const struct recovery_run *run, char *ret_json)
+{
+	if (run->adding == RECOVERY_ADDING_KEPT)
+		snprintf(ret_json, TOKEN_BYTES,
+			"{\"type\":\"" LUKS_KEPT_TOKEN "\",\"keyslots\":[\"%d\"]}", run->slot);
+	else
+		snprintf(ret_json, TOKEN_BYTES,
+			"{\"type\":\"" LUKS_RECOVERY_TOKEN
+			"\",\"keyslots\":[\"%d\"],\"generation\":%" PRId64 "}",
+			run->slot, run->generation);
 }
 
 /* Fills the question of the step. False: there is nothing to ask, go on as if it was answered. */
@@ -273,6 +305,7 @@ static bool run_ask(struct recovery_run *run, struct cryptsetup_request *q, char
 		return true;
 	case STEP_DROP_HALF:
 	case STEP_DROP_OLD:
+	case STEP_DROP_KEPT:
 		q->action = CRYPTSETUP_KILL_SLOT;
 		return run_may_drop(run, &q->slot);
 	case STEP_DROP_TOKEN:
@@ -297,10 +330,7 @@ static bool run_ask(struct recovery_run *run, struct cryptsetup_request *q, char
 		q->secret = recovery_run_secret(run);
 		return true;
 	case STEP_MARK:
-		snprintf(json, TOKEN_BYTES,
-			"{\"type\":\"" LUKS_RECOVERY_TOKEN
-			"\",\"keyslots\":[\"%d\"],\"generation\":%" PRId64 "}",
-			run->slot, run->generation);
+		run_write_token(run, json);
 		q->action = CRYPTSETUP_TOKEN_IMPORT;
 		q->json = json;
 		return true;
@@ -325,7 +355,7 @@ void recovery_run_step(struct recovery_run *run, enum recovery_step step)
 
 	run->step = step;
 	if (!run_ask(run, &q, json)) {
-		run_dropped(run, step == STEP_DROP_HALF);
+		run_dropped(run);
 		return;
 	}
 	r = luks_disk_request(&run->e->platform, run->disks[run->at].device, path, &q);
@@ -368,6 +398,7 @@ int recovery_start(
 	struct enforcer *e, const struct recovery_request *request, recovery_done_fn done)
 {
 	struct recovery_run *run;
+	bool is_order;
 	int r;
 
 	if (!e->recovery)
@@ -375,12 +406,13 @@ int recovery_start(
 	/* A keyslot that is made while keys are destroyed would be one more. */
 	if (wipe_is_underway(e))
 		return -EBUSY;
+	is_order = request->lock || request->unkeep;
 	/* Who only looks has nothing to add to a walk that looks as well. */
-	if (e->recovery->run && !request->lock &&
+	if (e->recovery->run && !is_order &&
 		(request->may_wait || !e->recovery->run->may_wait || e->recovery->next))
 		return -EBUSY;
 	/* An order comes before whoever waits, who cannot hold it up. */
-	if (e->recovery->next && e->recovery->next->wants_lock)
+	if (e->recovery->next && (e->recovery->next->wants_lock || e->recovery->next->unkeeps))
 		return -EBUSY;
 	if (!run_is_passphrase(request->passphrase, request->n_passphrase) ||
 		!run_is_passphrase(request->given, request->n_given) ||
@@ -400,6 +432,8 @@ int recovery_start(
 		r = -ENODEV;
 	if (r == 0 && !e->platform.cryptsetup_program && !cryptsetup_find(e->sysroot_fd))
 		r = -ENOENT;
+	if (r == 0 && request->keep)
+		r = recovery_keep_open(e, run->kept_key);
 	if (r == 0 && !e->recovery->run)
 		r = run_begin(run);
 	if (r < 0) {
@@ -409,6 +443,8 @@ int recovery_start(
 	run->wants_key = request->passphrase && run->wanted.n > 0;
 	run->anew = request->anew;
 	run->may_wait = request->may_wait;
+	run->wants_keep = request->keep;
+	run->unkeeps = request->unkeep;
 	run->wants_lock = request->lock;
 	/* It was found that it may be before the restart. */
 	run->locks = request->lock && e->recovery->record.is_locking;

@@ -37,7 +37,7 @@ struct recovery_volume *recovery_place(struct recovery_record *record, const cha
 			v = &record->volumes[i];
 			memset(v, 0, sizeof(*v));
 			memcpy(v->uuid, uuid, strlen(uuid) + 1);
-			v->making_slot = -1;
+			v->making_slot = v->kept_slot = -1;
 		}
 	return v;
 }
@@ -91,6 +91,13 @@ static int recovery_take_volume(struct recovery_volume *v, const char *name, cha
 			v->making_slot = (int)slot;
 		return r;
 	}
+	if (strcmp(name, "kept") == 0) {
+		r = parse_int64(value, 0, LUKS_SLOTS_MAX - 1, &slot);
+		v->kept_slot = (int)slot;
+		return r;
+	}
+	if (strcmp(name, "keptseal") == 0)
+		return hex_decode(value, v->kept_seal, sizeof(v->kept_seal));
 	if (strcmp(name, "checked") == 0)
 		return parse_int64(value, 0, RECOVERY_NUMBER_MAX, &v->checked_s);
 	if (strcmp(name, "broken") == 0) {
@@ -206,11 +213,17 @@ static void recovery_write_key(
 
 static void recovery_write_volume(const struct recovery_volume *v, struct buf *out)
 {
+	char digits[2 * SHA256_BYTES + 1];
+
 	buf_printf(out, "volume %s\nchecked %" PRId64 "\n", v->uuid, v->checked_s);
 	if (v->is_broken)
 		buf_puts(out, "broken yes\n");
 	if (v->making_slot >= 0)
 		buf_printf(out, "making %d\n", v->making_slot);
+	if (v->kept_slot >= 0) {
+		hex_encode(v->kept_seal, sizeof(v->kept_seal), digits);
+		buf_printf(out, "kept %d\nkeptseal %s\n", v->kept_slot, digits);
+	}
 	for (size_t i = 0; i < RECOVERY_PLACE_MAX; i++)
 		if (v->keys[i].generation)
 			recovery_write_key(&v->keys[i], i, out);

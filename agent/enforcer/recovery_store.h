@@ -41,6 +41,8 @@ struct recovery_volume {
 	 * NEXT. Found after a restart it is nobody's, and is removed. -1: none.
 	 */
 	int making_slot;
+	int kept_slot; /* of the agent's own key; -1: none */
+	uint8_t kept_seal[SHA256_BYTES];
 	int64_t checked_s; /* wall clock when CURRENT was seen to be what it was; 0: never */
 	bool is_broken;	   /* it was not: the key of the organisation no longer opens it */
 };

@@ -17,6 +17,7 @@ enum recovery_step {
 	STEP_READ,	 /* what is there */
 	STEP_DROP_HALF,	 /* a keyslot that was being made when the agent ended */
 	STEP_DROP_OLD,	 /* the one of the key before */
+	STEP_DROP_KEPT,	 /* the one of the agent's own key */
 	STEP_DROP_TOKEN, /* a token of ours that marks nothing */
 	STEP_READ_AGAIN, /* after those */
 	STEP_TRY,	 /* which keyslot the passphrase opens */
@@ -32,6 +33,7 @@ enum recovery_step {
 /* What a keyslot is made for; in this order. */
 enum recovery_adding {
 	RECOVERY_ADDING_PASSPHRASE,
+	RECOVERY_ADDING_KEPT,
 	RECOVERY_ADDING_KEY,
 	RECOVERY_ADDING_MAX,
 };
@@ -40,11 +42,13 @@ struct recovery_run {
 	struct enforcer *e;
 	recovery_done_fn done;
 	bool wants_key, anew, may_wait;
+	bool wants_keep, unkeeps;
 	bool wants_lock, locks; /* it is asked for; every volume was looked at and may be */
 	uint8_t passphrase[LIMIT_PASSWORD_BYTES];
 	size_t n_passphrase;
 	uint8_t given[LIMIT_PASSWORD_BYTES]; /* the new passphrase */
 	size_t n_given;			     /* 0: none */
+	char kept_key[RECOVERY_KEPT_BYTES + 1];
 	struct escrow_wanted wanted;
 
 	struct recovery_disk disks[RECOVERY_VOLUMES_MAX];
@@ -58,8 +62,8 @@ struct recovery_run {
 	int token; /* STEP_DROP_TOKEN */
 	int slot;  /* the one that is made, or to be removed */
 	enum recovery_adding adding;
-	bool gave, made; /* a passphrase, a key */
-	bool seen;	 /* what opened it is a recovery key, so that it is none any more */
+	bool gave, made, kept; /* a passphrase, a recovery key, a keyslot of the agent's own */
+	bool seen;	       /* what opened it is a recovery key, so that it is none any more */
 	int64_t generation;
 	char key[RECOVERY_KEY_DIGITS + 1];
 	sd_event_source *defer;
@@ -82,6 +86,8 @@ struct recovery_outcome *recovery_run_outcome(struct recovery_run *run);
 struct recovery_volume *recovery_run_volume(struct recovery_run *run);
 /* Whether a key is what it was when it was seen to open its volume. */
 bool recovery_run_holds(struct recovery_run *run, const struct recovery_key *key);
+/* Whether the agent's own key is what it was, on the volume at hand. */
+bool recovery_run_holds_kept(struct recovery_run *run);
 /* The keys of this volume are looked at; what was found is remembered, and is its outcome. */
 void recovery_run_look(struct recovery_run *run);
 /* A token of ours whose keyslot is gone. -1: there is none. */

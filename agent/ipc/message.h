@@ -287,6 +287,7 @@ enum escrow_wish {
 	ESCROW_LOOK,	/* at the recovery keys that there are */
 	ESCROW_MAKE,	/* one for each volume that has none that counts */
 	ESCROW_RENEW,	/* a new one for each */
+	ESCROW_KEEP,	/* as ESCROW_MAKE; the agent may make those to come by itself */
 	ESCROW_RESTORE, /* a new passphrase for each that the other one opens */
 	ESCROW_WISH_MAX,
 };

@@ -10,4 +10,11 @@
  */
 int process_gain_nothing(void);
 
+/*
+ * What is in this process's memory goes into no core dump: neither into a file, nor, where it runs
+ * as root, to a program that the kernel would hand it to (core(5)). What it starts leaves no files
+ * either. 0 or -errno.
+ */
+int process_leave_no_core(void);
+
 #endif

@@ -301,6 +301,75 @@ def test_rotation_after_somebody_saw_the_key(disks):
     wait_for("too old\n" + disks.agent.log(), lambda: states().get("escrow_max_age") == ("noncompliant", "escrow_old"))
 
 
+@with_disks(volumes=("root", "home"), settings={"encryption": {"escrow": True, "escrow_max_age": 30, "min_kdf": "argon2id"}})
+def test_unattended(disks):
+    """With a key of its own the agent exchanges recovery keys by itself: seen, broken, too old. It goes with the enrolment."""
+    kept = os.path.join(disks.agent.state, "recovery-key")
+    r = disks.agent.run("escrow", "--keep-key", "--json", stdin="not it\n")
+    check(r.returncode == 7 and not os.path.exists(kept), r)
+    volumes = disks.made("--keep-key")
+    check([(v["state"], v["kept"]) for v in volumes] == [("sealed", True)] * 2, volumes)
+    check(disks.slots() == [0, 1, 2] and disks.slots("home") == [0, 1, 2])
+    check(os.stat(kept).st_mode & 0o777 == 0o600)
+    with open(kept) as f:
+        key = f.read()
+    check(disks.opens(key) and disks.opens(key, "home") and len(key) == 64)
+    disks.acknowledged()
+    # One more time: nothing is used up.
+    check(disks.made("--keep-key")[0]["state"] == "present" and disks.slots() == [0, 1, 2])
+
+    def generations():
+        return sorted(k["generation"] for k in disks.keys())
+
+    disks.admin.ok("command", "rotate-recovery-key", "--device", disks.device)
+    disks.agent.sync()
+    wait_for("new keys after somebody saw the old\n" + disks.agent.log(), lambda: generations() == [3, 4])
+    wait_for("the old keyslots to go\n" + disks.agent.log(),
+             lambda: len(disks.slots()) == 3 and len(disks.slots("home")) == 3)
+    check(all(disks.opens(k["key"], "root") or disks.opens(k["key"], "home") for k in disks.keys()))
+    disks.kill_slot("home", [v["slot"] for v in disks.look() if v["name"].startswith("home")][0])
+    wait_for("a new key for the broken one\n" + disks.agent.log(), lambda: generations() == [3, 5])
+    disks.acknowledged()
+    wait_for("the old keyslots to go\n" + disks.agent.log(), lambda: len(disks.slots("home")) == 3)
+    disks.agent.stop()
+    disks.make_older(31)
+    disks.agent.start()
+    wait_for("new keys for the old ones\n" + disks.agent.log(), lambda: generations() == [6, 7])
+    disks.acknowledged()
+    wait_for("the old keyslots to go\n" + disks.agent.log(),
+             lambda: len(disks.slots()) == 3 and len(disks.slots("home")) == 3)
+    check(disks.agent.run("unenroll", "--yes").returncode == 0, disks.agent.log())
+    check(not os.path.exists(kept) and not disks.opens(key) and not disks.opens(key, "home"))
+    check(len(disks.slots()) == 2 and disks.opens(disks.passphrase), disks.slots())
+    check([t["type"] for t in disks.tokens().values()] == ["mdm-agent-recovery"], disks.tokens())
+
+
+@with_disks()
+def test_a_kept_key_goes_with_crypto_lock(disks):
+    kept = os.path.join(disks.agent.state, "recovery-key")
+    disks.made("--keep-key")
+    disks.acknowledged()
+    check(os.path.exists(kept) and disks.slots() == [0, 1, 2])
+    check(crypto_lock(disks)["state"] == "done", disks.agent.log())
+    check(not os.path.exists(kept) and len(disks.slots()) == 1)
+    check(disks.opens(disks.keys()[0]["key"]))
+
+
+@with_disks()
+def test_a_kept_key_wants_an_encrypted_place(disks):
+    """The state directory is on another file system than the encrypted root."""
+    disks.agent.stop()
+    disks.device_node(disks.agent, "8:1", "platform/block/sda/sda1", partition="1")
+    mounts = disks.agent.path("proc/self/mountinfo")
+    with open(mounts, "a") as f:
+        f.write("50 20 8:1 / %s rw shared:1 - ext4 /dev/sda1 rw\n" % disks.agent.base)
+    disks.agent.start()
+    r = disks.agent.run("escrow", "--keep-key", stdin=disks.passphrase + "\n")
+    check(r.returncode == 5 and "do not lie on an encrypted disk" in " ".join(r.stderr.split()), r)
+    check(disks.slots() == [0] and not os.path.exists(os.path.join(disks.agent.state, "recovery-key")))
+    check(disks.made()[0]["state"] == "sealed")
+
+
 @with_disks(volumes=("root", "home"))
 def test_passphrase(disks):
     """Locked for good, opened with the recovery key, and the owner has a passphrase again; the key that was told is none

@@ -55,7 +55,7 @@ class Disks:
         agent.options += ["--cryptsetup-program", self.slowed(agent) if self.slow else CRYPTSETUP]
         mounts = ["20 1 0:5 / /proc rw - proc proc rw"]
         self.images = {}
-        agent.write("sys/devices/platform/block/mmcblk0/dev", "179:0\n")
+        self.device_node(agent, "179:0", "platform/block/mmcblk0", ro="0")
         for n, name in enumerate(self.volumes):
             part, number = "mmcblk0p%d" % (n + 2), "179:%d" % (n + 2)
             self.device_node(agent, number, "platform/block/mmcblk0/" + part, partition="1")

@@ -260,7 +260,7 @@ static void test_report(void)
 		_cleanup_buf_ struct buf text = BUF_INIT;
 		struct jsonw w = JSONW_INIT(&text);
 		struct json_object *certificates = NULL;
-		char digits[2 * SHA256_BYTES + 1], number[8];
+		char digits[2 * SHA256_BYTES + 1], number[12];
 
 		escrow_box_report(&box, ESCROW_KIND_DISK, 7, counter, &w);
 		CHECK_INT(json_parse(text.data, text.n_bytes, &json, NULL), 0);
