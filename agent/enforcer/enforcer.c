@@ -403,7 +403,6 @@ static int enforcer_start(struct enforcer *e)
 	e->reconcile.done = enforcer_on_round;
 	e->reconcile.reverted = enforcer_on_reverted;
 	e->reconcile.userdata = e;
-	/* Without memory for it there are only more trials. */
 	(void)empty_trials_new(e, &e->trials);
 	/* Before anybody can log in. Without it they can, and nobody counts. */
 	(void)auth_new(e, e->auth_socket_path, &e->auth);
