@@ -27,7 +27,7 @@ struct escrow_backend {
 struct escrow_worst {
 	int64_t checked_days, age_days;
 	bool is_held;	 /* all: the server has them */
-	bool is_missing; /* one, or it is broken, or was seen */
+	bool is_missing; /* one, or it is broken, was seen, or is sealed to others */
 	bool is_unread;	 /* a header */
 };
 
@@ -66,6 +66,9 @@ static void judge_volume(
 		[ESCROW_HELD] = {COMPLIANCE_COMPLIANT, REASON_NONE, ""},
 		[ESCROW_SEEN] = {COMPLIANCE_NONCOMPLIANT, REASON_ESCROW_SEEN,
 			"somebody has seen the recovery key; have a new one made: " ADVICE_RENEW},
+		[ESCROW_OTHER] = {COMPLIANCE_NONCOMPLIANT, REASON_ESCROW_OTHER_KEY,
+			"the recovery key is sealed to another escrow certificate than the "
+			"policy's; have one made: " ADVICE_MAKE},
 		[ESCROW_BROKEN] = {COMPLIANCE_NONCOMPLIANT, REASON_ESCROW_BROKEN,
 			"the recovery key no longer opens it; have one made: " ADVICE_MAKE},
 	};
@@ -77,7 +80,8 @@ static void judge_volume(
 	worst->is_held = worst->is_held &&
 			 (volume->standing == ESCROW_HELD || volume->standing == ESCROW_SEEN);
 	worst->is_missing = worst->is_missing || volume->standing == ESCROW_NO_KEY ||
-			    volume->standing == ESCROW_SEEN || volume->standing == ESCROW_BROKEN;
+			    volume->standing == ESCROW_SEEN || volume->standing == ESCROW_OTHER ||
+			    volume->standing == ESCROW_BROKEN;
 	if (checked > worst->checked_days)
 		worst->checked_days = checked;
 	if (age > worst->age_days)

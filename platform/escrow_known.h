@@ -16,6 +16,7 @@ enum escrow_standing {
 	ESCROW_UNTOLD, /* there is one, the server does not have it yet */
 	ESCROW_HELD,   /* the organisation has one that opens the volume */
 	ESCROW_SEEN,   /* the same, but somebody has seen it, and it is to be exchanged */
+	ESCROW_OTHER,  /* the same, but sealed to others than the policies in force name */
 	ESCROW_BROKEN, /* the one that it has does not any more */
 };
 

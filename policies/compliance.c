@@ -63,6 +63,8 @@ static const struct word reasons[COMPLIANCE_REASON_MAX] = {
 	[REASON_ESCROW_SEEN] = {"escrow_seen",
 		"Somebody has seen the recovery key that the organisation has."},
 	[REASON_ESCROW_OLD] = {"escrow_old", "A new recovery key is overdue."},
+	[REASON_ESCROW_OTHER_KEY] = {"escrow_other_key",
+		"The recovery key is sealed to other escrow certificates than the policy names."},
 	[REASON_ESCROW_BROKEN] = {"escrow_broken",
 		"The recovery key that the organisation has no longer opens its disk."},
 	[REASON_EMPTY_PASSPHRASE] = {"empty_passphrase",
@@ -152,6 +154,7 @@ static enum compliance_state item_state(const struct observed_item *item)
 	case REASON_ESCROW_MISSING:
 	case REASON_ESCROW_SEEN:
 	case REASON_ESCROW_OLD:
+	case REASON_ESCROW_OTHER_KEY:
 	case REASON_ESCROW_BROKEN:
 		return COMPLIANCE_NONCOMPLIANT;
 	case REASON_PASSWORD_UNSEEN:
@@ -216,7 +219,8 @@ static bool reason_explains_weaker(enum compliance_reason reason)
 	return reason == REASON_PLAIN_STORAGE || reason == REASON_PASSWORD_OLD ||
 	       reason == REASON_PASSWORD_HASH || reason == REASON_EMPTY_PASSPHRASE ||
 	       reason == REASON_ESCROW_MISSING || reason == REASON_ESCROW_SEEN ||
-	       reason == REASON_ESCROW_OLD || reason == REASON_ESCROW_BROKEN;
+	       reason == REASON_ESCROW_OLD || reason == REASON_ESCROW_OTHER_KEY ||
+	       reason == REASON_ESCROW_BROKEN;
 }
 
 /* The value alone. Where there are items, they say who could change what. */

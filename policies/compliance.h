@@ -50,6 +50,7 @@ enum compliance_reason {
 	REASON_ESCROW_UNTOLD,	   /* "escrow_untold": the server does not have it yet */
 	REASON_ESCROW_SEEN,	   /* "escrow_seen": somebody has seen it */
 	REASON_ESCROW_OLD,	   /* "escrow_old": it has to be exchanged for a new one */
+	REASON_ESCROW_OTHER_KEY,   /* "escrow_other_key": sealed to others than the policy's */
 	REASON_ESCROW_BROKEN,	   /* "escrow_broken": it no longer opens its volume */
 	REASON_EMPTY_PASSPHRASE,   /* "empty_passphrase": LUKS that anybody opens */
 	REASON_STACK_INVALID, /* "stack_invalid": the PAM stack with the module failed its trial */

@@ -21,6 +21,8 @@ static struct render_words escrow_state(const char *state)
 			{"there is no recovery key", PAGE_WARN, "Have one made: agentctl escrow"}},
 		{"seen", {"the organisation has a recovery key, which somebody has seen", PAGE_WARN,
 				 "Have a new one made: agentctl escrow"}},
+		{"other_key", {"the recovery key is sealed to somebody else by now", PAGE_WARN,
+				      "Have a new one made: agentctl escrow"}},
 		{"broken", {"the recovery key no longer opens it", PAGE_BAD,
 				   "Have a new one made: agentctl escrow"}},
 		{"wrong_passphrase", {"nothing was changed", PAGE_BAD, NULL}},

@@ -29,6 +29,7 @@ static enum ctl_exit escrow_exit(struct json_object *answer)
 		{"failed", CTL_EXIT_FAILURE},
 		{"no_keyslot", CTL_EXIT_FAILURE},
 		{"wrong_passphrase", CTL_EXIT_REFUSED},
+		{"other_key", CTL_EXIT_NONCOMPLIANT},
 		{"broken", CTL_EXIT_NONCOMPLIANT},
 		{"seen", CTL_EXIT_NONCOMPLIANT},
 		{"missing", CTL_EXIT_NONCOMPLIANT},

@@ -118,8 +118,8 @@ void crypto_lock_stop(struct enforcer *e)
 static const struct recovery_outcome *crypto_lock_worst(
 	const struct recovery_outcome *outcomes, size_t n_outcomes)
 {
-	static const enum recovery_end order[] = {
-		RECOVERY_FAILED, RECOVERY_BROKEN, RECOVERY_MISSING, RECOVERY_WAITING};
+	static const enum recovery_end order[] = {RECOVERY_FAILED, RECOVERY_BROKEN,
+		RECOVERY_MISSING, RECOVERY_OTHER, RECOVERY_WAITING};
 
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
 		for (size_t k = 0; k < n_outcomes; k++)
@@ -151,6 +151,13 @@ static void crypto_lock_refused(
 			"the organisation's key does not open %.100s any more%s", worst->name,
 			begun ? "; other disks are locked" : "; nothing was changed");
 		effects_finish(e, COMMAND_REFUSED, "escrow_broken", detail);
+		return;
+	case RECOVERY_OTHER:
+		snprintf(detail, sizeof(detail),
+			"the recovery key of %.100s is sealed to another escrow certificate than "
+			"the policy names; nothing was changed",
+			worst->name);
+		effects_finish(e, COMMAND_REFUSED, "no_escrow", detail);
 		return;
 	default:
 		snprintf(detail, sizeof(detail),

@@ -24,6 +24,7 @@ const char *recovery_end_name(enum recovery_end end)
 		[RECOVERY_WAITING] = "waiting",
 		[RECOVERY_MISSING] = "missing",
 		[RECOVERY_SEEN] = "seen",
+		[RECOVERY_OTHER] = "other_key",
 		[RECOVERY_BROKEN] = "broken",
 		[RECOVERY_WRONG] = "wrong_passphrase",
 		[RECOVERY_FULL] = "no_keyslot",
@@ -88,28 +89,36 @@ int recovery_disks(struct enforcer *e, struct recovery_disk ret_disks[RECOVERY_V
 
 /* --- for the backend --------------------------------------------------------------------- */
 
+static enum escrow_standing recovery_standing(struct enforcer *e, const struct recovery_volume *v)
+{
+	const struct recovery_key *held = &v->keys[RECOVERY_CURRENT];
+	struct escrow_wanted wanted;
+
+	if (!held->generation)
+		return ESCROW_NO_KEY;
+	if (v->is_broken)
+		return ESCROW_BROKEN;
+	escrow_wanted_look(e, &wanted);
+	if (!escrow_box_fits(&held->box, &wanted))
+		return ESCROW_OTHER;
+	return held->generation <= e->recovery->record.seen_generation ? ESCROW_SEEN : ESCROW_HELD;
+}
+
 static void recovery_get(const char *uuid, const uint8_t header[SHA256_BYTES],
 	struct escrow_volume *ret_volume, void *userdata)
 {
 	struct enforcer *e = userdata;
 	struct recovery *recovery = e->recovery;
 	const struct recovery_volume *v = recovery_find(&recovery->record, uuid);
-	const struct recovery_key *held, *next;
 	size_t i;
 
 	*ret_volume = (struct escrow_volume){.standing = ESCROW_NO_KEY};
 	if (!v)
 		return;
-	held = &v->keys[RECOVERY_CURRENT];
-	next = &v->keys[RECOVERY_NEXT];
-	if (held->generation)
-		ret_volume->standing = v->is_broken ? ESCROW_BROKEN
-				       : held->generation <= recovery->record.seen_generation
-					       ? ESCROW_SEEN
-					       : ESCROW_HELD;
-	if (ret_volume->standing != ESCROW_HELD && next->generation)
+	ret_volume->standing = recovery_standing(e, v);
+	if (ret_volume->standing != ESCROW_HELD && v->keys[RECOVERY_NEXT].generation)
 		ret_volume->standing = ESCROW_UNTOLD;
-	ret_volume->made_s = held->made_s;
+	ret_volume->made_s = v->keys[RECOVERY_CURRENT].made_s;
 	ret_volume->checked_s = v->checked_s;
 	i = (size_t)(v - recovery->record.volumes);
 	if (memcmp(recovery->headers[i], header, SHA256_BYTES) != 0) {
@@ -211,16 +220,19 @@ void recovery_tidy(struct enforcer *e)
 		log_warning("recovery keys could not be looked at: %s", strerror(-r));
 }
 
-bool recovery_is_ready(const struct enforcer *e)
+bool recovery_is_ready(struct enforcer *e)
 {
+	struct escrow_wanted wanted;
 	bool any = false;
 
+	escrow_wanted_look(e, &wanted);
 	for (size_t i = 0; e->recovery && i < RECOVERY_VOLUMES_MAX; i++) {
 		const struct recovery_volume *v = &e->recovery->record.volumes[i];
 
 		if (!v->uuid[0])
 			continue;
-		if (!v->keys[RECOVERY_CURRENT].generation || v->is_broken)
+		if (!v->keys[RECOVERY_CURRENT].generation || v->is_broken ||
+			!escrow_box_fits(&v->keys[RECOVERY_CURRENT].box, &wanted))
 			return false;
 		any = true;
 	}

@@ -44,6 +44,7 @@ enum recovery_end {
 	RECOVERY_WAITING, /* there is one, and the server does not have it yet */
 	RECOVERY_MISSING, /* there is none */
 	RECOVERY_SEEN,	  /* there is one that holds, but somebody has seen it */
+	RECOVERY_OTHER,	  /* there is one, sealed to others than the policies in force name */
 	RECOVERY_BROKEN,  /* the one that the server has no longer opens the volume */
 	RECOVERY_WRONG,	  /* the passphrase opens no keyslot */
 	RECOVERY_FULL,	  /* no keyslot is free */
@@ -111,8 +112,9 @@ void recovery_tidy(struct enforcer *e);
 /* The same where the last look is a day old: looking costs little, and wakes nobody. */
 void recovery_tidy_daily(struct enforcer *e);
 
-/* Whether, as far as is known, the server has a key of each volume that opens it. */
-bool recovery_is_ready(const struct enforcer *e);
+/* Whether, as far as is known, the server has a key of each volume that opens it, sealed to whom
+ * the policies in force name. */
+bool recovery_is_ready(struct enforcer *e);
 
 /*
  * Somebody has seen the keys up to that generation: they count for nothing but opening, until there

@@ -88,13 +88,12 @@ static int run_begin(struct recovery_run *run)
 		run->generation = ++changed.last_generation;
 	}
 	v->making_slot = run->slot;
+	v->making_is_sealed = false;
 	return r < 0 ? r : recovery_commit(run->e, &changed);
 }
 
 void recovery_run_add(struct recovery_run *run)
 {
-	int r;
-
 	if (!recovery_run_wants(run)) {
 		recovery_run_next(run);
 		return;
@@ -102,6 +101,13 @@ void recovery_run_add(struct recovery_run *run)
 	run->adding = run_wants_passphrase(run) ? RECOVERY_ADDING_PASSPHRASE
 		      : run_wants_kept(run)	? RECOVERY_ADDING_KEPT
 						: RECOVERY_ADDING_KEY;
+	recovery_run_step(run, STEP_READ_ADD);
+}
+
+void recovery_run_make(struct recovery_run *run)
+{
+	int r;
+
 	run->slot = recovery_run_free_slot(run);
 	if (run->slot < 0) {
 		recovery_run_conclude(
@@ -180,16 +186,96 @@ static int run_finish_key(struct recovery_run *run)
 
 void recovery_run_added(struct recovery_run *run)
 {
-	struct recovery_outcome *o = recovery_run_outcome(run);
+	char detail[LIMIT_TEXT_BYTES + 1];
 	int r = run->adding == RECOVERY_ADDING_PASSPHRASE ? run_finish_passphrase(run)
 		: run->adding == RECOVERY_ADDING_KEPT	  ? run_finish_kept(run)
 							  : run_finish_key(run);
 
 	if (r < 0) {
-		snprintf(o->detail, sizeof(o->detail), "%s: %s", addings[run->adding].failed_text,
+		snprintf(detail, sizeof(detail), "%s: %s", addings[run->adding].failed_text,
 			strerror(-r));
-		recovery_run_step(run, STEP_UNDO);
+		recovery_run_fail(run, detail);
 		return;
 	}
 	recovery_run_add(run);
+}
+
+/* --- when nothing comes of it ------------------------------------------------------------ */
+
+void recovery_run_note(struct recovery_run *run)
+{
+	struct recovery_record changed = run->e->recovery->record;
+	struct recovery_volume *v = recovery_find(&changed, run->header.uuid);
+	char detail[LIMIT_TEXT_BYTES + 1];
+	int r = -ENOENT;
+
+	if (v)
+		r = recovery_slot_seal(run->e->sysroot_fd, run->disks[run->at].device, &run->header,
+			run->slot, v->making_seal);
+	if (r == 0) {
+		v->making_is_sealed = true;
+		r = recovery_commit(run->e, &changed);
+	}
+	if (r == 0) {
+		recovery_run_step(run, STEP_PROVE);
+		return;
+	}
+	snprintf(detail, sizeof(detail), "%s: %s", addings[run->adding].failed_text, strerror(-r));
+	recovery_run_fail(run, detail);
+}
+
+void recovery_run_fail(struct recovery_run *run, const char *detail)
+{
+	struct recovery_outcome *o = recovery_run_outcome(run);
+
+	snprintf(o->detail, sizeof(o->detail), "%s", detail);
+	recovery_run_step(run, STEP_AFTER);
+}
+
+void recovery_run_unbegin(struct recovery_run *run, bool is_stray)
+{
+	struct recovery_record changed = run->e->recovery->record;
+	struct recovery_volume *v = recovery_find(&changed, run->header.uuid);
+
+	if (!v)
+		return;
+	v->making_slot = -1;
+	if (is_stray) {
+		v->strays |= UINT32_C(1) << run->slot;
+		log_warning("keyslot %d of %s may be one that nobody has the key of; it is left "
+			    "alone, as it may be its owner's",
+			run->slot, run->disks[run->at].name);
+	}
+	/* Noted as it is, nothing would be removed either that is not proved to be the agent's. */
+	(void)recovery_commit(run->e, &changed);
+}
+
+void recovery_run_after(struct recovery_run *run, bool was_read)
+{
+	if (!was_read) {
+		/* The next walk sees to it. */
+		recovery_run_conclude(run, RECOVERY_FAILED, NULL);
+	} else if (!run->header.slots[run->slot].active) {
+		recovery_run_unbegin(run, false);
+		recovery_run_conclude(run, RECOVERY_FAILED, NULL);
+	} else {
+		recovery_run_step(run, recovery_run_holds_making(run) ? STEP_UNDO : STEP_WHOSE);
+	}
+}
+
+void recovery_run_whose(struct recovery_run *run, bool opens, bool is_known)
+{
+	if (opens) {
+		recovery_run_step(run, STEP_UNDO);
+		return;
+	}
+	recovery_run_unbegin(run, !is_known);
+	recovery_run_conclude(run, RECOVERY_FAILED, NULL);
+}
+
+void recovery_run_undone(struct recovery_run *run, bool is_gone)
+{
+	if (is_gone)
+		recovery_run_unbegin(run, false);
+	recovery_run_conclude(run, RECOVERY_FAILED, NULL);
 }

@@ -133,6 +133,7 @@ static int keep_wish(const struct enforcer *e)
 		if (result->reason == REASON_ESCROW_OLD)
 			wish = 2;
 		else if (result->reason == REASON_ESCROW_SEEN ||
+			 result->reason == REASON_ESCROW_OTHER_KEY ||
 			 result->reason == REASON_ESCROW_BROKEN ||
 			 result->reason == REASON_ESCROW_MISSING)
 			wish = wish ? wish : 1;

@@ -89,6 +89,7 @@ void recovery_run_locked(struct recovery_run *run)
 		memset(&v->keys[RECOVERY_NEXT], 0, sizeof(v->keys[RECOVERY_NEXT]));
 		memset(&v->keys[RECOVERY_FORMER], 0, sizeof(v->keys[RECOVERY_FORMER]));
 		v->making_slot = v->kept_slot = -1;
+		v->strays = 0;
 	}
 	changed.is_locking = false;
 	/* Not before it has restarted it asks for the key. */

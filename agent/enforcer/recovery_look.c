@@ -27,6 +27,18 @@ bool recovery_run_holds(struct recovery_run *run, const struct recovery_key *key
 	       memcmp(seal, key->seal, sizeof(seal)) == 0;
 }
 
+bool recovery_run_holds_making(struct recovery_run *run)
+{
+	const struct recovery_volume *v = recovery_run_volume(run);
+	struct recovery_key making = {.generation = 0};
+
+	if (!v || v->making_slot < 0 || !v->making_is_sealed)
+		return false;
+	making.slot = v->making_slot;
+	memcpy(making.seal, v->making_seal, sizeof(making.seal));
+	return recovery_run_holds(run, &making);
+}
+
 bool recovery_run_holds_kept(struct recovery_run *run)
 {
 	const struct recovery_volume *v = recovery_run_volume(run);
@@ -39,7 +51,32 @@ bool recovery_run_holds_kept(struct recovery_run *run)
 	return recovery_run_holds(run, &kept);
 }
 
-void recovery_run_look(struct recovery_run *run)
+/* Keyslots that nobody may have the key of, as long as they are there. */
+static void run_look_at_strays(struct recovery_run *run)
+{
+	struct recovery_record changed = run->e->recovery->record;
+	struct recovery_volume *v = recovery_find(&changed, run->header.uuid);
+	struct recovery_outcome *o = recovery_run_outcome(run);
+	uint32_t active = 0;
+
+	for (int i = 0; i < LUKS_SLOTS_MAX; i++)
+		if (run->header.slots[i].active)
+			active |= UINT32_C(1) << i;
+	if (!v || !v->strays)
+		return;
+	if (v->strays & ~active) {
+		v->strays &= active;
+		(void)recovery_commit(run->e, &changed);
+	}
+	if (v->strays && !o->detail[0])
+		snprintf(o->detail, sizeof(o->detail),
+			"the agent was interrupted while it made keyslot %d: if that is not yours, "
+			"nobody has its key: cryptsetup luksKillSlot %s %d",
+			__builtin_ctz(v->strays), run->disks[run->at].device,
+			__builtin_ctz(v->strays));
+}
+
+static void run_look_at_keys(struct recovery_run *run)
 {
 	struct recovery_record changed = run->e->recovery->record;
 	struct recovery_volume *v = recovery_find(&changed, run->header.uuid);
@@ -62,6 +99,11 @@ void recovery_run_look(struct recovery_run *run)
 		o->end = RECOVERY_BROKEN;
 		snprintf(o->detail, sizeof(o->detail),
 			"keyslot %d was changed or removed since; have a new key made", key->slot);
+	} else if (!escrow_box_fits(&key->box, &run->wanted)) {
+		o->end = RECOVERY_OTHER;
+		snprintf(o->detail, sizeof(o->detail),
+			"it is sealed to another escrow certificate than the policy names; have a "
+			"new key made");
 	} else if (key->generation <= changed.seen_generation && !run->wants_lock) {
 		o->end = RECOVERY_SEEN;
 	} else {
@@ -81,6 +123,12 @@ void recovery_run_look(struct recovery_run *run)
 	} else {
 		snprintf(o->detail, sizeof(o->detail), "what was seen could not be recorded");
 	}
+}
+
+void recovery_run_look(struct recovery_run *run)
+{
+	run_look_at_keys(run);
+	run_look_at_strays(run);
 }
 
 int recovery_run_idle_token(const struct recovery_run *run)
@@ -150,5 +198,7 @@ int recovery_run_finish_key(struct recovery_run *run)
 		return r;
 	/* One that the server never had is nobody's. */
 	v->making_slot = before.generation ? before.slot : -1;
+	v->making_is_sealed = true;
+	memcpy(v->making_seal, before.seal, sizeof(v->making_seal));
 	return recovery_commit(run->e, &changed);
 }

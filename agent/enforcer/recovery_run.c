@@ -167,15 +167,28 @@ static void run_dropped(struct recovery_run *run)
 	struct recovery_record changed = run->e->recovery->record;
 	struct recovery_volume *v = recovery_find(&changed, run->header.uuid);
 	bool half = run->step == STEP_DROP_HALF;
+	int r;
 
-	if (v && half)
+	if (v && half) {
+		run->slot = v->making_slot;
+		/* Nobody can tell whose it is. */
+		if (!v->making_is_sealed && run->header.slots[run->slot].active) {
+			v->strays |= UINT32_C(1) << run->slot;
+			log_warning("the agent ended while it made keyslot %d of %s; as it may "
+				    "be its owner's, it is left alone",
+				run->slot, run->disks[run->at].name);
+		}
 		v->making_slot = -1;
-	else if (v && run->step == STEP_DROP_KEPT)
+	} else if (v && run->step == STEP_DROP_KEPT)
 		v->kept_slot = -1;
 	else if (v)
 		memset(&v->keys[RECOVERY_FORMER], 0, sizeof(v->keys[RECOVERY_FORMER]));
-	(void)recovery_commit(run->e, &changed);
-	recovery_run_step(run, half ? STEP_READ : STEP_READ_AGAIN);
+	r = recovery_commit(run->e, &changed);
+	/* Found again it would be removed again, for ever. */
+	if (r < 0)
+		recovery_run_error(run, "what was done could not be recorded", r);
+	else
+		recovery_run_step(run, half ? STEP_READ : STEP_READ_AGAIN);
 }
 
 static void run_after_try(struct recovery_run *run, const struct cryptsetup_result *result)
@@ -237,9 +250,21 @@ static void run_on_result(const struct cryptsetup_result *result, void *userdata
 			return;
 		}
 		break;
+	case STEP_READ_ADD:
+		if (well)
+			recovery_run_make(run);
+		else
+			recovery_run_conclude(run, RECOVERY_FAILED, result->said);
+		return;
 	case STEP_ADD:
 		if (well) {
-			recovery_run_step(run, STEP_PROVE);
+			recovery_run_step(run, STEP_NOTE);
+			return;
+		}
+		break;
+	case STEP_NOTE:
+		if (well) {
+			recovery_run_note(run);
 			return;
 		}
 		break;
@@ -253,15 +278,19 @@ static void run_on_result(const struct cryptsetup_result *result, void *userdata
 		/* The record knows the keyslot without it. */
 		recovery_run_step(run, STEP_SEAL);
 		return;
+	case STEP_AFTER:
+		recovery_run_after(run, well);
+		return;
+	case STEP_WHOSE:
+		recovery_run_whose(run, well, result->verdict == CRYPTSETUP_WRONG_KEY);
+		return;
 	case STEP_UNDO:
-		recovery_run_conclude(run, RECOVERY_FAILED, NULL);
+		recovery_run_undone(run, well);
 		return;
 	case STEP_MAX:
 		return;
 	}
-	snprintf(recovery_run_outcome(run)->detail, sizeof(recovery_run_outcome(run)->detail), "%s",
-		result->said);
-	recovery_run_step(run, STEP_UNDO);
+	recovery_run_fail(run, result->said);
 }
 
 /* Whether a keyslot that is on record as half made, or as the one before, is to be removed, and can
@@ -277,9 +306,9 @@ static bool run_may_drop(struct recovery_run *run, int *ret_slot)
 	if (!run->header.slots[*ret_slot].active || run_other_slots(run, *ret_slot) == 0)
 		return false;
 	/* Somebody may have put a passphrase of their own there since. */
-	return run->step == STEP_DROP_HALF ||
-	       (run->step == STEP_DROP_KEPT ? recovery_run_holds_kept(run)
-					    : recovery_run_holds(run, former));
+	return run->step == STEP_DROP_HALF   ? recovery_run_holds_making(run)
+	       : run->step == STEP_DROP_KEPT ? recovery_run_holds_kept(run)
+					     : recovery_run_holds(run, former);
 }
 
 static void run_write_token(const struct recovery_run *run, char *ret_json)
@@ -300,7 +329,10 @@ static bool run_ask(struct recovery_run *run, struct cryptsetup_request *q, char
 	switch (run->step) {
 	case STEP_READ:
 	case STEP_READ_AGAIN:
+	case STEP_READ_ADD:
+	case STEP_NOTE:
 	case STEP_SEAL:
+	case STEP_AFTER:
 		q->action = CRYPTSETUP_DUMP;
 		return true;
 	case STEP_DROP_HALF:
@@ -325,6 +357,7 @@ static bool run_ask(struct recovery_run *run, struct cryptsetup_request *q, char
 		q->new_secret = recovery_run_secret(run);
 		return true;
 	case STEP_PROVE:
+	case STEP_WHOSE:
 		q->action = CRYPTSETUP_TEST;
 		q->slots = UINT32_C(1) << run->slot;
 		q->secret = recovery_run_secret(run);
@@ -361,8 +394,11 @@ void recovery_run_step(struct recovery_run *run, enum recovery_step step)
 	r = luks_disk_request(&run->e->platform, run->disks[run->at].device, path, &q);
 	if (r == 0)
 		r = cryptsetup_start(run->e->event, &q, run_on_result, run, &run->operation);
-	if (r < 0)
+	if (r < 0) {
+		if (step == STEP_ADD)
+			recovery_run_unbegin(run, false);
 		recovery_run_error(run, "cryptsetup could not be started", r);
+	}
 }
 
 static int run_on_defer(sd_event_source *source, void *userdata)

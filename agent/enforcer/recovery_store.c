@@ -91,6 +91,16 @@ static int recovery_take_volume(struct recovery_volume *v, const char *name, cha
 			v->making_slot = (int)slot;
 		return r;
 	}
+	if (strcmp(name, "makingseal") == 0) {
+		v->making_is_sealed = true;
+		return hex_decode(value, v->making_seal, sizeof(v->making_seal));
+	}
+	if (strcmp(name, "stray") == 0) {
+		r = parse_int64(value, 0, LUKS_SLOTS_MAX - 1, &slot);
+		if (r == 0)
+			v->strays |= UINT32_C(1) << slot;
+		return r;
+	}
 	if (strcmp(name, "kept") == 0) {
 		r = parse_int64(value, 0, LUKS_SLOTS_MAX - 1, &slot);
 		if (r == 0)
@@ -221,6 +231,13 @@ static void recovery_write_volume(const struct recovery_volume *v, struct buf *o
 		buf_puts(out, "broken yes\n");
 	if (v->making_slot >= 0)
 		buf_printf(out, "making %d\n", v->making_slot);
+	if (v->making_slot >= 0 && v->making_is_sealed) {
+		hex_encode(v->making_seal, sizeof(v->making_seal), digits);
+		buf_printf(out, "makingseal %s\n", digits);
+	}
+	for (int i = 0; i < LUKS_SLOTS_MAX; i++)
+		if (v->strays & (UINT32_C(1) << i))
+			buf_printf(out, "stray %d\n", i);
 	if (v->kept_slot >= 0) {
 		hex_encode(v->kept_seal, sizeof(v->kept_seal), digits);
 		buf_printf(out, "kept %d\nkeptseal %s\n", v->kept_slot, digits);

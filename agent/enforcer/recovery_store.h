@@ -38,9 +38,14 @@ struct recovery_volume {
 	struct recovery_key keys[RECOVERY_PLACE_MAX];
 	/*
 	 * A keyslot that is being made: from before cryptsetup is asked until its key is sealed in
-	 * NEXT. Found after a restart it is nobody's, and is removed. -1: none.
+	 * NEXT. -1: none. Found after a restart it is removed, if it has the seal that was taken
+	 * when cryptsetup had made it. Before that nobody can tell it from one of the owner's.
 	 */
 	int making_slot;
+	bool making_is_sealed;
+	uint8_t making_seal[SHA256_BYTES];
+	/* Bit N: keyslot N was found like that. It is left alone, and people are told. */
+	uint32_t strays;
 	int kept_slot; /* of the agent's own key; -1: none */
 	uint8_t kept_seal[SHA256_BYTES];
 	int64_t checked_s; /* wall clock when CURRENT was seen to be what it was; 0: never */

@@ -21,11 +21,15 @@ enum recovery_step {
 	STEP_DROP_TOKEN, /* a token of ours that marks nothing */
 	STEP_READ_AGAIN, /* after those */
 	STEP_TRY,	 /* which keyslot the passphrase opens */
+	STEP_READ_ADD,	 /* which keyslot is free: its owner may have taken one meanwhile */
 	STEP_ADD,
+	STEP_NOTE,  /* what the new keyslot is */
 	STEP_PROVE, /* that what was added opens its keyslot */
 	STEP_MARK,  /* with a token */
 	STEP_SEAL,  /* the header as it is now */
-	STEP_UNDO,  /* a new keyslot of which nothing came */
+	STEP_AFTER, /* whether there is a keyslot of which nothing came */
+	STEP_WHOSE, /* and whether it is this walk's: its secret opens it */
+	STEP_UNDO,  /* it goes */
 	STEP_LOCK,  /* one keyslot that is not the organisation's */
 	STEP_MAX,
 };
@@ -86,6 +90,8 @@ struct recovery_outcome *recovery_run_outcome(struct recovery_run *run);
 struct recovery_volume *recovery_run_volume(struct recovery_run *run);
 /* Whether a key is what it was when it was seen to open its volume. */
 bool recovery_run_holds(struct recovery_run *run, const struct recovery_key *key);
+/* Whether the keyslot that was being made is what it was when it was. */
+bool recovery_run_holds_making(struct recovery_run *run);
 /* Whether the agent's own key is what it was, on the volume at hand. */
 bool recovery_run_holds_kept(struct recovery_run *run);
 /* The keys of this volume are looked at; what was found is remembered, and is its outcome. */
@@ -105,6 +111,21 @@ bool recovery_run_wants(struct recovery_run *run);
 /* The passphrase opens that keyslot: what was asked for is added, one after the other. */
 void recovery_run_opened(struct recovery_run *run, int slot);
 void recovery_run_add(struct recovery_run *run);
+/* The header was read: it goes into a keyslot that is free. */
+void recovery_run_make(struct recovery_run *run);
+/* It was made, and the header was read: what it is now is on record. */
+void recovery_run_note(struct recovery_run *run);
+/*
+ * Nothing came of it, the outcome's detail says why. Removed is what is proved to be this walk's,
+ * by the seal on record or by its secret; the owner may have made a keyslot there as well.
+ */
+void recovery_run_fail(struct recovery_run *run, const char *detail);
+void recovery_run_after(struct recovery_run *run, bool was_read);
+/* Its secret opens it; else is_known: it does not, rather than that nobody can tell. */
+void recovery_run_whose(struct recovery_run *run, bool opens, bool is_known);
+void recovery_run_undone(struct recovery_run *run, bool is_gone);
+/* The keyslot that was to be made is not on record any more. */
+void recovery_run_unbegin(struct recovery_run *run, bool is_stray);
 /* What goes into the keyslot that is made. */
 struct child_secret recovery_run_secret(const struct recovery_run *run);
 /* It opens it, and the header was read again. */

@@ -33,6 +33,10 @@ static const struct {
 	{REASON_ESCROW_SEEN,
 		"Somebody was told the recovery key of this phone's storage. Have a new one made",
 		AREA_ENCRYPTION},
+	{REASON_ESCROW_OTHER_KEY,
+		"Your organisation has a new key for recovery keys. Have a new one made for this "
+		"phone's storage",
+		AREA_ENCRYPTION},
 	{REASON_ESCROW_BROKEN,
 		"The recovery key of this phone's storage does not open it any more. Have a new one "
 		"made",

@@ -32,6 +32,10 @@ static void fill(struct recovery_record *record)
 		v = recovery_place(record, uuid);
 		signer_must(v);
 		v->making_slot = i % 2 ? (int)i : -1;
+		v->making_is_sealed = i % 4 == 3;
+		if (v->making_is_sealed)
+			memset(v->making_seal, (int)(0x80 + i), sizeof(v->making_seal));
+		v->strays = i == 2 ? UINT32_C(0x80000005) : 0;
 		v->checked_s = 1700000000 + (int64_t)i;
 		v->is_broken = i == 3;
 		v->kept_slot = i == 2 ? 0 : -1;
@@ -73,7 +77,10 @@ static bool same(const struct recovery_record *a, const struct recovery_record *
 		if (strcmp(v->uuid, w->uuid) != 0 || v->making_slot != w->making_slot ||
 			v->checked_s != w->checked_s || v->is_broken != w->is_broken ||
 			v->kept_slot != w->kept_slot ||
-			memcmp(v->kept_seal, w->kept_seal, sizeof(v->kept_seal)) != 0)
+			memcmp(v->kept_seal, w->kept_seal, sizeof(v->kept_seal)) != 0 ||
+			v->making_is_sealed != w->making_is_sealed ||
+			memcmp(v->making_seal, w->making_seal, sizeof(v->making_seal)) != 0 ||
+			v->strays != w->strays)
 			return false;
 		for (size_t k = 0; k < RECOVERY_PLACE_MAX; k++)
 			if (!same_key(&v->keys[k], &w->keys[k]))
@@ -174,6 +181,10 @@ static void test_lines(void)
 		{HEAD "seen 7\nlocked " ENROLMENT "\n", true},
 		{HEAD "seen -1\n", false},
 		{HEAD "locked 00\n", false},
+		{HEAD VOLUME "making 3\nmakingseal " SEAL "\nstray 0\nstray 31\n", true},
+		{HEAD VOLUME "making 3\nmakingseal 11\n", false},
+		{HEAD VOLUME "stray 32\n", false},
+		{HEAD VOLUME "stray -1\n", false},
 		{HEAD VOLUME "checked -1\n", false},
 		{HEAD VOLUME "current seal " SEAL "11\n", false},
 		{HEAD VOLUME "current seal 11\n", false},

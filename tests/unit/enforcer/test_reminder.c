@@ -88,8 +88,8 @@ static void test_words(void)
 /* What is wrong with the storage comes behind the passcode, and has words of its own. */
 static void test_recovery_keys(void)
 {
-	static const enum compliance_reason reasons[] = {
-		REASON_ESCROW_SEEN, REASON_ESCROW_BROKEN, REASON_ESCROW_MISSING, REASON_ESCROW_OLD};
+	static const enum compliance_reason reasons[] = {REASON_ESCROW_SEEN, REASON_ESCROW_BROKEN,
+		REASON_ESCROW_MISSING, REASON_ESCROW_OLD, REASON_ESCROW_OTHER_KEY};
 	char text[LIMIT_COMMAND_TEXT_BYTES + 1];
 	enum area_id area = AREA_MAX;
 

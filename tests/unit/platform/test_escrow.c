@@ -72,6 +72,9 @@ static void test_standings(void)
 		{ESCROW_UNTOLD, true, COMPLIANCE_PENDING, REASON_ESCROW_UNTOLD,
 			"root (mmcblk0p2): the server does not have the recovery key yet"},
 		{ESCROW_HELD, true, COMPLIANCE_COMPLIANT, REASON_NONE, ""},
+		{ESCROW_OTHER, false, COMPLIANCE_NONCOMPLIANT, REASON_ESCROW_OTHER_KEY,
+			"root (mmcblk0p2): the recovery key is sealed to another escrow "
+			"certificate than the policy's; have one made: agentctl escrow"},
 		{ESCROW_BROKEN, false, COMPLIANCE_NONCOMPLIANT, REASON_ESCROW_BROKEN,
 			"root (mmcblk0p2): the recovery key no longer opens it; have one made: "
 			"agentctl escrow"},
