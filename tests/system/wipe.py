@@ -327,6 +327,52 @@ def test_foreign_devices():
     assert "foreign no loop device, and the plan is a test" in done.stdout, done.stdout
 
 
+def fake_card(root, number, name, kind="SD", **more):
+    """A card in its slot, as sysfs shows it: not removable. Its first partition has the next number."""
+    device = "platform/%s.mmc/mmc_host/%s/%s:0001" % (name, name, name)
+    write(os.path.join(root, "sys/devices", device, "type"), kind + "\n")
+    for node in more.get("nodes", ()):
+        write(os.path.join(root, "sys/devices/platform", name + ".mmc/of_node", node), "")
+    disk = device + "/block/" + name
+    part = "%s:%d" % (number.split(":")[0], int(number.split(":")[1]) + 1)
+    part = more.get("part", part)
+    fake_disk(root, number, disk, removable="0\n", dev=number + "\n")
+    os.symlink("../../../" + name + ":0001", os.path.join(root, "sys/devices", disk, "device"))
+    fake_disk(root, part, disk + "/" + name + "p1", partition="1\n", dev=part + "\n")
+
+
+@test
+def test_cards():
+    """A memory card says that it is not removable; it is the phone's own only where the phone runs from it."""
+    def verdict(number, kind="luks"):
+        device = luks("luks2", "dev/x", number) if kind == "luks" else \
+            "plain %s /dev/x size=%d uuid=-" % (number, MIB)
+        return wipe_plan(root, plan_text(device, is_test=False), "--check").stdout
+
+    root = rig.root()
+    fake_card(root, "179:0", "mmcblk0", "MMC")
+    fake_card(root, "179:16", "mmcblk1")
+    fake_card(root, "179:32", "mmcblk2", "SDcombo")
+    fake_card(root, "179:48", "mmcblk3", "SD", nodes=["non-removable"])
+    fake_card(root, "179:64", "mmcblk4", "MMC", nodes=["cd-gpios"])
+    fake_disk(root, "253:0", "virtual/block/dm-0", slaves__mmcblk0p1__dev="179:1\n", slaves__mmcblk1p1__dev="179:17\n")
+    for number in ("179:16", "179:17", "179:32", "179:65", "253:0"):
+        for kind in ("luks", "plain"):
+            said = verdict(number, kind)
+            assert " /dev/x foreign a memory card\n" in said, (number, said)
+    for number in ("179:1", "179:49"):
+        assert "foreign" not in verdict(number), (number, verdict(number))
+    # The root directory of the test lies on a device of this machine; sysfs, written by the test, says on what.
+    st = os.stat(root)
+    if os.major(st.st_dev) == 0:
+        raise Skip("the temporary directory is on no device of its own")
+    number = "%d:%d" % (os.major(st.st_dev), os.minor(st.st_dev))
+    fake_disk(root, number, "virtual/block/dm-9", slaves__mmcblk1p1__dev="179:17\n")
+    for part in ("179:16", "179:17"):
+        assert "foreign" not in verdict(part), (part, verdict(part))
+    assert "foreign a memory card" in verdict("179:32"), verdict("179:32")
+
+
 @test
 def test_loop_device():
     """A block device: written past the cache, discarded, and gone in the file below it."""
