@@ -99,6 +99,8 @@ void cryptsetup_free(struct cryptsetup *operation);
 
 /* Where the program is below a root: an absolute path inside it, or NULL. */
 const char *cryptsetup_find(int root_fd);
+#define CRYPTSETUP_ABSENT                                                                          \
+	"cryptsetup is not installed: install the package cryptsetup (cryptsetup-bin on Debian)"
 
 /*
  * The first LUKS_BINARY_BYTES of a block device or regular file, fewer if it is shorter. They tell

@@ -28,6 +28,7 @@ struct escrow_worst {
 	int64_t checked_days, age_days;
 	bool is_held;	 /* all: the server has them */
 	bool is_missing; /* one, or it is broken, or was seen */
+	bool is_unread;	 /* a header */
 };
 
 static void escrow_probe(struct backend *b, struct backend_fact *ret_fact)
@@ -105,11 +106,15 @@ static void look_at(struct backend *b, const struct block_crypt *crypt, struct o
 		item->reason = REASON_OBSERVE_FAILED;
 		text_printf(item->detail, "its header cannot be read");
 		worst->is_held = false;
+		worst->is_unread = true;
 		return;
 	}
 	if (known)
 		known->get(header.uuid, digest, &volume, known->userdata);
 	judge_volume(&volume, item, worst);
+	if (item->reason == REASON_ESCROW_MISSING && !cryptsetup_find(b->platform->sysroot_fd))
+		text_printf(
+			item->detail, "no recovery key, and none can be made: " CRYPTSETUP_ABSENT);
 }
 
 /* The first item that is not well says why. */
@@ -137,7 +142,11 @@ static int conclude(struct backend *b, const struct block_crypts *crypts)
 	for (size_t i = 0; i < crypts->n_crypts; i++)
 		if (strncmp(crypts->crypts[i].kind, "LUKS", 4) == 0)
 			look_at(b, &crypts->crypts[i], &items[n++], &worst);
-	backend_saw(b, SETTING_ENCRYPTION_ESCROW, n > 0 && !worst.is_missing, true);
+	if (worst.is_unread && !worst.is_missing)
+		backend_saw_none(
+			b, SETTING_ENCRYPTION_ESCROW, COMPLIANCE_ERROR, REASON_OBSERVE_FAILED);
+	else
+		backend_saw(b, SETTING_ENCRYPTION_ESCROW, n > 0 && !worst.is_missing, true);
 	o = &b->observations[SETTING_ENCRYPTION_ESCROW];
 	if (n == 0) {
 		o->reason = REASON_PLAIN_STORAGE;

@@ -26,8 +26,8 @@ struct escrow_volume {
 
 struct escrow_known {
 	/*
-	 * Of the volume with that UUID. header: SHA-256 of its first bytes, which hold a checksum of
-	 * the rest; where it is another than last time the keys are looked at again, and a new
+	 * Of the volume with that UUID. header: SHA-256 of its first bytes, which hold a checksum
+	 * of the rest; where it is another than last time the keys are looked at again, and a new
 	 * observation is asked for.
 	 */
 	void (*get)(const char *uuid, const uint8_t header[SHA256_BYTES],

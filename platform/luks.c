@@ -294,9 +294,7 @@ static int look_at(struct backend *b, struct luks_volume *v)
 		return 0;
 	}
 	if (strcmp(v->crypt.kind, "LUKS2") == 0 && !cryptsetup_find(b->platform->sysroot_fd)) {
-		set_why(v, COMPLIANCE_UNSUPPORTED, REASON_NO_MECHANISM,
-			"cryptsetup is not installed: install the package cryptsetup "
-			"(cryptsetup-bin on Debian)");
+		set_why(v, COMPLIANCE_UNSUPPORTED, REASON_NO_MECHANISM, CRYPTSETUP_ABSENT);
 		return 0;
 	}
 	r = v->crypt.device[0] ? luks_disk_check(b->platform, &v->crypt) : -ENODEV;

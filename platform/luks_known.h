@@ -13,8 +13,9 @@
 #include "agent/util/digest.h"
 
 /* From a change of the keyslots, or the start, to the trial: a phone that boots has other uses for
- * its memory. */
+ * its memory, and what changes keyslots changes several. */
 #define LUKS_TRIAL_DELAY_S 120
+#define LUKS_TRIAL_SOON_S 15 /* of an agent that was started later */
 
 struct luks_known {
 	/* 1: opens; 0: does not; -ENOENT: not known. NULL: nothing is. */

@@ -29,6 +29,7 @@ struct passwords_known {
 	bool serving; /* the socket of pam_mdm.so is open */
 	/* Why wrong passwords lock out where the policy wants more; NULL: what it wants follows. */
 	const char *maximum_gap;
+	uint32_t at_maximum; /* what follows: enum password_at_maximum */
 };
 
 #endif

@@ -202,7 +202,8 @@ static int observe_limit(struct backend *b, const struct password_view *view, en
 		return 0;
 	items = items_begin(b, id);
 	if (id == SETTING_PASSWORD_AT_MAXIMUM)
-		backend_saw(b, id, 0, true);
+		backend_saw(b, id, b->platform->passwords ? b->platform->passwords->at_maximum : 0,
+			true);
 	if (!add_services(&items, view, true) && items.o->n_items == 0)
 		item_add(&items, "PAM", COMPLIANCE_NONCOMPLIANT, REASON_NOT_ENFORCED,
 			"no service asks " UNIX_MODULE);

@@ -21,9 +21,9 @@ struct platform {
 			 kept */
 	/* What is known of the passwords in use, lent by the enforcer; NULL: nothing. */
 	const struct passwords_known *passwords;
-	const char *pam_check_program; /* tries a PAM stack out; NULL: none is changed */
+	const char *pam_check_program;	   /* tries a PAM stack out; NULL: none is changed */
 	const struct escrow_known *escrow; /* likewise, of recovery keys */
-	const struct luks_known *luks; /* lent by the enforcer; NULL: nothing is kept */
+	const struct luks_known *luks;	   /* lent by the enforcer; NULL: nothing is kept */
 	/* Outside of the sysroot, for devices inside it; NULL: the sysroot's own. */
 	const char *cryptsetup_program;
 };

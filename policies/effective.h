@@ -12,8 +12,9 @@ struct effective_setting {
 	bool present;
 	struct value value;
 	/* The profile whose value equals the merged one; the first in (stream, profile) order.
-	 * n_contributors counts all profiles that set it. Borrowed from the policies. For sets no
-	 * single profile need be equal; then the first contributor stands here. */
+	 * n_contributors counts all profiles that set it. Borrowed from the policies. Of sets and
+	 * of words that hold beside each other (MERGE_JOIN) none need be equal; then the first
+	 * contributor stands here. */
 	const struct policy *policy;
 	const struct profile *profile;
 	size_t n_contributors;

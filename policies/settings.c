@@ -84,8 +84,9 @@ static const struct setting_row settings[SETTING_MAX] = {
 	[SETTING_ENCRYPTION_MIN_KDF] = {SETTING_ENCRYPTION_MIN_KDF, AREA_ENCRYPTION, "min_kdf",
 		VALUE_CHOICE, MERGE_MAX, "", 0, 2,
 		"The weakest function that makes keys out of passphrases.", kdf_choices,
-		"Recommended: argon2id, the default of cryptsetup for LUKS2. Slots with a recovery "
-		"key of the agent's do not count: 256 random bits need no slow function."},
+		"Recommended: argon2id, the default of cryptsetup for LUKS2. Keyslots whose key was "
+		"drawn do not count, because 128 random bits or more need no slow function: the "
+		"agent's recovery keys, and what systemd-cryptenroll and clevis have put there."},
 	[SETTING_ENCRYPTION_MIN_KDF_MEMORY] = {SETTING_ENCRYPTION_MIN_KDF_MEMORY, AREA_ENCRYPTION,
 		"min_kdf_memory", VALUE_INT, MERGE_MAX, "KiB", 32, 4194304,
 		"The least memory that one guess at a passphrase takes.", NULL,

@@ -45,7 +45,7 @@ void help_overview(struct page *p)
 	page_line(p, 0, PAGE_BOLD, "agentctl - look at the management of this phone");
 	page_blank(p);
 	page_line(p, 0, PAGE_PLAIN,
-		"Everybody may look at everything; enroll, unenroll and sync need "
+		"Everybody may look at everything; enroll, unenroll, sync and escrow need "
 		"root or the group " CTL_GROUP ".");
 	page_heading(p, "Commands");
 	for (size_t i = 0; i < verb_count(); i++) {
@@ -172,7 +172,7 @@ static bool help_group(struct page *p, const char *word)
 		const char *name = verb_at(i)->name;
 		size_t n = strlen(word);
 
-		if (strncmp(name, word, n) != 0 || name[n] != ' ')
+		if (strncmp(name, word, n) != 0 || (name[n] && name[n] != ' '))
 			continue;
 		if (found)
 			page_blank(p);
@@ -197,11 +197,13 @@ enum ctl_exit verb_help(struct ctl *ctl)
 		help_json(&out);
 	else if (is_help && options_given(o, OPTION_MARKDOWN))
 		help_markdown(&out);
+	else if (first && !second && help_group(&page, first))
+		;
 	else if (verb)
 		help_of_verb(&page, verb);
 	else if (!first)
 		help_overview(&page);
-	else if (second || !help_group(&page, first))
+	else
 		return ctl_fail(ctl, CTL_EXIT_USAGE,
 			"There is no command \"%.40s%s%.40s\"; see agentctl help.", first,
 			second ? " " : "", second ? second : "");

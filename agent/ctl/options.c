@@ -178,9 +178,9 @@ static int options_verb(struct options_parser *p)
 			       : options_fail(
 					 p, "What shall be done? For example: agentctl status");
 	if (verb_is_group(first)) {
-		if (!second && lenient)
-			return 0;
 		o->verb = verb_find(first, second);
+		if (!o->verb && !second && lenient)
+			return 0;
 		n_verb = second ? 2 : 1;
 		if (!o->verb && !second)
 			return options_fail(

@@ -14,7 +14,7 @@
 #define KEY_GROUP_FACTOR 11
 #define KEY_GROUP_END (65536 * KEY_GROUP_FACTOR)
 
-static int secret_line(uint8_t *ret_bytes, size_t size_bytes, size_t *ret_n_bytes)
+int secret_line(uint8_t *ret_bytes, size_t size_bytes, size_t *ret_n_bytes)
 {
 	size_t n = 0;
 

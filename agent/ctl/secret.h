@@ -9,6 +9,9 @@
 
 #include "agent/ctl/ctl.h"
 
+/* One line of standard input without its end, any bytes. As secret_read(). */
+int secret_line(uint8_t *ret_bytes, size_t size_bytes, size_t *ret_n_bytes);
+
 /*
  * One line without its end, any bytes; at a terminal after the prompt, and not shown.
  * 0 with the number of bytes, which may be 0; -EFBIG: it has more than size_bytes; -errno.

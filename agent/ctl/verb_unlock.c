@@ -7,34 +7,12 @@
 #include <string.h>
 
 #include "agent/ctl/ctl.h"
+#include "agent/ctl/secret.h"
 #include "agent/ctl/verbs.h"
 #include "agent/util/jsonw.h"
 #include "agent/util/mem.h"
 
 #define UNLOCK_LINE_BYTES 64 /* digits in groups, however they were read out */
-
-/* One line of standard input. 0; -EFBIG; -errno. */
-static int unlock_read(char ret_line[UNLOCK_LINE_BYTES + 1])
-{
-	size_t n = 0;
-
-	for (;;) {
-		char c;
-		ssize_t r = read(STDIN_FILENO, &c, 1);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return -errno;
-		if (r == 0 || c == '\n')
-			break;
-		if (n == UNLOCK_LINE_BYTES)
-			return -EFBIG;
-		ret_line[n++] = c;
-	}
-	ret_line[n] = 0;
-	return 0;
-}
 
 /* Spaces and hyphens are how people group digits. False: something else is in it, or too few. */
 static bool unlock_digits(const char *line, char ret_code[UNLOCK_CODE_DIGITS + 1])
@@ -78,6 +56,7 @@ enum ctl_exit verb_unlock(struct ctl *ctl)
 	struct msg_ctl_unlock body = {{0}};
 	char line[UNLOCK_LINE_BYTES + 1] = "";
 	enum ctl_exit code;
+	size_t n = 0;
 	bool well;
 	int r;
 
@@ -86,7 +65,8 @@ enum ctl_exit verb_unlock(struct ctl *ctl)
 			"The code that the organisation read out, %d digits:", UNLOCK_CODE_DIGITS);
 		(void)!write(STDERR_FILENO, "> ", 2);
 	}
-	r = unlock_read(line);
+	r = secret_line((uint8_t *)line, UNLOCK_LINE_BYTES, &n);
+	line[r == 0 ? n : 0] = 0;
 	well = r == 0 && unlock_digits(line, body.code);
 	explicit_bzero(line, sizeof(line));
 	if (r < 0 && r != -EFBIG)

@@ -19,7 +19,6 @@ void answer_commands(struct enforcer *e, struct buf *out);
 
 /* What a walk over the recovery keys found. */
 struct recovery_outcome;
-void answer_escrow(
-	const struct recovery_outcome *outcomes, size_t n_outcomes, struct buf *out);
+void answer_escrow(const struct recovery_outcome *outcomes, size_t n_outcomes, struct buf *out);
 
 #endif

@@ -136,13 +136,15 @@ static bool auth_know_all(struct auth *auth)
 	known->n_known = 0;
 	known->serving = auth->socket != NULL;
 	known->maximum_gap = auth_maximum_gap(auth);
+	known->at_maximum =
+		known->maximum_gap ? PASSWORD_AT_MAXIMUM_LOCK_OUT : auth->limits.at_maximum;
 	for (size_t i = 0; auth->active && i < auth->accounts.accounts.n_accounts; i++)
 		if (known->n_known < LIMIT_ACCOUNTS &&
 			auth_know(auth, &auth->accounts.accounts.accounts[i],
 				&known->known[known->n_known]))
 			known->n_known++;
 	same = before.n_known == known->n_known && before.serving == known->serving &&
-	       before.maximum_gap == known->maximum_gap;
+	       before.maximum_gap == known->maximum_gap && before.at_maximum == known->at_maximum;
 	for (size_t i = 0; same && i < known->n_known; i++) {
 		const struct password_known *a = &before.known[i], *b = &known->known[i];
 

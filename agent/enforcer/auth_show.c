@@ -71,9 +71,7 @@ void auth_write_status(const struct enforcer *e, struct jsonw *w, const char *ke
 	jsonw_int(w, "max_attempts", limits->present ? limits->max_attempts : 0);
 	/* What the policy wants to follow then, and what would. */
 	jsonw_string(w, "at_maximum", choices[limits->at_maximum]);
-	jsonw_string(w, "at_maximum_now",
-		choices[auth_maximum_gap(auth) ? PASSWORD_AT_MAXIMUM_LOCK_OUT
-					       : limits->at_maximum]);
+	jsonw_string(w, "at_maximum_now", choices[auth->known.at_maximum]);
 	jsonw_int(w, "code_wait_s", attempts_code_wait_s(&auth->attempts, clock_boottime_us()));
 	jsonw_array(w, "accounts");
 	for (size_t i = 0; i < auth->known.n_known; i++)

@@ -309,13 +309,8 @@ static int commands_record(struct enforcer *e, const struct command *command)
 	/* The floor first: should the ledger be lost, nothing issued before can come again. */
 	if (highwater_signed(&e->state.facts.highwater, command->issued_s)) {
 		r = state_save_facts(&e->state);
-		if (r < 0) {
-			enforcer_problem(e, PROBLEM_STATE,
-				"Free space or make it writable. The policy in force stays in "
-				"force.",
-				"%s cannot be written: %s", e->options.state_dir, strerror(-r));
-			return r;
-		}
+		if (r < 0)
+			return enforcer_note_written(e, r);
 	}
 	r = ledger_add(ledger, command, commands_now(e), &entry);
 	if (r < 0)
@@ -401,8 +396,8 @@ void commands_exchanged(struct enforcer *e, bool answered)
 {
 	command_sync_exchanged(e, answered);
 	command_unenroll_exchanged(e, answered);
-	crypto_lock_exchanged(e, answered);
 	wipe_exchanged(e, answered);
+	crypto_lock_exchanged(e, answered);
 	commands_schedule(e);
 }
 

@@ -63,14 +63,14 @@ void command_crypto_lock_resume(struct enforcer *e, const struct command *comman
 	struct command_result *ret_result);
 /* At the start: what was begun before it and did not end. */
 void crypto_lock_go_on(struct enforcer *e);
-/* An exchange ended; the restart may have waited for it. */
-void crypto_lock_exchanged(struct enforcer *e, bool answered);
-/* The end of the enrolment or the process. */
-void crypto_lock_stop(struct enforcer *e);
 /* Ordered by a policy, without a command: what comes of it is in the log. */
 void crypto_lock_by_policy(struct enforcer *e);
 void command_wipe_resume(struct enforcer *e, const struct command *command, bool same_boot,
 	struct command_result *ret_result);
+/* An exchange ended; the restart may have waited for it. */
+void crypto_lock_exchanged(struct enforcer *e, bool answered);
+/* The end of the enrolment or the process. */
+void crypto_lock_stop(struct enforcer *e);
 void command_diagnostics_resume(struct enforcer *e, const struct command *command, bool same_boot,
 	struct command_result *ret_result);
 

@@ -19,6 +19,7 @@
 #include "agent/enforcer/auth.h"
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/clone.h"
+#include "agent/enforcer/empty_trials.h"
 #include "agent/enforcer/local.h"
 #include "agent/enforcer/wake.h"
 #include "agent/enforcer/recovery.h"
@@ -53,16 +54,19 @@ void enforcer_problem(
 	snprintf(text->advice, sizeof(text->advice), "%s", advice);
 }
 
-void enforcer_save(struct enforcer *e)
+int enforcer_note_written(struct enforcer *e, int r)
 {
-	int r = state_save_facts(&e->state);
-
-	if (r == 0)
-		enforcer_problem(e, PROBLEM_STATE, NULL, NULL);
-	else
+	enforcer_problem(e, PROBLEM_STATE, NULL, NULL);
+	if (r < 0)
 		enforcer_problem(e, PROBLEM_STATE,
 			"Free space or make it writable. The policy in force stays in force.",
 			"%s cannot be written: %s", e->options.state_dir, strerror(-r));
+	return r;
+}
+
+void enforcer_save(struct enforcer *e)
+{
+	(void)enforcer_note_written(e, state_save_facts(&e->state));
 }
 
 void enforcer_journal(struct enforcer *e, enum journal_type type, struct buf *payload)
@@ -157,9 +161,7 @@ void enforcer_keep_report(struct enforcer *e, const char *report, size_t n_bytes
 		r = fs_replace(e->state.dir_fd, ENFORCER_LAST_REPORT, report, n_bytes, &owner);
 	e->report.last_s = clock_realtime_s();
 	if (r < 0)
-		enforcer_problem(e, PROBLEM_STATE,
-			"Free space or make it writable. The policy in force stays in force.",
-			"%s cannot be written: %s", e->options.state_dir, strerror(-r));
+		(void)enforcer_note_written(e, r);
 }
 
 int64_t enforcer_admin_gid(const struct enforcer *e)
@@ -401,6 +403,8 @@ static int enforcer_start(struct enforcer *e)
 	e->reconcile.done = enforcer_on_round;
 	e->reconcile.reverted = enforcer_on_reverted;
 	e->reconcile.userdata = e;
+	/* Without memory for it there are only more trials. */
+	(void)empty_trials_new(e, &e->trials);
 	/* Before anybody can log in. Without it they can, and nobody counts. */
 	(void)auth_new(e, e->auth_socket_path, &e->auth);
 	if (e->state.facts.enrolled)
@@ -425,9 +429,7 @@ static int enforcer_start(struct enforcer *e)
 	r = recovery_new(e, &e->recovery);
 	if (r < 0)
 		log_error(
-			"the record of recovery keys cannot be read: %s; until a restart none are "
-			"made",
-			strerror(-r));
+			"no recovery keys are made: their record cannot be read: %s", strerror(-r));
 	(void)wipe_go_on(e);
 	clone_check(e);
 	pacing_init(&e->pacing, e->state.facts.device_id);
@@ -491,6 +493,7 @@ static void enforcer_stop(struct enforcer *e)
 	unlock_code_free(e->unlock_code);
 	wipe_free(e);
 	recovery_free(e->recovery);
+	empty_trials_free(e->trials);
 	if (e->state.facts.enrolled) {
 		reconcile_export_timers(&e->reconcile);
 		enforcer_save(e);

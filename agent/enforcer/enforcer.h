@@ -75,14 +75,15 @@ struct problem_text {
 	char advice[LIMIT_TEXT_BYTES + 1];
 };
 
-struct local;	    /* agent/enforcer/local.h */
-struct wake;	    /* agent/enforcer/wake.h */
-struct renewal;	    /* agent/enforcer/renewal.h */
-struct zerotouch;   /* agent/enforcer/zerotouch.h */
-struct auth;	    /* agent/enforcer/auth.h */
-struct unlock_code; /* agent/enforcer/unlock_code.h */
-struct recovery;    /* agent/enforcer/recovery.h */
-struct wipe;	    /* agent/enforcer/wipe.h */
+struct local;	     /* agent/enforcer/local.h */
+struct wake;	     /* agent/enforcer/wake.h */
+struct renewal;	     /* agent/enforcer/renewal.h */
+struct zerotouch;    /* agent/enforcer/zerotouch.h */
+struct auth;	     /* agent/enforcer/auth.h */
+struct unlock_code;  /* agent/enforcer/unlock_code.h */
+struct recovery;     /* agent/enforcer/recovery.h */
+struct empty_trials; /* agent/enforcer/empty_trials.h */
+struct wipe;	     /* agent/enforcer/wipe.h */
 
 struct enforcer {
 	struct enforcer_options options;
@@ -133,11 +134,15 @@ struct enforcer {
 	struct unlock_code *unlock_code; /* NULL: there are no codes */
 	struct recovery *recovery;	 /* NULL: no recovery keys are made */
 	struct wipe *wipe;		 /* NULL: none was ordered */
+	struct empty_trials *trials;	 /* NULL: they are forgotten at the end of the process */
 	struct problem_text problems[PROBLEM_MAX];
 };
 
 /* Runs until SIGTERM or SIGINT. Returns the exit status. */
 int enforcer_run(const struct enforcer_options *options);
+
+/* What came of writing to the state directory is a problem, or the end of one. Returns r. */
+int enforcer_note_written(struct enforcer *e, int r);
 
 /* what NULL: the problem is over. */
 void enforcer_problem(struct enforcer *e, enum problem problem, const char *advice,

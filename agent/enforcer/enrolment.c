@@ -10,6 +10,7 @@
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/checkin_private.h"
 #include "agent/enforcer/clone.h"
+#include "agent/enforcer/empty_trials.h"
 #include "agent/enforcer/local.h"
 #include "agent/enforcer/wake.h"
 #include "agent/enforcer/recovery.h"
@@ -216,6 +217,7 @@ void checkin_left(struct enforcer *e, bool failed)
 	auth_forget(e);
 	unlock_code_forget(e);
 	recovery_forget(e);
+	empty_trials_forget(e);
 	wake_forget(e);
 	renewal_reset(e);
 	clone_check(e);

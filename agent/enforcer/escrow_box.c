@@ -14,8 +14,7 @@
 /* --- to whom ----------------------------------------------------------------------------- */
 
 /* One that cannot be sealed to must not keep the others from it. */
-static void escrow_want(
-	struct escrow_wanted *wanted, const struct escrow_certificate *certificate)
+static void escrow_want(struct escrow_wanted *wanted, const struct escrow_certificate *certificate)
 {
 	char why[LIMIT_TEXT_BYTES + 1];
 	uint8_t digest[SHA256_BYTES];
@@ -72,8 +71,7 @@ void escrow_text_reserve(struct buf *out, size_t n_bytes)
 	static const char zeros[256];
 
 	for (size_t n = 0; n < n_bytes && !out->error; n += sizeof(zeros))
-		buf_append(out, zeros,
-			n_bytes - n < sizeof(zeros) ? n_bytes - n : sizeof(zeros));
+		buf_append(out, zeros, n_bytes - n < sizeof(zeros) ? n_bytes - n : sizeof(zeros));
 	if (!out->error)
 		buf_reset(out);
 	out->max_bytes = n_bytes;

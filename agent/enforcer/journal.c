@@ -49,6 +49,7 @@ static const struct journal_type_row {
 	[JOURNAL_PASSWORD_CHANGED] = {"password_changed", true},
 	[JOURNAL_RECOVERY_KEY] = {"recovery_key", true},
 	[JOURNAL_CRYPTO_LOCK] = {"crypto_lock", true},
+	[JOURNAL_WIPE] = {"wipe", true},
 };
 
 const char *journal_type_name(enum journal_type type)

@@ -48,6 +48,7 @@ enum journal_type {
 	JOURNAL_PASSWORD_CHANGED, /* S */
 	JOURNAL_RECOVERY_KEY,	  /* S: of a disk: made, acknowledged, superseded, broken */
 	JOURNAL_CRYPTO_LOCK,	  /* S: begun, done */
+	JOURNAL_WIPE,		  /* S: by a policy: the point of no return, how it ended */
 	JOURNAL_TYPE_MAX,
 };
 const char *journal_type_name(enum journal_type type); /* "document_refused"; "unknown" */

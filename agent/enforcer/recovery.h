@@ -126,6 +126,9 @@ bool recovery_is_locking(const struct enforcer *e);
 /* Whether it was ended in this boot, which therefore has to end. */
 bool recovery_wants_restart(const struct enforcer *e);
 
+/* What is under way, or waits, ends without a result; its caller hears of it. */
+void recovery_stop(struct enforcer *e);
+
 void recovery_forget(struct enforcer *e);
 
 struct jsonw;

@@ -14,6 +14,7 @@
 
 #include "agent/enforcer/enforcer.h"
 #include "agent/enforcer/recovery_walk.h"
+#include "agent/enforcer/wipe.h"
 #include "platform/luks_disks.h"
 
 #define TOKEN_BYTES 160
@@ -380,6 +381,19 @@ static bool run_is_passphrase(const void *passphrase, size_t n)
 	return !passphrase || (n > 0 && n <= LIMIT_PASSWORD_BYTES);
 }
 
+void recovery_stop(struct enforcer *e)
+{
+	struct recovery_run *runs[2] = {NULL, NULL};
+
+	if (!e->recovery)
+		return;
+	runs[0] = TAKE_PTR(e->recovery->run);
+	runs[1] = TAKE_PTR(e->recovery->next);
+	for (size_t i = 0; i < ARRAY_SIZE(runs); i++)
+		if (runs[i])
+			run_drop(runs[i]);
+}
+
 int recovery_start(
 	struct enforcer *e, const struct recovery_request *request, recovery_done_fn done)
 {
@@ -389,6 +403,9 @@ int recovery_start(
 
 	if (!e->recovery)
 		return -ENOSYS;
+	/* A keyslot that is made while keys are destroyed would be one more. */
+	if (wipe_is_underway(e))
+		return -EBUSY;
 	is_order = request->lock || request->unkeep;
 	/* Who only looks has nothing to add to a walk that looks as well. */
 	if (e->recovery->run && !is_order &&

@@ -47,7 +47,7 @@ struct recovery_volume *recovery_place(struct recovery_record *record, const cha
 struct recovery_reader {
 	struct recovery_record *record;
 	struct recovery_volume *volume; /* the lines that follow are about it */
-	char enrolment[33];
+	char enrolment[RECOVERY_ENROLMENT_DIGITS + 1];
 };
 
 static bool recovery_uuid_is_valid(const char *text)
@@ -67,7 +67,8 @@ static int recovery_take_key(struct recovery_key *key, const char *name, const c
 		return parse_int64(value, 1, RECOVERY_NUMBER_MAX, &key->generation);
 	if (strcmp(name, "slot") == 0) {
 		r = parse_int64(value, 0, LUKS_SLOTS_MAX - 1, &slot);
-		key->slot = (int)slot;
+		if (r == 0)
+			key->slot = (int)slot;
 		return r;
 	}
 	if (strcmp(name, "made") == 0)
@@ -86,7 +87,8 @@ static int recovery_take_volume(struct recovery_volume *v, const char *name, cha
 
 	if (strcmp(name, "making") == 0) {
 		r = parse_int64(value, 0, LUKS_SLOTS_MAX - 1, &slot);
-		v->making_slot = (int)slot;
+		if (r == 0)
+			v->making_slot = (int)slot;
 		return r;
 	}
 	if (strcmp(name, "kept") == 0) {
@@ -159,24 +161,38 @@ static bool recovery_is_whole(const struct recovery_record *record)
 	return true;
 }
 
-int recovery_load(struct enforcer *e, struct recovery_record *ret_record)
+int recovery_parse(const char *text, size_t n_bytes, struct recovery_record *ret_record,
+	char ret_enrolment[RECOVERY_ENROLMENT_DIGITS + 1])
 {
 	struct recovery_reader reader = {.record = ret_record};
+	int r;
+
+	memset(ret_record, 0, sizeof(*ret_record));
+	r = state_text_parse(text, n_bytes, RECOVERY_LINE, recovery_take, &reader);
+	if (r == 0 && !recovery_is_whole(ret_record))
+		r = -EBADMSG;
+	if (r < 0)
+		memset(ret_record, 0, sizeof(*ret_record));
+	else
+		memcpy(ret_enrolment, reader.enrolment, sizeof(reader.enrolment));
+	return r;
+}
+
+int recovery_load(struct enforcer *e, struct recovery_record *ret_record)
+{
+	char enrolment[RECOVERY_ENROLMENT_DIGITS + 1] = "";
 	_cleanup_free_ char *text = NULL;
 	size_t n = 0;
 	int r = fs_read(e->state.dir_fd, RECOVERY_FILE, LIMIT_STATE_BYTES, &text, &n);
 
 	memset(ret_record, 0, sizeof(*ret_record));
-	if (r < 0)
-		return r;
-	r = state_text_parse(text, n, RECOVERY_LINE, recovery_take, &reader);
-	if (r == 0 && !recovery_is_whole(ret_record))
-		r = -EBADMSG;
-	if (r == 0 && (!e->state.facts.enrolled ||
-			      strcmp(reader.enrolment, e->state.facts.enrolment_id) != 0))
-		r = -ENOENT;
-	if (r < 0)
+	if (r == 0)
+		r = recovery_parse(text, n, ret_record, enrolment);
+	if (r == 0 &&
+		(!e->state.facts.enrolled || strcmp(enrolment, e->state.facts.enrolment_id) != 0)) {
 		memset(ret_record, 0, sizeof(*ret_record));
+		r = -ENOENT;
+	}
 	return r;
 }
 
@@ -213,31 +229,30 @@ static void recovery_write_volume(const struct recovery_volume *v, struct buf *o
 			recovery_write_key(&v->keys[i], i, out);
 }
 
+int recovery_write(const struct recovery_record *record, const char *enrolment, struct buf *out)
+{
+	buf_printf(out, RECOVERY_LINE "\nenrolment %s\ngenerations %" PRId64 "\n", enrolment,
+		record->last_generation);
+	if (record->seen_generation)
+		buf_printf(out, "seen %" PRId64 "\n", record->seen_generation);
+	if (record->is_locking)
+		buf_puts(out, "locking yes\n");
+	if (record->locked_boot[0])
+		buf_printf(out, "locked %s\n", record->locked_boot);
+	for (size_t i = 0; i < RECOVERY_VOLUMES_MAX; i++)
+		if (record->volumes[i].uuid[0])
+			recovery_write_volume(&record->volumes[i], out);
+	return state_text_close(out);
+}
+
 int recovery_save(struct enforcer *e, const struct recovery_record *record)
 {
 	_cleanup_buf_ struct buf text = {.max_bytes = LIMIT_STATE_BYTES};
-	int r;
+	int r = recovery_write(record, e->state.facts.enrolment_id, &text);
 
-	buf_printf(&text, RECOVERY_LINE "\nenrolment %s\ngenerations %" PRId64 "\n",
-		e->state.facts.enrolment_id, record->last_generation);
-	if (record->seen_generation)
-		buf_printf(&text, "seen %" PRId64 "\n", record->seen_generation);
-	if (record->is_locking)
-		buf_puts(&text, "locking yes\n");
-	if (record->locked_boot[0])
-		buf_printf(&text, "locked %s\n", record->locked_boot);
-	for (size_t i = 0; i < RECOVERY_VOLUMES_MAX; i++)
-		if (record->volumes[i].uuid[0])
-			recovery_write_volume(&record->volumes[i], &text);
-	r = state_text_close(&text);
 	if (r == 0)
 		r = state_write(&e->state, RECOVERY_FILE, text.data, text.n_bytes);
-	enforcer_problem(e, PROBLEM_STATE, NULL, NULL);
-	if (r < 0)
-		enforcer_problem(e, PROBLEM_STATE,
-			"Free space or make it writable. The policy in force stays in force.",
-			"%s cannot be written: %s", e->options.state_dir, strerror(-r));
-	return r;
+	return enforcer_note_written(e, r);
 }
 
 void recovery_clear(struct enforcer *e, struct recovery_record *record)

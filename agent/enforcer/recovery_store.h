@@ -12,6 +12,7 @@
 #include "policies/luks.h"
 
 #define RECOVERY_VOLUMES_MAX LIMIT_RECOVERY_VOLUMES
+#define RECOVERY_ENROLMENT_DIGITS 32
 
 /* One keyslot with a recovery key. */
 struct recovery_key {
@@ -60,6 +61,12 @@ struct recovery_record {
 struct recovery_volume *recovery_find(struct recovery_record *record, const char *uuid);
 /* The volume, known from now on. NULL: there are RECOVERY_VOLUMES_MAX others. */
 struct recovery_volume *recovery_place(struct recovery_record *record, const char *uuid);
+
+/* The text of the file. 0, -EBADMSG, -EIO; with an error the record is empty. */
+int recovery_parse(const char *text, size_t n_bytes, struct recovery_record *ret_record,
+	char ret_enrolment[RECOVERY_ENROLMENT_DIGITS + 1]);
+/* 0, -ENOMEM, -EFBIG, -EIO. */
+int recovery_write(const struct recovery_record *record, const char *enrolment, struct buf *out);
 
 /* 0: read; -ENOENT: there is none, or it is of another enrolment; -EBADMSG; -errno. */
 int recovery_load(struct enforcer *e, struct recovery_record *ret_record);

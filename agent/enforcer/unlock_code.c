@@ -159,12 +159,7 @@ static int unlock_save(struct enforcer *e, const struct unlock_code *u)
 	r = state_text_close(&text);
 	if (r == 0)
 		r = state_write(&e->state, UNLOCK_FILE, text.data, text.n_bytes);
-	enforcer_problem(e, PROBLEM_STATE, NULL, NULL);
-	if (r < 0)
-		enforcer_problem(e, PROBLEM_STATE,
-			"Free space or make it writable. The policy in force stays in force.",
-			"%s cannot be written: %s", e->options.state_dir, strerror(-r));
-	return r;
+	return enforcer_note_written(e, r);
 }
 
 /* A change is made to a copy, and is one when the copy is on the disk. */
@@ -189,8 +184,10 @@ static int unlock_seal(
 	struct enforcer *e, struct unlock_secret *s, const struct escrow_wanted *wanted)
 {
 	char secret[BASE64URL_LENGTH(HOTP_SECRET_BYTES) + 1];
-	const struct escrow_inside inside = {
-		.kind = ESCROW_KIND_UNLOCK, .generation = s->generation, .slot = -1, .secret = secret};
+	const struct escrow_inside inside = {.kind = ESCROW_KIND_UNLOCK,
+		.generation = s->generation,
+		.slot = -1,
+		.secret = secret};
 	int r;
 
 	base64url_encode(s->secret, sizeof(s->secret), secret);
@@ -312,8 +309,8 @@ void unlock_code_write_entries(const struct enforcer *e, struct jsonw *w)
 		return;
 	for (size_t i = 0; i < UNLOCK_PLACE_MAX; i++)
 		if (u->secrets[i].generation)
-			escrow_box_report(&u->secrets[i].box, ESCROW_KIND_UNLOCK, u->secrets[i].generation,
-				u->secrets[i].counter, w);
+			escrow_box_report(&u->secrets[i].box, ESCROW_KIND_UNLOCK,
+				u->secrets[i].generation, u->secrets[i].counter, w);
 	u->told_generation = u->secrets[UNLOCK_NEXT].generation;
 }
 

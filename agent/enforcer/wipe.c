@@ -11,11 +11,13 @@
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/commands_private.h"
 #include "agent/enforcer/effects.h"
+#include "agent/enforcer/recovery.h"
 #include "agent/enforcer/wipe_find.h"
 #include "agent/enforcer/wipe_words.h"
 #include "agent/util/child.h"
 #include "agent/util/clock.h"
 #include "agent/util/fs.h"
+#include "agent/util/jsonw.h"
 #include "agent/wipe/intent.h"
 #include "platform/service.h"
 
@@ -119,19 +121,27 @@ void wipe_free(struct enforcer *e)
 	free(w);
 }
 
+/* What no command ordered has records of its own. */
+static void wipe_journal(struct enforcer *e, const char *what, const char *detail)
+{
+	_cleanup_buf_ struct buf payload = BUF_INIT;
+	struct jsonw w = JSONW_INIT(&payload);
+
+	log_warning("wipe by policy: %s: %s", what, detail);
+	jsonw_object(&w, NULL);
+	jsonw_string(&w, "what", what);
+	jsonw_string(&w, "detail", detail);
+	jsonw_object_end(&w);
+	enforcer_journal(e, JOURNAL_WIPE, &payload);
+}
+
 static void wipe_tell(
 	struct enforcer *e, enum command_state state, const char *reason, const char *detail)
 {
-	struct ledger_entry entry = {.state = state};
-
-	if (commands_running(e) == VERB_WIPE) {
+	if (commands_running(e) == VERB_WIPE)
 		effects_finish(e, state, reason, detail);
-		return;
-	}
-	log_warning("wipe by policy: %s: %s", command_state_name(state), detail);
-	snprintf(entry.verb, sizeof(entry.verb), "%s", command_verbs[VERB_WIPE].name);
-	ledger_set(&entry, state, reason, detail);
-	commands_journal(e, &entry);
+	else
+		wipe_journal(e, *reason ? reason : command_state_name(state), detail);
 }
 
 /* Nothing was destroyed, and nothing will be. */
@@ -370,10 +380,15 @@ static void wipe_say_last_words(struct enforcer *e)
 	w->stage = WIPE_LAST_WORDS;
 	wipe_describe(&w->findings, detail);
 	log_warning("this phone is erased: %s", detail);
-	commands_note(e, "point_of_no_return", detail);
+	if (commands_running(e) == VERB_WIPE)
+		commands_note(e, "point_of_no_return", detail);
+	else
+		wipe_journal(e, "point_of_no_return", detail);
 	w->told_seq = e->journal ? journal_last_seq(e->journal) : 0;
 	nologin_set(e);
 	wipe_end_sessions(e);
+	recovery_stop(e);
+	crypto_lock_stop(e);
 	if (wipe_after(e, WIPE_LAST_WORDS_S * USEC_PER_SEC, wipe_on_last_words) < 0) {
 		wipe_commit(e);
 		return;
@@ -485,6 +500,22 @@ bool wipe_is_of(const struct enforcer *e, const char *id)
 	return e->wipe && strcmp(e->wipe->findings.plan.id, id) == 0;
 }
 
+static int wipe_on_go_on(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct enforcer *e = userdata;
+	_cleanup_(wipe_places_done) struct wipe_places places;
+
+	(void)source;
+	(void)usec;
+	wipe_places_open(e->sysroot_fd, NULL, &places);
+	/* One that was started is out of what ended with the agent. */
+	if (wipe_intent_was_started(&places, e->wipe->findings.plan.id))
+		wipe_watch(e);
+	else
+		wipe_start(e);
+	return 0;
+}
+
 bool wipe_go_on(struct enforcer *e)
 {
 	_cleanup_(wipe_places_done) struct wipe_places places;
@@ -510,11 +541,11 @@ bool wipe_go_on(struct enforcer *e)
 		w->findings.n_luks += plan.devices[i].kind == WIPE_KIND_LUKS;
 	w->ordered_us = clock_boottime_us();
 	nologin_set(e);
-	/* One that was started is out of what ended with the agent. */
-	if (wipe_intent_was_started(&places, plan.id))
-		wipe_watch(e);
-	else
-		wipe_start(e);
+	w->stage = WIPE_STARTING;
+	/* From the loop: whoever hears of its end is not there yet. */
+	r = wipe_after(e, 0, wipe_on_go_on);
+	if (r < 0)
+		log_error("the wipe that is stored cannot go on: %s", strerror(-r));
 	return true;
 }
 

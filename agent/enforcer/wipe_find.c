@@ -16,6 +16,7 @@
 #include "agent/util/fs.h"
 #include "agent/wipe/sysfs.h"
 #include "agent/wipe/target.h"
+#include "agent/wipe/tpm.h"
 #include "platform/blocktree.h"
 
 #define DEVICES_MAX 512
@@ -220,7 +221,8 @@ static bool is_plain(const struct find *f, const struct mount *mount)
 	if (mount->class != MOUNT_DEVICE)
 		return false;
 	block_trace_mount(f->root_fd, &f->mounts, mount, &trace);
-	return trace.n_plain > 0;
+	/* What cannot be followed is not known to be encrypted. */
+	return trace.n_plain > 0 || trace.n_untraceable > 0;
 }
 
 /* Of a root that is not encrypted: what people and their accounts leave there. */
@@ -268,13 +270,31 @@ static void find_swaps(struct find *f)
 		char path[FIND_PATH_BYTES], text[32];
 
 		block_trace_swap(f->root_fd, &f->mounts, &f->swaps[i], &trace);
-		if (f->swaps[i].is_file || trace.n_plain == 0 || !name)
+		if (f->swaps[i].is_file || !name || trace.n_plain + trace.n_untraceable == 0)
 			continue;
 		snprintf(path, sizeof(path), "sys/class/block/%.200s/dev", name + 1);
 		if (fs_read_line(f->root_fd, path, text, sizeof(text)) == 0 &&
 			sysfs_number_parse(text, &number))
 			add_plain(f, number);
 	}
+}
+
+/* --- the TPM --------------------------------------------------------------------------- */
+
+#define TPM_PATIENCE_MS 1000
+
+/* What it keeps beyond a restart could open something that was copied before. */
+static void find_tpm(struct find *f)
+{
+	struct wipe_plan *plan = &f->out->plan;
+	_cleanup_close_ int fd = -1;
+
+	if (!f->is_root)
+		return;
+	fd = fs_open_in_root(f->root_fd, "dev/tpmrm0", O_RDWR | O_NONBLOCK);
+	if (fd >= 0)
+		(void)tpm_list(fd, TPM_PATIENCE_MS, plan->tpm_handles, LIMIT_WIPE_TPM_HANDLES,
+			&plan->n_tpm_handles);
 }
 
 /* --- all of it --------------------------------------------------------------------------- */
@@ -307,6 +327,7 @@ int wipe_find(int root_fd, bool is_root, struct wipe_findings *ret_findings)
 	ret_findings->plan.test = !is_root;
 	/* Keys first: where the plan is full, it is they that are in it. */
 	find_luks(&find);
+	find_tpm(&find);
 	r = find_read(&find);
 	if (r < 0)
 		/* What cannot be seen does not keep what was seen. */

@@ -74,6 +74,18 @@ static const struct message_text message_texts[] = {
 #undef TEXT
 #undef ROWS
 
+/* Bodies with bytes that are no text: how many of them count, and how many there can be. */
+static const struct message_bytes {
+	enum message_type type;
+	size_t offset;
+	uint32_t max;
+} message_lengths[] = {
+	{MESSAGE_CTL_ESCROW, offsetof(struct msg_ctl_escrow, n_passphrase),
+		sizeof(((struct msg_ctl_escrow *)NULL)->passphrase)},
+	{MESSAGE_CTL_ESCROW, offsetof(struct msg_ctl_escrow, n_given),
+		sizeof(((struct msg_ctl_escrow *)NULL)->given)},
+};
+
 const char *role_name(enum role role)
 {
 	static const char *const names[ROLE_MAX] = {
@@ -190,6 +202,15 @@ int message_check(enum message_type type, const void *body)
 			if (message_check_text(text, &message_texts[i]) < 0)
 				return -EBADMSG;
 		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(message_lengths); i++) {
+		uint32_t n;
+
+		if (message_lengths[i].type != type)
+			continue;
+		memcpy(&n, (const char *)body + message_lengths[i].offset, sizeof(n));
+		if (n > message_lengths[i].max)
+			return -EBADMSG;
 	}
 	return 0;
 }

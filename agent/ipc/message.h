@@ -373,7 +373,8 @@ union message_body {
 };
 
 /*
- * Checks the text arrays of a received body: NUL inside, and only printable UTF-8. 0 or -EBADMSG.
+ * Checks the text arrays of a received body: NUL inside, and only printable UTF-8; and that bytes
+ * which are counted are there. 0 or -EBADMSG.
  */
 int message_check(enum message_type type, const void *body);
 

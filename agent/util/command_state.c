@@ -50,6 +50,9 @@ bool command_state_may_be_told(enum command_state from, enum command_state to)
 		return false; /* words of the server */
 	if (command_state_may_follow(from, to))
 		return true;
+	/* How far it is. */
+	if (from == COMMAND_RUNNING && to == COMMAND_RUNNING)
+		return true;
 	for (size_t i = 0; i < sizeof(between) / sizeof(*between); i++)
 		if (command_state_may_follow(from, between[i]) &&
 			command_state_may_be_told(between[i], to))

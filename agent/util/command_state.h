@@ -39,7 +39,7 @@ enum command_state command_state_find(const char *name);
 bool command_state_may_follow(enum command_state from, enum command_state to);
 /*
  * Whether a phone may say so of a command: by an arrow, or by several of its own. Its journal may
- * have lost what was in between.
+ * have lost what was in between. Of one that runs it may say more than once how far it is.
  */
 bool command_state_may_be_told(enum command_state from, enum command_state to);
 bool command_state_is_final(enum command_state state);

@@ -104,6 +104,9 @@
 /* State files of the enforcer. */
 #define LIMIT_STATE_BYTES (1024 * 1024)
 
+/* Sets of keyslots whose trial is remembered; a phone has one or two at a time. */
+#define LIMIT_EMPTY_TRIALS 32
+
 /* Local requests. */
 #define LIMIT_LOCAL_CLIENTS 16 /* connections to the local socket at once */
 #define LIMIT_LOCAL_ANSWER_BYTES (2 * 1024 * 1024)

@@ -115,18 +115,28 @@ static void mask_signals(void)
 
 /*
  * Whoever started it may end with all that is below it: another parent, another session, and the
- * control group of nobody (version 2; the root of the tree is always there).
+ * control group of nobody (version 2; the root of the tree is always there). The first process ends
+ * when the second has left: whoever waits for it may then end what is still in its group.
  */
 static int detach(void)
 {
 	static const char *const groups[] = {
 		"/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/unified/cgroup.procs"};
-	pid_t pid = fork();
+	int left[2];
+	char byte;
+	pid_t pid;
 
+	if (pipe2(left, O_CLOEXEC) < 0)
+		return -errno;
+	pid = fork();
 	if (pid < 0)
 		return -errno;
-	if (pid > 0)
-		_exit(WIPE_EXIT_DONE);
+	if (pid > 0) {
+		close(left[1]);
+		/* A byte: it has; the end without one: it could not. */
+		_exit(read(left[0], &byte, 1) == 1 ? WIPE_EXIT_DONE : WIPE_EXIT_REFUSED);
+	}
+	close(left[0]);
 	if (setsid() < 0)
 		return -errno;
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
@@ -139,8 +149,9 @@ static int detach(void)
 			i = ARRAY_SIZE(groups);
 		close(fd);
 	}
-	if (chdir("/") < 0)
+	if (chdir("/") < 0 || write(left[1], "", 1) != 1)
 		return -errno;
+	close(left[1]);
 	return 0;
 }
 

@@ -49,7 +49,8 @@ void progress_say(struct progress *p, const char *format, ...)
 	for (size_t i = 0; i < p->n_files; i++) {
 		done = write(p->file_fds[i], line, (size_t)n);
 		(void)done;
+		/* On ext2, as boot partitions are, fdatasync(2) leaves the new length behind. */
 		if (!p->is_root_gone || p->is_boot[i])
-			fdatasync(p->file_fds[i]);
+			fsync(p->file_fds[i]);
 	}
 }

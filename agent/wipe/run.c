@@ -309,9 +309,10 @@ static void destroy(struct run *run)
 	run->phase = PHASE_KEYS;
 	wait_for_step(run, WIPE_STEP_KEYS, clock_boottime_us() + patience_us);
 	say_keys(run);
-	evict_tpm(run);
 	for (unsigned int i = 0; i < run->plan->linger_s; i++)
 		pause_ms(1000);
+	/* The last words may have needed the phone's own key, which can be in there. */
+	evict_tpm(run);
 	/* From here on the root file system may be gone. */
 	for (size_t i = 0; i < run->plan->n_devices; i++)
 		run->progress.is_root_gone |=

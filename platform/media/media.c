@@ -96,7 +96,10 @@ static int write_sysfs(int root_fd, const char *directory, const char *file, con
 	return fd < 0 ? fd : fs_write_all(fd, text, strlen(text));
 }
 
-/* "…/0:0:0:0/block/sda": the SCSI device can be told to refuse everything. No card is one. */
+/*
+ * "…/0:0:0:0/block/sda": the SCSI device can be told to refuse everything. No card is one. The
+ * kernel takes the name of a state with the end of its line only.
+ */
 static int set_state(int root_fd, const struct removable_device *device, const char *state)
 {
 	char path[SYSFS_PATH_BYTES];
@@ -177,7 +180,7 @@ static void release_block(struct media *m)
 
 	m->verdict = MEDIA_ALLOWED;
 	if (offline && (m->marks & MEDIA_OFFLINE)) {
-		note(m, set_state(m->root_fd, device, "running"));
+		note(m, set_state(m->root_fd, device, "running\n"));
 		offline = false;
 	}
 	if (device->read_only && !offline && (m->marks & MEDIA_READ_ONLY))
@@ -226,7 +229,7 @@ static void deny_block(struct media *m)
 	} else if (device->kind == REMOVABLE_PARTITION) {
 		note(m, drop_partition(m));
 	} else {
-		r = set_state(m->root_fd, device, "offline");
+		r = set_state(m->root_fd, device, "offline\n");
 		if (r == 0)
 			m->marks |= MEDIA_OFFLINE;
 		else if (device->is_card)

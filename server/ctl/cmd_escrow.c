@@ -134,8 +134,8 @@ static int unlock_open(struct ctl *ctl, X509 *x509, const struct unlock_search *
 	int r = ctl_unlock(ctl, ESCROW_KEY_FILE, "escrow key", &key, fault);
 
 	if (!r)
-		r = escrow_open(key, x509, ESCROW_KIND_UNLOCK, sealed->cms, sealed->n_cms, &opened,
-			fault);
+		r = escrow_open(
+			key, x509, ESCROW_KIND_UNLOCK, sealed->cms, sealed->n_cms, &opened, fault);
 	/* Sealing shows nobody who sealed. What another phone sealed gives codes of that one. */
 	if (!r && (strcmp(opened.device, search->device->id) != 0 ||
 			  strcmp(opened.enrolment, search->device->enrolment) != 0 ||

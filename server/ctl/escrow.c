@@ -151,8 +151,8 @@ static int escrow_get(struct json_object *json, const char *name, char *ret_text
 	return r;
 }
 
-static int escrow_read(struct json_object *json, const char *kind,
-	struct escrow_opened *ret_opened, struct json_error *error)
+static int escrow_read(struct json_object *json, const char *kind, struct escrow_opened *ret_opened,
+	struct json_error *error)
 {
 	char said[LIMIT_NAME_BYTES + 1];
 	int64_t version;
@@ -229,8 +229,8 @@ int escrow_open(EVP_PKEY *key, X509 *x509, const char *kind, const void *cms, si
 	return r;
 }
 
-int escrow_unlock_secret(const struct escrow_opened *opened,
-	uint8_t ret_secret[HOTP_SECRET_BYTES], struct fault *fault)
+int escrow_unlock_secret(const struct escrow_opened *opened, uint8_t ret_secret[HOTP_SECRET_BYTES],
+	struct fault *fault)
 {
 	size_t n = 0;
 

@@ -50,8 +50,8 @@ struct escrow_opened {
 int escrow_open(EVP_PKEY *key, X509 *x509, const char *kind, const void *cms, size_t n_cms,
 	struct escrow_opened *ret_opened, struct fault *fault);
 /* The secret of the kind "unlock" as bytes. FAULT_REFUSED. */
-int escrow_unlock_secret(const struct escrow_opened *opened,
-	uint8_t ret_secret[HOTP_SECRET_BYTES], struct fault *fault);
+int escrow_unlock_secret(const struct escrow_opened *opened, uint8_t ret_secret[HOTP_SECRET_BYTES],
+	struct fault *fault);
 /* Whether a recovery key is one that phones make: 48 digits in groups that 11 divides. */
 bool escrow_key_is_whole(const char *key);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* escrow_fetch.c - sealed secrets from the server; see escrow_fetch.h. Runs as the administrator. */
+/* escrow_fetch.c - sealed secrets from the server; see escrow_fetch.h. Runs as the administrator.
+ */
 #include "server/ctl/escrow_fetch.h"
 
 #include <inttypes.h>
@@ -9,8 +10,8 @@
 
 #define ESCROW_PAGE 200
 
-int escrow_walk(struct api *api, const char *device, escrow_row_fn fn, void *userdata,
-	struct fault *fault)
+int escrow_walk(
+	struct api *api, const char *device, escrow_row_fn fn, void *userdata, struct fault *fault)
 {
 	struct paging paging = {0};
 
@@ -32,8 +33,8 @@ int escrow_walk(struct api *api, const char *device, escrow_row_fn fn, void *use
 		for (size_t i = 0; i < page.n_rows && !r; i++) {
 			r = paging_row(&paging, page.rows[i].row, fault);
 			if (!r && strcmp(page.rows[i].device, device) != 0)
-				r = api_other_object(fault, "secrets of device", device,
-					page.rows[i].device);
+				r = api_other_object(
+					fault, "secrets of device", device, page.rows[i].device);
 			if (!r)
 				r = fn(&page.rows[i], userdata, fault);
 		}

@@ -10,8 +10,8 @@
 typedef int (*escrow_row_fn)(
 	const struct response_sealed *row, void *userdata, struct fault *fault);
 /* All that the server keeps of the device. */
-int escrow_walk(struct api *api, const char *device, escrow_row_fn fn, void *userdata,
-	struct fault *fault);
+int escrow_walk(
+	struct api *api, const char *device, escrow_row_fn fn, void *userdata, struct fault *fault);
 
 /* One, with its bytes. */
 int escrow_fetch(struct api *api, const char *device, int64_t row,

@@ -3,9 +3,9 @@
  * session_tool.c - runs one operation of platform/session.h on the bus that
  * DBUS_SYSTEM_BUS_ADDRESS names, below a root file system of the test's, for
  * tests/system/session.py: session_tool ROOT lock session_tool ROOT notify HELPER RUNTIME-DIR
- * APPLICATION TITLE TEXT session_tool ROOT reboot session_tool ROOT drop lock|notify…   begins, and
- * ends it before an answer Prints "RESULT DETAIL" and how long the loop was held up at most, in
- * milliseconds.
+ * APPLICATION TITLE TEXT session_tool ROOT reboot|end session_tool ROOT service UNIT session_tool
+ * ROOT drop lock|notify…   begins, and ends it before an answer Prints "RESULT DETAIL" and how long
+ * the loop was held up at most, in milliseconds.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 
 #include "agent/util/clock.h"
 #include "agent/util/mem.h"
-#include "platform/session.h"
+#include "platform/service.h"
 
 #define TICK_US 10000
 
@@ -83,6 +83,10 @@ static int run_begin(struct run *run, struct platform *platform, char **argv)
 		return session_ops.lock(&start);
 	if (strcmp(argv[0], "reboot") == 0)
 		return session_ops.reboot(&start);
+	if (strcmp(argv[0], "end") == 0)
+		return session_ops.end(&start);
+	if (strcmp(argv[0], "service") == 0 && argv[1])
+		return service_start(&start, argv[1]);
 	if (strcmp(argv[0], "notify") == 0 && argv[1] && argv[2] && argv[3] && argv[4] && argv[5]) {
 		const struct session_note note = {argv[3], argv[4], argv[5]};
 

@@ -41,8 +41,9 @@ CAVEATS = {
         "a fresh system is encrypted with an empty passphrase, until somebody sets one. Whoever has the phone can open it, so that "
         "encrypted does not mean protected there; where cryptsetup is installed, `forbid_empty_passphrase` sees it",
 }
-CAVEATS.update({(system, "password.at_maximum"): "`lock_out` only; `crypto_lock` and `wipe` are not there yet"
-                for system in SYSTEMS})
+CAVEATS.update({(system, "password.at_maximum"):
+                "`lock_out` instead of `wipe` on a phone that its assignment does not make the organisation's, and instead of "
+                "`crypto_lock` while the organisation has no recovery key that opens its disks" for system in SYSTEMS})
 # Works on files in the place of disks, and so makes and reads those of the trees.
 CRYPTSETUP = shutil.which("cryptsetup", path="/usr/sbin:/sbin:/usr/bin") or "/usr/sbin/cryptsetup"
 # How it is known, in expected.tsv and in the table.

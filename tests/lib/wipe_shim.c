@@ -85,6 +85,7 @@ int fdatasync(int fd)
 
 int fsync(int fd)
 {
+	hang_at(fd);
 	if (is_last())
 		die();
 	return REAL(fsync)(fd);

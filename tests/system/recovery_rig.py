@@ -171,6 +171,8 @@ class MadeUp(Phone):
         self.wanted = settings
         self.admin.file("p.json", json.dumps({"profiles": [{"id": "p", "settings": settings}]}))
         self.admin.ok("policy", "sign", "p.json", "--stream", "staff", "-o", "p.jws")
+        if "at_maximum" in settings.get("password", {}):
+            self.admin.ok("policy", "cosign", "p.jws", "--key", "second", "--yes")
         self.admin.ok("policy", "push", "p.jws")
 
 

@@ -132,7 +132,8 @@ def what_is_malformed_is_refused_whole(server):
     for bad in (entry(0), entry(1, kind="a b"), dict(entry(), cms="?"), dict(entry(), certificates=[]),
                 dict(entry(), cms=base64.b64encode(bytes(4097)).decode()), {"kind": "unlock"}, 7):
         equal(send(server, device, entry(5), bad).status, 400)
-    equal(send(server, device, *[entry(n) for n in range(1, 10)]).status, 400)
+    # Of a code and a recovery key for each of eight disks two, and one more.
+    equal(send(server, device, *[entry(n) for n in range(1, 20)]).status, 400)
     equal(kept(server, device), [])
     # What had no room in the report comes again, and a member of tomorrow is no reason to refuse.
     equal(device.checkin(server, sections={"escrow": section({"too_large": True})}).status, 204)

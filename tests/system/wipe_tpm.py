@@ -56,6 +56,9 @@ class Tpm:
     def handles(self):
         return sorted(line[4:] for line in self.good("tpm2_getcap", "handles-persistent").split() if line.startswith("0x81"))
 
+    def listed(self):
+        return self.good(TOOL, str(self.port), "list").split()
+
     def evict(self, handle):
         done = self.run(TOOL, str(self.port), handle)
         return done.returncode, done.stdout.strip() + done.stderr.strip()
@@ -68,9 +71,11 @@ def check(tpm):
     # The kernel's resource manager, which is not here, makes room by itself.
     tpm.good("tpm2_flushcontext", "--transient-object")
     assert tpm.handles() == [KEPT[2:], GONE[2:]], tpm.handles()
+    assert tpm.listed() == [KEPT, GONE], tpm.listed()
     done = tpm.evict(GONE)
     assert done == (0, "gone"), done
     assert tpm.handles() == [KEPT[2:]], tpm.handles()
+    assert tpm.listed() == [KEPT], tpm.listed()
     # What is not there is gone, too.
     for handle in (GONE, NEVER):
         done = tpm.evict(handle)

@@ -25,7 +25,7 @@ HW_PLACEHOLDER=mdm-agent-serial-number-0000000
 #	hw_boot (a directory with kernel and initramfs), hw_disk, hw_rtc, hw_serial, hw_extra (words);
 #	hw_memory, hw_cpus, if they are not those above.
 # Relative names: the path of a socket may not be long. Flushes of the guest end in the host's page cache
-# (cache=unsafe), which a killed QEMU does not lose.
+# (cache=unsafe), which a killed QEMU does not lose. What is discarded is gone, as on flash.
 # shellcheck disable=SC2086,SC2154 # words on purpose, and the caller's
 hardware() {
 	"$@" qemu-system-x86_64 -nodefaults -no-user-config -display none -vga none -no-reboot -S \
@@ -39,7 +39,7 @@ hardware() {
 		-device virtserialport,chardev=control,name=mdm.control \
 		-chardev socket,id=power,path=power.sock,server=on,wait=off \
 		-device virtserialport,chardev=power,name=mdm.power \
-		-drive "if=none,id=disk,file=$hw_disk,cache=unsafe" -device virtio-blk-pci,drive=disk \
+		-drive "if=none,id=disk,file=$hw_disk,cache=unsafe,discard=unmap" -device virtio-blk-pci,drive=disk \
 		-netdev user,id=host,ipv6=off -device virtio-net-pci,id=net0,netdev=host,romfile= \
 		-object rng-random,id=random,filename=/dev/urandom -device virtio-rng-pci,rng=random \
 		-device qemu-xhci,id=usb \

@@ -172,7 +172,7 @@ image_name=image-$shape-$({
 	# shellcheck disable=SC2086,SC2154 # a list on purpose, from layers/
 	(cd "$programs" && sha256sum $phone_programs)
 	# Those do without a bus.
-	(cd "$tree" && sha256sum mdm-agent-verify mdm-agent-pamcheck pam_mdm.so)
+	(cd "$tree" && sha256sum mdm-agent-verify mdm-agent-pamcheck mdm-agent-wipe mdm-agent-media pam_mdm.so)
 	find "$source/packaging" "$source/tests/packaging" -type f ! -name '*.list' -exec sha256sum {} +
 } | digest)
 made "$image_name" disk_make

@@ -43,8 +43,9 @@ vm_alive() {
 # --- power
 
 # vm_start NAME [clock=EPOCH|now] [network=yes|no] [disk=FILE] [memory=MiB] [share=DIR] [passphrase=…] [cpus=N]
-#	[init=PROGRAM] [extra="QEMU arguments"] [start=cold|booted].
-#	init=/usr/lib/mdm-vm/bare is up soon and starts no service.
+#	[init=PROGRAM] [extra="QEMU arguments"] [early=DIRECTORY] [saved=yes] [start=cold|booted].
+#	init=/usr/lib/mdm-vm/bare is up soon and starts no service. Files of extra= are those of the guest's directory.
+#	early= lies over the initramfs. saved=yes: the first guest of such hardware starts its kernel, and is saved for all.
 vm_start() {
 	VM=$1
 	shift
@@ -66,7 +67,8 @@ vm_again() {
 	}
 	for vm_word in "$@"; do
 		case $vm_word in
-		clock=* | network=* | disk=* | memory=* | share=* | passphrase=* | cpus=* | init=* | extra=* | start=*)
+		clock=* | network=* | disk=* | memory=* | share=* | passphrase=* | cpus=* | init=* | extra=* | early=* | \
+			saved=* | start=*)
 			printf '%s\n' "$vm_word" >>"$VM_WORK/$VM/settings"
 			;;
 		*)
@@ -101,6 +103,7 @@ vm_power_on() {
 	vm_init=$(vm_setting init)
 	vm_share=$(vm_setting share)
 	hw_boot=$VM_IMAGE hw_disk=$vm_disk hw_serial=$VM
+	vm_boot_with "$(vm_setting early)" || return
 	hw_memory=$(vm_setting memory)
 	hw_cpus=$(vm_setting cpus)
 	hw_extra="${vm_share:+-virtfs local,path=$vm_share,mount_tag=share,security_model=none} $(vm_setting extra)"
@@ -108,7 +111,10 @@ vm_power_on() {
 	now) hw_rtc=utc ;;
 	*) hw_rtc=$(date -u -d "@$vm_clock" +%Y-%m-%dT%H:%M:%S) ;;
 	esac
-	if vm_as_saved; then
+	if [ "$(vm_setting saved)" = yes ]; then
+		vm_save || return
+		hw_extra="-incoming defer $hw_extra"
+	elif vm_as_saved; then
 		vm_state=${vm_state:-$VM_IMAGE/state}
 		hw_extra="-incoming defer"
 	elif [ -n "$vm_state" ]; then
@@ -125,9 +131,40 @@ vm_power_on() {
 		"$vm_link" "$VM" || vm_complain "$VM could not be switched on"
 }
 
-# A machine like the one that was saved goes on from there; any other starts its kernel.
+# What packages put into an initramfs, over that of the image, as a second archive.
+vm_boot_with() { # DIRECTORY
+	[ -n "$1" ] || return 0
+	hw_boot=$VM_WORK/boot-$(printf '%s' "$1" | cksum | tr ' ' -)
+	[ ! -e "$hw_boot/kernel" ] || return 0
+	mkdir -p "$hw_boot" && cp "$VM_IMAGE/initramfs" "$hw_boot/initramfs" &&
+		(cd "$1" && find . | cpio -o -H newc -R 0:0 --quiet) >>"$hw_boot/initramfs" &&
+		ln -s "$VM_IMAGE/kernel" "$hw_boot/kernel"
+}
+
+# A machine of this hardware at its start_line, which has looked at none of its disks: sets vm_state.
+vm_save() {
+	vm_saved=$VM_WORK/saved-$(printf '%s' "$hw_boot $hw_memory $hw_cpus $hw_extra" | cksum | tr ' ' -)
+	vm_state=$vm_saved/state
+	[ ! -e "$vm_state.serials" ] || return 0
+	mkdir -p "$vm_saved" || return
+	hw_serial=$HW_PLACEHOLDER
+	hardware /usr/bin/python3 -S -E "$VM_DIR/guest.py" keep "$vm_home" "$VM_OWNER" $$ -- \
+		</dev/null >"$vm_home/keep.log" 2>&1 &
+	vm_keeper=$!
+	vm_guest save "$HW_PLACEHOLDER" || {
+		vm_complain "$VM: a machine of its hardware could not be saved"
+		kill "$vm_keeper"
+		return 1
+	}
+	wait "$vm_keeper"
+	rm -f "$vm_home/pid" "$vm_home"/*.sock
+	hw_serial=$VM
+	mv "$vm_home/state" "$vm_saved" && mv "$vm_home/state.serials" "$vm_saved"
+}
+
+# A machine like the one of the image goes on from there; any other starts its kernel.
 vm_as_saved() {
-	[ "$(vm_setting start)" != cold ] && [ "${hw_memory:-$HW_MEMORY}" = "$HW_MEMORY" ] &&
+	[ "$(vm_setting start)" != cold ] && [ -z "$(vm_setting early)" ] && [ "${hw_memory:-$HW_MEMORY}" = "$HW_MEMORY" ] &&
 		[ "${hw_cpus:-$HW_CPUS}" = "$HW_CPUS" ] && [ "$hw_extra" = " " ] && [ "${#VM}" -le "${#HW_PLACEHOLDER}" ]
 }
 

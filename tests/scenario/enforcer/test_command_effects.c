@@ -89,7 +89,7 @@ static int said_reboot(const struct session_start *start)
 	return answer_later(start);
 }
 
-static const struct session_ops said_ops = {said_lock, said_notify, said_reboot};
+static const struct session_ops said_ops = {said_lock, said_notify, said_reboot, NULL};
 
 static void phone_prepare(struct rig *rig)
 {

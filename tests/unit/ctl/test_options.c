@@ -46,6 +46,11 @@ static void test_good_lines(void)
 			OPTION_BIT(OPTION_LINES) | OPTION_BIT(OPTION_SOCKET)},
 		{"help policy show", "help", 2, 0},
 		{"enroll --help", "enroll", 0, OPTION_BIT(OPTION_HELP)},
+		/* A verb that is a group as well. */
+		{"escrow", "escrow", 0, 0},
+		{"escrow --new", "escrow", 0, OPTION_BIT(OPTION_NEW)},
+		{"escrow --help", "escrow", 0, OPTION_BIT(OPTION_HELP)},
+		{"escrow verify", "escrow verify", 0, 0},
 		{"policy schema --markdown", "policy schema", 0, OPTION_BIT(OPTION_MARKDOWN)},
 	};
 	struct options_error error;
@@ -100,6 +105,8 @@ static void test_bad_lines(void)
 		{"policy", "second word"},
 		{"policy shwo", "did you mean \"policy show\""},
 		{"policy ''", "no command"},
+		{"escrow verfy", "did you mean \"escrow verify\""},
+		{"escrow verify --new", "does not know --new"},
 		{"''", "no command"},
 		{"status now", "does not take the argument"},
 		{"enroll", "wants an argument"},
@@ -153,8 +160,8 @@ static void test_verbs_are_complete(void)
 			(int)(space ? space - verb->name : (ptrdiff_t)strlen(verb->name)),
 			verb->name);
 		CHECK(verb_find(first, space ? space + 1 : NULL) == verb);
-		/* A group is never a verb of its own. */
-		CHECK_INT(verb_is_group(first), space != NULL);
+		/* A verb may begin a group only if it takes no word itself. */
+		CHECK(verb_is_group(first) ? space || verb->max_arguments == 0 : !space);
 	}
 }
 

@@ -7,8 +7,6 @@
 #include "agent/enforcer/unlock_code.h"
 
 #include <errno.h>
-#include <openssl/cms.h>
-#include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,44 +18,12 @@
 #include "agent/util/codec.h"
 #include "agent/util/fs.h"
 #include "tests/lib/check.h"
-#include "tests/lib/signer.h"
+#include "tests/lib/escrow_holders.h"
 
 #define ENROLMENT "00112233445566778899aabbccddeeff"
 #define DEVICE "fedcba9876543210fedcba9876543210"
 
 typedef char codes[LIMIT_UNLOCK_CODES][UNLOCK_CODE_DIGITS + 1];
-
-/* An organisation with five keys. */
-#define HOLDERS 5
-static struct {
-	EVP_PKEY *key;
-	X509 *x509;
-	struct policy_certificate certificate;
-} holders[HOLDERS];
-
-static void make_holders(void)
-{
-	for (size_t i = 0; i < HOLDERS && !holders[i].key; i++) {
-		X509 *x509 = holders[i].x509 = X509_new();
-		unsigned char *at = holders[i].certificate.der;
-		X509_NAME *name = X509_get_subject_name(x509);
-		int n;
-
-		holders[i].key = EVP_EC_gen("P-256");
-		X509_set_version(x509, X509_VERSION_3);
-		X509_NAME_add_entry_by_txt(
-			name, "CN", MBSTRING_UTF8, (const unsigned char *)"escrow", -1, -1, 0);
-		X509_set_issuer_name(x509, name);
-		ASN1_INTEGER_set_int64(X509_get_serialNumber(x509), (int64_t)i + 1);
-		ASN1_TIME_set(X509_getm_notBefore(x509), 1);
-		ASN1_TIME_set(X509_getm_notAfter(x509), 2);
-		X509_set_pubkey(x509, holders[i].key);
-		signer_must(X509_sign(x509, holders[i].key, EVP_sha256()) > 0);
-		n = i2d_X509(x509, &at);
-		signer_must(n > 0 && n <= POLICY_CERTIFICATE_BYTES);
-		holders[i].certificate.n_der = (size_t)n;
-	}
-}
 
 /* An enrolled phone with two policies. */
 struct rig {
@@ -97,7 +63,6 @@ static void rig_stop(struct rig *rig)
 static void rig_init(struct rig *rig)
 {
 	memset(rig, 0, sizeof(*rig));
-	make_holders();
 	close(check_tmpdir(rig->path));
 	rig_start(rig);
 }
@@ -117,7 +82,7 @@ static void rig_policy(struct rig *rig, size_t policy, unsigned int mask)
 
 	for (size_t i = 0; i < HOLDERS; i++)
 		if (mask & 1u << i)
-			rig->certificates[policy][n++] = holders[i].certificate;
+			rig->certificates[policy][n++] = escrow_holders()[i].certificate;
 	rig->policies[policy].n_escrow = n;
 	unlock_code_refresh(&rig->e);
 }
@@ -130,7 +95,11 @@ static struct json_object *rig_section(struct rig *rig)
 
 	if (!unlock_code_reports(&rig->e))
 		return NULL;
-	unlock_code_write_section(&rig->e, &w);
+	jsonw_object(&w, NULL);
+	jsonw_array(&w, "entries");
+	unlock_code_write_entries(&rig->e, &w);
+	jsonw_array_end(&w);
+	jsonw_object_end(&w);
 	return json_tokener_parse(text.data);
 }
 
@@ -165,23 +134,17 @@ static int64_t rig_open(
 	_cleanup_json_ struct json_object *section = rig_section(rig), *inside = NULL;
 	struct json_object *entries, *entry;
 	unsigned char der[LIMIT_ESCROW_BYTES];
-	const unsigned char *at = der;
 	const char *base64, *secret;
-	CMS_ContentInfo *cms;
 	char text[1024] = "";
 	int64_t generation = 0;
 	size_t n_der, n_secret;
-	BIO *out = BIO_new(BIO_s_mem());
 
 	if (!section || !json_object_object_get_ex(section, "entries", &entries))
 		return 0;
 	entry = json_object_array_get_idx(entries, n);
 	base64 = text_of(entry, "cms");
 	signer_must(base64_decode(base64, strlen(base64), der, sizeof(der), &n_der) == 0);
-	cms = d2i_CMS_ContentInfo(NULL, &at, (long)n_der);
-	if (CMS_decrypt(cms, holders[holder].key, holders[holder].x509, NULL, out, CMS_BINARY) ==
-		1) {
-		signer_must(BIO_read(out, text, sizeof(text) - 1) > 0);
+	if (escrow_holder_open(&escrow_holders()[holder], der, n_der, text, sizeof(text))) {
 		inside = json_tokener_parse(text);
 		secret = text_of(inside, "secret");
 		signer_must(base64url_decode(secret, strlen(secret), ret_secret, HOTP_SECRET_BYTES,
@@ -194,8 +157,6 @@ static int64_t rig_open(
 		generation = number_of(inside, "generation");
 		signer_must(generation == number_of(entry, "generation"));
 	}
-	CMS_ContentInfo_free(cms);
-	BIO_free(out);
 	return generation;
 }
 

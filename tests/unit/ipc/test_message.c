@@ -159,13 +159,35 @@ static void test_text_is_printable(void)
 		}
 }
 
-/* No array of text was forgotten: a body of 'a' only passes where the table above has no text. */
+/* Any bytes are a passphrase, but no more of them than there can be. */
+static void test_counted_bytes(void)
+{
+	union message_body body;
+	struct msg_ctl_escrow *escrow = (struct msg_ctl_escrow *)&body;
+	uint32_t *const counts[] = {&escrow->n_passphrase, &escrow->n_given};
+
+	memset(&body, 0xff, sizeof(body));
+	escrow->n_passphrase = escrow->n_given = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+		for (uint32_t n = 0; n <= LIMIT_PASSWORD_BYTES; n++) {
+			*counts[i] = n;
+			CHECK_INT(message_check(MESSAGE_CTL_ESCROW, &body), 0);
+		}
+		*counts[i] = LIMIT_PASSWORD_BYTES + 1;
+		CHECK_INT(message_check(MESSAGE_CTL_ESCROW, &body), -EBADMSG);
+		*counts[i] = UINT32_MAX;
+		CHECK_INT(message_check(MESSAGE_CTL_ESCROW, &body), -EBADMSG);
+		*counts[i] = 1;
+	}
+}
+
+/* No array was forgotten: a body of 'a' only passes where there is neither text nor a count. */
 static void test_no_text_is_forgotten(void)
 {
 	for (uint32_t type = 1; type < 100; type++) {
 		const struct message_row *row = message_row(type);
 		union message_body body;
-		bool has_text = false;
+		bool has_text = row && row->type == MESSAGE_CTL_ESCROW;
 
 		if (!row)
 			continue;
@@ -183,6 +205,7 @@ static const struct check_test tests[] = {
 	{"table", test_table},
 	{"text_is_terminated", test_text_is_terminated},
 	{"text_is_printable", test_text_is_printable},
+	{"counted_bytes", test_counted_bytes},
 	{"no_text_is_forgotten", test_no_text_is_forgotten},
 };
 CHECK_MAIN(tests)

@@ -57,13 +57,12 @@ static int open_disk(const char *inside, struct escrow_opened *ret_opened)
 	make_key();
 	if (escrow_seal(&certificate, 1, inside, strlen(inside), &cms) < 0)
 		return -1;
-	return escrow_open(
-		key, x509, ESCROW_KIND_DISK, cms.data, cms.n_bytes, ret_opened, &fault);
+	return escrow_open(key, x509, ESCROW_KIND_DISK, cms.data, cms.n_bytes, ret_opened, &fault);
 }
 
 #define UUID "8b2e0f5c-11aa-4c1d-9a55-0123456789ab"
 #define DISK(volume, slot, secret)                                                                 \
-	"{\"v\":1,\"kind\":\"disk\",\"device\":\"" ID "\",\"enrolment\":\"" ID                            \
+	"{\"v\":1,\"kind\":\"disk\",\"device\":\"" ID "\",\"enrolment\":\"" ID                     \
 	"\",\"generation\":7," volume slot "\"secret\":\"" secret "\"}"
 #define KEY "000011720885360448000000000022000033000044000055"
 
@@ -91,8 +90,10 @@ static void test_key_is_whole(void)
 	CHECK(!escrow_key_is_whole(""));
 	CHECK(!escrow_key_is_whole(KEY "0"));
 	/* 65536 * 11 */
-	CHECK(!escrow_key_is_whole("720896" "000000000000000000000000000000000000000000"));
-	CHECK(escrow_key_is_whole("720885" "000000000000000000000000000000000000000000"));
+	CHECK(!escrow_key_is_whole("720896"
+				   "000000000000000000000000000000000000000000"));
+	CHECK(escrow_key_is_whole("720885"
+				  "000000000000000000000000000000000000000000"));
 	for (size_t i = 0; i < ESCROW_KEY_DIGITS; i++) {
 		char before = key_text[i];
 
@@ -165,12 +166,16 @@ static void test_not_ours(void)
 	CHECK_INT(escrow_seal(&certificate, 1, INSIDE("unlock", "1", SECRET),
 			  strlen(INSIDE("unlock", "1", SECRET)), &cms),
 		0);
-	CHECK_INT(escrow_open(stranger, NULL, ESCROW_KIND_UNLOCK, cms.data, cms.n_bytes, &unlock, &fault),
+	CHECK_INT(escrow_open(stranger, NULL, ESCROW_KIND_UNLOCK, cms.data, cms.n_bytes, &unlock,
+			  &fault),
 		FAULT_KEY);
-	CHECK_INT(escrow_open(key, x509, ESCROW_KIND_UNLOCK, cms.data, cms.n_bytes - 1, &unlock, &fault),
+	CHECK_INT(escrow_open(key, x509, ESCROW_KIND_UNLOCK, cms.data, cms.n_bytes - 1, &unlock,
+			  &fault),
 		FAULT_KEY);
 	cms.data[cms.n_bytes - 1] ^= 1;
-	CHECK_INT(escrow_open(key, x509, ESCROW_KIND_UNLOCK, cms.data, cms.n_bytes, &unlock, &fault), FAULT_KEY);
+	CHECK_INT(
+		escrow_open(key, x509, ESCROW_KIND_UNLOCK, cms.data, cms.n_bytes, &unlock, &fault),
+		FAULT_KEY);
 	CHECK_INT(escrow_open(key, x509, ESCROW_KIND_UNLOCK, "", 0, &unlock, &fault), FAULT_KEY);
 	/* Something else that CMS can be, though our key opens it. */
 	text = BIO_new_mem_buf(INSIDE("unlock", "1", SECRET), -1);
@@ -180,7 +185,8 @@ static void test_not_ours(void)
 	n = i2d_CMS_ContentInfo(other, &der);
 	at = der;
 	CHECK(n > 0);
-	CHECK_INT(escrow_open(key, x509, ESCROW_KIND_UNLOCK, at, (size_t)n, &unlock, &fault), FAULT_KEY);
+	CHECK_INT(escrow_open(key, x509, ESCROW_KIND_UNLOCK, at, (size_t)n, &unlock, &fault),
+		FAULT_KEY);
 	CHECK_INT(unlock.generation, 99);
 	OPENSSL_free(der);
 	CMS_ContentInfo_free(other);

@@ -111,7 +111,9 @@ static bool is_the_strictest(const struct effective *effective, struct policy *c
 {
 	for (size_t id = 0; id < SETTING_MAX; id++) {
 		const struct effective_setting *setting = &effective->settings[id];
+		bool joins = setting_row(id)->merge == MERGE_JOIN;
 		size_t n_contributors = 0;
+		int64_t joined = 0;
 
 		for (size_t i = 0; i < n; i++) {
 			for (size_t k = 0; k < policies[i]->n_profiles; k++) {
@@ -122,6 +124,7 @@ static bool is_the_strictest(const struct effective *effective, struct policy *c
 								       &next_s) != TRUTH_TRUE))
 					continue;
 				n_contributors++;
+				joined |= p->values[id].number;
 				if (!setting->present || !value_satisfies(setting_row(id),
 								 &setting->value, &p->values[id]))
 					return false;
@@ -130,7 +133,10 @@ static bool is_the_strictest(const struct effective *effective, struct policy *c
 		if (n_contributors != setting->n_contributors ||
 			setting->present != (n_contributors > 0))
 			return false;
-		if (setting->present &&
+		/* Nobody need have asked for both of two words, but for each somebody has. */
+		if (joins && setting->present && (setting->value.number & ~joined))
+			return false;
+		if (!joins && setting->present &&
 			!value_equal(&setting->value, &setting->profile->values[id]))
 			return false;
 	}

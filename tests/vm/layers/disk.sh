@@ -55,6 +55,8 @@ guest_systemd() {
 		ln -s "../$name" "$units/$target.wants/$name"
 	done
 	ln -s /usr/lib/systemd/system/mdm-agentd.service "$units/multi-user.target.wants/mdm-agentd.service"
+	mkdir -p "$units/sysinit.target.wants"
+	ln -s /usr/lib/systemd/system/mdm-agent-wipe.service "$units/sysinit.target.wants/mdm-agent-wipe.service"
 	for unit in getty@tty1.service serial-getty@ttyS0.service console-getty.service \
 		dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer \
 		systemd-pstore.service systemd-binfmt.service systemd-firstboot.service \

@@ -42,7 +42,7 @@ initramfs_fill() {
 	install -m 0755 "$here/init/initramfs" "$1/init"
 	cp /bin/busybox "$1/bin/busybox"
 	cp "$cache/$host_name/start_line" "$1/bin/start_line"
-	for name in sh mount umount modprobe sleep cat printf rm poweroff switch_root; do
+	for name in sh mount umount modprobe sleep cat printf rm mkdir rmdir poweroff switch_root; do
 		ln -s busybox "$1/bin/$name"
 	done
 	cryptsetup=$(command -v cryptsetup)
