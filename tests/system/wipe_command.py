@@ -287,7 +287,6 @@ class Plain(Erasable):
 
     def make_disks(self, agent):
         super().make_disks(agent)
-        self.device_node(agent, "179:0", "platform/block/mmcblk0")
         for n, name in ((5, "data"), (6, "swap")):
             self.device_node(agent, "179:%d" % n, "platform/block/mmcblk0/mmcblk0p%d" % n, partition="1")
             self.images[name] = agent.path("dev/mmcblk0p%d" % n)
