@@ -132,6 +132,7 @@ static void unescape(char *text)
 
 static void mount_done(struct mount *mount)
 {
+	free(mount->root);
 	free(mount->point);
 	free(mount->type);
 	free(mount->source);
@@ -208,11 +209,12 @@ static int parse_line(char *line, struct mount *ret_mount)
 	/* A source may be an empty text, and then leaves one field less. */
 	if (n < 8)
 		return -EBADMSG;
+	mount.root = copy_unescaped(fields[3]);
 	mount.point = copy_unescaped(fields[4]);
 	mount.type = copy_unescaped(fields[6]);
 	mount.source = copy_unescaped(n == 9 ? fields[7] : "");
 	mount.options = copy_unescaped(n == 9 ? fields[8] : fields[7]);
-	if (!mount.point || !mount.type || !mount.source || !mount.options) {
+	if (!mount.root || !mount.point || !mount.type || !mount.source || !mount.options) {
 		mount_done(&mount);
 		return -ENOMEM;
 	}

@@ -26,6 +26,7 @@ struct mount {
 	unsigned int major, minor;
 	enum mount_class class;
 	/* All owned, escapes undone. */
+	char *root; /* the directory of the file system that is seen there: "/", "/@home" */
 	char *point;
 	char *type;
 	char *source;

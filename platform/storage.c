@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * storage.c - backend "storage": what of the mounted file systems and swaps is encrypted, seen in
- * /proc and sysfs. Changes nothing, opens no device. Enforcer only.
+ * /proc and sysfs, and on plain file systems in /home. Changes nothing, opens no device. Enforcer
+ * only.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include "platform/backend.h"
 #include "platform/backends.h"
 #include "platform/blocktree.h"
+#include "platform/fscrypt.h"
 
 #define MOUNTINFO "proc/self/mountinfo"
 #define SWAPS "proc/swaps"
@@ -183,6 +185,8 @@ static int observe_mounts(struct backend *b, const struct mount_table *table)
 
 			block_trace_mount(b->platform->sysroot_fd, table, mount, &trace);
 			block_trace_judge(&trace, is_boot(mount->point), item);
+			if (item->reason == REASON_PLAIN_STORAGE)
+				fscrypt_note(b->platform->sysroot_fd, table, mount, item);
 		}
 		set_name(item, mount->point);
 		mount_of[n_items++] = i;

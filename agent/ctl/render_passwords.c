@@ -87,8 +87,8 @@ void render_passwords_status(struct page *p, struct json_object *status)
 		page_field(p, "Passwords");
 		page_add(p, PAGE_WARN,
 			"after %" PRId64
-			" wrong ones: %s; this version cannot do what is asked for, "
-			"%s",
+			" wrong ones: %s; this phone cannot do what is asked for, %s: "
+			"'agentctl compliance' says why",
 			max_attempts, words[1], words[0]);
 		page_close(p);
 	}

@@ -82,7 +82,7 @@ static void auth_at_maximum(struct auth *auth)
 	if (auth->limits.at_maximum == PASSWORD_AT_MAXIMUM_CRYPTO_LOCK)
 		crypto_lock_by_policy(auth->e);
 	else if (auth->limits.at_maximum == PASSWORD_AT_MAXIMUM_WIPE)
-		wipe_order(auth->e, "max-attempts", WIPE_FINISH_POWEROFF);
+		wipe_by_policy(auth->e);
 }
 
 static void auth_wrong(struct auth *auth, const char *user)

@@ -14,6 +14,7 @@
 #include "agent/enforcer/effects.h"
 #include "agent/enforcer/enforcer.h"
 #include "agent/enforcer/recovery.h"
+#include "agent/enforcer/wipe.h"
 
 /* What came of it is told to the server before the restart, if that is quick. */
 #define CRYPTO_LOCK_LAST_WORDS_S 10
@@ -205,6 +206,11 @@ void command_crypto_lock(struct enforcer *e, const struct command *command)
 
 	(void)command;
 	effects_stop(e);
+	if (wipe_is_underway(e)) {
+		effects_finish(
+			e, COMMAND_REFUSED, "under_way", "this phone is being erased already");
+		return;
+	}
 	r = crypto_lock_begin(e);
 	if (r == -ENODEV)
 		effects_finish(

@@ -33,7 +33,7 @@ void command_wipe(struct enforcer *e, const struct command *command)
 		command_unenroll(e, command);
 		return;
 	}
-	wipe_order(e, command->id,
+	wipe_by_command(e, command->id,
 		strcmp(finish, "reboot") == 0 ? WIPE_FINISH_REBOOT : WIPE_FINISH_POWEROFF);
 }
 

@@ -403,7 +403,6 @@ static int enforcer_start(struct enforcer *e)
 	e->reconcile.done = enforcer_on_round;
 	e->reconcile.reverted = enforcer_on_reverted;
 	e->reconcile.userdata = e;
-	/* Without memory for it there are only more trials. */
 	(void)empty_trials_new(e, &e->trials);
 	/* Before anybody can log in. Without it they can, and nobody counts. */
 	(void)auth_new(e, e->auth_socket_path, &e->auth);
@@ -428,10 +427,7 @@ static int enforcer_start(struct enforcer *e)
 	unlock_code_refresh(e);
 	r = recovery_new(e, &e->recovery);
 	if (r < 0)
-		log_error(
-			"the record of recovery keys cannot be read: %s; until a restart none are "
-			"made",
-			strerror(-r));
+		log_error("recovery keys cannot be read: %s; none are made", strerror(-r));
 	(void)wipe_go_on(e);
 	clone_check(e);
 	pacing_init(&e->pacing, e->state.facts.device_id);

@@ -103,7 +103,8 @@ static int recovery_take_volume(struct recovery_volume *v, const char *name, cha
 	}
 	if (strcmp(name, "kept") == 0) {
 		r = parse_int64(value, 0, LUKS_SLOTS_MAX - 1, &slot);
-		v->kept_slot = (int)slot;
+		if (r == 0)
+			v->kept_slot = (int)slot;
 		return r;
 	}
 	if (strcmp(name, "keptseal") == 0)

@@ -5,9 +5,9 @@
  *
  *	looked at	what there is; mdm-agent-wipe says what of it can be destroyed. Until here
  *			it can be refused, and nothing has changed.
- *	last words	nobody can log in any more, sessions are ended; the server is told that the
- *			point of no return follows, for three seconds at most
- *	stored		the plan, where a power cut does not reach it
+ *	last words	nobody can log in any more, sessions are ended; the server is told that it
+ *			begins and what is destroyed, for two seconds at most
+ *	stored		the plan, where a power cut does not reach it: the point of no return
  *	running		mdm-agent-wipe, out of everything that is the agent's. What it says of
  *			itself is told as the end of the command: keys gone, or not.
  *
@@ -20,11 +20,10 @@
 
 struct enforcer;
 
-/*
- * id: of the command, or a name of what else ordered it. The command "wipe", if it runs, ends by
- * what comes of this; otherwise the log and the journal tell.
- */
-void wipe_order(struct enforcer *e, const char *id, enum wipe_finish finish);
+/* By the running command, which ends by what comes of this. */
+void wipe_by_command(struct enforcer *e, const char *id, enum wipe_finish finish);
+/* What comes of it is in the log and the journal. */
+void wipe_by_policy(struct enforcer *e);
 
 /* Whether this phone would obey: it is the organisation's, by the assignment in force. */
 bool wipe_is_allowed(const struct enforcer *e);
@@ -37,7 +36,8 @@ bool wipe_is_underway(const struct enforcer *e);
  * taken away. True, with its id: one goes on.
  */
 bool wipe_go_on(struct enforcer *e);
-bool wipe_is_of(const struct enforcer *e, const char *id);
+/* Whether that is the command's; then it ends by it. */
+bool wipe_is_of(struct enforcer *e, const char *id);
 
 /* Whether the one of that id was finished, by what it left beside its plan; then with its end. */
 struct command_result;

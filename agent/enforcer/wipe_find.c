@@ -2,6 +2,7 @@
 /* wipe_find.c - see wipe_find.h. Enforcer. */
 #include "agent/enforcer/wipe_find.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -17,7 +18,7 @@
 #include "agent/wipe/sysfs.h"
 #include "agent/wipe/target.h"
 #include "agent/wipe/tpm.h"
-#include "platform/blocktree.h"
+#include "platform/luks_disks.h"
 
 #define DEVICES_MAX 512
 #define FIND_PATH_BYTES 320
@@ -36,6 +37,17 @@ static void find_done(struct find *f)
 	mount_table_done(&f->mounts);
 }
 
+/* What is in use and stays is said. */
+static void find_leave(struct find *f, const char *what, const char *why)
+{
+	char *left = f->out->left;
+	size_t n = strlen(left);
+
+	/* Whatever does not fit has its like in what does. */
+	if (n + strlen(what) + strlen(why) + 5 < LIMIT_TEXT_BYTES)
+		snprintf(left + n, LIMIT_TEXT_BYTES + 1 - n, "%s%s: %s", n ? ", " : "", what, why);
+}
+
 /* The place of one more; NULL: there is none. */
 static struct wipe_device *find_place(struct find *f, enum wipe_kind kind, const char *path)
 {
@@ -46,7 +58,7 @@ static struct wipe_device *find_place(struct find *f, enum wipe_kind kind, const
 		if (strcmp(plan->devices[i].path, path) == 0)
 			return NULL;
 	if (plan->n_devices == LIMIT_WIPE_DEVICES || strlen(path) > LIMIT_WIPE_PATH_BYTES) {
-		f->out->more = true;
+		find_leave(f, path, "more than a plan holds");
 		return NULL;
 	}
 	device = &plan->devices[plan->n_devices++];
@@ -112,31 +124,94 @@ static bool device_is_luks(int fd, struct wipe_header *ret_header)
 	return false;
 }
 
+/* What everybody can make more of, and what has no storage of its own. */
+static bool is_made_up(const char *name)
+{
+	static const char *const prefixes[] = {"loop", "ram", "zram", "nbd", "sr", "fd"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
+		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
+static void find_luks_on(struct find *f, struct sysfs_number number)
+{
+	_cleanup_close_ int fd = -1;
+	struct wipe_device *device;
+	struct wipe_header header;
+	char path[FIND_PATH_BYTES];
+
+	if (sysfs_foreign(f->root_fd, number.major, number.minor, false) ||
+		device_path(f, number, path) < 0)
+		return;
+	fd = device_open(f, number, path);
+	if (fd < 0 || !device_is_luks(fd, &header))
+		return;
+	device = find_place(f, WIPE_KIND_LUKS, path);
+	if (!device)
+		return;
+	device->major = f->is_root ? number.major : 0;
+	device->minor = f->is_root ? number.minor : 0;
+	memcpy(device->uuid, header.uuid, sizeof(device->uuid));
+	f->out->n_luks++;
+}
+
 static void find_luks(struct find *f)
 {
-	static struct sysfs_number numbers[DEVICES_MAX];
-	int n = sysfs_list_devices(f->root_fd, numbers, DEVICES_MAX);
+	_cleanup_(closedirp) DIR *dir = NULL;
+	struct dirent *entry;
+	unsigned int n = 0;
+	int fd = fs_open_in_root(f->root_fd, "sys/class/block", O_DIRECTORY);
 
-	for (int i = 0; i < n; i++) {
-		_cleanup_close_ int fd = -1;
-		struct wipe_device *device;
-		struct wipe_header header;
-		char path[FIND_PATH_BYTES];
-
-		if (sysfs_foreign(f->root_fd, numbers[i].major, numbers[i].minor, false) ||
-			device_path(f, numbers[i], path) < 0)
-			continue;
-		fd = device_open(f, numbers[i], path);
-		if (fd < 0 || !device_is_luks(fd, &header))
-			continue;
-		device = find_place(f, WIPE_KIND_LUKS, path);
-		if (!device)
-			continue;
-		device->major = f->is_root ? numbers[i].major : 0;
-		device->minor = f->is_root ? numbers[i].minor : 0;
-		memcpy(device->uuid, header.uuid, sizeof(device->uuid));
-		f->out->n_luks++;
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		closep(&fd);
+		return;
 	}
+	while ((entry = readdir(dir))) {
+		char path[FIND_PATH_BYTES], text[32];
+		struct sysfs_number number;
+
+		if (entry->d_name[0] == '.' || is_made_up(entry->d_name))
+			continue;
+		if (++n > DEVICES_MAX) {
+			find_leave(f, "devices", "too many to look at");
+			return;
+		}
+		snprintf(path, sizeof(path), "sys/class/block/%s/dev", entry->d_name);
+		if (fs_read_line(f->root_fd, path, text, sizeof(text)) == 0 &&
+			sysfs_number_parse(text, &number))
+			find_luks_on(f, number);
+	}
+}
+
+/* What is open and not in the plan: on a stick, in a file, with its header elsewhere. */
+static void find_open(struct find *f)
+{
+	_cleanup_free_ struct block_crypts *crypts = calloc(1, sizeof(*crypts));
+
+	if (!crypts)
+		return;
+	block_find_crypts(f->root_fd, &f->mounts, f->swaps, f->n_swaps, crypts);
+	for (size_t i = 0; i < crypts->n_crypts; i++) {
+		const struct block_crypt *crypt = &crypts->crypts[i];
+		char path[LUKS_DEVICE_BYTES];
+		const char *why;
+		bool found = false;
+
+		luks_disk_device(crypt, path);
+		for (size_t k = 0; k < f->out->plan.n_devices; k++)
+			found |= strcmp(f->out->plan.devices[k].path, path) == 0;
+		if (found)
+			continue;
+		why = crypt->device[0]
+			      ? sysfs_foreign(f->root_fd, crypt->major, crypt->minor, false)
+			      : "on something that cannot be found";
+		find_leave(f, crypt->mapping, why ? why : "without a header of its own");
+	}
+	if (crypts->more)
+		find_leave(f, "encrypted volumes", "too many to look at");
 }
 
 /* --- data as they are -------------------------------------------------------------------- */
@@ -159,11 +234,16 @@ static void add_plain(struct find *f, struct sysfs_number number)
 	_cleanup_close_ int fd = -1;
 	struct wipe_device *device;
 	char path[FIND_PATH_BYTES];
+	const char *foreign;
 	uint64_t size, at;
 
-	if (!head || sysfs_foreign(f->root_fd, number.major, number.minor, false) ||
-		device_path(f, number, path) < 0)
+	if (!head || device_path(f, number, path) < 0)
 		return;
+	foreign = sysfs_foreign(f->root_fd, number.major, number.minor, false);
+	if (foreign) {
+		find_leave(f, path, foreign);
+		return;
+	}
 	fd = device_open(f, number, path);
 	if (fd < 0 || device_size(fd, &size) < 0 || size == 0)
 		return;
@@ -202,16 +282,28 @@ static bool is_below(const char *path, const char *directory)
 	return strncmp(path, directory, n) == 0 && (path[n] == 0 || path[n] == '/');
 }
 
-/* Where file systems of their own hold what people made. */
+/*
+ * Where file systems of their own hold what people made. Vendors mount firmware, and what the modem
+ * was calibrated with, at the oddest places: so these, and no others.
+ */
 static bool is_user_data(const char *point)
 {
-	static const char *const points[] = {
-		"/home", "/root", "/var", "/srv", "/data", "/userdata", "/mnt", "/media"};
+	static const char *const trees[] = {"/home", "/root", "/srv", "/data", "/userdata"};
+	static const char *const places[] = {
+		"/var", "/var/lib", "/var/log", "/var/mail", "/var/spool"};
 
-	for (size_t i = 0; i < ARRAY_SIZE(points); i++)
-		if (is_below(point, points[i]))
+	for (size_t i = 0; i < ARRAY_SIZE(trees); i++)
+		if (is_below(point, trees[i]))
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		if (strcmp(point, places[i]) == 0)
 			return true;
 	return false;
+}
+
+static bool is_read_only(const struct mount *mount)
+{
+	return strcmp(mount->options, "ro") == 0 || strncmp(mount->options, "ro,", 3) == 0;
 }
 
 static bool is_plain(const struct find *f, const struct mount *mount)
@@ -225,7 +317,16 @@ static bool is_plain(const struct find *f, const struct mount *mount)
 	return trace.n_plain > 0 || trace.n_untraceable > 0;
 }
 
-/* Of a root that is not encrypted: what people and their accounts leave there. */
+/* The same file system, whatever directory of it. */
+static bool is_same_fs(const struct mount *a, const struct mount *b)
+{
+	return a->major == b->major && a->minor == b->minor;
+}
+
+/*
+ * Of a root that is not encrypted: what people and their accounts leave there. The agent sees some
+ * directories as its service manager made them for it: only what is the same for everybody counts.
+ */
 static void find_in_root(struct find *f, const struct mount *root)
 {
 	static const char *const directories[] = {"/home", "/root", "/srv", "/var/mail",
@@ -235,28 +336,32 @@ static void find_in_root(struct find *f, const struct mount *root)
 	for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
 		const struct mount *mount = mount_table_find(&f->mounts, directories[i]);
 
-		if (mount && mount->major == root->major && mount->minor == root->minor)
+		if (mount == root || (mount && is_same_fs(mount, root) &&
+					     strcmp(mount->root, mount->point) == 0))
 			add_files(f, directories[i]);
 	}
+}
+
+static void find_mount(struct find *f, const struct mount *mount, const struct mount *root)
+{
+	if (!is_user_data(mount->point) || is_read_only(mount) || !is_plain(f, mount))
+		return;
+	/* A place of the root's own, which is looked at there. */
+	if (root && is_same_fs(mount, root) && strcmp(mount->root, mount->point) == 0)
+		return;
+	/* Part of a file system that has more in it. */
+	if (mount->major == 0 || strcmp(mount->root, "/") != 0 || (root && is_same_fs(mount, root)))
+		add_files(f, mount->point);
+	else
+		add_plain(f, (struct sysfs_number){mount->major, mount->minor});
 }
 
 static void find_mounts(struct find *f)
 {
 	const struct mount *root = mount_table_find(&f->mounts, "/");
 
-	for (size_t i = 0; i < f->mounts.n_mounts; i++) {
-		const struct mount *mount = &f->mounts.mounts[i];
-		/* Part of a file system that has more in it. */
-		bool is_part = mount->major == 0 ||
-			       (root && mount->major == root->major && mount->minor == root->minor);
-
-		if (!is_user_data(mount->point) || !is_plain(f, mount))
-			continue;
-		if (is_part)
-			add_files(f, mount->point);
-		else
-			add_plain(f, (struct sysfs_number){mount->major, mount->minor});
-	}
+	for (size_t i = 0; i < f->mounts.n_mounts; i++)
+		find_mount(f, &f->mounts.mounts[i], root);
 	if (root && is_plain(f, root))
 		find_in_root(f, root);
 }
@@ -270,8 +375,12 @@ static void find_swaps(struct find *f)
 		char path[FIND_PATH_BYTES], text[32];
 
 		block_trace_swap(f->root_fd, &f->mounts, &f->swaps[i], &trace);
-		if (f->swaps[i].is_file || !name || trace.n_plain + trace.n_untraceable == 0)
+		if (!name || trace.n_plain + trace.n_untraceable == 0)
 			continue;
+		if (f->swaps[i].is_file) {
+			find_leave(f, f->swaps[i].path, "a swap file that is not encrypted");
+			continue;
+		}
 		snprintf(path, sizeof(path), "sys/class/block/%.200s/dev", name + 1);
 		if (fs_read_line(f->root_fd, path, text, sizeof(text)) == 0 &&
 			sysfs_number_parse(text, &number))
@@ -332,6 +441,7 @@ int wipe_find(int root_fd, bool is_root, struct wipe_findings *ret_findings)
 	if (r < 0)
 		/* What cannot be seen does not keep what was seen. */
 		return ret_findings->n_luks ? 0 : r;
+	find_open(&find);
 	find_mounts(&find);
 	find_swaps(&find);
 	return 0;
@@ -339,7 +449,7 @@ int wipe_find(int root_fd, bool is_root, struct wipe_findings *ret_findings)
 
 /* --- for people -------------------------------------------------------------------------- */
 
-#define LIST_BYTES 72
+#define LIST_BYTES 64
 
 static void list_devices(const struct wipe_plan *plan, bool luks, char text[LIST_BYTES])
 {
@@ -365,22 +475,22 @@ static void list_devices(const struct wipe_plan *plan, bool luks, char text[LIST
 void wipe_describe(const struct wipe_findings *findings, char ret_text[LIMIT_TEXT_BYTES + 1])
 {
 	size_t n_plain = findings->plan.n_devices - findings->n_luks;
-	const char *more = findings->more ? "; there is more" : "";
+	const char *joint = findings->left[0] ? "; stays: " : "";
 	char keys[LIST_BYTES], plain[LIST_BYTES];
 
 	list_devices(&findings->plan, true, keys);
 	list_devices(&findings->plan, false, plain);
 	if (findings->n_luks && n_plain)
 		snprintf(ret_text, LIMIT_TEXT_BYTES + 1,
-			"the keys of %s are destroyed; %s, not encrypted: overwritten or removed, "
-			"flash may keep copies%s",
-			keys, plain, more);
+			"keys destroyed: %s; not encrypted, overwritten or removed: %s (flash may "
+			"keep copies)%s%.24s",
+			keys, plain, joint, findings->left);
 	else if (findings->n_luks)
-		snprintf(ret_text, LIMIT_TEXT_BYTES + 1, "the keys of %s are destroyed%s", keys,
-			more);
+		snprintf(ret_text, LIMIT_TEXT_BYTES + 1, "keys destroyed: %s%s%.150s", keys, joint,
+			findings->left);
 	else
 		snprintf(ret_text, LIMIT_TEXT_BYTES + 1,
-			"nothing is encrypted: %s is overwritten or removed, flash may keep old "
-			"copies%s",
-			plain, more);
+			"nothing is encrypted; overwritten or removed: %s (flash may keep "
+			"copies)%s%.60s",
+			plain, joint, findings->left);
 }

@@ -13,7 +13,8 @@
 struct wipe_findings {
 	struct wipe_plan plan; /* devices only; what it is for is the caller's */
 	size_t n_luks;	       /* of the devices; the others are data as they are */
-	bool more;	       /* than a plan holds */
+	/* What is in use and stays, and why: "" or "sda1: on USB", the first ones. */
+	char left[LIMIT_TEXT_BYTES + 1];
 };
 
 /*
@@ -23,8 +24,8 @@ struct wipe_findings {
 int wipe_find(int root_fd, bool is_root, struct wipe_findings *ret_findings);
 
 /*
- * One sentence for whoever ordered it and for the journal: what is destroyed for good, and what may
- * survive where data were never encrypted. "; " at the end of neither.
+ * One sentence for whoever ordered it and for the journal: what is destroyed for good, what may
+ * survive where data were never encrypted, and what stays.
  */
 void wipe_describe(const struct wipe_findings *findings, char ret_text[LIMIT_TEXT_BYTES + 1]);
 

@@ -116,9 +116,11 @@ enum wipe_word wipe_words_progress(
 		} else if (strcmp(word, "device") == 0 && !*ret_detail) {
 			(void)is_left(rest, plan, ret_detail);
 		} else if (strcmp(word, "keys-gone") == 0) {
-			return WIPE_WORD_GONE;
+			furthest = WIPE_WORD_GONE;
 		} else if (strcmp(word, "keys-left") == 0) {
-			return WIPE_WORD_LEFT;
+			furthest = WIPE_WORD_LEFT;
+		} else if (strcmp(word, "finishing") == 0) {
+			furthest = WIPE_WORD_FINISHED;
 		}
 	}
 	return furthest;

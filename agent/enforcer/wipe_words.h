@@ -15,12 +15,15 @@ bool wipe_words_check(
 enum wipe_word {
 	WIPE_WORD_SILENCE,
 	WIPE_WORD_STARTED,
-	WIPE_WORD_REFUSED, /* nothing was touched; detail says why */
-	WIPE_WORD_GONE,	   /* the keys are */
-	WIPE_WORD_LEFT,	   /* some of them could not be destroyed; detail says which */
+	WIPE_WORD_REFUSED,  /* nothing was touched; detail says why */
+	WIPE_WORD_GONE,	    /* the keys are */
+	WIPE_WORD_LEFT,	    /* some of them could not be destroyed */
+	WIPE_WORD_FINISHED, /* everything that could be done was */
 };
 
-/* Of the progress: the furthest that it tells of. ret_detail: "" or what is told with it. */
+/* Of the progress: the furthest that it tells of. ret_detail: "" or the first that is left, and
+ * why.
+ */
 enum wipe_word wipe_words_progress(
 	const char *text, const struct wipe_plan *plan, char ret_detail[LIMIT_TEXT_BYTES + 1]);
 

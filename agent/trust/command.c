@@ -25,8 +25,8 @@ static int command_get_text(struct json_object *arguments, const struct verb_arg
 		return json_fail(error, "arguments", "%s must have at least %lld bytes", row->name,
 			(long long)row->min);
 	if (row->form && !row->form(text))
-		return json_fail(
-			error, "arguments", "%s is not of the form it has to be", row->name);
+		return json_fail(error, "arguments", "%s has to be of another form; it is %s",
+			row->name, row->help);
 	memcpy(value->text, text, strlen(text) + 1);
 	return 0;
 }

@@ -115,15 +115,15 @@ static const struct verb_argument verb_wipe_arguments[] = {
 		.required = true,
 		.unit = "",
 		.form = verb_scope_is_valid,
-		.help = "device: everything on it, if it is the organisation's; corporate: what "
-			"the organisation brought, and nothing else"},
+		.help = "device (everything on it, for good, if it is the organisation's phone) or "
+			"corporate (what the organisation brought)"},
 	{.name = "finish",
 		.type = VERB_TEXT,
 		.min = 1,
 		.max = 16,
 		.unit = "",
 		.form = verb_finish_is_valid,
-		.help = "of the scope device: poweroff (default) or reboot"},
+		.help = "poweroff (default) or reboot, with the scope device"},
 	{0},
 };
 

@@ -22,22 +22,12 @@ enum fill {
 	FILL_ZERO
 };
 
-/* The same bytes for the same place again, to compare with: splitmix64 of Steele, Lea and Flood. */
 static void fill(const struct wipe_target *t, enum fill how, uint64_t at, size_t n, uint8_t *out)
 {
-	if (how == FILL_ZERO) {
+	if (how == FILL_ZERO)
 		memset(out, 0, n);
-		return;
-	}
-	for (size_t i = 0; i < n; i += 8) {
-		uint64_t z = t->seed + (at + i) / 8 * UINT64_C(0x9e3779b97f4a7c15);
-		size_t part = n - i < 8 ? n - i : 8;
-
-		z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-		z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-		z ^= z >> 31;
-		memcpy(out + i, &z, part);
-	}
+	else
+		wipe_random_fill(t->seed, at, n, out);
 }
 
 static int write_at(struct wipe_target *t, const uint8_t *data, size_t n_bytes, uint64_t at)

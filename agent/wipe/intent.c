@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -161,6 +162,30 @@ int wipe_intent_remove(const struct wipe_places *places)
 	return result;
 }
 
+int wipe_intent_read_progress(const struct wipe_place *place, char **ret_text)
+{
+	const char *name = place->is_boot ? WIPE_BOOT_PROGRESS : WIPE_STATE_PROGRESS;
+	_cleanup_close_ int fd = fs_open_nofollow(place->fd, name, O_RDONLY | O_NONBLOCK, 0);
+	_cleanup_free_ char *text = NULL;
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	text = malloc(PROGRESS_BYTES_MAX + 1);
+	if (!text)
+		return -ENOMEM;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	n = pread(fd, text, PROGRESS_BYTES_MAX,
+		st.st_size > PROGRESS_BYTES_MAX ? st.st_size - PROGRESS_BYTES_MAX : 0);
+	if (n < 0)
+		return -errno;
+	text[n] = 0;
+	*ret_text = TAKE_PTR(text);
+	return 0;
+}
+
 bool wipe_intent_was_started(const struct wipe_places *places, const char *id)
 {
 	char line[LIMIT_NAME_BYTES + 16];
@@ -168,11 +193,8 @@ bool wipe_intent_was_started(const struct wipe_places *places, const char *id)
 	snprintf(line, sizeof(line), " started %s\n", id);
 	for (size_t i = 0; i < places->n; i++) {
 		_cleanup_free_ char *text = NULL;
-		const char *name =
-			places->place[i].is_boot ? WIPE_BOOT_PROGRESS : WIPE_STATE_PROGRESS;
 
-		if (fs_read(places->place[i].fd, name, PROGRESS_BYTES_MAX, &text, NULL) == 0 &&
-			strstr(text, line))
+		if (wipe_intent_read_progress(&places->place[i], &text) == 0 && strstr(text, line))
 			return true;
 	}
 	return false;

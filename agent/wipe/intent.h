@@ -53,6 +53,12 @@ int wipe_intent_read(
 /* Removes all plans, synced. 0, or the first error. What is not there is a success. */
 int wipe_intent_remove(const struct wipe_places *places);
 
+/*
+ * The progress of a place, or the end of it where it is long: each run says again what it found.
+ * The text is the caller's. 0 or -errno.
+ */
+int wipe_intent_read_progress(const struct wipe_place *place, char **ret_text);
+
 /* Whether progress in any place says that the wipe of that id began. */
 bool wipe_intent_was_started(const struct wipe_places *places, const char *id);
 

@@ -5,10 +5,14 @@
  * the next boot.
  *
  *	81230 started ID | refused REASON
- *	81900 device N WORD DETAIL
- *	81900 keys-gone | keys-left
+ *	81231 found N MAJOR:MINOR SIZE SEED VERSION HEADER AREA MARK	by which a restart knows it
+ *	81900 device N gone | failed | hung | left | later DETAIL
+ *	81900 keys-gone | keys-left	of containers alone
+ *	95000 plain-gone | plain-left	where the plan names data without keys
  *	95000 discarded | undiscarded
  *	95010 finishing poweroff
+ *
+ * "later": out of the reach of early boot. The last word on a device counts.
  */
 #ifndef MDM_WIPE_PROGRESS_H
 #define MDM_WIPE_PROGRESS_H

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,23 +36,33 @@ enum phase {
 
 struct run;
 
+/* Beyond the devices of the plan, further ones with the header of one of them. */
+#define WORKERS_MAX (2 * LIMIT_WIPE_DEVICES)
+
 struct worker {
 	struct run *run;
 	struct wipe_target target;
+	size_t index; /* of the plan's device */
+	/* Of the first with that UUID: one can lie on the other, and would read what it writes. */
+	pthread_mutex_t *turn;
+	pthread_mutex_t own_turn;
 	bool is_running;
 };
 
 struct run {
 	const struct wipe_plan *plan;
 	const struct wipe_options *options;
-	struct worker workers[LIMIT_WIPE_DEVICES];
+	struct worker workers[WORKERS_MAX];
+	size_t n_workers;
+	struct wipe_memory memories[LIMIT_WIPE_DEVICES];
 	struct wipe_places places;
 	struct progress progress;
 	int tpm_fd;
 	_Atomic int phase;
 	_Atomic int64_t rest_deadline_us;
 	int64_t watchdog_us;
-	bool is_left; /* something was not destroyed */
+	bool is_left; /* something was not destroyed, and the next boot has to try */
+	bool are_keys_left, are_data_left;
 	int removal_error;
 	_Atomic bool is_concluded;
 };
@@ -89,8 +100,11 @@ static void *work(void *userdata)
 	struct run *run = w->run;
 
 	wait_for_phase(run, PHASE_KEYS);
-	if (t->device->kind == WIPE_KIND_LUKS)
+	if (t->device->kind == WIPE_KIND_LUKS) {
+		pthread_mutex_lock(w->turn);
 		t->keys_error = wipe_destroy_keys(t);
+		pthread_mutex_unlock(w->turn);
+	}
 	t->step = WIPE_STEP_KEYS;
 	wait_for_phase(run, PHASE_REST);
 	t->rest_error = t->device->kind == WIPE_KIND_FILES
@@ -132,7 +146,7 @@ static void wait_for_step(struct run *run, enum wipe_step step, int64_t deadline
 
 	do {
 		all = true;
-		for (size_t i = 0; i < run->plan->n_devices; i++)
+		for (size_t i = 0; i < run->n_workers; i++)
 			if (run->workers[i].is_running && run->workers[i].target.step < (int)step)
 				all = false;
 		if (!all)
@@ -151,25 +165,92 @@ static size_t count_ready(const struct run *run)
 	return n;
 }
 
+/* Whether waiting would change nothing. */
+static bool is_settled(const struct run *run)
+{
+	for (size_t i = 0; i < run->plan->n_devices; i++) {
+		enum wipe_verdict verdict = run->workers[i].target.verdict;
+
+		if (verdict < WIPE_VERDICT_DONE && verdict != WIPE_VERDICT_READY)
+			return false;
+	}
+	return true;
+}
+
+static pthread_mutex_t *find_turn(struct run *run, size_t i)
+{
+	const struct wipe_device *device = run->workers[i].target.device;
+
+	for (size_t k = 0; k < i; k++)
+		if (strcmp(run->workers[k].target.device->uuid, device->uuid) == 0)
+			return &run->workers[k].own_turn;
+	return &run->workers[i].own_turn;
+}
+
+/* What has the header of a container has its keys. */
+static void open_copies(struct run *run, struct wipe_search *search, struct sysfs_number *taken)
+{
+	for (size_t i = 0; i < run->plan->n_devices; i++) {
+		const struct wipe_device *device = &run->plan->devices[i];
+
+		if (device->major == 0 && device->minor == 0)
+			continue;
+		while (run->n_workers < WORKERS_MAX) {
+			struct worker *w = &run->workers[run->n_workers];
+
+			if (!wipe_target_open_copy(&w->target, device, search))
+				break;
+			w->run = run;
+			w->index = i;
+			taken[search->n_taken++] = w->target.number;
+			run->n_workers++;
+		}
+	}
+}
+
+/* Early boot is never the boot in which the plan was written. */
+static bool may_have_moved(const struct wipe_options *options)
+{
+	return options->is_started || options->boot_path;
+}
+
 static void open_targets(struct run *run, bool is_only_look)
 {
 	const struct wipe_options *options = run->options;
-	const struct wipe_search search = {.root_fd = options->root_fd,
+	struct sysfs_number taken[WORKERS_MAX];
+	struct wipe_search search = {.root_fd = options->root_fd,
+		.home_fd = options->boot_path ? run->places.place[0].fd : options->root_fd,
+		.is_early = options->boot_path,
 		.test = run->plan->test,
-		.may_move = options->is_started,
-		.is_only_look = is_only_look};
+		.may_move = may_have_moved(options),
+		.is_only_look = is_only_look,
+		.taken = taken};
 	int64_t until_us = clock_boottime_us() + options->wait_s * USEC_PER_SEC;
 
 	for (;;) {
+		search.n_taken = 0;
+		run->n_workers = run->plan->n_devices;
 		for (size_t i = 0; i < run->plan->n_devices; i++) {
-			run->workers[i].run = run;
-			wipe_target_open(&run->workers[i].target, &run->plan->devices[i], &search);
+			struct worker *w = &run->workers[i];
+
+			w->run = run;
+			w->index = i;
+			wipe_target_open(
+				&w->target, &run->plan->devices[i], &search, &run->memories[i]);
+			if (w->target.verdict == WIPE_VERDICT_READY)
+				taken[search.n_taken++] = w->target.number;
 		}
-		if (count_ready(run) == run->plan->n_devices || clock_boottime_us() >= until_us)
-			return;
+		if (is_settled(run) || clock_boottime_us() >= until_us)
+			break;
 		for (size_t i = 0; i < run->plan->n_devices; i++)
 			wipe_target_done(&run->workers[i].target);
 		pause_ms(WAIT_MS);
+	}
+	if (!is_only_look)
+		open_copies(run, &search, taken);
+	for (size_t i = 0; i < run->n_workers; i++) {
+		pthread_mutex_init(&run->workers[i].own_turn, NULL);
+		run->workers[i].turn = find_turn(run, i);
 	}
 }
 
@@ -217,22 +298,49 @@ int wipe_check(const struct wipe_plan *plan, const struct wipe_options *options)
 
 /* --- the wipe ------------------------------------------------------------------------------- */
 
+static void note_left(struct run *run, const struct wipe_target *t)
+{
+	run->is_left = true;
+	if (t->device->kind == WIPE_KIND_LUKS)
+		run->are_keys_left = true;
+	else
+		run->are_data_left = true;
+}
+
+/* What nothing is done to, and why. */
+static void say_untouched(struct run *run, const struct worker *w)
+{
+	const struct wipe_target *t = &w->target;
+	const char *word = "failed";
+
+	if (t->verdict == WIPE_VERDICT_DONE) {
+		word = "gone";
+	} else if (t->verdict == WIPE_VERDICT_GIVEN) {
+		/* The next boot would know no more. */
+		word = "left";
+		run->are_data_left = true;
+	} else {
+		if (t->verdict == WIPE_VERDICT_LATER)
+			word = "later";
+		note_left(run, t);
+	}
+	progress_say(&run->progress, "device %zu %s %s", w->index, word, t->detail);
+}
+
 static void say_keys(struct run *run)
 {
-	for (size_t i = 0; i < run->plan->n_devices; i++) {
+	for (size_t i = 0; i < run->n_workers; i++) {
 		const struct worker *w = &run->workers[i];
 		const struct wipe_target *t = &w->target;
 		const char *word = "gone", *detail = "";
 
-		/* What was not recognised after a restart is what the wipe made of it before. */
-		if (t->verdict == WIPE_VERDICT_MISMATCH || t->verdict == WIPE_VERDICT_FOREIGN)
-			continue;
 		if (!w->is_running) {
-			word = "failed";
-			detail = t->detail;
-		} else if (t->device->kind != WIPE_KIND_LUKS) {
+			say_untouched(run, w);
 			continue;
-		} else if (t->step < WIPE_STEP_KEYS && t->is_overwritten) {
+		}
+		if (t->device->kind != WIPE_KIND_LUKS)
+			continue;
+		if (t->step < WIPE_STEP_KEYS && t->is_overwritten) {
 			detail = "to discard them takes longer";
 		} else if (t->step < WIPE_STEP_KEYS) {
 			word = "hung";
@@ -241,17 +349,28 @@ static void say_keys(struct run *run)
 			detail = strerror(-t->keys_error);
 		}
 		if (strcmp(word, "gone") != 0)
-			run->is_left = true;
-		progress_say(&run->progress, "device %zu %s %s", i, word, detail);
+			note_left(run, t);
+		progress_say(&run->progress, "device %zu %s %s", w->index, word, detail);
 	}
-	progress_say(&run->progress, run->is_left ? "keys-left" : "keys-gone");
+	progress_say(&run->progress, run->are_keys_left ? "keys-left" : "keys-gone");
+}
+
+/* Where there are data without keys: what became of them. */
+static void say_data(struct run *run)
+{
+	for (size_t i = 0; i < run->plan->n_devices; i++)
+		if (run->plan->devices[i].kind != WIPE_KIND_LUKS) {
+			progress_say(
+				&run->progress, run->are_data_left ? "plain-left" : "plain-gone");
+			return;
+		}
 }
 
 static void say_rest(struct run *run)
 {
 	bool discarded = true;
 
-	for (size_t i = 0; i < run->plan->n_devices; i++) {
+	for (size_t i = 0; i < run->n_workers; i++) {
 		const struct worker *w = &run->workers[i];
 		const struct wipe_target *t = &w->target;
 		bool is_luks = t->device->kind == WIPE_KIND_LUKS;
@@ -263,17 +382,34 @@ static void say_rest(struct run *run)
 			continue;
 		}
 		if (t->step < WIPE_STEP_REST) {
-			progress_say(&run->progress, "device %zu hung", i);
-			run->is_left = true;
+			progress_say(&run->progress, "device %zu hung", w->index);
+			note_left(run, t);
 		} else if (t->rest_error) {
-			progress_say(&run->progress, "device %zu left %s: %s", i,
+			progress_say(&run->progress, "device %zu left %s: %s", w->index,
 				strerror(-t->rest_error), t->detail);
-			run->is_left = true;
+			note_left(run, t);
 		} else {
-			progress_say(&run->progress, "device %zu gone %s", i, t->detail);
+			progress_say(&run->progress, "device %zu gone %s", w->index, t->detail);
 		}
 	}
+	say_data(run);
 	progress_say(&run->progress, discarded ? "discarded" : "undiscarded");
+}
+
+/* By what a restart knows it again, before the first byte goes. */
+static void say_found(struct run *run)
+{
+	for (size_t i = 0; i < run->plan->n_devices; i++) {
+		const struct wipe_target *t = &run->workers[i].target;
+
+		if (t->verdict == WIPE_VERDICT_READY && t->device->kind != WIPE_KIND_FILES)
+			progress_say(&run->progress,
+				"found %zu %u:%u %" PRIu64 " %" PRIx64 " %u %" PRIu64 " %" PRIu64
+				" %" PRIu64,
+				i, t->number.major, t->number.minor, t->size_bytes, t->seed,
+				t->header.version, t->header.header_bytes, t->header.area_bytes,
+				t->mark_at);
+	}
 }
 
 static void evict_tpm(struct run *run)
@@ -290,7 +426,7 @@ static void evict_tpm(struct run *run)
 
 static void start_workers(struct run *run)
 {
-	for (size_t i = 0; i < run->plan->n_devices; i++) {
+	for (size_t i = 0; i < run->n_workers; i++) {
 		struct worker *w = &run->workers[i];
 
 		if (w->target.verdict != WIPE_VERDICT_READY)
@@ -372,15 +508,17 @@ static int run_opened(struct run *run)
 	size_t n_ready = count_ready(run);
 	int r;
 
-	if (!run->options->is_started && wrong)
+	if (!may_have_moved(run->options) && wrong)
 		return refuse(run, wrong->device->path, wrong->detail);
-	if (!run->options->is_started && n_ready == 0)
+	if (!may_have_moved(run->options) && n_ready == 0)
 		return refuse(
 			run, run->workers[0].target.device->path, run->workers[0].target.detail);
 	if (n_ready == 0) {
-		for (size_t i = 0; i < run->plan->n_devices; i++)
-			run->is_left |= run->workers[i].target.verdict == WIPE_VERDICT_FAILED;
-		progress_say(&run->progress, run->is_left ? "keys-left" : "keys-gone");
+		say_keys(run);
+		say_data(run);
+		/* Devices and directories come with the root, and whoever opens that. */
+		if (run->is_left && run->options->boot_path)
+			return WIPE_EXIT_LEFT;
 		return end(run);
 	}
 	run->watchdog_us =
@@ -394,6 +532,7 @@ static int run_opened(struct run *run)
 	if (r < 0 && !run->options->is_started)
 		return refuse(run, "the plan cannot be stored", strerror(-r));
 	progress_say(&run->progress, "started %s", run->plan->id);
+	say_found(run);
 	start_workers(run);
 	destroy(run);
 	return end(run);
@@ -409,12 +548,19 @@ int wipe_run(const struct wipe_plan *plan, const struct wipe_options *options)
 	run.options = options;
 	run.tpm_fd = -1;
 	wipe_places_open(options->root_fd, options->boot_path, &run.places);
+	if (options->boot_path && run.places.n == 0) {
+		fprintf(stderr, "mdm-agent-wipe: %s: not there; nothing was touched\n",
+			options->boot_path);
+		return WIPE_EXIT_REFUSED;
+	}
 	progress_init(&run.progress, &run.places, options->listener_fd);
 	if (plan->n_tpm_handles > 0) {
 		run.tpm_fd = fs_open_in_root(options->root_fd, "dev/tpmrm0", O_RDWR);
 		if (run.tpm_fd < 0)
 			run.tpm_fd = -1;
 	}
+	if (may_have_moved(options))
+		wipe_memory_read(&run.places, plan, run.memories);
 	open_targets(&run, false);
 	return run_opened(&run);
 }

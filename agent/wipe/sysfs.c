@@ -13,12 +13,13 @@
 #include "agent/util/fs.h"
 #include "agent/util/limits.h"
 #include "agent/util/mem.h"
+#include "agent/wipe/lower.h"
 
 #define SYSFS_PATH 320
 
 /* As deep as the layers of storage are, and no deeper where links lead in circles. */
 struct look {
-	int root_fd;
+	int root_fd, home_fd;
 	bool test;
 	unsigned int depth, n_nodes;
 };
@@ -46,22 +47,37 @@ static bool starts_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* What a loop device reads from. */
-static const char *look_at_loop(struct look *l, const char *directory)
+int sysfs_loop_backing(int root_fd, const char *directory, struct sysfs_number *ret_number)
 {
 	char path[SYSFS_PATH], backing[LIMIT_TEXT_BYTES + 16];
 	_cleanup_close_ int fd = -1;
 	struct stat st;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/loop/backing_file", directory);
+	r = fs_read_line(root_fd, path, backing, sizeof(backing));
+	if (r < 0)
+		return r;
+	fd = fs_open_in_root(root_fd, backing, O_PATH);
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISBLK(st.st_mode))
+		return -ENOTBLK;
+	*ret_number = (struct sysfs_number){major(st.st_rdev), minor(st.st_rdev)};
+	return 0;
+}
+
+/* What a loop device reads from. */
+static const char *look_at_loop(struct look *l, const char *directory)
+{
+	struct sysfs_number number;
+	int r;
 
 	if (l->test)
 		return NULL;
-	snprintf(path, sizeof(path), "%s/loop/backing_file", directory);
-	if (fs_read_line(l->root_fd, path, backing, sizeof(backing)) < 0)
-		return "a loop device on something that cannot be found";
-	fd = fs_open_in_root(l->root_fd, backing, O_PATH);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISBLK(st.st_mode))
-		return "a loop device on a file";
-	return look_at(l, major(st.st_rdev), minor(st.st_rdev));
+	r = sysfs_loop_backing(l->root_fd, directory, &number);
+	if (r < 0)
+		return r == -ENOTBLK ? "a loop device on a file"
+				     : "a loop device on something that cannot be found";
+	return look_at(l, number.major, number.minor);
 }
 
 /* What a mapping or an array is made of. *ret_any: there is something. */
@@ -111,6 +127,58 @@ static bool is_removable(int root_fd, const char *directory)
 	return false;
 }
 
+static bool says(int root_fd, const char *directory, const char *name, const char *wanted)
+{
+	char path[2 * SYSFS_PATH], text[16];
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	return fs_read_line(root_fd, path, text, sizeof(text)) == 0 && strcmp(text, wanted) == 0;
+}
+
+static bool has(int root_fd, const char *directory, const char *name)
+{
+	char path[2 * SYSFS_PATH];
+	_cleanup_close_ int fd = -1;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	fd = fs_open_in_root(root_fd, path, O_PATH);
+	return fd >= 0;
+}
+
+/*
+ * A card in a slot says that it is not removable: the kernel means the reader. It is told from a
+ * soldered chip by its type, one of the older type by the switch that feels whether it is there.
+ */
+static bool is_card(int root_fd, const char *disk)
+{
+	if (has(root_fd, disk, "device/../../../of_node/non-removable"))
+		return false;
+	if (says(root_fd, disk, "device/type", "SD") ||
+		says(root_fd, disk, "device/type", "SDcombo"))
+		return true;
+	return says(root_fd, disk, "device/type", "MMC") &&
+	       has(root_fd, disk, "device/../../../of_node/cd-gpios");
+}
+
+/* Somebody else's, unless the phone itself runs from it. */
+static bool is_foreign_card(const struct look *l, const char *directory)
+{
+	char disk[SYSFS_PATH], path[SYSFS_PATH + 8], text[32];
+	struct sysfs_number number;
+	struct lower lower;
+
+	snprintf(disk, sizeof(disk), "%s%s", directory,
+		has(l->root_fd, directory, "partition") ? "/.." : "");
+	if (!is_card(l->root_fd, disk))
+		return false;
+	snprintf(path, sizeof(path), "%s/dev", disk);
+	if (fs_read_line(l->root_fd, path, text, sizeof(text)) < 0 ||
+		!sysfs_number_parse(text, &number))
+		return true;
+	lower_of_directory(l->root_fd, l->home_fd, &lower);
+	return !lower_has(&lower, number);
+}
+
 static const char *look_at(struct look *l, unsigned int major, unsigned int minor)
 {
 	char directory[64], target[SYSFS_PATH];
@@ -141,6 +209,8 @@ static const char *look_at(struct look *l, unsigned int major, unsigned int mino
 		return "memory";
 	if (is_removable(l->root_fd, directory))
 		return "removable";
+	if (is_foreign_card(l, directory))
+		return "a memory card";
 	l->depth++;
 	reason = look_at_slaves(l, directory, &any);
 	l->depth--;
@@ -151,9 +221,14 @@ static const char *look_at(struct look *l, unsigned int major, unsigned int mino
 
 const char *sysfs_foreign(int root_fd, unsigned int major, unsigned int minor, bool test)
 {
-	struct look look = {.root_fd = root_fd, .test = test};
+	return sysfs_foreign_from(root_fd, root_fd, (struct sysfs_number){major, minor}, test);
+}
 
-	return look_at(&look, major, minor);
+const char *sysfs_foreign_from(int root_fd, int home_fd, struct sysfs_number number, bool test)
+{
+	struct look look = {.root_fd = root_fd, .home_fd = home_fd, .test = test};
+
+	return look_at(&look, number.major, number.minor);
 }
 
 int sysfs_open_device(int root_fd, unsigned int major, unsigned int minor, int flags)

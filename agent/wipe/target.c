@@ -26,6 +26,9 @@ const char *const wipe_verdict_names[WIPE_VERDICT_MAX] = {
 	[WIPE_VERDICT_MISMATCH] = "mismatch",
 	[WIPE_VERDICT_FOREIGN] = "foreign",
 	[WIPE_VERDICT_FAILED] = "failed",
+	[WIPE_VERDICT_DONE] = "done",
+	[WIPE_VERDICT_GIVEN] = "given-up",
+	[WIPE_VERDICT_LATER] = "later",
 };
 
 static void say(struct wipe_target *t, enum wipe_verdict verdict, const char *format, ...)
@@ -52,6 +55,19 @@ static int read_at(int fd, void *data, size_t n_bytes, uint64_t at)
 		n += (size_t)got;
 	}
 	return 0;
+}
+
+void wipe_random_fill(uint64_t seed, uint64_t at, size_t n_bytes, uint8_t *ret_bytes)
+{
+	for (size_t i = 0; i < n_bytes; i += 8) {
+		uint64_t z = seed + (at + i) / 8 * UINT64_C(0x9e3779b97f4a7c15);
+		size_t part = n_bytes - i < 8 ? n_bytes - i : 8;
+
+		z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+		z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+		z ^= z >> 31;
+		memcpy(ret_bytes + i, &z, part);
+	}
 }
 
 static void uuid_format(const uint8_t bytes[16], char ret_text[WIPE_UUID_BYTES + 1])
@@ -122,6 +138,40 @@ static void read_area(int fd, struct wipe_header *header)
 
 /* --- finding -------------------------------------------------------------------------------- */
 
+static int read_size(struct wipe_target *t, int fd, uint64_t *ret_size)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	*ret_size = (uint64_t)st.st_size;
+	t->is_block = S_ISBLK(st.st_mode);
+	return t->is_block && ioctl(fd, BLKGETSIZE64, ret_size) < 0 ? -errno : 0;
+}
+
+/* Whether the wipe wrote there what is there. 0, -ENODATA: no, -errno. */
+static int recall(struct wipe_target *t, int fd, const struct wipe_memory *memory)
+{
+	uint8_t found[512], written[512];
+	const uint64_t spots[] = {memory->mark_at, memory->header.header_bytes,
+		(memory->header.area_bytes - 1) / WIPE_BLOCK_BYTES * WIPE_BLOCK_BYTES};
+	size_t n_spots = t->device->kind == WIPE_KIND_LUKS ? ARRAY_SIZE(spots) : 1;
+	int r = read_size(t, fd, &t->size_bytes);
+
+	if (r < 0 || t->size_bytes != memory->size_bytes)
+		return r < 0 ? r : -ENODATA;
+	for (size_t i = 0; i < n_spots; i++) {
+		wipe_random_fill(memory->seed, spots[i], sizeof(written), written);
+		if (read_at(fd, found, sizeof(found), spots[i]) < 0 ||
+			memcmp(found, written, sizeof(found)) != 0)
+			continue;
+		t->header = memory->header;
+		t->mark_at = memory->mark_at;
+		return 0;
+	}
+	return -ENODATA;
+}
+
 /* Whether what is open there is what the plan means. 0, -ENODATA: something else, -errno. */
 static int recognise(struct wipe_target *t, int fd)
 {
@@ -129,18 +179,10 @@ static int recognise(struct wipe_target *t, int fd)
 	_cleanup_free_ uint8_t *head = NULL;
 	char uuid[WIPE_UUID_BYTES + 1];
 	uint64_t size = 0;
-	struct stat st;
-	int r;
+	int r = read_size(t, fd, &size);
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (S_ISBLK(st.st_mode)) {
-		if (ioctl(fd, BLKGETSIZE64, &size) < 0)
-			return -errno;
-	} else {
-		size = (uint64_t)st.st_size;
-	}
-	t->is_block = S_ISBLK(st.st_mode);
+	if (r < 0)
+		return r;
 	t->size_bytes = size;
 	t->mark_at = 0;
 	if (device->kind == WIPE_KIND_LUKS) {
@@ -166,9 +208,20 @@ static int recognise(struct wipe_target *t, int fd)
 	return r < 0 || strcmp(uuid, device->uuid) != 0 ? -ENODATA : 0;
 }
 
-/* Looks through all devices for the one that says it is it. -ENODATA: there is none. */
+static bool is_taken(const struct wipe_search *s, struct sysfs_number number)
+{
+	for (size_t i = 0; i < s->n_taken; i++)
+		if (s->taken[i].major == number.major && s->taken[i].minor == number.minor)
+			return true;
+	return false;
+}
+
+/*
+ * Looks through all devices of the phone's own for one that says it is it, or, with memory, that
+ * has what the wipe wrote. The descriptor for reading; -ENODATA: there is none.
+ */
 static int search_all(
-	struct wipe_target *t, const struct wipe_search *s, struct sysfs_number *ret_number)
+	struct wipe_target *t, const struct wipe_search *s, const struct wipe_memory *memory)
 {
 	struct sysfs_number numbers[DEVICES_MAX];
 	int n = sysfs_list_devices(s->root_fd, numbers, DEVICES_MAX);
@@ -176,12 +229,13 @@ static int search_all(
 	for (int i = 0; i < n; i++) {
 		_cleanup_close_ int fd = -1;
 
-		if (sysfs_foreign(s->root_fd, numbers[i].major, numbers[i].minor, s->test))
+		if (is_taken(s, numbers[i]) ||
+			sysfs_foreign_from(s->root_fd, s->home_fd, numbers[i], s->test))
 			continue;
 		fd = sysfs_open_device(s->root_fd, numbers[i].major, numbers[i].minor, O_RDONLY);
-		if (fd >= 0 && recognise(t, fd) == 0) {
-			*ret_number = numbers[i];
-			return 0;
+		if (fd >= 0 && (memory ? recall(t, fd, memory) : recognise(t, fd)) == 0) {
+			t->number = numbers[i];
+			return TAKE_FD(fd);
 		}
 	}
 	return -ENODATA;
@@ -189,14 +243,14 @@ static int search_all(
 
 /* The device of the plan's number, else the one that moved. The descriptor for reading, or -errno.
  */
-static int find(struct wipe_target *t, const struct wipe_search *s, struct sysfs_number *ret_number)
+static int find(struct wipe_target *t, const struct wipe_search *s)
 {
 	const struct wipe_device *device = t->device;
 	_cleanup_close_ int fd = -1;
 	const char *reason;
 	int r;
 
-	*ret_number = (struct sysfs_number){device->major, device->minor};
+	t->number = (struct sysfs_number){device->major, device->minor};
 	if (device->major == 0 && device->minor == 0) {
 		if (!s->test) {
 			say(t, WIPE_VERDICT_FOREIGN, "a file, and the plan is no test");
@@ -208,7 +262,7 @@ static int find(struct wipe_target *t, const struct wipe_search *s, struct sysfs
 			r = -ENOTBLK;
 		return r < 0 ? r : TAKE_FD(fd);
 	}
-	reason = sysfs_foreign(s->root_fd, device->major, device->minor, s->test);
+	reason = sysfs_foreign_from(s->root_fd, s->home_fd, t->number, s->test);
 	if (!reason) {
 		fd = sysfs_open_device(s->root_fd, device->major, device->minor, O_RDONLY);
 		r = fd < 0 ? fd : recognise(t, fd);
@@ -220,12 +274,63 @@ static int find(struct wipe_target *t, const struct wipe_search *s, struct sysfs
 	} else {
 		r = -ENODATA;
 	}
-	/* What is known by its number alone could be anything now. */
-	if (!s->may_move || !device->uuid[0] || search_all(t, s, ret_number) < 0)
-		return r;
-	closep(&fd);
-	fd = sysfs_open_device(s->root_fd, ret_number->major, ret_number->minor, O_RDONLY);
-	return fd < 0 ? fd : TAKE_FD(fd);
+	return s->may_move ? search_all(t, s, NULL) : r;
+}
+
+/* The device of that number, or the plan's file. */
+static int open_place(
+	struct wipe_target *t, const struct wipe_search *s, struct sysfs_number number)
+{
+	if (t->device->major == 0 && t->device->minor == 0)
+		return s->test ? fs_open_nofollow(s->root_fd, t->device->path, O_RDONLY, 0)
+			       : -EPERM;
+	if (sysfs_foreign_from(s->root_fd, s->home_fd, number, s->test))
+		return -ENODATA;
+	return sysfs_open_device(s->root_fd, number.major, number.minor, O_RDONLY);
+}
+
+/* Whether it reads as if nothing had ever been written, where it was when the wipe began. */
+static bool is_place_blank(
+	struct wipe_target *t, const struct wipe_search *s, const struct wipe_memory *memory)
+{
+	_cleanup_close_ int fd = open_place(t, s, memory->number);
+	uint8_t block[WIPE_BLOCK_BYTES];
+	uint64_t size;
+
+	if (fd < 0 || read_size(t, fd, &size) < 0 || size != memory->size_bytes ||
+		read_at(fd, block, sizeof(block), memory->mark_at) < 0)
+		return false;
+	return (block[0] == 0 || block[0] == 0xff) &&
+	       memcmp(block, block + 1, sizeof(block) - 1) == 0;
+}
+
+/* After a restart, what is not what the plan means any more. The descriptor, or a verdict. */
+static int find_again(
+	struct wipe_target *t, const struct wipe_search *s, const struct wipe_memory *memory)
+{
+	int fd = -ENODATA;
+
+	if (memory->is_gone) {
+		say(t, WIPE_VERDICT_DONE, "before the restart");
+		return -ENODATA;
+	}
+	if (memory->is_found) {
+		fd = open_place(t, s, memory->number);
+		if (fd >= 0 && recall(t, fd, memory) == 0) {
+			t->number = memory->number;
+			return fd;
+		}
+		closep(&fd);
+		fd = search_all(t, s, memory);
+		if (fd >= 0)
+			return fd;
+		if (is_place_blank(t, s, memory)) {
+			say(t, WIPE_VERDICT_DONE, "before the restart: its place is blank");
+			return -ENODATA;
+		}
+	}
+	say(t, WIPE_VERDICT_FAILED, "not there (yet), or something else is in its place");
+	return -ENODATA;
 }
 
 /* --- opening -------------------------------------------------------------------------------- */
@@ -272,18 +377,31 @@ static bool is_absence(int error)
 	return error == -ENOENT || error == -ENOTDIR || error == -ELOOP;
 }
 
-static void open_files(struct wipe_target *t, int root_fd)
+static void open_files(
+	struct wipe_target *t, const struct wipe_search *search, const struct wipe_memory *memory)
 {
 	const struct wipe_device *device = t->device;
 	struct stat st;
 
-	t->fd = fs_open_nofollow(root_fd, device->path, O_RDONLY | O_DIRECTORY, 0);
-	if (is_absence(t->fd))
-		say(t, WIPE_VERDICT_MISMATCH, "no such directory");
+	/* Directories of that name are the initramfs's own. */
+	if (search->is_early) {
+		if (memory->is_gone)
+			say(t, WIPE_VERDICT_DONE, "before the restart");
+		else
+			say(t, WIPE_VERDICT_LATER, "its file system is not mounted yet");
+		return;
+	}
+	t->fd = fs_open_nofollow(search->root_fd, device->path, O_RDONLY | O_DIRECTORY, 0);
+	if (search->may_move && memory->is_gone && t->fd < 0)
+		say(t, WIPE_VERDICT_DONE, "before the restart");
+	else if (is_absence(t->fd))
+		say(t, search->may_move ? WIPE_VERDICT_FAILED : WIPE_VERDICT_MISMATCH,
+			"no such directory");
 	else if (t->fd < 0)
 		say(t, WIPE_VERDICT_FAILED, "cannot be opened: %s", strerror(-t->fd));
 	else if (fstat(t->fd, &st) < 0 || st.st_ino != device->inode)
-		say(t, WIPE_VERDICT_MISMATCH, "another directory is there");
+		say(t, search->may_move ? WIPE_VERDICT_FAILED : WIPE_VERDICT_MISMATCH,
+			"another directory is there");
 	else
 		say(t, WIPE_VERDICT_READY,
 			"files without encryption: flash may keep old copies of them");
@@ -299,28 +417,16 @@ static int look_whether_writable(struct wipe_target *t, int fd)
 	return is_read_only ? -EROFS : 0;
 }
 
-static void open_block(struct wipe_target *t, const struct wipe_search *search)
+/* What was found, for what it is found for. */
+static void open_found(struct wipe_target *t, const struct wipe_search *search, int fd)
 {
-	struct sysfs_number number;
-	_cleanup_close_ int fd = find(t, search, &number);
-	int r;
+	int r = search->is_only_look ? look_whether_writable(t, fd) : open_for_writing(t, fd);
 
-	if (fd < 0) {
-		if (t->verdict == WIPE_VERDICT_FOREIGN)
-			return;
-		if (fd == -ENODATA || is_absence(fd))
-			say(t, WIPE_VERDICT_MISMATCH, "not what the plan means");
-		else
-			say(t, WIPE_VERDICT_FAILED, "cannot be read: %s", strerror(-fd));
-		return;
-	}
-	r = search->is_only_look ? look_whether_writable(t, fd) : open_for_writing(t, fd);
 	if (r < 0) {
 		say(t, WIPE_VERDICT_FAILED, "cannot be written: %s", strerror(-r));
 		return;
 	}
 	if (!search->is_only_look) {
-		t->seed = make_seed();
 		r = posix_memalign((void **)&t->buffer, WIPE_BLOCK_BYTES, 2 * WIPE_CHUNK_BYTES);
 		if (r != 0) {
 			t->buffer = NULL;
@@ -333,17 +439,67 @@ static void open_block(struct wipe_target *t, const struct wipe_search *search)
 	describe(t);
 }
 
-void wipe_target_open(struct wipe_target *target, const struct wipe_device *device,
-	const struct wipe_search *search)
+static void open_block(
+	struct wipe_target *t, const struct wipe_search *search, const struct wipe_memory *memory)
+{
+	_cleanup_close_ int fd = -1;
+
+	/* What is known by its number and size alone could be anything now. */
+	if (search->may_move && t->device->kind == WIPE_KIND_PLAIN && !t->device->uuid[0]) {
+		if (memory->is_gone)
+			say(t, WIPE_VERDICT_DONE, "before the restart");
+		else
+			say(t, WIPE_VERDICT_GIVEN, "cannot be recognised after a restart");
+		return;
+	}
+	/* A wipe that is cut off twice is recognised by the bytes of the first time. */
+	t->seed = search->may_move && memory->is_found ? memory->seed : make_seed();
+	fd = find(t, search);
+	if (fd < 0 && search->may_move && t->verdict != WIPE_VERDICT_FOREIGN) {
+		fd = find_again(t, search, memory);
+		if (fd < 0)
+			return;
+	}
+	if (fd >= 0)
+		open_found(t, search, fd);
+	else if (fd == -ENODATA || is_absence(fd))
+		say(t, WIPE_VERDICT_MISMATCH, "not what the plan means");
+	else if (t->verdict != WIPE_VERDICT_FOREIGN)
+		say(t, WIPE_VERDICT_FAILED, "cannot be read: %s", strerror(-fd));
+}
+
+static void target_init(struct wipe_target *target, const struct wipe_device *device)
 {
 	memset(target, 0, sizeof(*target));
 	target->device = device;
 	target->fd = -1;
 	target->verdict = WIPE_VERDICT_FAILED;
+}
+
+void wipe_target_open(struct wipe_target *target, const struct wipe_device *device,
+	const struct wipe_search *search, const struct wipe_memory *memory)
+{
+	target_init(target, device);
 	if (device->kind == WIPE_KIND_FILES)
-		open_files(target, search->root_fd);
+		open_files(target, search, memory);
 	else
-		open_block(target, search);
+		open_block(target, search, memory);
+}
+
+bool wipe_target_open_copy(struct wipe_target *target, const struct wipe_device *device,
+	const struct wipe_search *search)
+{
+	_cleanup_close_ int fd = -1;
+
+	target_init(target, device);
+	if (device->kind != WIPE_KIND_LUKS)
+		return false;
+	fd = search_all(target, search, NULL);
+	if (fd < 0)
+		return false;
+	target->seed = make_seed();
+	open_found(target, search, fd);
+	return true;
 }
 
 void wipe_target_done(struct wipe_target *target)

@@ -11,13 +11,18 @@
 #include <stdint.h>
 
 #include "agent/wipe/header.h"
+#include "agent/wipe/memory.h"
 #include "agent/wipe/plan.h"
 
 enum wipe_verdict {
 	WIPE_VERDICT_READY,
 	WIPE_VERDICT_MISMATCH, /* what is there is something else */
 	WIPE_VERDICT_FOREIGN,  /* not the phone's own */
-	WIPE_VERDICT_FAILED,   /* cannot be opened or read; detail says why */
+	WIPE_VERDICT_FAILED,   /* not there, or cannot be opened or read; detail says why */
+	/* After a restart only: */
+	WIPE_VERDICT_DONE,  /* destroyed before it */
+	WIPE_VERDICT_GIVEN, /* given up: nothing would tell it from something else */
+	WIPE_VERDICT_LATER, /* out of reach until the root is mounted */
 	WIPE_VERDICT_MAX,
 };
 extern const char *const wipe_verdict_names[WIPE_VERDICT_MAX];
@@ -36,6 +41,7 @@ struct wipe_target {
 	enum wipe_verdict verdict;
 	char detail[160];
 
+	struct sysfs_number number; /* where it was found; 0:0 for a regular file */
 	int fd;
 	bool is_block;
 	bool is_direct;	     /* past the page cache; buffers are aligned */
@@ -56,17 +62,34 @@ struct wipe_target {
 
 struct wipe_search {
 	int root_fd;
+	int home_fd;	   /* see sysfs_foreign_from() */
+	bool is_early;	   /* the root is not mounted yet */
 	bool test;	   /* see struct wipe_plan */
 	bool may_move;	   /* a restart lies between: its number can have changed */
 	bool is_only_look; /* opened for reading, by whoever may not write; no memory is taken */
+	const struct sysfs_number *taken; /* opened already */
+	size_t n_taken;
 };
 
 /*
  * Finds and opens it; what cannot be is said in verdict and detail. wipe_target_done() gives the
- * descriptor and the memory back.
+ * descriptor and the memory back. memory (all zero, or what is told of it) counts where it may have
+ * moved: what is no longer what the plan means is done only if the progress says so, or the bytes
+ * that the wipe wrote are there, or its place is blank. What is not there is a failure.
  */
 void wipe_target_open(struct wipe_target *target, const struct wipe_device *device,
+	const struct wipe_search *search, const struct wipe_memory *memory);
+
+/*
+ * Opens one more of the phone's own devices that has the header of that container, beyond those
+ * taken: a copy of it holds the same keys. False: there is none.
+ */
+bool wipe_target_open_copy(struct wipe_target *target, const struct wipe_device *device,
 	const struct wipe_search *search);
+
+/* The same bytes for the same place again, to compare with: splitmix64 of Steele, Lea and Flood. */
+void wipe_random_fill(uint64_t seed, uint64_t at, size_t n_bytes, uint8_t *ret_bytes);
+
 void wipe_target_done(struct wipe_target *target);
 
 /* The UUID of ext4, f2fs or btrfs, from the first 68 KiB. 0; -ENODATA. ret_at: its block. */

@@ -63,6 +63,8 @@ void command_file_print(FILE *out, const struct command *command, const char *de
 	char date[24];
 
 	fprintf(out, "command    %s (it %s)\n", verb->name, verb->help);
+	if (verb->role == TRUST_ROLE_DESTROY)
+		fprintf(out, "           the phone does it once and does not ask again\n");
 	fprintf(out, "device     %s\n", device);
 	for (size_t i = 0; verb->arguments[i].name; i++) {
 		const struct command_value *value = &command->values[i];
@@ -70,9 +72,10 @@ void command_file_print(FILE *out, const struct command *command, const char *de
 		if (!value->has)
 			continue;
 		fprintf(out, "%-10s ", verb->arguments[i].name);
-		if (verb->arguments[i].type == VERB_TEXT) {
+		if (verb->arguments[i].type == VERB_TEXT && verb->arguments[i].form) {
+			fprintf(out, "%s: %s\n", value->text, verb->arguments[i].help);
+		} else if (verb->arguments[i].type == VERB_TEXT) {
 			text_lines(out, value->text);
-			fputc('\n', out);
 		} else if (verb->arguments[i].type == VERB_INT) {
 			fprintf(out, "%" PRId64 " %s\n", value->number, verb->arguments[i].unit);
 		} else {

@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Unlock codes against oathtool, sealed secrets against `openssl cms`.
+"""Unlock codes against oathtool, sealed secrets against `openssl cms`, recovery keys against cryptsetup.
 
     escrow.py BUILD-TREE | PATH-OF-ESCROW_TOOL
 
 Any program for HOTP (RFC 4226) must give the codes that a phone takes, and any for CMS (RFC 5083)
-open what a phone seals. The last line counts the checks.
+open what a phone seals: for a recovery key that is all it takes to open the disk. The last line counts the checks.
 """
+import json
 import os
 import secrets
 import shutil
@@ -107,8 +108,49 @@ def sealed(directory):
           opened(blob, holders[0]).returncode != 0 and opened(blob, holders[2]).returncode != 0)
 
 
+CRYPTSETUP = shutil.which("cryptsetup", path="/usr/sbin:/sbin:/usr/bin:/bin")
+QUICK = ["--batch-mode", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"]
+
+
+def disk(directory):
+    """From the sealed key to the open disk with openssl and cryptsetup alone."""
+    global skipped
+    holders = [certificate(directory, "d%d" % i, kind) for i, kind in enumerate(KINDS.values())]
+    stranger = certificate(directory, "someone", KINDS["P-256"])
+    key, blob, volume = (os.path.join(directory, name) for name in ("key", "disk-blob", "volume"))
+    uuid = "8b2e0f5c-11aa-4c1d-9a55-0123456789ab"
+    made = run(tool, "disk", key, uuid, "31", *[base + ".der" for base in holders])
+    check("a recovery key is sealed", made.returncode == 0, made.stderr)
+    with open(blob, "wb") as file:
+        file.write(made.stdout)
+    with open(key, encoding="ascii") as file:
+        drawn = file.read()
+    check("none of it is to be seen", drawn[:6].encode() not in made.stdout)
+    for name, base in zip(KINDS, holders):
+        inside = json.loads(opened(blob, base).stdout or "{}")
+        check("%s finds the key and what it is of" % name, inside == {
+            "v": 1, "kind": "disk", "device": "d" * 32, "enrolment": "e" * 32, "generation": 7,
+            "volume": uuid, "slot": 31, "secret": drawn}, inside)
+    check("a recovery key is for nobody else", opened(blob, stranger).returncode != 0)
+    check("48 digits in groups that are checked", len(drawn) == 48 and
+          all(int(drawn[i:i + 6]) % 11 == 0 for i in range(0, 48, 6)), drawn)
+    if not CRYPTSETUP:
+        print("  skipped: cryptsetup is not installed")
+        skipped += 1
+        return
+    with open(volume, "wb") as file:
+        file.truncate(20 << 20)
+    made = run(CRYPTSETUP, "luksFormat", *QUICK, "--key-file", key, volume)
+    check("a volume with that key", made.returncode == 0, made.stderr)
+    text = json.loads(opened(blob, holders[0]).stdout)["secret"]
+    for what, secret, code in (("what was unsealed opens it", text, 0), ("nothing else does", text[::-1], 2)):
+        done = run(CRYPTSETUP, "open", "--test-passphrase", "--key-file=-", volume, stdin=secret.encode())
+        check(what, done.returncode == code, done.stderr)
+
+
 codes()
 with tempfile.TemporaryDirectory() as tmp:
     sealed(tmp)
+    disk(tmp)
 print("%d passed, %d failed%s" % (passed, failed, ", %d skipped" % skipped if skipped else ""))
 sys.exit(1 if failed else 0)

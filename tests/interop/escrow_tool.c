@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tool-layer: trust */
+/* tool-layer: enforcer */
 /*
  * escrow_tool.c - codes and sealed secrets of files, so that other programs can be set against
  * them. A test program; see escrow.py beside it.
@@ -7,10 +7,14 @@
  *   escrow_tool code SECRET-HEX COUNTER     one code
  *   escrow_tool check CERTIFICATE.der       "ok", or why it is refused; status 0 or 1
  *   escrow_tool seal CERTIFICATE.der...     standard input, sealed, to standard output
+ *   escrow_tool disk KEY-FILE VOLUME SLOT CERTIFICATE.der...
+ *       a recovery key as the phone makes one, into the file; sealed, to standard output
  */
 #include <fcntl.h>
 
-#include "agent/trust/escrow.h"
+#include "agent/enforcer/enforcer.h"
+#include "agent/enforcer/escrow_box.h"
+#include "agent/enforcer/recovery.h"
 #include "agent/trust/hotp.h"
 #include "agent/util/codec.h"
 #include "agent/util/fs.h"
@@ -79,6 +83,35 @@ static int seal(char **paths, size_t n_paths)
 	return fwrite(blob.data, 1, blob.n_bytes, stdout) == blob.n_bytes ? 0 : 2;
 }
 
+/* Of a phone that is enrolled, with names that the caller knows. */
+static int disk(
+	const char *key_path, const char *volume, const char *slot, char **paths, size_t n_paths)
+{
+	static struct enforcer e;
+	static struct escrow_wanted wanted;
+	static struct escrow_box box;
+	char key[RECOVERY_KEY_DIGITS + 1];
+	struct escrow_inside inside = {
+		.kind = ESCROW_KIND_DISK, .generation = 7, .volume = volume, .secret = key};
+	FILE *file = fopen(key_path, "we");
+	int64_t number;
+
+	if (parse_int64(slot, 0, LUKS_SLOTS_MAX - 1, &number) < 0)
+		fail("is no keyslot", slot);
+	inside.slot = (int)number;
+	if (n_paths > ESCROW_CERTIFICATES_MAX)
+		fail("too many", "certificates");
+	for (wanted.n = 0; wanted.n < n_paths; wanted.n++)
+		load(paths[wanted.n], &wanted.certificates[wanted.n]);
+	memset(e.state.facts.device_id, 'd', sizeof(e.state.facts.device_id) - 1);
+	memset(e.state.facts.enrolment_id, 'e', sizeof(e.state.facts.enrolment_id) - 1);
+	if (recovery_key_make(key) < 0 || escrow_box_seal(&e, &inside, &wanted, &box) < 0)
+		fail("failed", "escrow_box_seal");
+	if (!file || fputs(key, file) < 0 || fclose(file) < 0)
+		fail("cannot be written", key_path);
+	return fwrite(box.cms, 1, box.n_cms, stdout) == box.n_cms ? 0 : 2;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 4 && strcmp(argv[1], "code") == 0)
@@ -87,5 +120,7 @@ int main(int argc, char **argv)
 		return check(argv[2]);
 	if (argc > 2 && strcmp(argv[1], "seal") == 0)
 		return seal(argv + 2, (size_t)argc - 2);
+	if (argc > 5 && strcmp(argv[1], "disk") == 0)
+		return disk(argv[2], argv[3], argv[4], argv + 5, (size_t)argc - 5);
 	fail("no such task", argc > 1 ? argv[1] : "");
 }

@@ -279,6 +279,7 @@ class Server:
             self.__exit__()
             raise AssertionError("mdm-server does not start: " + line + open(self.log.name).read())
         self.url = match.group(1)
+        self.admin_port = int(match.group(2).rpartition(":")[2])
         admin.ok("config", "set", "server", match.group(1))
         admin.ok("config", "set", "admin", match.group(2))
 

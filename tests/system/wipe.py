@@ -88,7 +88,7 @@ def test_keys_are_gone():
     assert not os.path.exists(state(root, "wipe.plan")), "the plan stayed"
     said = progress(root)
     equal(said[0], "started wipe-1")
-    equal([line.rstrip() for line in said[1:]],
+    equal([line.rstrip() for line in said[1:] if not line.startswith("found ")],
           ["device 0 gone", "device 1 gone", "keys-gone", "discarded", "finishing none"])
 
 
@@ -175,6 +175,110 @@ def test_moved_device():
         second.sync()
     assert_gone(os.path.join(root, "luks2"), "luks2")
     equal(opens(os.path.join(root, "luks1")), len(SECRETS))
+
+
+@test
+def test_late_device():
+    """What is not there at a restart is not done: the plan stays, and the next boot destroys it."""
+    for arguments, place in ((["--boot", "/bootdir"], "bootdir/mdm-agent-wipe"), ([], "var/lib/mdm-agent/wipe")):
+        root = rig.root()
+        os.makedirs(os.path.join(root, "bootdir"))
+        path, other = rig.container(root, "luks2"), rig.container(root, "luks1")
+        write(os.path.join(root, place + ".plan"), plan_text(luks("luks2"), luks("luks1")))
+        write(os.path.join(root, place + ".progress"), "5 started wipe-1\n")
+        said = lambda: [line.split(" ", 1)[1].rstrip()
+                        for line in read(os.path.join(root, place + ".progress")).decode().splitlines()]
+        os.rename(path, path + ".late")
+        equal(wipe(root, "--resume", "--wait", "1", *arguments).returncode, 1)
+        assert_gone(other, "luks1")
+        late = "device 0 failed not there (yet), or something else is in its place"
+        assert late in said() and "device 1 gone" in said() and "keys-left" in said(), said()
+        assert "keys-gone" not in said() and os.path.exists(os.path.join(root, place + ".plan")), said()
+        # Alone with it, early boot leaves it to the boot; the service ends the system and tries again.
+        n = len(said())
+        equal(wipe(root, "--resume", *arguments).returncode, 1)
+        equal(said()[n:], [late, "device 1 gone before the restart", "keys-left"] +
+              ([] if arguments else ["finishing none"]))
+        os.rename(path + ".late", path)
+        equal(opens(path), len(SECRETS))
+        equal(wipe(root, "--resume", *arguments).returncode, 0)
+        assert_gone(path, "luks2")
+        assert said()[-2:] == ["discarded", "finishing none"] and "keys-gone" in said(), said()
+        assert not os.path.exists(os.path.join(root, place + ".plan"))
+
+
+@test
+def test_something_else_in_its_place():
+    """Another container of the same size where it was is not what the wipe made of it; a blank place is."""
+    root = rig.root()
+    path = rig.container(root, "luks2")
+    done = wipe_plan(root, plan_text(luks("luks2")), shim={"WIPE_SHIM_KILL": "8"})
+    equal(done.returncode, -9)
+    assert any(line.startswith("found 0 0:0 %d " % (12 * MIB)) for line in progress(root)), progress(root)
+    rig.container(root, "luks1", "luks2")
+    equal(wipe(root, "--resume").returncode, 1)
+    assert os.path.exists(state(root, "wipe.plan")) and "keys-left" in progress(root)
+    equal(read(path), rig.original("luks1"))
+    write(path, b"\0" * 11 * MIB)
+    equal(wipe(root, "--resume").returncode, 1)
+    write(path, b"\0" * 12 * MIB)
+    equal(wipe(root, "--resume").returncode, 0)
+    equal([line.rstrip() for line in progress(root)][-3:],
+          ["device 0 gone before the restart: its place is blank", "keys-gone", "finishing none"])
+
+
+@test
+def test_copies():
+    """Every device of the phone's own that has the header has the keys."""
+    for resumed in (False, True):
+        root = rig.root()
+        paths = [rig.container(root, "luks2", "copy%d" % i) for i in range(3)]
+        other = rig.container(root, "luks1")
+        with Loop(root, paths[0]) as first, Loop(root, paths[1]) as second, Loop(root, paths[2]) as third, \
+                Loop(root, other):
+            text = plan_text(luks("luks2", "dev/x", second.number))
+            if resumed:
+                write(state(root, "wipe.plan"), text)
+                write(state(root, "wipe.progress"), "5 started wipe-1\n")
+            done = wipe(root, "--resume") if resumed else wipe_plan(root, text)
+            equal((done.returncode, done.stderr), (0, ""))
+            for loop in (first, second, third):
+                loop.sync()
+        for path in paths:
+            assert_gone(path, "luks2")
+        equal(opens(other), len(SECRETS))
+        equal([line.rstrip() for line in progress(root)].count("device 0 gone"), 3)
+
+
+@test
+def test_not_recognisable():
+    """Plain data known by their size alone are not touched after a restart, and early boot touches no directory."""
+    root = rig.root()
+    swap, home = os.path.join(root, "swap"), os.path.join(root, "home")
+    write(swap, b"B" * MIB)
+    write(os.path.join(home, "letter"), "x")
+    path = rig.container(root, "luks2")
+    devices = ["plain 0:0 /swap size=%d uuid=-" % MIB, luks("luks2"), "files 0:0 /home inode=%d" % os.stat(home).st_ino]
+    os.makedirs(os.path.join(root, "bootdir"))
+    for is_started in (False, True):
+        write(os.path.join(root, "bootdir/mdm-agent-wipe.plan"), plan_text(*devices))
+        write(os.path.join(root, "bootdir/mdm-agent-wipe.progress"), "5 started wipe-1\n" if is_started else "")
+        rig.container(root, "luks2")
+        equal(wipe(root, "--resume", "--boot", "/bootdir").returncode, 1)
+        assert_gone(path, "luks2")
+        equal(read(swap), b"B" * MIB)
+        equal(os.listdir(home), ["letter"])
+        said = read(os.path.join(root, "bootdir/mdm-agent-wipe.progress")).decode()
+        for line in ("device 0 left cannot be recognised after a restart\n", "device 2 later its file system is not",
+                     " keys-gone\n", " plain-left\n"):
+            assert line in said, (line, said)
+        # The directory is for whoever has the root.
+        assert os.path.exists(os.path.join(root, "bootdir/mdm-agent-wipe.plan"))
+    shutil.copy(os.path.join(root, "bootdir/mdm-agent-wipe.plan"), state(root, "wipe.plan"))
+    shutil.copy(os.path.join(root, "bootdir/mdm-agent-wipe.progress"), state(root, "wipe.progress"))
+    equal(wipe(root, "--resume").returncode, 0)
+    equal((os.listdir(home), read(swap)), ([], b"B" * MIB))
+    assert not os.path.exists(state(root, "wipe.plan"))
 
 
 @test
@@ -327,6 +431,52 @@ def test_foreign_devices():
     assert "foreign no loop device, and the plan is a test" in done.stdout, done.stdout
 
 
+def fake_card(root, number, name, kind="SD", **more):
+    """A card in its slot, as sysfs shows it: not removable. Its first partition has the next number."""
+    device = "platform/%s.mmc/mmc_host/%s/%s:0001" % (name, name, name)
+    write(os.path.join(root, "sys/devices", device, "type"), kind + "\n")
+    for node in more.get("nodes", ()):
+        write(os.path.join(root, "sys/devices/platform", name + ".mmc/of_node", node), "")
+    disk = device + "/block/" + name
+    part = "%s:%d" % (number.split(":")[0], int(number.split(":")[1]) + 1)
+    part = more.get("part", part)
+    fake_disk(root, number, disk, removable="0\n", dev=number + "\n")
+    os.symlink("../../../" + name + ":0001", os.path.join(root, "sys/devices", disk, "device"))
+    fake_disk(root, part, disk + "/" + name + "p1", partition="1\n", dev=part + "\n")
+
+
+@test
+def test_cards():
+    """A memory card says that it is not removable; it is the phone's own only where the phone runs from it."""
+    def verdict(number, kind="luks"):
+        device = luks("luks2", "dev/x", number) if kind == "luks" else \
+            "plain %s /dev/x size=%d uuid=-" % (number, MIB)
+        return wipe_plan(root, plan_text(device, is_test=False), "--check").stdout
+
+    root = rig.root()
+    fake_card(root, "179:0", "mmcblk0", "MMC")
+    fake_card(root, "179:16", "mmcblk1")
+    fake_card(root, "179:32", "mmcblk2", "SDcombo")
+    fake_card(root, "179:48", "mmcblk3", "SD", nodes=["non-removable"])
+    fake_card(root, "179:64", "mmcblk4", "MMC", nodes=["cd-gpios"])
+    fake_disk(root, "253:0", "virtual/block/dm-0", slaves__mmcblk0p1__dev="179:1\n", slaves__mmcblk1p1__dev="179:17\n")
+    for number in ("179:16", "179:17", "179:32", "179:65", "253:0"):
+        for kind in ("luks", "plain"):
+            said = verdict(number, kind)
+            assert " /dev/x foreign a memory card\n" in said, (number, said)
+    for number in ("179:1", "179:49"):
+        assert "foreign" not in verdict(number), (number, verdict(number))
+    # The root directory of the test lies on a device of this machine; sysfs, written by the test, says on what.
+    st = os.stat(root)
+    if os.major(st.st_dev) == 0:
+        raise Skip("the temporary directory is on no device of its own")
+    number = "%d:%d" % (os.major(st.st_dev), os.minor(st.st_dev))
+    fake_disk(root, number, "virtual/block/dm-9", slaves__mmcblk1p1__dev="179:17\n")
+    for part in ("179:16", "179:17"):
+        assert "foreign" not in verdict(part), (part, verdict(part))
+    assert "foreign a memory card" in verdict("179:32"), verdict("179:32")
+
+
 @test
 def test_loop_device():
     """A block device: written past the cache, discarded, and gone in the file below it."""
@@ -434,7 +584,7 @@ def test_no_loop_of_boots():
     """Where all is gone and the plan cannot be removed, the system is not ended at each boot."""
     root = rig.root()
     write(os.path.join(root, "boot/mdm-agent-wipe.plan"), plan_text(luks("luks2")))
-    write(os.path.join(root, "boot/mdm-agent-wipe.progress"), "5 started wipe-1\n")
+    write(os.path.join(root, "boot/mdm-agent-wipe.progress"), "5 started wipe-1\n6 device 0 gone \n")
     done = in_namespace("""
         mount --bind "$2/boot" "$2/boot"
         mount -o remount,bind,ro "$2/boot"

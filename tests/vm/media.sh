@@ -207,6 +207,10 @@ media_any() {
 media_unenrol() {
 	check "encrypted_only comes" media_policy_next encrypted_only
 	check_media "the card's plain partition is gone" 'again 60 eval "! there mmcblk0p1"'
+	check "the stick is unplugged" media_unplug
+	check "one with a file system and no partition comes" media_plug bare
+	check_media "it is offline" 'again 60 has_disk && again 30 judged "$(disk)" denied && ! mounts "/dev/$(disk)" 2>/dev/null'
 	check_media "the phone leaves" 'agentctl unenroll --yes'
 	check_media "and the partition is back" 'again 90 there mmcblk0p1 && [ ! -e /etc/udev/rules.d/61-mdm-agent-removable.rules ]'
+	check_media "... and the stick can be used" 'again 60 mounts "/dev/$(disk)" 2>/dev/null && writes && umount /mnt'
 }

@@ -182,13 +182,15 @@ until now=$(stat -c %.9Y $ledger 2>/dev/null) && [ "$now" != "$before" ]; do sle
 read -r up rest </proc/uptime
 echo "vm: ordered at $up"
 until [ -e /etc/nologin ]; do sleep 0.05; done
+read -r up rest </proc/uptime
+echo "vm: no way back at $up"
 (echo "'$encryption_pass'" | pamtester login phone authenticate acct_mgmt; echo "vm: login gave $?") &
 until grep -q " started " /boot/mdm-agent-wipe.progress 2>/dev/null; do sleep 0.1; done
 echo "vm: wipe in $(cat /proc/$(pgrep -o -f "^@?(/usr/libexec/mdm-agent/)?mdm-agent-wipe")/cgroup)"
 '
 
-wipe_ordered_at_ms() {
-	sed -n 's/.*vm: ordered at \([0-9]*\)\.\([0-9][0-9]\).*/\1\20/p' "$VM_WORK/$VM/console.log"
+wipe_at_ms() { # WORDS: when the watcher said them
+	sed -n "s/.*vm: $1 at \\([0-9]*\\)\\.\\([0-9][0-9]\\).*/\\1\\20/p" "$VM_WORK/$VM/console.log"
 }
 
 # What the phone has of a key is put beside the disks: a data volume over two disks, full, of which one is plain.
@@ -270,7 +272,8 @@ wipe_told() {
 	diag "$(fleet_pick state <"$wipe_work/row"): $(fleet_pick detail <"$wipe_work/row")"
 	# shellcheck disable=SC2046 # numbers on purpose
 	set -- $(/usr/bin/python3 "$VM_DIR/disk.py" times "$wipe_work/progress") 0 0 0
-	wipe_receipt=$(wipe_ordered_at_ms)
-	diag "from the receipt of the order: keys gone after $(($3 + $1 - ${wipe_receipt:-0})) ms, \
-power off after $(($3 + $2 - ${wipe_receipt:-0})) ms"
+	wipe_receipt=$(wipe_at_ms ordered) wipe_no_way_back=$(wipe_at_ms 'no way back')
+	diag "from the receipt of the order: logins refused after $((${wipe_no_way_back:-0} - ${wipe_receipt:-0})) ms, begun after \
+$(($3 - ${wipe_receipt:-0})) ms, keys gone after $(($3 + $1 - ${wipe_receipt:-0})) ms, power off after \
+$(($3 + $2 - ${wipe_receipt:-0})) ms"
 }

@@ -79,14 +79,20 @@ static void test_wanted(void)
 	escrow_wanted_look(&rig.e, &again);
 	CHECK(again.n == 3 && memcmp(again.digests, wanted.digests, 3 * SHA256_BYTES) == 0);
 	/* One more than there can be. */
-	rig_policy(&rig, 0, 1 | 2 | 4 | 8 | 16);
+	rig_policy(&rig, 0, 1 | 2 | 4 | 8);
+	rig_policy(&rig, 1, 16);
 	escrow_wanted_look(&rig.e, &wanted);
 	CHECK(wanted.n == ESCROW_CERTIFICATES_MAX && ascends(&wanted));
 	/* One that nobody can seal to does not keep the others from it. */
-	rig_policy(&rig, 0, 1 | 2);
 	rig.certificates[0][0].der[0] ^= 0xff;
 	escrow_wanted_look(&rig.e, &wanted);
-	CHECK_INT(wanted.n, 2);
+	CHECK_INT(wanted.n, 4);
+	rig_policy(&rig, 1, 0);
+	rig.certificates[0][0].der[0] ^= 0xff;
+	rig_policy(&rig, 0, 1 | 2);
+	rig.certificates[0][1].der[0] ^= 0xff;
+	escrow_wanted_look(&rig.e, &wanted);
+	CHECK_INT(wanted.n, 1);
 	rig.e.state.facts.enrolled = false;
 	escrow_wanted_look(&rig.e, &wanted);
 	CHECK_INT(wanted.n, 0);
@@ -260,7 +266,7 @@ static void test_report(void)
 		_cleanup_buf_ struct buf text = BUF_INIT;
 		struct jsonw w = JSONW_INIT(&text);
 		struct json_object *certificates = NULL;
-		char digits[2 * SHA256_BYTES + 1], number[8];
+		char digits[2 * SHA256_BYTES + 1], number[12];
 
 		escrow_box_report(&box, ESCROW_KIND_DISK, 7, counter, &w);
 		CHECK_INT(json_parse(text.data, text.n_bytes, &json, NULL), 0);

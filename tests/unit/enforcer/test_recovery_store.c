@@ -22,6 +22,8 @@ static void fill(struct recovery_record *record)
 {
 	memset(record, 0, sizeof(*record));
 	record->is_locking = true;
+	record->seen_generation = 3;
+	memset(record->locked_boot, 'b', sizeof(record->locked_boot) - 1);
 	for (size_t i = 0; i < RECOVERY_VOLUMES_MAX; i++) {
 		char uuid[LUKS_UUID_BYTES + 1];
 		struct recovery_volume *v;
@@ -36,6 +38,9 @@ static void fill(struct recovery_record *record)
 		v->strays = i == 2 ? UINT32_C(0x80000005) : 0;
 		v->checked_s = 1700000000 + (int64_t)i;
 		v->is_broken = i == 3;
+		v->kept_slot = i == 2 ? 0 : -1;
+		if (i == 2)
+			memset(v->kept_seal, 0x77, sizeof(v->kept_seal));
 		for (size_t k = 0; k < RECOVERY_PLACE_MAX; k++) {
 			struct recovery_key *key = &v->keys[k];
 
@@ -70,16 +75,20 @@ static bool same(const struct recovery_record *a, const struct recovery_record *
 		const struct recovery_volume *v = &a->volumes[i], *w = &b->volumes[i];
 
 		if (strcmp(v->uuid, w->uuid) != 0 || v->making_slot != w->making_slot ||
+			v->checked_s != w->checked_s || v->is_broken != w->is_broken ||
+			v->kept_slot != w->kept_slot ||
+			memcmp(v->kept_seal, w->kept_seal, sizeof(v->kept_seal)) != 0 ||
 			v->making_is_sealed != w->making_is_sealed ||
 			memcmp(v->making_seal, w->making_seal, sizeof(v->making_seal)) != 0 ||
-			v->strays != w->strays || v->checked_s != w->checked_s ||
-			v->is_broken != w->is_broken)
+			v->strays != w->strays)
 			return false;
 		for (size_t k = 0; k < RECOVERY_PLACE_MAX; k++)
 			if (!same_key(&v->keys[k], &w->keys[k]))
 				return false;
 	}
-	return a->is_locking == b->is_locking && a->last_generation == b->last_generation;
+	return a->is_locking == b->is_locking && a->last_generation == b->last_generation &&
+	       a->seen_generation == b->seen_generation &&
+	       strcmp(a->locked_boot, b->locked_boot) == 0;
 }
 
 static bool is_empty(const struct recovery_record *record)
@@ -166,6 +175,12 @@ static void test_lines(void)
 		{HEAD VOLUME "current slot one\n", false},
 		{HEAD VOLUME "making 32\n", false},
 		{HEAD VOLUME "making -1\n", false},
+		{HEAD VOLUME "kept 31\nkeptseal " SEAL "\n", true},
+		{HEAD VOLUME "kept 32\n", false},
+		{HEAD VOLUME "keptseal 11\n", false},
+		{HEAD "seen 7\nlocked " ENROLMENT "\n", true},
+		{HEAD "seen -1\n", false},
+		{HEAD "locked 00\n", false},
 		{HEAD VOLUME "making 3\nmakingseal " SEAL "\nstray 0\nstray 31\n", true},
 		{HEAD VOLUME "making 3\nmakingseal 11\n", false},
 		{HEAD VOLUME "stray 32\n", false},

@@ -86,7 +86,7 @@ static void test_encrypted(void)
 	CHECK(find(&found, "/dev/mmcblk0p2") && find(&found, "/dev/mmcblk0p3"));
 	CHECK_STR(find(&found, "/dev/mmcblk0p2")->uuid, UUID);
 	wipe_describe(&found, text);
-	CHECK(strstr(text, "the keys of ") == text && !strstr(text, "flash"));
+	CHECK(strstr(text, "keys destroyed: ") == text && !strstr(text, "flash"));
 	machine_close(&m);
 }
 
@@ -114,7 +114,17 @@ static void test_plain(void)
 	mounted(&m, "179:1", "/boot", "vfat", "/dev/mmcblk0p1");
 	mounted(&m, "179:2", "/lib/firmware/modem", "vfat", "/dev/mmcblk0p2");
 	mounted(&m, "179:4", "/home/shared", "ext4", "/dev/mmcblk0p4");
-	mounted(&m, "179:5", "/persist", "ext4", "/dev/mmcblk0p5");
+	mounted(&m, "179:5", "/mnt/vendor/persist", "ext4", "/dev/mmcblk0p5");
+	/* As vendors do: a directory of the modem's firmware, read-only data. */
+	buf_puts(&m.mounts, "30 1 179:2 /image /var/lib/firmware-modem ro - vfat /dev/x ro\n"
+			    "30 1 179:5 / /data/calibration rw - ext4 /dev/x ro,relatime\n");
+	/* As the agent's service sees it: its own /var/tmp, /home made read-only. */
+	buf_puts(&m.mounts,
+		"30 1 179:3 /var/tmp/systemd-private-1/tmp /var/tmp rw - ext4 /dev/x rw\n"
+		"30 1 179:3 /var/lib/mdm-agent /var/lib/mdm-agent rw - ext4 /dev/x rw\n"
+		"30 1 179:3 /home /home ro - ext4 /dev/x rw\n");
+	fixture_text(&m.f, "var/tmp/x", "x");
+	fixture_text(&m.f, "var/lib/mdm-agent/x", "x");
 	swapping(&m, "/dev/mmcblk0p6", "partition");
 	look_for(&m, &found);
 	CHECK_INT(found.n_luks, 0);
@@ -156,6 +166,41 @@ static void test_mixed(void)
 	machine_close(&m);
 }
 
+/* Open, in use, and not in the plan: it is said. Loop devices are nobody's to count. */
+static void test_left(void)
+{
+	struct wipe_findings found;
+	char text[LIMIT_TEXT_BYTES + 1];
+	struct machine m;
+
+	machine_open(&m);
+	disk(&m, "179:0", "mmcblk0");
+	partition(&m, "179:2", "mmcblk0", "mmcblk0p2");
+	disk(&m, "8:0", "sda");
+	attribute(&m, "platform/block/sda", "removable", "1");
+	partition(&m, "8:1", "sda", "sda1");
+	mapped(&m, "254:0", "dm-0", "root", LUKS2("root"), LIST("mmcblk0/mmcblk0p2"));
+	mapped(&m, "254:1", "dm-1", "homes", LUKS2("homes"), LIST("sda/sda1"));
+	for (int i = 0; i < 600; i++) {
+		char number[16], name[24];
+
+		snprintf(number, sizeof(number), "7:%d", i);
+		snprintf(name, sizeof(name), "loop%d", i);
+		loop(&m, number, name, "/home/x");
+	}
+	luks(&m, "mmcblk0p2", UUID);
+	luks(&m, "sda1", "3b4e28ba-2fa1-11d2-883f-0016d3cca427");
+	mounted(&m, "254:0", "/", "ext4", "/dev/mapper/root");
+	mounted(&m, "254:1", "/home", "ext4", "/dev/mapper/homes");
+	look_for(&m, &found);
+	CHECK_INT(found.plan.n_devices, 1);
+	CHECK(find(&found, "/dev/mmcblk0p2"));
+	CHECK_STR(found.left, "homes: removable");
+	wipe_describe(&found, text);
+	CHECK(strstr(text, "stays: homes"));
+	machine_close(&m);
+}
+
 /* More than a plan holds: keys come first. */
 static void test_more(void)
 {
@@ -175,9 +220,9 @@ static void test_more(void)
 	}
 	look_for(&m, &found);
 	CHECK_INT(found.plan.n_devices, LIMIT_WIPE_DEVICES);
-	CHECK(found.more);
+	CHECK(strstr(found.left, "more than a plan holds"));
 	wipe_describe(&found, text);
-	CHECK(strstr(text, "...") && strstr(text, "there is more"));
+	CHECK(strstr(text, "...") && strstr(text, "more than a plan"));
 	machine_close(&m);
 }
 
@@ -196,6 +241,7 @@ static const struct check_test tests[] = {
 	{"encrypted", test_encrypted},
 	{"plain", test_plain},
 	{"mixed", test_mixed},
+	{"left", test_left},
 	{"more", test_more},
 	{"nothing", test_nothing},
 };

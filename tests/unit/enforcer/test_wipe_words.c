@@ -77,6 +77,8 @@ static void test_progress(void)
 		{"1 started x\n2 device 0 gone \n2 keys-gone\n3 discarded\n", WIPE_WORD_GONE, ""},
 		{"1 started x\n2 device 0 gone \n2 device 2 hung \n2 keys-left\n", WIPE_WORD_LEFT,
 			"/dev/mmcblk0p3: hung "},
+		{"1 started x\n2 keys-gone\n3 device 1 left No space: x\n4 undiscarded\n5 finishing none\n",
+			WIPE_WORD_FINISHED, "/home/of two words: left No space: x"},
 		/* The end of a line has not been written yet. */
 		{"1 started x\n2 keys-gone", WIPE_WORD_STARTED, ""},
 		{"1 started x\n2 device 9 hung \n2 keys-left\n", WIPE_WORD_LEFT, ""},

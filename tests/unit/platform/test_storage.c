@@ -1,9 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test_storage.c - what is encrypted on phones of many shapes: Alpine, postmarketOS, its immutable
- * variant, Debian.
+ * variant, Debian, Android's partitions.
  */
+#include <linux/fscrypt.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
+#include "agent/util/codec.h"
 #include "tests/unit/platform/machine.h"
+
+/*
+ * Stands in for a file system with fscrypt, of which the machine that tests run on has none: a
+ * directory with a file "encrypted" in it has a policy. Everything else is the kernel's.
+ */
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list args;
+	void *argument;
+
+	va_start(args, request);
+	argument = va_arg(args, void *);
+	va_end(args);
+	if (request == FS_IOC_GET_ENCRYPTION_POLICY_EX && faccessat(fd, "encrypted", F_OK, 0) == 0)
+		return 0;
+	return (int)syscall(SYS_ioctl, fd, request, argument);
+}
 
 static void test_alpine_plain(void)
 {
@@ -177,6 +199,87 @@ static void test_lvm(void)
 	machine_close(&m);
 }
 
+/* Android's "super" is a partition whose logical ones are linear mappings; the data beside it. */
+static void test_android(void)
+{
+	struct machine m;
+
+	machine_open(&m);
+	disk(&m, "8:0", "sda");
+	partition(&m, "8:12", "sda", "sda12");
+	partition(&m, "8:17", "sda", "sda17");
+	mapped(&m, "254:0", "dm-0", "system_a", "", LIST("sda/sda12"));
+	mapped(&m, "254:1", "dm-1", "vendor_a", "", LIST("sda/sda12"));
+	mapped(&m, "254:2", "dm-2", "root", LUKS2("root"), LIST("sda/sda17"));
+	mounted(&m, "254:2", "/", "ext4", "/dev/mapper/root");
+	mounted(&m, "254:1", "/vendor", "ext4", "/dev/mapper/vendor_a");
+	CHECK_INT(look(&m), 0);
+	CHECK(is_plain(storage(&m)));
+	CHECK_STR(detail_of(storage(&m), "/"), "LUKS2: dm-2 on sda17");
+	CHECK_STR(detail_of(storage(&m), "/vendor"), "plain: sda12");
+	/* A root on a logical partition is as plain as that. */
+	mounted(&m, "254:0", "/", "ext4", "/dev/mapper/system_a");
+	CHECK_INT(look(&m), 0);
+	CHECK_STR(storage(&m)->detail, "/vendor: plain: sda12");
+	CHECK(is_plain(part_of(&m, SETTING_ENCRYPTION_SYSTEM)));
+	machine_close(&m);
+}
+
+/* What a file system encrypts by itself is named, and counts for nothing. */
+static void test_fscrypt(void)
+{
+	static const char one[] =
+		"plain: sda3; fscrypt on /home/user does not count: the rest of the disk is readable";
+	struct machine m;
+
+	machine_open(&m);
+	disk(&m, "8:0", "sda");
+	partition(&m, "8:3", "sda", "sda3");
+	mounted(&m, "8:3", "/", "ext4", "/dev/sda3");
+	fixture_directory(&m.f, "home/guest");
+	fixture_text(&m.f, "home/file", "");
+	CHECK_INT(look(&m), 0);
+	CHECK_STR(detail_of(storage(&m), "/"), "plain: sda3");
+	fixture_text(&m.f, "home/user/encrypted", "");
+	CHECK_INT(look(&m), 0);
+	CHECK(is_plain(storage(&m)) && is_plain(part_of(&m, SETTING_ENCRYPTION_HOME)));
+	CHECK_STR(detail_of(storage(&m), "/"), one);
+	CHECK_STR(detail_of(part_of(&m, SETTING_ENCRYPTION_HOME), "/"), one);
+	fixture_text(&m.f, "home/us\033er/encrypted", "");
+	CHECK_INT(look(&m), 0);
+	CHECK(strstr(detail_of(storage(&m), "/"), " and 1 more does not count"));
+	CHECK(text_is_valid(detail_of(storage(&m), "/"), strlen(detail_of(storage(&m), "/"))));
+	/* Behind a link, or below another mount, it is not this file system's. */
+	machine_close(&m);
+	machine_open(&m);
+	disk(&m, "8:0", "sda");
+	partition(&m, "8:3", "sda", "sda3");
+	mounted(&m, "8:3", "/", "ext4", "/dev/sda3");
+	mounted(&m, "0:60", "/home/far", "nfs4", "host:/export");
+	fixture_text(&m.f, "home/far/encrypted", "");
+	fixture_text(&m.f, "srv/encrypted", "");
+	fixture_link(&m.f, "home/link", "../srv");
+	CHECK_INT(look(&m), 0);
+	CHECK_STR(detail_of(storage(&m), "/"), "plain: sda3");
+	machine_close(&m);
+}
+
+/* On LUKS nobody looks for it. */
+static void test_fscrypt_on_luks(void)
+{
+	struct machine m;
+
+	machine_open(&m);
+	disk(&m, "8:0", "sda");
+	mapped(&m, "254:0", "dm-0", "root", LUKS2("root"), LIST("sda"));
+	mounted(&m, "254:0", "/", "ext4", "/dev/mapper/root");
+	fixture_text(&m.f, "home/user/encrypted", "");
+	CHECK_INT(look(&m), 0);
+	CHECK(is_fine(storage(&m)));
+	CHECK_STR(detail_of(storage(&m), "/"), "LUKS2: dm-0 on sda");
+	machine_close(&m);
+}
+
 static void test_kinds_of_mapping(void)
 {
 	static const struct {
@@ -317,6 +420,9 @@ static const struct check_test tests[] = {
 	{"postmarketos", test_postmarketos},
 	{"duranium", test_duranium},
 	{"lvm", test_lvm},
+	{"android", test_android},
+	{"fscrypt", test_fscrypt},
+	{"fscrypt_on_luks", test_fscrypt_on_luks},
 	{"kinds_of_mapping", test_kinds_of_mapping},
 	{"files", test_files},
 	{"zram_writeback", test_zram_writeback},
