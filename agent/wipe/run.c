@@ -15,6 +15,7 @@
 #include "agent/util/fs.h"
 #include "agent/wipe/destroy.h"
 #include "agent/wipe/intent.h"
+#include "agent/wipe/lower.h"
 #include "agent/wipe/progress.h"
 #include "agent/wipe/tpm.h"
 #include "agent/wipe/tree.h"
@@ -25,6 +26,7 @@
 #define SLACK_SECONDS 10
 /* For the last words on a root file system that is gone. */
 #define LAST_WORDS_SECONDS 5
+#define TOLD_SECONDS 5
 #define STEP_MS 2
 #define WAIT_MS 200
 
@@ -47,6 +49,8 @@ struct worker {
 	pthread_mutex_t *turn;
 	pthread_mutex_t own_turn;
 	bool is_running;
+	bool holds_state; /* the state directory lies on it, or that is not known */
+	uint64_t told_bytes;
 };
 
 struct run {
@@ -140,7 +144,7 @@ static int start_thread(void *(*body)(void *), void *userdata)
 }
 
 /* Until all have come so far, or have hung for too long. */
-static void wait_for_step(struct run *run, enum wipe_step step, int64_t deadline_us)
+static bool wait_for_step(struct run *run, enum wipe_step step, int64_t deadline_us)
 {
 	bool all;
 
@@ -152,6 +156,7 @@ static void wait_for_step(struct run *run, enum wipe_step step, int64_t deadline
 		if (!all)
 			pause_ms(STEP_MS);
 	} while (!all && clock_boottime_us() < deadline_us);
+	return all;
 }
 
 /* --- looking -------------------------------------------------------------------------------- */
@@ -218,6 +223,7 @@ static void open_targets(struct run *run, bool is_only_look)
 {
 	const struct wipe_options *options = run->options;
 	struct sysfs_number taken[WORKERS_MAX];
+	struct lower state = {.n = 0};
 	struct wipe_search search = {.root_fd = options->root_fd,
 		.home_fd = options->boot_path ? run->places.place[0].fd : options->root_fd,
 		.is_early = options->boot_path,
@@ -246,10 +252,16 @@ static void open_targets(struct run *run, bool is_only_look)
 			wipe_target_done(&run->workers[i].target);
 		pause_ms(WAIT_MS);
 	}
+	if (run->places.n > 0 && !run->places.place[0].is_boot)
+		lower_of_directory(options->root_fd, run->places.place[0].fd, &state);
 	if (!is_only_look)
 		open_copies(run, &search, taken);
 	for (size_t i = 0; i < run->n_workers; i++) {
-		pthread_mutex_init(&run->workers[i].own_turn, NULL);
+		struct worker *w = &run->workers[i];
+
+		w->holds_state = w->target.device->kind != WIPE_KIND_FILES &&
+				 (state.n == 0 || lower_has(&state, w->target.number));
+		pthread_mutex_init(&w->own_turn, NULL);
 		run->workers[i].turn = find_turn(run, i);
 	}
 }
@@ -368,32 +380,36 @@ static void say_data(struct run *run)
 
 static void say_rest(struct run *run)
 {
-	bool discarded = true;
+	bool discarded = true, any = false;
 
 	for (size_t i = 0; i < run->n_workers; i++) {
 		const struct worker *w = &run->workers[i];
 		const struct wipe_target *t = &w->target;
-		bool is_luks = t->device->kind == WIPE_KIND_LUKS;
 
 		if (!w->is_running)
 			continue;
-		if (is_luks) {
+		if (t->device->kind != WIPE_KIND_FILES) {
+			any = true;
 			discarded = discarded && t->is_discarded;
-			continue;
 		}
+		if (t->device->kind == WIPE_KIND_LUKS)
+			continue;
 		if (t->step < WIPE_STEP_REST) {
 			progress_say(&run->progress, "device %zu hung", w->index);
 			note_left(run, t);
 		} else if (t->rest_error) {
 			progress_say(&run->progress, "device %zu left %s: %s", w->index,
 				strerror(-t->rest_error), t->detail);
-			note_left(run, t);
+			run->are_data_left = true;
+			/* What was tried everywhere once is given up. */
+			run->is_left |= t->device->kind != WIPE_KIND_PLAIN ||
+					t->written_bytes < t->size_bytes;
 		} else {
 			progress_say(&run->progress, "device %zu gone %s", w->index, t->detail);
 		}
 	}
 	say_data(run);
-	progress_say(&run->progress, discarded ? "discarded" : "undiscarded");
+	progress_say(&run->progress, any && discarded ? "discarded" : "undiscarded");
 }
 
 /* By what a restart knows it again, before the first byte goes. */
@@ -437,10 +453,25 @@ static void start_workers(struct run *run)
 	}
 }
 
+/* From where a restart goes on. */
+static void say_written(struct run *run)
+{
+	for (size_t i = 0; i < run->plan->n_devices; i++) {
+		struct worker *w = &run->workers[i];
+		uint64_t bytes = w->target.written_bytes;
+
+		if (!w->is_running || bytes == w->told_bytes)
+			continue;
+		progress_say(&run->progress, "wrote %zu %" PRIu64, i, bytes);
+		w->told_bytes = bytes;
+	}
+}
+
 static void destroy(struct run *run)
 {
 	const struct wipe_options *options = run->options;
-	int64_t patience_us = options->patience_s * USEC_PER_SEC, now_us;
+	int64_t patience_us = options->patience_s * USEC_PER_SEC, now_us, end_us;
+	bool is_over;
 
 	run->phase = PHASE_KEYS;
 	wait_for_step(run, WIPE_STEP_KEYS, clock_boottime_us() + patience_us);
@@ -450,13 +481,18 @@ static void destroy(struct run *run)
 	/* The last words may have needed the phone's own key, which can be in there. */
 	evict_tpm(run);
 	/* From here on the root file system may be gone. */
-	for (size_t i = 0; i < run->plan->n_devices; i++)
+	for (size_t i = 0; i < run->n_workers; i++)
 		run->progress.is_root_gone |=
-			run->workers[i].is_running && run->plan->devices[i].kind != WIPE_KIND_FILES;
+			run->workers[i].is_running && run->workers[i].holds_state;
 	now_us = clock_boottime_us();
 	run->rest_deadline_us = now_us + 2 * patience_us - USEC_PER_SEC;
 	run->phase = PHASE_REST;
-	wait_for_step(run, WIPE_STEP_REST, now_us + 2 * patience_us);
+	end_us = now_us + 2 * patience_us;
+	do {
+		now_us = clock_boottime_us() + TOLD_SECONDS * USEC_PER_SEC;
+		is_over = wait_for_step(run, WIPE_STEP_REST, now_us < end_us ? now_us : end_us);
+		say_written(run);
+	} while (!is_over && clock_boottime_us() < end_us);
 }
 
 /* The last words, on a file system that may be destroyed by now: in a thread of its own. */
@@ -492,7 +528,8 @@ static int end(struct run *run)
 	if (run->is_concluded && run->removal_error < 0 && count_ready(run) == 0)
 		return WIPE_EXIT_LEFT;
 	run->options->finish(run->plan->finish);
-	return run->is_left || !run->is_concluded ? WIPE_EXIT_LEFT : WIPE_EXIT_DONE;
+	return run->is_left || run->are_data_left || !run->is_concluded ? WIPE_EXIT_LEFT
+									: WIPE_EXIT_DONE;
 }
 
 static int refuse(struct run *run, const char *what, const char *reason)

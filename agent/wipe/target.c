@@ -439,6 +439,13 @@ static void open_found(struct wipe_target *t, const struct wipe_search *search, 
 	describe(t);
 }
 
+/* All was written over once, and not all of it could be: another time would do no more. */
+static bool is_given_up(const struct wipe_device *device, const struct wipe_memory *memory)
+{
+	return device->kind == WIPE_KIND_PLAIN && memory->is_left && memory->is_found &&
+	       memory->written_bytes >= memory->size_bytes;
+}
+
 static void open_block(
 	struct wipe_target *t, const struct wipe_search *search, const struct wipe_memory *memory)
 {
@@ -452,6 +459,11 @@ static void open_block(
 			say(t, WIPE_VERDICT_GIVEN, "cannot be recognised after a restart");
 		return;
 	}
+	if (search->may_move && is_given_up(t->device, memory)) {
+		say(t, WIPE_VERDICT_GIVEN, "not all of it could be written over");
+		return;
+	}
+	t->written_bytes = search->may_move ? memory->written_bytes : 0;
 	/* A wipe that is cut off twice is recognised by the bytes of the first time. */
 	t->seed = search->may_move && memory->is_found ? memory->seed : make_seed();
 	fd = find(t, search);

@@ -58,6 +58,7 @@ struct wipe_target {
 	_Atomic int rest_error;
 	_Atomic bool is_overwritten; /* the keys, verified; what follows can take its time */
 	_Atomic bool is_discarded;
+	_Atomic uint64_t written_bytes; /* plain: so far it has been written over */
 };
 
 struct wipe_search {

@@ -276,7 +276,7 @@ def test_not_recognisable():
         assert os.path.exists(os.path.join(root, "bootdir/mdm-agent-wipe.plan"))
     shutil.copy(os.path.join(root, "bootdir/mdm-agent-wipe.plan"), state(root, "wipe.plan"))
     shutil.copy(os.path.join(root, "bootdir/mdm-agent-wipe.progress"), state(root, "wipe.progress"))
-    equal(wipe(root, "--resume").returncode, 0)
+    equal(wipe(root, "--resume").returncode, 1)
     equal((os.listdir(home), read(swap)), ([], b"B" * MIB))
     assert not os.path.exists(state(root, "wipe.plan"))
 
@@ -509,6 +509,80 @@ def test_plain_device():
     data = read(path)
     assert b"private" not in data and len(set(sectors(data))) == len(data) // 512
     equal(wipe_plan(root, plan_text(device)).returncode, 3)
+
+
+def plain_file(root, size):
+    """A file system with a UUID, and what its plan says."""
+    path = os.path.join(root, "plain")
+    with open(path, "wb") as f:
+        f.truncate(size)
+    uuid = "1b4e28ba-2fa1-41d2-883f-0016d3cca427"
+    equal(run("mke2fs", "-q", "-F", "-t", "ext4", "-E", "nodiscard,lazy_itable_init=1", "-U", uuid, path).returncode, 0)
+    return path, plan_text("plain 0:0 /plain size=%d uuid=%s" % (size, uuid))
+
+
+@test
+def test_big_plain_discards():
+    """One that would take hours to write over is discarded at once, and what it reads as is looked at."""
+    root = rig.root()
+    path, text = plain_file(root, 24 << 30)
+    with open(path, "r+b") as f:
+        f.seek(-4096, os.SEEK_END)
+        f.write(b"a letter " * 400)
+    equal(wipe_plan(root, text, "--patience", "4").returncode, 0)
+    with open(path, "rb") as f:
+        f.seek(-4096, os.SEEK_END)
+        equal(f.read().strip(b"\0"), b"")
+        f.seek(0)
+        assert b"\x1b\x4e\x28\xba" not in f.read(MIB)
+    said = [line.rstrip() for line in progress(root)]
+    equal(said[-3:], ["plain-gone", "discarded", "finishing none"])
+    assert not os.path.exists(state(root, "wipe.plan"))
+
+
+@test
+def test_big_plain_goes_on():
+    """Where nothing can be discarded each boot goes on where the last one ended, and it ends."""
+    root = rig.root()
+    path, text = plain_file(root, 96 * MIB)
+    with open(path, "r+b") as f:
+        for at in range(8 * MIB, 96 * MIB, MIB):
+            f.seek(at)
+            f.write(b"private " * 8)
+    shim = {"WIPE_SHIM_KEEP": "1", "WIPE_SHIM_CRAWL": "plain"}
+    equal(wipe_plan(root, text, "--patience", "3", shim=shim).returncode, 1)
+    said = progress(root)
+    wrote = int([line for line in said if line.startswith("wrote 0 ")][-1].split()[2])
+    assert 4 * MIB <= wrote < 96 * MIB, wrote
+    assert "plain-left" in said and "undiscarded" in said and "discarded" not in said, said
+    assert b"private" not in read(path)[:wrote] and os.path.exists(state(root, "wipe.plan"))
+    with open(path, "r+b") as f:
+        f.seek(2 * MIB)
+        f.write(b"not again")
+    for _ in range(30):
+        if wipe(root, "--resume", "--patience", "3", shim=shim).returncode == 0:
+            break
+    data = read(path)
+    assert b"private" not in data and data[2 * MIB:][:9] == b"not again", "it began from the start"
+    assert "plain-gone" in progress(root) and not os.path.exists(state(root, "wipe.plan")), progress(root)
+
+
+@test
+def test_plain_is_given_up():
+    """What was tried everywhere once, and cannot all be written, is not tried at every boot for ever."""
+    root = rig.root()
+    _, text = plain_file(root, 8 * MIB)
+    equal(wipe_plan(root, text, shim={"WIPE_SHIM_FAIL": "plain"}).returncode, 1)
+    said = progress(root)
+    assert "device 0 left Input/output error: data as they are: flash may keep old copies" in said, said
+    assert "plain-left" in said and "undiscarded" in said, said
+    assert not os.path.exists(state(root, "wipe.plan"))
+    # Beside something that goes on it is not touched again, and is not said to be gone.
+    write(state(root, "wipe.plan"), text)
+    n = len(said)
+    equal(wipe(root, "--resume").returncode, 1)
+    equal(progress(root)[n:], ["device 0 left not all of it could be written over", "keys-gone", "plain-left",
+                               "finishing none"])
 
 
 @test
