@@ -478,6 +478,42 @@ def test_cards():
 
 
 @test
+def test_whose_plan():
+    """Early boot believes no plan on a stick, and one on a card only for what is on the same card."""
+    root = rig.root()
+    os.makedirs(os.path.join(root, "bootdir"))
+    st = os.stat(root)
+    if os.major(st.st_dev) == 0:
+        raise Skip("the temporary directory is on no device of its own")
+    number = "%d:%d" % (os.major(st.st_dev), os.minor(st.st_dev))
+    plan = os.path.join(root, "bootdir/mdm-agent-wipe.plan")
+    said = os.path.join(root, "bootdir/mdm-agent-wipe.progress")
+    write(plan, plan_text(luks("luks2", "dev/mmcblk0p1", "179:1"), luks("luks1", "dev/mmcblk1p2", "179:18"), is_test=False))
+
+    def early():
+        return wipe(root, "--resume", "--boot", "/bootdir")
+    done = early()
+    equal(done.returncode, 3)
+    assert "the plan in /bootdir is no device that this system has; nothing was touched" in done.stderr, done.stderr
+    fake_disk(root, number, "pci0/usb1/1-1/host0/block/sdb/sdb1", partition="1\n")
+    done = early()
+    equal(done.returncode, 3)
+    assert "the plan in /bootdir is on USB; nothing was touched" in done.stderr, done.stderr
+    assert not os.path.exists(said), "something was written to it"
+    os.remove(os.path.join(root, "sys/dev/block", number))
+    fake_card(root, "179:0", "mmcblk0", "MMC")
+    fake_card(root, "179:16", "mmcblk1", part=number)
+    fake_disk(root, "179:18", "platform/mmcblk1.mmc/mmc_host/mmcblk1/mmcblk1:0001/block/mmcblk1/mmcblk1p2",
+              partition="2\n", dev="179:18\n")
+    # There are no such devices to be opened: what is said of each tells that the second would have been.
+    equal(early().returncode, 1)
+    lines = read(said).decode()
+    assert "device 0 failed not on the card that the plan is on\n" in lines, lines
+    assert "device 1 failed not there (yet)" in lines, lines
+    assert os.path.exists(plan)
+
+
+@test
 def test_loop_device():
     """A block device: written past the cache, discarded, and gone in the file below it."""
     for kind in rig.uuids:
