@@ -15,7 +15,9 @@
 /* One order to discard: a deadline is looked at between two. */
 #define DISCARD_BYTES (UINT64_C(256) * 1024 * 1024)
 /* Written and made sure of at once. */
-#define SYNC_BYTES (UINT64_C(16) * 1024 * 1024)
+#define SYNC_BYTES (UINT64_C(4) * 1024 * 1024)
+/* Places that are read after discarding, beside those where one order ended. */
+#define SAMPLES 256
 
 enum fill {
 	FILL_RANDOM,
@@ -189,65 +191,109 @@ int wipe_destroy_keys(struct wipe_target *t)
 	return again == 0 ? 0 : r;
 }
 
-static int discard_all(struct wipe_target *t, int64_t deadline_us)
+static int discard_range(
+	struct wipe_target *t, uint64_t from, uint64_t to, bool is_secure, int64_t deadline_us)
 {
-	for (uint64_t at = 0; at < t->size_bytes; at += DISCARD_BYTES) {
-		uint64_t left = t->size_bytes - at;
+	for (uint64_t at = from; at < to;) {
+		uint64_t end = (at / DISCARD_BYTES + 1) * DISCARD_BYTES;
 		int r;
 
 		if (clock_boottime_us() > deadline_us)
 			return -ETIME;
-		r = discard(t, at, at + (left < DISCARD_BYTES ? left : DISCARD_BYTES), false);
+		end = end < to ? end : to;
+		r = discard(t, at, end, is_secure);
 		if (r < 0)
 			return r;
+		at = end;
 	}
-	t->is_discarded = true;
 	return 0;
 }
 
-/* Until the deadline; the block by which the file system is known comes last. */
-static int overwrite_plain(struct wipe_target *t, int64_t deadline_us)
+static bool reads_as_zeros(struct wipe_target *t, uint64_t at)
 {
-	uint64_t mark_end = t->mark_at + WIPE_BLOCK_BYTES;
+	at = at / WIPE_BLOCK_BYTES * WIPE_BLOCK_BYTES;
+	if (at + WIPE_BLOCK_BYTES > t->size_bytes)
+		return true;
+	return verify_range(t, FILL_ZERO, at, at + WIPE_BLOCK_BYTES) == 0;
+}
+
+/*
+ * Whether discarding destroyed what was there, behind the first part: in places all over it, and
+ * on both sides of where one order ended, which a device may round as it likes.
+ */
+static bool is_discarded_for_good(struct wipe_target *t)
+{
+	for (unsigned int i = 1; i < SAMPLES; i++) {
+		uint64_t at = t->size_bytes / SAMPLES * i;
+
+		if (at >= SYNC_BYTES && !reads_as_zeros(t, at))
+			return false;
+	}
+	for (uint64_t at = DISCARD_BYTES; at < t->size_bytes; at += DISCARD_BYTES)
+		if (!reads_as_zeros(t, at - WIPE_BLOCK_BYTES) || !reads_as_zeros(t, at))
+			return false;
+	return t->size_bytes <= SYNC_BYTES || reads_as_zeros(t, t->size_bytes - WIPE_BLOCK_BYTES);
+}
+
+/* A piece, but for the block by which the file system is known. */
+static int overwrite_piece(struct wipe_target *t, uint64_t from, uint64_t to, uint64_t mark_end)
+{
+	int error, r;
+
+	if (mark_end <= from || to <= t->mark_at)
+		return write_range(t, FILL_RANDOM, from, to);
+	error = from < t->mark_at ? write_range(t, FILL_RANDOM, from, t->mark_at) : 0;
+	r = mark_end < to ? write_range(t, FILL_RANDOM, mark_end, to) : 0;
+	return error ? error : r;
+}
+
+/*
+ * From where it was left, until the deadline or the end; the block by which the file system is
+ * known comes last: what was not finished has to be recognised at the next boot.
+ */
+static int overwrite_plain(struct wipe_target *t, uint64_t mark_end, int64_t deadline_us)
+{
 	int error = 0, r;
+
+	for (uint64_t at = t->written_bytes; at < t->size_bytes;) {
+		uint64_t to = at + SYNC_BYTES < t->size_bytes ? at + SYNC_BYTES : t->size_bytes;
+
+		if (clock_boottime_us() > deadline_us)
+			return -ETIME;
+		r = overwrite_piece(t, at, to, mark_end);
+		error = error ? error : r;
+		at = to;
+		if (at == SYNC_BYTES && t->is_discarded && !error && is_discarded_for_good(t))
+			at = t->size_bytes;
+		t->written_bytes = at;
+	}
+	r = write_range(t, FILL_RANDOM, t->mark_at, mark_end);
+	return error ? error : r;
+}
+
+/* Discarded first: that takes a moment, and may be all that there is time for. */
+static int destroy_plain(struct wipe_target *t, int64_t deadline_us)
+{
+	int64_t now_us = clock_boottime_us(), half_us = now_us + (deadline_us - now_us) / 2;
+	uint64_t mark_end = t->mark_at + WIPE_BLOCK_BYTES;
 
 	if (mark_end > t->size_bytes)
 		mark_end = t->size_bytes;
-	for (uint64_t at = 0; at < t->size_bytes;) {
-		uint64_t to = at + SYNC_BYTES < t->size_bytes ? at + SYNC_BYTES : t->size_bytes;
-
-		if (clock_boottime_us() > deadline_us) {
-			error = error ? error : -ETIME;
-			break;
-		}
-		/* What lies across the block is written on both sides of it. */
-		if (at <= t->mark_at && mark_end <= to) {
-			r = write_range(t, FILL_RANDOM, at, t->mark_at);
-			error = error ? error : r;
-			r = write_range(t, FILL_RANDOM, mark_end, to);
-		} else {
-			r = write_range(t, FILL_RANDOM, at, to);
-		}
-		error = error ? error : r;
-		at = to;
-	}
-	/* What was not finished has to be recognised at the next boot. */
-	if (error == -ETIME)
-		return error;
-	r = write_range(t, FILL_RANDOM, t->mark_at, mark_end);
-	return error ? error : r;
+	/* What was written over already may not be given back for what was there before. */
+	if (t->written_bytes == 0)
+		t->is_discarded = discard_range(t, 0, t->mark_at, true, half_us) == 0 &&
+				  discard_range(t, mark_end, t->size_bytes, true, half_us) == 0;
+	return overwrite_plain(t, mark_end, deadline_us);
 }
 
 int wipe_destroy_rest(struct wipe_target *t, int64_t deadline_us)
 {
 	int r;
 
-	if (t->device->kind == WIPE_KIND_PLAIN) {
-		r = overwrite_plain(t, deadline_us);
-		discard_all(t, deadline_us);
-		return r;
-	}
-	r = discard_all(t, deadline_us);
+	if (t->device->kind == WIPE_KIND_PLAIN)
+		return destroy_plain(t, deadline_us);
+	r = discard_range(t, 0, t->size_bytes, false, deadline_us);
+	t->is_discarded = r == 0;
 	/* Without its header again: what a discarded block reads as is up to the device. */
 	zero_headers(t);
 	return r == -EOPNOTSUPP ? 0 : r;

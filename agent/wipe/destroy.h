@@ -18,8 +18,9 @@
 int wipe_destroy_keys(struct wipe_target *target);
 
 /*
- * All the rest, until deadline_us of clock_boottime_us(): the device is discarded; plain data are
- * written over as well. 0; -ETIME: only a part was. target->is_discarded is set.
+ * All the rest, until deadline_us of clock_boottime_us(): the device is discarded, which sets
+ * target->is_discarded. Plain data are written over as well, once, from target->written_bytes on,
+ * unless they read as zeros then. 0; -ETIME: only a part was; -errno: all was tried once.
  */
 int wipe_destroy_rest(struct wipe_target *target, int64_t deadline_us);
 

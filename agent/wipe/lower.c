@@ -131,15 +131,28 @@ int lower_device_of(int root_fd, int fd, struct sysfs_number *ret_number)
 	return 0;
 }
 
+void lower_of_device(int root_fd, struct sysfs_number number, struct lower *ret_lower)
+{
+	ret_lower->n = 0;
+	add(ret_lower, number);
+	/* Grows while it is walked; each is in it once. */
+	for (size_t i = 0; i < ret_lower->n; i++)
+		add_below(ret_lower, root_fd, ret_lower->numbers[i]);
+}
+
 void lower_of_directory(int root_fd, int fd, struct lower *ret_lower)
 {
 	struct sysfs_number number;
 
 	ret_lower->n = 0;
-	if (lower_device_of(root_fd, fd, &number) < 0)
-		return;
-	add(ret_lower, number);
-	/* Grows while it is walked; each is in it once. */
-	for (size_t i = 0; i < ret_lower->n; i++)
-		add_below(ret_lower, root_fd, ret_lower->numbers[i]);
+	if (lower_device_of(root_fd, fd, &number) == 0)
+		lower_of_device(root_fd, number, ret_lower);
+}
+
+bool lower_meet(const struct lower *a, const struct lower *b)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (lower_has(b, a->numbers[i]))
+			return true;
+	return false;
 }

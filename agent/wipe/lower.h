@@ -20,6 +20,12 @@ struct lower {
  */
 void lower_of_directory(int root_fd, int fd, struct lower *ret_lower);
 
+/* Of a block device, which is in it, too. */
+void lower_of_device(int root_fd, struct sysfs_number number, struct lower *ret_lower);
+
+/* Whether they have something in common: a disk, or a part of one. */
+bool lower_meet(const struct lower *a, const struct lower *b);
+
 bool lower_has(const struct lower *lower, struct sysfs_number number);
 
 /* The device of that file system. 0 or -ENODEV. */

@@ -39,6 +39,7 @@ static void read_found(const char *line, const struct wipe_plan *plan, struct wi
 		index >= plan->n_devices || !is_sane(&m, plan->devices[index].kind))
 		return;
 	m.is_gone = memories[index].is_gone;
+	m.is_left = memories[index].is_left;
 	m.written_bytes = memories[index].written_bytes;
 	memories[index] = m;
 }
@@ -62,13 +63,15 @@ void wipe_memory_parse(const char *text, const struct wipe_plan *plan,
 		if (!is_of_plan)
 			continue;
 		if (sscanf(line, "%*s device %zu %511s", &index, word) == 2 &&
-			index < plan->n_devices)
+			index < plan->n_devices) {
 			memories[index].is_gone = strcmp(word, "gone") == 0;
-		else if (sscanf(line, "%*s wrote %zu %" SCNu64, &index, &bytes) == 2 &&
-			 index < plan->n_devices)
+			memories[index].is_left = strcmp(word, "left") == 0;
+		} else if (sscanf(line, "%*s wrote %zu %" SCNu64, &index, &bytes) == 2 &&
+			   index < plan->n_devices) {
 			memories[index].written_bytes = bytes;
-		else
+		} else {
 			read_found(line, plan, memories);
+		}
 	}
 }
 

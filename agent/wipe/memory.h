@@ -11,8 +11,8 @@
 #include "agent/wipe/sysfs.h"
 
 struct wipe_memory {
-	bool is_gone;  /* that was the last word on it */
-	bool is_found; /* what follows is known */
+	bool is_gone, is_left; /* that was the last word on it */
+	bool is_found;	       /* what follows is known */
 	struct sysfs_number number;
 	uint64_t size_bytes;
 	uint64_t seed; /* of the bytes that are written over it: by them it is known again */

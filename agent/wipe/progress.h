@@ -8,6 +8,7 @@
  *	81231 found N MAJOR:MINOR SIZE SEED VERSION HEADER AREA MARK	by which a restart knows it
  *	81900 device N gone | failed | hung | left | later DETAIL
  *	81900 keys-gone | keys-left	of containers alone
+ *	94000 wrote N BYTES	from the start, so far, over plain data
  *	95000 plain-gone | plain-left	where the plan names data without keys
  *	95000 discarded | undiscarded
  *	95010 finishing poweroff

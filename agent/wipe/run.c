@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -14,8 +12,7 @@
 #include "agent/util/clock.h"
 #include "agent/util/fs.h"
 #include "agent/wipe/destroy.h"
-#include "agent/wipe/intent.h"
-#include "agent/wipe/progress.h"
+#include "agent/wipe/run_private.h"
 #include "agent/wipe/tpm.h"
 #include "agent/wipe/tree.h"
 
@@ -25,6 +22,7 @@
 #define SLACK_SECONDS 10
 /* For the last words on a root file system that is gone. */
 #define LAST_WORDS_SECONDS 5
+#define TOLD_SECONDS 5
 #define STEP_MS 2
 #define WAIT_MS 200
 
@@ -32,39 +30,6 @@ enum phase {
 	PHASE_WAIT,
 	PHASE_KEYS,
 	PHASE_REST
-};
-
-struct run;
-
-/* Beyond the devices of the plan, further ones with the header of one of them. */
-#define WORKERS_MAX (2 * LIMIT_WIPE_DEVICES)
-
-struct worker {
-	struct run *run;
-	struct wipe_target target;
-	size_t index; /* of the plan's device */
-	/* Of the first with that UUID: one can lie on the other, and would read what it writes. */
-	pthread_mutex_t *turn;
-	pthread_mutex_t own_turn;
-	bool is_running;
-};
-
-struct run {
-	const struct wipe_plan *plan;
-	const struct wipe_options *options;
-	struct worker workers[WORKERS_MAX];
-	size_t n_workers;
-	struct wipe_memory memories[LIMIT_WIPE_DEVICES];
-	struct wipe_places places;
-	struct progress progress;
-	int tpm_fd;
-	_Atomic int phase;
-	_Atomic int64_t rest_deadline_us;
-	int64_t watchdog_us;
-	bool is_left; /* something was not destroyed, and the next boot has to try */
-	bool are_keys_left, are_data_left;
-	int removal_error;
-	_Atomic bool is_concluded;
 };
 
 static void pause_ms(unsigned int ms)
@@ -140,7 +105,7 @@ static int start_thread(void *(*body)(void *), void *userdata)
 }
 
 /* Until all have come so far, or have hung for too long. */
-static void wait_for_step(struct run *run, enum wipe_step step, int64_t deadline_us)
+static bool wait_for_step(struct run *run, enum wipe_step step, int64_t deadline_us)
 {
 	bool all;
 
@@ -152,6 +117,7 @@ static void wait_for_step(struct run *run, enum wipe_step step, int64_t deadline
 		if (!all)
 			pause_ms(STEP_MS);
 	} while (!all && clock_boottime_us() < deadline_us);
+	return all;
 }
 
 /* --- looking -------------------------------------------------------------------------------- */
@@ -218,8 +184,10 @@ static void open_targets(struct run *run, bool is_only_look)
 {
 	const struct wipe_options *options = run->options;
 	struct sysfs_number taken[WORKERS_MAX];
+	struct lower state = {.n = 0};
 	struct wipe_search search = {.root_fd = options->root_fd,
 		.home_fd = options->boot_path ? run->places.place[0].fd : options->root_fd,
+		.only_on = run->is_from_card ? &run->boot : NULL,
 		.is_early = options->boot_path,
 		.test = run->plan->test,
 		.may_move = may_have_moved(options),
@@ -246,10 +214,16 @@ static void open_targets(struct run *run, bool is_only_look)
 			wipe_target_done(&run->workers[i].target);
 		pause_ms(WAIT_MS);
 	}
+	if (run->places.n > 0 && !run->places.place[0].is_boot)
+		lower_of_directory(options->root_fd, run->places.place[0].fd, &state);
 	if (!is_only_look)
 		open_copies(run, &search, taken);
 	for (size_t i = 0; i < run->n_workers; i++) {
-		pthread_mutex_init(&run->workers[i].own_turn, NULL);
+		struct worker *w = &run->workers[i];
+
+		w->holds_state = w->target.device->kind != WIPE_KIND_FILES &&
+				 (state.n == 0 || lower_has(&state, w->target.number));
+		pthread_mutex_init(&w->own_turn, NULL);
 		run->workers[i].turn = find_turn(run, i);
 	}
 }
@@ -298,120 +272,6 @@ int wipe_check(const struct wipe_plan *plan, const struct wipe_options *options)
 
 /* --- the wipe ------------------------------------------------------------------------------- */
 
-static void note_left(struct run *run, const struct wipe_target *t)
-{
-	run->is_left = true;
-	if (t->device->kind == WIPE_KIND_LUKS)
-		run->are_keys_left = true;
-	else
-		run->are_data_left = true;
-}
-
-/* What nothing is done to, and why. */
-static void say_untouched(struct run *run, const struct worker *w)
-{
-	const struct wipe_target *t = &w->target;
-	const char *word = "failed";
-
-	if (t->verdict == WIPE_VERDICT_DONE) {
-		word = "gone";
-	} else if (t->verdict == WIPE_VERDICT_GIVEN) {
-		/* The next boot would know no more. */
-		word = "left";
-		run->are_data_left = true;
-	} else {
-		if (t->verdict == WIPE_VERDICT_LATER)
-			word = "later";
-		note_left(run, t);
-	}
-	progress_say(&run->progress, "device %zu %s %s", w->index, word, t->detail);
-}
-
-static void say_keys(struct run *run)
-{
-	for (size_t i = 0; i < run->n_workers; i++) {
-		const struct worker *w = &run->workers[i];
-		const struct wipe_target *t = &w->target;
-		const char *word = "gone", *detail = "";
-
-		if (!w->is_running) {
-			say_untouched(run, w);
-			continue;
-		}
-		if (t->device->kind != WIPE_KIND_LUKS)
-			continue;
-		if (t->step < WIPE_STEP_KEYS && t->is_overwritten) {
-			detail = "to discard them takes longer";
-		} else if (t->step < WIPE_STEP_KEYS) {
-			word = "hung";
-		} else if (t->keys_error) {
-			word = "failed";
-			detail = strerror(-t->keys_error);
-		}
-		if (strcmp(word, "gone") != 0)
-			note_left(run, t);
-		progress_say(&run->progress, "device %zu %s %s", w->index, word, detail);
-	}
-	progress_say(&run->progress, run->are_keys_left ? "keys-left" : "keys-gone");
-}
-
-/* Where there are data without keys: what became of them. */
-static void say_data(struct run *run)
-{
-	for (size_t i = 0; i < run->plan->n_devices; i++)
-		if (run->plan->devices[i].kind != WIPE_KIND_LUKS) {
-			progress_say(
-				&run->progress, run->are_data_left ? "plain-left" : "plain-gone");
-			return;
-		}
-}
-
-static void say_rest(struct run *run)
-{
-	bool discarded = true;
-
-	for (size_t i = 0; i < run->n_workers; i++) {
-		const struct worker *w = &run->workers[i];
-		const struct wipe_target *t = &w->target;
-		bool is_luks = t->device->kind == WIPE_KIND_LUKS;
-
-		if (!w->is_running)
-			continue;
-		if (is_luks) {
-			discarded = discarded && t->is_discarded;
-			continue;
-		}
-		if (t->step < WIPE_STEP_REST) {
-			progress_say(&run->progress, "device %zu hung", w->index);
-			note_left(run, t);
-		} else if (t->rest_error) {
-			progress_say(&run->progress, "device %zu left %s: %s", w->index,
-				strerror(-t->rest_error), t->detail);
-			note_left(run, t);
-		} else {
-			progress_say(&run->progress, "device %zu gone %s", w->index, t->detail);
-		}
-	}
-	say_data(run);
-	progress_say(&run->progress, discarded ? "discarded" : "undiscarded");
-}
-
-/* By what a restart knows it again, before the first byte goes. */
-static void say_found(struct run *run)
-{
-	for (size_t i = 0; i < run->plan->n_devices; i++) {
-		const struct wipe_target *t = &run->workers[i].target;
-
-		if (t->verdict == WIPE_VERDICT_READY && t->device->kind != WIPE_KIND_FILES)
-			progress_say(&run->progress,
-				"found %zu %u:%u %" PRIu64 " %" PRIx64 " %u %" PRIu64 " %" PRIu64
-				" %" PRIu64,
-				i, t->number.major, t->number.minor, t->size_bytes, t->seed,
-				t->header.version, t->header.header_bytes, t->header.area_bytes,
-				t->mark_at);
-	}
-}
-
 static void evict_tpm(struct run *run)
 {
 	for (size_t i = 0; i < run->plan->n_tpm_handles; i++) {
@@ -440,23 +300,29 @@ static void start_workers(struct run *run)
 static void destroy(struct run *run)
 {
 	const struct wipe_options *options = run->options;
-	int64_t patience_us = options->patience_s * USEC_PER_SEC, now_us;
+	int64_t patience_us = options->patience_s * USEC_PER_SEC, now_us, end_us;
+	bool is_over;
 
 	run->phase = PHASE_KEYS;
 	wait_for_step(run, WIPE_STEP_KEYS, clock_boottime_us() + patience_us);
-	say_keys(run);
+	run_say_keys(run);
 	for (unsigned int i = 0; i < run->plan->linger_s; i++)
 		pause_ms(1000);
 	/* The last words may have needed the phone's own key, which can be in there. */
 	evict_tpm(run);
 	/* From here on the root file system may be gone. */
-	for (size_t i = 0; i < run->plan->n_devices; i++)
+	for (size_t i = 0; i < run->n_workers; i++)
 		run->progress.is_root_gone |=
-			run->workers[i].is_running && run->plan->devices[i].kind != WIPE_KIND_FILES;
+			run->workers[i].is_running && run->workers[i].holds_state;
 	now_us = clock_boottime_us();
 	run->rest_deadline_us = now_us + 2 * patience_us - USEC_PER_SEC;
 	run->phase = PHASE_REST;
-	wait_for_step(run, WIPE_STEP_REST, now_us + 2 * patience_us);
+	end_us = now_us + 2 * patience_us;
+	do {
+		now_us = clock_boottime_us() + TOLD_SECONDS * USEC_PER_SEC;
+		is_over = wait_for_step(run, WIPE_STEP_REST, now_us < end_us ? now_us : end_us);
+		run_say_written(run);
+	} while (!is_over && clock_boottime_us() < end_us);
 }
 
 /* The last words, on a file system that may be destroyed by now: in a thread of its own. */
@@ -465,7 +331,7 @@ static void *conclude(void *userdata)
 	struct run *run = userdata;
 
 	if (count_ready(run) > 0)
-		say_rest(run);
+		run_say_rest(run);
 	if (!run->is_left)
 		run->removal_error = wipe_intent_remove(&run->places);
 	/* Where nothing was left to do and the plan stays, the next boot must not end here, too. */
@@ -492,7 +358,8 @@ static int end(struct run *run)
 	if (run->is_concluded && run->removal_error < 0 && count_ready(run) == 0)
 		return WIPE_EXIT_LEFT;
 	run->options->finish(run->plan->finish);
-	return run->is_left || !run->is_concluded ? WIPE_EXIT_LEFT : WIPE_EXIT_DONE;
+	return run->is_left || run->are_data_left || !run->is_concluded ? WIPE_EXIT_LEFT
+									: WIPE_EXIT_DONE;
 }
 
 static int refuse(struct run *run, const char *what, const char *reason)
@@ -514,8 +381,8 @@ static int run_opened(struct run *run)
 		return refuse(
 			run, run->workers[0].target.device->path, run->workers[0].target.detail);
 	if (n_ready == 0) {
-		say_keys(run);
-		say_data(run);
+		run_say_keys(run);
+		run_say_data(run);
 		/* Devices and directories come with the root, and whoever opens that. */
 		if (run->is_left && run->options->boot_path)
 			return WIPE_EXIT_LEFT;
@@ -532,16 +399,37 @@ static int run_opened(struct run *run)
 	if (r < 0 && !run->options->is_started)
 		return refuse(run, "the plan cannot be stored", strerror(-r));
 	progress_say(&run->progress, "started %s", run->plan->id);
-	say_found(run);
+	run_say_found(run);
 	start_workers(run);
 	destroy(run);
 	return end(run);
+}
+
+/*
+ * Whether early boot may believe a plan, by where it lies: whoever plugs in a stick with the name
+ * of the boot partition is not to say what goes, and who puts in a card no more than what is on it.
+ */
+static const char *look_at_boot(struct run *run)
+{
+	int root_fd = run->options->root_fd, boot_fd = run->places.place[0].fd;
+	struct sysfs_number number;
+	const char *reason;
+
+	if (lower_device_of(root_fd, boot_fd, &number) < 0)
+		return "on no device that can be found";
+	reason = sysfs_foreign_from(root_fd, boot_fd, number, false);
+	if (reason)
+		return reason;
+	run->is_from_card = sysfs_foreign_from(root_fd, -1, number, false) != NULL;
+	lower_of_device(root_fd, number, &run->boot);
+	return NULL;
 }
 
 int wipe_run(const struct wipe_plan *plan, const struct wipe_options *options)
 {
 	/* Threads that hang may still use it, and what it holds, until the process is gone. */
 	static struct run run;
+	const char *reason;
 
 	memset(&run, 0, sizeof(run));
 	run.plan = plan;
@@ -551,6 +439,12 @@ int wipe_run(const struct wipe_plan *plan, const struct wipe_options *options)
 	if (options->boot_path && run.places.n == 0) {
 		fprintf(stderr, "mdm-agent-wipe: %s: not there; nothing was touched\n",
 			options->boot_path);
+		return WIPE_EXIT_REFUSED;
+	}
+	reason = options->boot_path && !plan->test ? look_at_boot(&run) : NULL;
+	if (reason) {
+		fprintf(stderr, "mdm-agent-wipe: the plan in %s is %s; nothing was touched\n",
+			options->boot_path, reason);
 		return WIPE_EXIT_REFUSED;
 	}
 	progress_init(&run.progress, &run.places, options->listener_fd);

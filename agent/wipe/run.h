@@ -11,7 +11,8 @@
 /* How the program ends, if the system does not. */
 enum wipe_exit {
 	WIPE_EXIT_DONE = 0,
-	WIPE_EXIT_LEFT = 1, /* something could not be destroyed; the plan stays */
+	/* Something could not be destroyed; the plan stays where the next boot could do more. */
+	WIPE_EXIT_LEFT = 1,
 	WIPE_EXIT_USAGE = 2,
 	WIPE_EXIT_REFUSED = 3, /* nothing was touched */
 };

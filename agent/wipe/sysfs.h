@@ -19,7 +19,7 @@ const char *sysfs_foreign(int root_fd, unsigned int major, unsigned int minor, b
 
 /*
  * The same where the root is not mounted yet: home_fd is of a directory on the file system that the
- * phone starts from, which makes a card its own.
+ * phone starts from, which makes a card its own. -1: no card is.
  */
 const char *sysfs_foreign_from(int root_fd, int home_fd, struct sysfs_number number, bool test);
 

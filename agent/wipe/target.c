@@ -208,6 +208,18 @@ static int recognise(struct wipe_target *t, int fd)
 	return r < 0 || strcmp(uuid, device->uuid) != 0 ? -ENODATA : 0;
 }
 
+/* NULL: the phone's own, and where it has to be. */
+static const char *look_whose(const struct wipe_search *s, struct sysfs_number number)
+{
+	const char *reason = sysfs_foreign_from(s->root_fd, s->home_fd, number, s->test);
+	struct lower lower;
+
+	if (reason || !s->only_on)
+		return reason;
+	lower_of_device(s->root_fd, number, &lower);
+	return lower_meet(&lower, s->only_on) ? NULL : "not on the card that the plan is on";
+}
+
 static bool is_taken(const struct wipe_search *s, struct sysfs_number number)
 {
 	for (size_t i = 0; i < s->n_taken; i++)
@@ -229,8 +241,7 @@ static int search_all(
 	for (int i = 0; i < n; i++) {
 		_cleanup_close_ int fd = -1;
 
-		if (is_taken(s, numbers[i]) ||
-			sysfs_foreign_from(s->root_fd, s->home_fd, numbers[i], s->test))
+		if (is_taken(s, numbers[i]) || look_whose(s, numbers[i]))
 			continue;
 		fd = sysfs_open_device(s->root_fd, numbers[i].major, numbers[i].minor, O_RDONLY);
 		if (fd >= 0 && (memory ? recall(t, fd, memory) : recognise(t, fd)) == 0) {
@@ -262,7 +273,7 @@ static int find(struct wipe_target *t, const struct wipe_search *s)
 			r = -ENOTBLK;
 		return r < 0 ? r : TAKE_FD(fd);
 	}
-	reason = sysfs_foreign_from(s->root_fd, s->home_fd, t->number, s->test);
+	reason = look_whose(s, t->number);
 	if (!reason) {
 		fd = sysfs_open_device(s->root_fd, device->major, device->minor, O_RDONLY);
 		r = fd < 0 ? fd : recognise(t, fd);
@@ -272,6 +283,7 @@ static int find(struct wipe_target *t, const struct wipe_search *s)
 		say(t, WIPE_VERDICT_FOREIGN, "%s", reason);
 		return -EPERM;
 	} else {
+		t->foreign = reason;
 		r = -ENODATA;
 	}
 	return s->may_move ? search_all(t, s, NULL) : r;
@@ -284,7 +296,7 @@ static int open_place(
 	if (t->device->major == 0 && t->device->minor == 0)
 		return s->test ? fs_open_nofollow(s->root_fd, t->device->path, O_RDONLY, 0)
 			       : -EPERM;
-	if (sysfs_foreign_from(s->root_fd, s->home_fd, number, s->test))
+	if (look_whose(s, number))
 		return -ENODATA;
 	return sysfs_open_device(s->root_fd, number.major, number.minor, O_RDONLY);
 }
@@ -329,7 +341,8 @@ static int find_again(
 			return -ENODATA;
 		}
 	}
-	say(t, WIPE_VERDICT_FAILED, "not there (yet), or something else is in its place");
+	say(t, WIPE_VERDICT_FAILED, "%s",
+		t->foreign ? t->foreign : "not there (yet), or something else is in its place");
 	return -ENODATA;
 }
 
@@ -439,6 +452,13 @@ static void open_found(struct wipe_target *t, const struct wipe_search *search, 
 	describe(t);
 }
 
+/* All was written over once, and not all of it could be: another time would do no more. */
+static bool is_given_up(const struct wipe_device *device, const struct wipe_memory *memory)
+{
+	return device->kind == WIPE_KIND_PLAIN && memory->is_left && memory->is_found &&
+	       memory->written_bytes >= memory->size_bytes;
+}
+
 static void open_block(
 	struct wipe_target *t, const struct wipe_search *search, const struct wipe_memory *memory)
 {
@@ -452,6 +472,11 @@ static void open_block(
 			say(t, WIPE_VERDICT_GIVEN, "cannot be recognised after a restart");
 		return;
 	}
+	if (search->may_move && is_given_up(t->device, memory)) {
+		say(t, WIPE_VERDICT_GIVEN, "not all of it could be written over");
+		return;
+	}
+	t->written_bytes = search->may_move ? memory->written_bytes : 0;
 	/* A wipe that is cut off twice is recognised by the bytes of the first time. */
 	t->seed = search->may_move && memory->is_found ? memory->seed : make_seed();
 	fd = find(t, search);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "agent/wipe/header.h"
+#include "agent/wipe/lower.h"
 #include "agent/wipe/memory.h"
 #include "agent/wipe/plan.h"
 
@@ -41,6 +42,7 @@ struct wipe_target {
 	enum wipe_verdict verdict;
 	char detail[160];
 
+	const char *foreign;	    /* why what has the plan's number is not the phone's own */
 	struct sysfs_number number; /* where it was found; 0:0 for a regular file */
 	int fd;
 	bool is_block;
@@ -58,14 +60,16 @@ struct wipe_target {
 	_Atomic int rest_error;
 	_Atomic bool is_overwritten; /* the keys, verified; what follows can take its time */
 	_Atomic bool is_discarded;
+	_Atomic uint64_t written_bytes; /* plain: so far it has been written over */
 };
 
 struct wipe_search {
 	int root_fd;
-	int home_fd;	   /* see sysfs_foreign_from() */
-	bool is_early;	   /* the root is not mounted yet */
-	bool test;	   /* see struct wipe_plan */
-	bool may_move;	   /* a restart lies between: its number can have changed */
+	int home_fd;		     /* see sysfs_foreign_from() */
+	const struct lower *only_on; /* nothing that does not lie on it; NULL: no matter */
+	bool is_early;		     /* the root is not mounted yet */
+	bool test;		     /* see struct wipe_plan */
+	bool may_move;		     /* a restart lies between: its number can have changed */
 	bool is_only_look; /* opened for reading, by whoever may not write; no memory is taken */
 	const struct sysfs_number *taken; /* opened already */
 	size_t n_taken;

@@ -7,6 +7,7 @@
  *	WIPE_SHIM_FAIL=NAME   writing to a file of that name fails with EIO, at every other block
  *	WIPE_SHIM_HANG=NAME   writing to a file of that name, or syncing it, never ends
  *	WIPE_SHIM_SLOW=NAME   discarding parts of a file of that name never ends
+ *	WIPE_SHIM_CRAWL=NAME  writing a part of a file of that name takes 20 ms
  *	WIPE_SHIM_KEEP=1      nothing can be discarded
  */
 #include <dlfcn.h>
@@ -63,6 +64,8 @@ static void hang_at(int fd)
 ssize_t pwrite(int fd, const void *data, size_t n, off_t at)
 {
 	hang_at(fd);
+	if (is_file(fd, "WIPE_SHIM_CRAWL"))
+		usleep(20000);
 	if (is_file(fd, "WIPE_SHIM_FAIL") && (n > 4096 || at / 4096 % 2 == 1)) {
 		errno = EIO;
 		return -1;

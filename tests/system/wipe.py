@@ -276,7 +276,7 @@ def test_not_recognisable():
         assert os.path.exists(os.path.join(root, "bootdir/mdm-agent-wipe.plan"))
     shutil.copy(os.path.join(root, "bootdir/mdm-agent-wipe.plan"), state(root, "wipe.plan"))
     shutil.copy(os.path.join(root, "bootdir/mdm-agent-wipe.progress"), state(root, "wipe.progress"))
-    equal(wipe(root, "--resume").returncode, 0)
+    equal(wipe(root, "--resume").returncode, 1)
     equal((os.listdir(home), read(swap)), ([], b"B" * MIB))
     assert not os.path.exists(state(root, "wipe.plan"))
 
@@ -478,6 +478,42 @@ def test_cards():
 
 
 @test
+def test_whose_plan():
+    """Early boot believes no plan on a stick, and one on a card only for what is on the same card."""
+    root = rig.root()
+    os.makedirs(os.path.join(root, "bootdir"))
+    st = os.stat(root)
+    if os.major(st.st_dev) == 0:
+        raise Skip("the temporary directory is on no device of its own")
+    number = "%d:%d" % (os.major(st.st_dev), os.minor(st.st_dev))
+    plan = os.path.join(root, "bootdir/mdm-agent-wipe.plan")
+    said = os.path.join(root, "bootdir/mdm-agent-wipe.progress")
+    write(plan, plan_text(luks("luks2", "dev/mmcblk0p1", "179:1"), luks("luks1", "dev/mmcblk1p2", "179:18"), is_test=False))
+
+    def early():
+        return wipe(root, "--resume", "--boot", "/bootdir")
+    done = early()
+    equal(done.returncode, 3)
+    assert "the plan in /bootdir is no device that this system has; nothing was touched" in done.stderr, done.stderr
+    fake_disk(root, number, "pci0/usb1/1-1/host0/block/sdb/sdb1", partition="1\n")
+    done = early()
+    equal(done.returncode, 3)
+    assert "the plan in /bootdir is on USB; nothing was touched" in done.stderr, done.stderr
+    assert not os.path.exists(said), "something was written to it"
+    os.remove(os.path.join(root, "sys/dev/block", number))
+    fake_card(root, "179:0", "mmcblk0", "MMC")
+    fake_card(root, "179:16", "mmcblk1", part=number)
+    fake_disk(root, "179:18", "platform/mmcblk1.mmc/mmc_host/mmcblk1/mmcblk1:0001/block/mmcblk1/mmcblk1p2",
+              partition="2\n", dev="179:18\n")
+    # There are no such devices to be opened: what is said of each tells that the second would have been.
+    equal(early().returncode, 1)
+    lines = read(said).decode()
+    assert "device 0 failed not on the card that the plan is on\n" in lines, lines
+    assert "device 1 failed not there (yet)" in lines, lines
+    assert os.path.exists(plan)
+
+
+@test
 def test_loop_device():
     """A block device: written past the cache, discarded, and gone in the file below it."""
     for kind in rig.uuids:
@@ -509,6 +545,80 @@ def test_plain_device():
     data = read(path)
     assert b"private" not in data and len(set(sectors(data))) == len(data) // 512
     equal(wipe_plan(root, plan_text(device)).returncode, 3)
+
+
+def plain_file(root, size):
+    """A file system with a UUID, and what its plan says."""
+    path = os.path.join(root, "plain")
+    with open(path, "wb") as f:
+        f.truncate(size)
+    uuid = "1b4e28ba-2fa1-41d2-883f-0016d3cca427"
+    equal(run("mke2fs", "-q", "-F", "-t", "ext4", "-E", "nodiscard,lazy_itable_init=1", "-U", uuid, path).returncode, 0)
+    return path, plan_text("plain 0:0 /plain size=%d uuid=%s" % (size, uuid))
+
+
+@test
+def test_big_plain_discards():
+    """One that would take hours to write over is discarded at once, and what it reads as is looked at."""
+    root = rig.root()
+    path, text = plain_file(root, 24 << 30)
+    with open(path, "r+b") as f:
+        f.seek(-4096, os.SEEK_END)
+        f.write(b"a letter " * 400)
+    equal(wipe_plan(root, text, "--patience", "4").returncode, 0)
+    with open(path, "rb") as f:
+        f.seek(-4096, os.SEEK_END)
+        equal(f.read().strip(b"\0"), b"")
+        f.seek(0)
+        assert b"\x1b\x4e\x28\xba" not in f.read(MIB)
+    said = [line.rstrip() for line in progress(root)]
+    equal(said[-3:], ["plain-gone", "discarded", "finishing none"])
+    assert not os.path.exists(state(root, "wipe.plan"))
+
+
+@test
+def test_big_plain_goes_on():
+    """Where nothing can be discarded each boot goes on where the last one ended, and it ends."""
+    root = rig.root()
+    path, text = plain_file(root, 96 * MIB)
+    with open(path, "r+b") as f:
+        for at in range(8 * MIB, 96 * MIB, MIB):
+            f.seek(at)
+            f.write(b"private " * 8)
+    shim = {"WIPE_SHIM_KEEP": "1", "WIPE_SHIM_CRAWL": "plain"}
+    equal(wipe_plan(root, text, "--patience", "3", shim=shim).returncode, 1)
+    said = progress(root)
+    wrote = int([line for line in said if line.startswith("wrote 0 ")][-1].split()[2])
+    assert 4 * MIB <= wrote < 96 * MIB, wrote
+    assert "plain-left" in said and "undiscarded" in said and "discarded" not in said, said
+    assert b"private" not in read(path)[:wrote] and os.path.exists(state(root, "wipe.plan"))
+    with open(path, "r+b") as f:
+        f.seek(2 * MIB)
+        f.write(b"not again")
+    for _ in range(30):
+        if wipe(root, "--resume", "--patience", "3", shim=shim).returncode == 0:
+            break
+    data = read(path)
+    assert b"private" not in data and data[2 * MIB:][:9] == b"not again", "it began from the start"
+    assert "plain-gone" in progress(root) and not os.path.exists(state(root, "wipe.plan")), progress(root)
+
+
+@test
+def test_plain_is_given_up():
+    """What was tried everywhere once, and cannot all be written, is not tried at every boot for ever."""
+    root = rig.root()
+    _, text = plain_file(root, 8 * MIB)
+    equal(wipe_plan(root, text, shim={"WIPE_SHIM_FAIL": "plain"}).returncode, 1)
+    said = progress(root)
+    assert "device 0 left Input/output error: data as they are: flash may keep old copies" in said, said
+    assert "plain-left" in said and "undiscarded" in said, said
+    assert not os.path.exists(state(root, "wipe.plan"))
+    # Beside something that goes on it is not touched again, and is not said to be gone.
+    write(state(root, "wipe.plan"), text)
+    n = len(said)
+    equal(wipe(root, "--resume").returncode, 1)
+    equal(progress(root)[n:], ["device 0 left not all of it could be written over", "keys-gone", "plain-left",
+                               "finishing none"])
 
 
 @test

@@ -86,10 +86,10 @@ class Phone:
         assert old in text, (path, old)
         write(path, text.replace(old, new), os.stat(path).st_mode & 0o777)
 
-    def is_there(self, option, value):
-        """The stand-in: one device, by what it is asked for."""
-        write(self.path("bin/blkid"), '#!/bin/sh\necho "$*" >>"%s"\ncase "$1 $2" in\n"%s %s") echo "$LOOP" ;;\n"-o value") echo ext2 ;;\n'
-              "*) exit 2 ;;\nesac\n" % (self.path("asked"), option, value), 0o755)
+    def is_there(self, tag, before=""):
+        """The stand-in: one device, or another one before it, by what it is asked for."""
+        write(self.path("bin/blkid"), '#!/bin/sh\necho "$*" >>"%s"\ncase "$1 $2" in\n"-t %s") printf "%%s\\n" %s "$LOOP" ;;\n"-o value") echo ext2 ;;\n'
+              "*) exit 2 ;;\nesac\n" % (self.path("asked"), tag, before), 0o755)
 
     def boot(self, shell, script, *arguments, plan=True):
         """Runs it as an initramfs does. What it said, and whether the plan is still there."""
@@ -141,7 +141,7 @@ def with_phone(check):
 @test
 def postmarketos_goes_on():
     def check(phone, shell):
-        phone.is_there("-U", "ABCD-1234")
+        phone.is_there("UUID=ABCD-1234")
         write(phone.path("cmdline"), "quiet pmos_boot_uuid=ABCD-1234 pmos_root_uuid=x splash\n")
         assert phone.opens()
         said = phone.boot(shell, phone.hook)
@@ -154,7 +154,7 @@ def postmarketos_goes_on():
 @test
 def postmarketos_by_label():
     def check(phone, shell):
-        phone.is_there("-L", "pmOS_boot")
+        phone.is_there("LABEL=pmOS_boot")
         write(phone.path("cmdline"), "quiet\n")
         phone.boot(shell, phone.hook)
         assert not phone.opens()
@@ -162,9 +162,21 @@ def postmarketos_by_label():
 
 
 @test
+def another_of_that_name_hides_no_plan():
+    """Of two with the label the first has no file system that can be mounted."""
+    def check(phone, shell):
+        phone.is_there("LABEL=pmOS_boot", before=phone.path("plan"))
+        write(phone.path("cmdline"), "quiet\n")
+        said = phone.boot(shell, phone.hook)
+        assert "it goes on" in said and "mdm-agent-wipe.plan" not in said, said
+        assert not phone.opens()
+    with_phone(check)
+
+
+@test
 def without_a_plan_nothing_happens():
     def check(phone, shell):
-        phone.is_there("-L", "pmOS_boot")
+        phone.is_there("LABEL=pmOS_boot")
         write(phone.path("cmdline"), "quiet\n")
         said = phone.boot(shell, phone.hook, plan=False)
         assert said.split() == ["lost+found"], said
@@ -178,7 +190,7 @@ def a_boot_partition_that_does_not_come_is_not_waited_for_long():
     """Seconds are counted, which busybox would sleep by itself."""
     phone = Phone()
     try:
-        phone.is_there("-L", "another")
+        phone.is_there("LABEL=another")
         write(phone.path("cmdline"), "pmos_boot_uuid=ABCD-1234\n")
         phone.boot("dash", phone.hook)
         assert read(phone.path("slept")).count("slept") == 10
@@ -193,7 +205,7 @@ def a_boot_partition_that_does_not_come_is_not_waited_for_long():
 @test
 def debian_goes_on():
     def check(phone, shell):
-        phone.is_there("-U", "ABCD-1234")
+        phone.is_there("UUID=ABCD-1234")
         assert good("sh", phone.script, "prereqs") == "udev\n"
         # Without a boot partition of its own nothing was recorded, and nothing is done.
         phone.boot(shell, phone.script)
@@ -207,7 +219,7 @@ def debian_goes_on():
 @test
 def a_plan_that_is_none_stops_no_boot():
     def check(phone, shell):
-        phone.is_there("-L", "pmOS_boot")
+        phone.is_there("LABEL=pmOS_boot")
         write(phone.path("cmdline"), "quiet\n")
         phone.edit(phone.early, "if [ -e", "echo broken >\"$directory/x\" 2>/dev/null\nif [ -e")
         write(phone.path("usr/libexec/mdm-agent/mdm-agent-wipe"), "#!/bin/sh\nexit 3\n", 0o755)
