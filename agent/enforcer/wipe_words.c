@@ -81,18 +81,44 @@ bool wipe_words_check(const char *text, struct wipe_plan *plan, char ret_lost[LI
 	return true;
 }
 
-/* "device N WORD DETAIL": whether it is one that was not destroyed, and which. */
-static bool is_left(const char *rest, const struct wipe_plan *plan, char *ret_detail)
+/* What is said last of each device. */
+struct said {
+	char left[LIMIT_WIPE_DEVICES]
+		 [LIMIT_TEXT_BYTES + 1]; /* "": it is gone, or nothing was said */
+};
+
+/* "device N WORD DETAIL" */
+static void take_device(const char *rest, const struct wipe_plan *plan, struct said *said)
 {
 	char word[WORD_BYTES];
 	size_t index;
 
-	if (!take_index(&rest, plan->n_devices, &index) || !take_word(&rest, word) ||
-		strcmp(word, "gone") == 0)
-		return false;
-	snprintf(ret_detail, LIMIT_TEXT_BYTES + 1, "%.80s: %.20s %.140s", plan->devices[index].path,
-		word, rest);
-	return true;
+	if (!take_index(&rest, plan->n_devices, &index) || !take_word(&rest, word))
+		return;
+	said->left[index][0] = 0;
+	if (strcmp(word, "gone") != 0)
+		snprintf(said->left[index], sizeof(said->left[index]), "%.80s: %.20s %.140s",
+			plan->devices[index].path, word, rest);
+}
+
+static void take_furthest(const char *word, enum wipe_word *furthest)
+{
+	static const struct {
+		const char *text;
+		enum wipe_word word;
+	} words[] = {
+		{"started", WIPE_WORD_STARTED},
+		{"keys-gone", WIPE_WORD_GONE},
+		{"keys-left", WIPE_WORD_LEFT},
+		/* Behind it only the system ends. */
+		{"plain-gone", WIPE_WORD_FINISHED},
+		{"plain-left", WIPE_WORD_FINISHED},
+		{"finishing", WIPE_WORD_FINISHED},
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strcmp(word, words[i].text) == 0 && words[i].word > *furthest)
+			*furthest = words[i].word;
 }
 
 enum wipe_word wipe_words_progress(
@@ -100,6 +126,7 @@ enum wipe_word wipe_words_progress(
 {
 	enum wipe_word furthest = WIPE_WORD_SILENCE;
 	char line[LINE_BYTES], word[WORD_BYTES];
+	struct said said = {0};
 
 	ret_detail[0] = 0;
 	/* A line that is being written has no end yet. */
@@ -108,20 +135,16 @@ enum wipe_word wipe_words_progress(
 
 		if (!take_word(&rest, word) || !take_word(&rest, word))
 			continue;
-		if (strcmp(word, "started") == 0) {
-			furthest = WIPE_WORD_STARTED;
+		if (strcmp(word, "device") == 0) {
+			take_device(rest, plan, &said);
 		} else if (strcmp(word, "refused") == 0) {
 			snprintf(ret_detail, LIMIT_TEXT_BYTES + 1, "%.200s", rest);
 			furthest = WIPE_WORD_REFUSED;
-		} else if (strcmp(word, "device") == 0 && !*ret_detail) {
-			(void)is_left(rest, plan, ret_detail);
-		} else if (strcmp(word, "keys-gone") == 0) {
-			furthest = WIPE_WORD_GONE;
-		} else if (strcmp(word, "keys-left") == 0) {
-			furthest = WIPE_WORD_LEFT;
-		} else if (strcmp(word, "finishing") == 0) {
-			furthest = WIPE_WORD_FINISHED;
+		} else {
+			take_furthest(word, &furthest);
 		}
 	}
+	for (size_t i = 0; i < plan->n_devices && !*ret_detail; i++)
+		memcpy(ret_detail, said.left[i], sizeof(said.left[i]));
 	return furthest;
 }

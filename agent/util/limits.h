@@ -146,7 +146,7 @@
 
 /* The plan of a wipe: a phone has one or two containers. */
 #define LIMIT_WIPE_DEVICES 16
-#define LIMIT_WIPE_TPM_HANDLES 4
+#define LIMIT_WIPE_TPM_HANDLES 16
 #define LIMIT_WIPE_PATH_BYTES 255
 #define LIMIT_WIPE_PLAN_BYTES 8192
 #define LIMIT_WIPE_LINGER_SECONDS 60

@@ -79,6 +79,11 @@ static void test_progress(void)
 			"/dev/mmcblk0p3: hung "},
 		{"1 started x\n2 keys-gone\n3 device 1 left No space: x\n4 undiscarded\n5 finishing none\n",
 			WIPE_WORD_FINISHED, "/home/of two words: left No space: x"},
+		{"1 started x\n2 keys-gone\n3 wrote 2 4096\n4 plain-gone\n", WIPE_WORD_FINISHED,
+			""},
+		/* The last word on a device counts. */
+		{"1 started x\n2 device 2 hung \n2 keys-left\n3 device 2 gone \n4 finishing none\n",
+			WIPE_WORD_FINISHED, ""},
 		/* The end of a line has not been written yet. */
 		{"1 started x\n2 keys-gone", WIPE_WORD_STARTED, ""},
 		{"1 started x\n2 device 9 hung \n2 keys-left\n", WIPE_WORD_LEFT, ""},
