@@ -168,6 +168,22 @@ static void crypto_lock_refused(
 	}
 }
 
+static void crypto_lock_done(struct enforcer *e)
+{
+	char places[LIMIT_TEXT_BYTES + 1], detail[LIMIT_TEXT_BYTES + 1];
+
+	recovery_open_places(e, places);
+	if (places[0])
+		snprintf(detail, sizeof(detail),
+			"nothing but the organisation's recovery key opens this phone's encrypted "
+			"disks any more; not encrypted, and still to be read: %.60s",
+			places);
+	else
+		snprintf(detail, sizeof(detail),
+			"nothing but the organisation's recovery key opens this phone any more");
+	effects_finish(e, COMMAND_DONE, "", detail);
+}
+
 static void crypto_lock_on_done(
 	struct enforcer *e, const struct recovery_outcome *outcomes, size_t n_outcomes)
 {
@@ -188,8 +204,7 @@ static void crypto_lock_on_done(
 	}
 	log_warning("every keyslot but those of the organisation is gone; the phone restarts");
 	if (ordered)
-		effects_finish(e, COMMAND_DONE, "",
-			"nothing but the organisation's recovery key opens this phone any more");
+		crypto_lock_done(e);
 	crypto_lock_end(e);
 }
 

@@ -96,6 +96,18 @@ int recovery_disks(struct enforcer *e, struct recovery_disk ret_disks[RECOVERY_V
 	return r;
 }
 
+void recovery_open_places(struct enforcer *e, char ret_text[LIMIT_TEXT_BYTES + 1])
+{
+	static const char *const places[] = {"/", "/home", "/var"};
+	size_t n = 0;
+
+	ret_text[0] = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		if (luks_disks_hold(e->sysroot_fd, places[i]) <= 0)
+			n += (size_t)snprintf(ret_text + n, LIMIT_TEXT_BYTES + 1 - n, "%s%s",
+				n ? ", " : "", places[i]);
+}
+
 /* --- for the backend --------------------------------------------------------------------- */
 
 static enum escrow_standing recovery_standing(struct enforcer *e, const struct recovery_volume *v)

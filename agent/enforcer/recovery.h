@@ -122,6 +122,11 @@ bool recovery_is_ready(struct enforcer *e);
  */
 int recovery_seen(struct enforcer *e, int64_t generation, size_t *ret_n_seen);
 
+/* Which of the places where a phone keeps its users' data do not lie on LUKS, as far as can be
+ * seen:
+ * "/, /var"; "": none. No keyslot shuts them. */
+void recovery_open_places(struct enforcer *e, char ret_text[LIMIT_TEXT_BYTES + 1]);
+
 /* Whether locking was begun and not ended: what a restart has to go on with. */
 bool recovery_is_locking(const struct enforcer *e);
 

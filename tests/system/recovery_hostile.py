@@ -284,6 +284,25 @@ def test_the_state_cannot_be_written(disks):
     disks.phone.server.process.send_signal(signal.SIGCONT)
 
 
+@with_disks(volumes=("root", "home"))
+def test_a_plain_root(disks):
+    """What crypto-lock cannot shut is said."""
+    mounts = disks.agent.path("proc/self/mountinfo")
+    disks.agent.stop()
+    disks.device_node(disks.agent, "179:9", "platform/block/mmcblk0/mmcblk0p9", partition="1")
+    with open(mounts) as f:
+        text = f.read()
+    with open(mounts, "w") as f:
+        f.write(text.replace("254:0 / / rw shared:1 - ext4 /dev/mapper/root", "179:9 / / rw shared:1 - ext4 /dev/mmcblk0p9"))
+    disks.agent.start()
+    disks.phone.settled()
+    check([v["name"] for v in disks.made()] == ["home (mmcblk0p3)"])
+    disks.acknowledged()
+    row = crypto_lock(disks)
+    check(row["state"] == "done" and row["detail"].endswith("still to be read: /, /var"), row)
+    check(disks.slots("home") == [1])
+
+
 def locked(pid):
     """The mappings that are not swapped, and how many KiB they are."""
     mappings, at = set(), None
