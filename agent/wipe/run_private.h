@@ -10,6 +10,7 @@
 #include "agent/wipe/lower.h"
 #include "agent/wipe/progress.h"
 #include "agent/wipe/run.h"
+#include "agent/wipe/tree.h"
 
 /* Beyond the devices of the plan, further ones with the header of one of them. */
 #define WORKERS_MAX (2 * LIMIT_WIPE_DEVICES)
@@ -45,6 +46,9 @@ struct run {
 	bool is_left; /* something was not destroyed, and the next boot has to try */
 	bool are_keys_left, are_data_left;
 	int removal_error;
+	/* Plans and progress: what resumes, and what tells, go last. */
+	struct tree_kept kept[2 * WIPE_PLACES];
+	size_t n_kept;
 	_Atomic bool is_concluded;
 };
 

@@ -664,6 +664,36 @@ def test_files():
 
 
 @test
+def test_plan_goes_last():
+    """A plan that names what it lies in stays until all is done, however often it is cut off."""
+    n = 0
+    while True:
+        n += 1
+        root = rig.root()
+        var = os.path.join(root, "var")
+        for name in ("lib/mdm-agent/facts", "lib/mdm-agent/net/key", "lib/other/file", "log/x"):
+            write(os.path.join(var, name), "secret")
+        text = plan_text("files 0:0 /var inode=%d" % os.stat(var).st_ino)
+        done = wipe_plan(root, text, shim={"WIPE_SHIM_KILL": str(n)})
+        if done.returncode != 0:
+            equal(done.returncode, -9)
+            began = not os.path.exists(os.path.join(var, "lib/mdm-agent/facts")) or not os.path.exists(os.path.join(var, "log"))
+            if os.path.exists(state(root, "wipe.plan")):
+                equal((n, wipe(root, "--resume").returncode), (n, 0))
+            elif began:
+                assert "plain-gone" in progress(root), "cut %d: the plan went before the rest" % n
+            else:
+                continue
+        left = [os.path.join(d, f) for d, _, files in os.walk(var) for f in files]
+        equal((n, left), (n, [state(root, "wipe.progress")]))
+        equal(os.listdir(var), ["lib"])
+        if done.returncode == 0:
+            break
+        shutil.rmtree(root)
+    assert n > 12, "it was cut off %d times only" % n
+
+
+@test
 def test_the_end():
     """reboot(2) is called as the plan says. In a PID namespace it ends that alone, by a signal that tells what was
     asked for; the files are on a tmpfs, and the root directory has no sysrq."""
