@@ -24,12 +24,14 @@
 /* For the last words on a root file system that is gone. */
 #define LAST_WORDS_SECONDS 5
 #define TOLD_SECONDS 5
+#define TPM_SECONDS 5
 #define STEP_MS 2
 #define WAIT_MS 200
 
 enum phase {
 	PHASE_WAIT,
 	PHASE_KEYS,
+	PHASE_TPM,
 	PHASE_REST
 };
 
@@ -277,11 +279,31 @@ int wipe_check(const struct wipe_plan *plan, const struct wipe_options *options)
 
 /* --- the wipe ------------------------------------------------------------------------------- */
 
+/* A TPM that hangs keeps its thread, and nothing else. */
+static void *evict(void *userdata)
+{
+	struct run *run = userdata;
+
+	wait_for_phase(run, PHASE_TPM);
+	for (size_t i = 0; i < run->plan->n_tpm_handles; i++) {
+		run->tpm_results[i] = run->tpm_fd < 0
+					      ? -ENODEV
+					      : tpm_evict(run->tpm_fd, run->plan->tpm_handles[i]);
+		run->n_evicted = i + 1;
+	}
+	return NULL;
+}
+
 static void evict_tpm(struct run *run)
 {
+	int64_t until_us = clock_boottime_us() + TPM_SECONDS * USEC_PER_SEC;
+
+	run->phase = PHASE_TPM;
+	while (run->is_evicting && run->n_evicted < run->plan->n_tpm_handles &&
+		clock_boottime_us() < until_us)
+		pause_ms(STEP_MS);
 	for (size_t i = 0; i < run->plan->n_tpm_handles; i++) {
-		int r = run->tpm_fd < 0 ? -ENODEV
-					: tpm_evict(run->tpm_fd, run->plan->tpm_handles[i]);
+		int r = i < run->n_evicted ? run->tpm_results[i] : -ETIMEDOUT;
 
 		/* Without the key slots nothing is left that it could open. */
 		progress_say(&run->progress, "tpm %08x %s %s", run->plan->tpm_handles[i],
@@ -421,6 +443,7 @@ static int run_opened(struct run *run)
 	run_say_found(run);
 	keep_places(run);
 	start_workers(run);
+	run->is_evicting = run->plan->n_tpm_handles > 0 && start_thread(evict, run) == 0;
 	destroy(run);
 	return end(run);
 }

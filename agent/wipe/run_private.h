@@ -40,6 +40,9 @@ struct run {
 	bool is_from_card;
 	struct lower boot; /* what the plan's file system lies on, in early boot */
 	int tpm_fd;
+	bool is_evicting;
+	int tpm_results[LIMIT_WIPE_TPM_HANDLES];
+	_Atomic size_t n_evicted; /* so many results are there */
 	_Atomic int phase;
 	_Atomic int64_t rest_deadline_us;
 	int64_t watchdog_us;

@@ -720,6 +720,30 @@ def test_the_end():
 
 
 @test
+def test_tpm_that_hangs():
+    """It costs five seconds, however many objects are in it, and not the rest. The TPM is a pipe that nobody reads."""
+    root = rig.root()
+    for name in ("home", "dev"):
+        os.makedirs(os.path.join(root, name))
+    os.mkfifo(os.path.join(root, "dev/tpmrm0"))
+    write(os.path.join(root, "plan"), plan_text("files 0:0 /home inode=1", is_test=False, more="tpm 81000001\ntpm 81000002\n"))
+    in_namespace("""
+        mount -t tmpfs none "$2/home"
+        mkdir "$2/home/user"
+        inode=$(stat -c %i "$2/home")
+        sed -i "s/inode=1/inode=$inode/" "$2/plan"
+        export ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0
+        LD_PRELOAD="$3" WIPE_SHIM_HANG=tpmrm0 "$1" --root "$2" "$2/plan"
+        [ ! -e "$2/home/user" ]
+        """, PROGRAM, root, rig.shim)
+    equal([line.split()[:3] for line in progress(root) if line.startswith("tpm ")],
+          [["tpm", "81000001", "left"], ["tpm", "81000002", "left"]])
+    times = {line.split(" ", 2)[1]: int(line.split(" ", 1)[0]) for line in read(state(root, "wipe.progress")).decode().splitlines()}
+    # Far from the two minutes of the thread that ends everything.
+    assert times["tpm"] - times["keys-gone"] < 30000, times
+
+
+@test
 def test_no_loop_of_boots():
     """Where all is gone and the plan cannot be removed, the system is not ended at each boot."""
     root = rig.root()
