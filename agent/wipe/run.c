@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,12 +24,14 @@
 /* For the last words on a root file system that is gone. */
 #define LAST_WORDS_SECONDS 5
 #define TOLD_SECONDS 5
+#define TPM_SECONDS 5
 #define STEP_MS 2
 #define WAIT_MS 200
 
 enum phase {
 	PHASE_WAIT,
 	PHASE_KEYS,
+	PHASE_TPM,
 	PHASE_REST
 };
 
@@ -47,11 +50,15 @@ static void wait_for_phase(struct run *run, enum phase phase)
 		pause_ms(STEP_MS);
 }
 
-static int destroy_files(struct wipe_target *t, int64_t deadline_us, bool test)
+static int destroy_files(struct run *run, struct wipe_target *t)
 {
+	const struct tree_order order = {.deadline_us = run->rest_deadline_us,
+		/* A test leaves the disk of its machine alone. */
+		.is_trimmed = !run->plan->test,
+		.kept = run->kept,
+		.n_kept = run->n_kept};
 	struct tree_result result;
-	/* A test leaves the disk of its machine alone. */
-	int r = wipe_tree(t->fd, deadline_us, !test, &result);
+	int r = wipe_tree(t->fd, &order, &result);
 
 	snprintf(t->detail, sizeof(t->detail), "%zu removed, %zu mounts left alone",
 		result.n_removed, result.n_mounts);
@@ -73,7 +80,7 @@ static void *work(void *userdata)
 	t->step = WIPE_STEP_KEYS;
 	wait_for_phase(run, PHASE_REST);
 	t->rest_error = t->device->kind == WIPE_KIND_FILES
-				? destroy_files(t, run->rest_deadline_us, run->plan->test)
+				? destroy_files(run, t)
 				: wipe_destroy_rest(t, run->rest_deadline_us);
 	t->step = WIPE_STEP_REST;
 	return NULL;
@@ -272,11 +279,31 @@ int wipe_check(const struct wipe_plan *plan, const struct wipe_options *options)
 
 /* --- the wipe ------------------------------------------------------------------------------- */
 
+/* A TPM that hangs keeps its thread, and nothing else. */
+static void *evict(void *userdata)
+{
+	struct run *run = userdata;
+
+	wait_for_phase(run, PHASE_TPM);
+	for (size_t i = 0; i < run->plan->n_tpm_handles; i++) {
+		run->tpm_results[i] = run->tpm_fd < 0
+					      ? -ENODEV
+					      : tpm_evict(run->tpm_fd, run->plan->tpm_handles[i]);
+		run->n_evicted = i + 1;
+	}
+	return NULL;
+}
+
 static void evict_tpm(struct run *run)
 {
+	int64_t until_us = clock_boottime_us() + TPM_SECONDS * USEC_PER_SEC;
+
+	run->phase = PHASE_TPM;
+	while (run->is_evicting && run->n_evicted < run->plan->n_tpm_handles &&
+		clock_boottime_us() < until_us)
+		pause_ms(STEP_MS);
 	for (size_t i = 0; i < run->plan->n_tpm_handles; i++) {
-		int r = run->tpm_fd < 0 ? -ENODEV
-					: tpm_evict(run->tpm_fd, run->plan->tpm_handles[i]);
+		int r = i < run->n_evicted ? run->tpm_results[i] : -ETIMEDOUT;
 
 		/* Without the key slots nothing is left that it could open. */
 		progress_say(&run->progress, "tpm %08x %s %s", run->plan->tpm_handles[i],
@@ -369,6 +396,20 @@ static int refuse(struct run *run, const char *what, const char *reason)
 	return WIPE_EXIT_REFUSED;
 }
 
+static void keep_places(struct run *run)
+{
+	for (size_t i = 0; i < run->places.n; i++) {
+		const struct wipe_place *place = &run->places.place[i];
+		const char *const names[] = {place->is_boot ? WIPE_BOOT_PLAN : WIPE_STATE_PLAN,
+			place->is_boot ? WIPE_BOOT_PROGRESS : WIPE_STATE_PROGRESS};
+		struct stat st;
+
+		for (size_t k = 0; k < ARRAY_SIZE(names); k++)
+			if (fstatat(place->fd, names[k], &st, AT_SYMLINK_NOFOLLOW) == 0)
+				run->kept[run->n_kept++] = (struct tree_kept){st.st_dev, st.st_ino};
+	}
+}
+
 static int run_opened(struct run *run)
 {
 	const struct wipe_target *wrong = find_wrong(run);
@@ -400,7 +441,9 @@ static int run_opened(struct run *run)
 		return refuse(run, "the plan cannot be stored", strerror(-r));
 	progress_say(&run->progress, "started %s", run->plan->id);
 	run_say_found(run);
+	keep_places(run);
 	start_workers(run);
+	run->is_evicting = run->plan->n_tpm_handles > 0 && start_thread(evict, run) == 0;
 	destroy(run);
 	return end(run);
 }

@@ -10,6 +10,7 @@
 #include "agent/wipe/lower.h"
 #include "agent/wipe/progress.h"
 #include "agent/wipe/run.h"
+#include "agent/wipe/tree.h"
 
 /* Beyond the devices of the plan, further ones with the header of one of them. */
 #define WORKERS_MAX (2 * LIMIT_WIPE_DEVICES)
@@ -39,12 +40,18 @@ struct run {
 	bool is_from_card;
 	struct lower boot; /* what the plan's file system lies on, in early boot */
 	int tpm_fd;
+	bool is_evicting;
+	int tpm_results[LIMIT_WIPE_TPM_HANDLES];
+	_Atomic size_t n_evicted; /* so many results are there */
 	_Atomic int phase;
 	_Atomic int64_t rest_deadline_us;
 	int64_t watchdog_us;
 	bool is_left; /* something was not destroyed, and the next boot has to try */
 	bool are_keys_left, are_data_left;
 	int removal_error;
+	/* Plans and progress: what resumes, and what tells, go last. */
+	struct tree_kept kept[2 * WIPE_PLACES];
+	size_t n_kept;
 	_Atomic bool is_concluded;
 };
 

@@ -22,7 +22,7 @@
 struct emptying {
 	int top_fd;
 	int64_t mount_id;
-	int64_t deadline_us;
+	const struct tree_order *order;
 	unsigned long n_moved;
 	struct tree_result *result;
 };
@@ -99,6 +99,14 @@ static bool move_up(struct emptying *e, int dir_fd, const char *name)
 	return false;
 }
 
+static bool is_kept(const struct emptying *e, const struct stat *st)
+{
+	for (size_t i = 0; i < e->order->n_kept; i++)
+		if (e->order->kept[i].device == st->st_dev && e->order->kept[i].inode == st->st_ino)
+			return true;
+	return false;
+}
+
 static bool remove_directory(struct emptying *e, int dir_fd, const char *name, unsigned int depth)
 {
 	_cleanup_close_ int fd =
@@ -150,9 +158,13 @@ static bool empty(struct emptying *e, int fd, unsigned int depth)
 			if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
 				fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 				continue;
-			if (clock_boottime_us() > e->deadline_us) {
+			if (clock_boottime_us() > e->order->deadline_us) {
 				e->result->error = -ETIME;
 				return false;
+			}
+			if (is_kept(e, &st)) {
+				any = true;
+				continue;
 			}
 			if (S_ISDIR(st.st_mode) ? remove_directory(e, fd, name, depth)
 						: remove_file(e, fd, name))
@@ -170,19 +182,19 @@ static bool empty(struct emptying *e, int fd, unsigned int depth)
 	return !any;
 }
 
-int wipe_tree(int dir_fd, int64_t deadline_us, bool is_trimmed, struct tree_result *ret_result)
+int wipe_tree(int dir_fd, const struct tree_order *order, struct tree_result *ret_result)
 {
 	struct fstrim_range all = {.len = UINT64_MAX};
 	struct emptying e = {.top_fd = dir_fd,
 		.mount_id = mount_id_of(dir_fd),
-		.deadline_us = deadline_us,
+		.order = order,
 		.result = ret_result};
 
 	*ret_result = (struct tree_result){0};
 	if (e.mount_id < 0)
 		return -ENOSYS;
 	empty(&e, dir_fd, 0);
-	if (!is_trimmed)
+	if (!order->is_trimmed)
 		return ret_result->error;
 	if (syncfs(dir_fd) < 0)
 		note_error(&e, -errno);

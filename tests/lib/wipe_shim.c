@@ -78,6 +78,12 @@ ssize_t pwrite(int fd, const void *data, size_t n, off_t at)
 	return REAL(pwrite)(fd, data, n, at);
 }
 
+ssize_t write(int fd, const void *data, size_t n)
+{
+	hang_at(fd);
+	return REAL(write)(fd, data, n);
+}
+
 int fdatasync(int fd)
 {
 	hang_at(fd);
