@@ -193,6 +193,7 @@ def test_unenroll(fleet):
     fleet.phone.start()
     check(gone(fleet) and fleet.phone.read() == fleet.before)
     fleet.enrol()
+    time.sleep(1.1)  # dates are in seconds, and the floor is one
     again = fleet.order("sync")
     fleet.phone.sync()
     fleet.wait_state(again, "done")
