@@ -10,6 +10,12 @@
 
 #define SIZE_BYTES 5000
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED true /* whose mlock(2) does nothing */
+#else
+#define SANITIZED false
+#endif
+
 static long locked_kib(void)
 {
 	FILE *file = fopen("/proc/self/status", "re");
@@ -36,7 +42,7 @@ static void test_locked(void)
 			abort();
 	memset(memory, 'x', SIZE_BYTES);
 	CHECK_INT(getrlimit(RLIMIT_MEMLOCK, &limit), 0);
-	if (limit.rlim_cur >= 65536)
+	if (limit.rlim_cur >= 65536 && !SANITIZED && !check_emulated())
 		CHECK(locked_kib() >= before + 4);
 	locked_free(memory, SIZE_BYTES);
 	CHECK_INT(locked_kib(), before);
