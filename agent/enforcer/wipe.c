@@ -2,7 +2,6 @@
 /* wipe.c - up to the point of no return, and after a restart; see wipe.h. Enforcer only. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -436,19 +435,28 @@ bool wipe_go_on(struct enforcer *e)
 
 bool wipe_look_back(struct enforcer *e, const char *id, struct command_result *ret_result)
 {
-	static const struct wipe_plan nothing;
+	/* What it named went with the plan; how many there were does not matter. */
+	static const struct wipe_plan any = {.n_devices = LIMIT_WIPE_DEVICES};
 	_cleanup_(wipe_places_done) struct wipe_places places;
 	_cleanup_free_ char *text = NULL;
 	char detail[LIMIT_TEXT_BYTES + 1];
+	enum wipe_word word;
 
 	wipe_places_open(e->sysroot_fd, NULL, &places);
 	if (!wipe_intent_was_started(&places, id) ||
 		fs_read(places.place[0].fd, WIPE_STATE_PROGRESS, LIMIT_STATE_BYTES, &text, NULL) <
-			0 ||
-		wipe_words_progress(text, &nothing, detail) < WIPE_WORD_GONE)
+			0)
 		return false;
-	*ret_result = (struct command_result){COMMAND_DONE, "after_restart",
-		"it was finished before the agent was started again; what is not encrypted was "
-		"overwritten or removed, flash may keep old copies"};
+	word = wipe_words_progress(text, &any, detail);
+	if (word < WIPE_WORD_GONE)
+		return false;
+	if (word == WIPE_WORD_LEFT || *detail)
+		*ret_result = (struct command_result){COMMAND_FAILED, "data_left",
+			"it was given up before the agent was started again: not everything could "
+			"be destroyed"};
+	else
+		*ret_result = (struct command_result){COMMAND_DONE, "after_restart",
+			"it was finished before the agent was started again; what is not encrypted "
+			"was overwritten or removed, flash may keep old copies"};
 	return true;
 }

@@ -18,7 +18,7 @@ import time
 sys.dont_write_bytecode = True
 from mdmctl_rig import BUILD, PASSPHRASE as ADMIN_PASSPHRASE, check, run_tests
 from agent_rig import wait_for
-from auth_rig import RIGHT
+from auth_rig import GO, LOCKED_OUT, RIGHT
 from recovery_rig import Disks, PASSPHRASE, QUICK, cryptsetup
 
 STATE = "var/lib/mdm-agent/"
@@ -83,6 +83,11 @@ def with_phone(ownership="company", **options):
         run.__name__, run.__doc__ = function.__name__, function.__doc__
         return run
     return decorate
+
+
+def limits(at_maximum):
+    return {"password": {"free_attempts": 1, "first_delay": 1, "longest_delay": 1, "max_attempts": 4,
+                         "at_maximum": at_maximum}, "encryption": {"escrow": True}}
 
 
 @with_phone(volumes=("root", "home"))
@@ -174,12 +179,17 @@ def test_one_signature(phone):
     check(not phone.row(ended=False) and phone.opens(PASSPHRASE))
 
 
-@with_phone()
+@with_phone(settings=limits("wipe"))
 def test_logins(phone):
-    """While it is going on nobody logs in, and afterwards nobody either."""
-    phone.order("scope=device", "finish=reboot")
+    """From the last words on nobody logs in, with the right password neither: not by /etc/nologin, not past it."""
+    check(phone.phone.log_in(RIGHT).verdict == GO)
+    wait_for("the attempt", lambda: phone.phone.failed() == 0)
+    phone.order("scope=device", "finish=reboot", wait=False)
+    wait_for("the refusal\n" + phone.agent.log(), lambda: phone.phone.log_in(RIGHT).verdict == LOCKED_OUT, 30)
     with open(phone.agent.path("etc/nologin")) as f:
         check("being erased" in f.read())
+    wait_for("the end", phone.row)
+    check(phone.phone.log_in(RIGHT).verdict == LOCKED_OUT and phone.row()["state"] == "done")
 
 
 @with_phone()
@@ -226,11 +236,6 @@ def test_nothing_begins(phone):
         check(row["state"] == "failed" and "nothing was" in row["detail"], row)
         check(phone.opens(PASSPHRASE) and not os.path.exists(phone.agent.path("etc/nologin")))
         phone.agent.stop()
-
-
-def limits(at_maximum):
-    return {"password": {"free_attempts": 1, "first_delay": 1, "longest_delay": 1, "max_attempts": 4,
-                         "at_maximum": at_maximum}, "encryption": {"escrow": True}}
 
 
 def mistype(phone, n):
@@ -303,6 +308,48 @@ class Plain(Erasable):
         agent.write("home/owner/letter", "dear mother")
         agent.write("root/notes", "to myself")
         agent.write("etc/hostname", "phone")
+
+
+def with_plain(function):
+    def run(base):
+        os.chmod(base, 0o755)
+        phone = Plain(base, settings={"password": {"min_length": 6}})
+        try:
+            phone.assign("company")
+            function(phone)
+        finally:
+            phone.close()
+    run.__name__, run.__doc__ = function.__name__, function.__doc__
+    return run
+
+
+def finished_without_the_agent(phone, left):
+    """The agent is gone while it is destroyed; what it says of that when it is back."""
+    phone.agent.sync()
+    phone.order("scope=device", wait=False)
+    progress = phone.agent.path(STATE + "wipe.progress")
+    wait_for("the beginning\n" + phone.agent.log(), lambda: os.path.exists(progress) and "started" in open(progress).read())
+    phone.agent.stop(signal.SIGKILL)
+    wait_for("the end", lambda: not os.path.exists(phone.agent.path(STATE + "wipe.plan"))
+             and "finishing" in open(progress).read())
+    if left:
+        with open(progress, "a") as f:
+            f.write("99999999 device 0 left Input/output error: given up\n")
+    phone.agent.start()
+    row = wait_for("its end\n" + phone.agent.log(), phone.row)
+    check(not os.path.exists(phone.agent.path("etc/nologin")))
+    return row["state"], row["reason"]
+
+
+@with_plain
+def test_finished_without_the_agent(phone):
+    check(finished_without_the_agent(phone, False) == ("done", "after_restart"))
+
+
+@with_plain
+def test_given_up_without_the_agent(phone):
+    """What was left is not called done because nobody watched."""
+    check(finished_without_the_agent(phone, True) == ("failed", "data_left"))
 
 
 def test_unencrypted(base):
