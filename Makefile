@@ -83,7 +83,7 @@ COMPILE_FLAGS = -std=gnu11 -I. $(DEFINES) $(WARNINGS) $(HARDENING) $(PC_CFLAGS) 
 LINK_FLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(variant_ldflags_$(VARIANT))
 
 # --- layers: folder -> library; who may link whom is the same table that `make layers` checks.
-LAYERS := util json ipc trust sandbox policies platform media helper verify wipe pam enforcer net ctl server mdmctl
+LAYERS := util json ipc trust sandbox policies platform media helper verify wipe apps guard pam enforcer net ctl server mdmctl
 dir_util := agent/util
 dir_json := agent/json
 dir_ipc := agent/ipc
@@ -95,6 +95,8 @@ dir_media := platform/media
 dir_helper := platform/helper
 dir_verify := agent/verify
 dir_wipe := agent/wipe
+dir_apps := agent/apps
+dir_guard := agent/guard
 dir_pam := platform/pam
 dir_enforcer := agent/enforcer
 dir_net := agent/net
@@ -108,13 +110,15 @@ needs_ipc := ipc util
 needs_trust := trust json util
 needs_sandbox := sandbox util
 needs_policies := policies json util
-needs_platform := platform policies json wipe util
-needs_media := media platform policies json wipe util
+needs_platform := platform policies json apps wipe util
+needs_media := media platform policies json apps wipe util
 needs_helper := helper sandbox ipc util
 needs_verify := verify policies json sandbox ipc util
 needs_wipe := wipe util
+needs_apps := apps policies json util
+needs_guard := guard sandbox ipc util
 needs_pam := pam policies json ipc util
-needs_enforcer := enforcer platform policies trust json sandbox wipe ipc util
+needs_enforcer := enforcer platform policies trust json sandbox apps guard wipe ipc util
 needs_net := net sandbox ipc util
 needs_ctl := ctl policies trust json ipc util
 needs_server := server util
@@ -132,6 +136,9 @@ pc_helper := libcrypto $(SYSTEMD_PC)
 pc_verify := libcrypt libcrypto libseccomp
 # Nothing but the C library: it runs while the root file system is destroyed, and from early boot.
 pc_wipe :=
+pc_apps := libcrypto
+# Nothing but the C library: all of it is locked in memory.
+pc_guard :=
 pc_pam := pam libcrypto
 pc_enforcer := json-c libcrypto libseccomp $(SYSTEMD_PC)
 pc_net := libcurl libssl libcrypto libseccomp

@@ -71,6 +71,29 @@ static const struct word reasons[COMPLIANCE_REASON_MAX] = {
 		"A container opens with an empty passphrase."},
 	[REASON_STACK_INVALID] = {"stack_invalid",
 		"The way into the phone was left as it is: a trial of the changed one failed."},
+	[REASON_APP_PRESENT] = {"app_present", "An app is there that may not be."},
+	[REASON_APP_MISSING] = {"app_missing", "An app that is required is not there."},
+	[REASON_APP_PROTECTED] = {"app_protected",
+		"It belongs to the system, or the system needs it, and stays."},
+	[REASON_APP_UNKNOWN] = {"app_unknown", "No repository of the phone has it."},
+	[REASON_APP_CONFLICT] = {"app_conflict",
+		"Something that is installed or demanded is against it."},
+	[REASON_APP_VERSION] = {"app_version", "It is not the version that it has to be."},
+	[REASON_APP_FAILED] = {"app_failed", "The package manager could not do it."},
+	[REASON_NO_NETWORK] = {"no_network",
+		"Repositories could not be reached; it is tried again."},
+	[REASON_UNTRUSTED] = {"untrusted", "An index or package lacks a signature that counts."},
+	[REASON_DISK_FULL] = {"disk_full", "There is no room for it."},
+	[REASON_BUSY] = {"busy", "Another program works on it; it is tried again."},
+	[REASON_FOREIGN_SOURCE] = {"foreign_source",
+		"A repository, key or remote is there that the policy does not list."},
+	[REASON_USER_PROGRAM] = {"user_program", "A program lies where people can write."},
+	[REASON_UPDATE_DUE] = {"update_due", "Updates are overdue."},
+	[REASON_EXEC_MOUNT] = {"exec_mount", "Programs can be run from there."},
+	[REASON_READ_ONLY_SYSTEM] = {"read_only_system", "The system cannot be changed in place."},
+	[REASON_GUARD_ABSENT] = {"guard_absent",
+		"The kernel cannot ask about the start of programs."},
+	[REASON_GUARD_DOWN] = {"guard_down", "The guard does not run."},
 };
 
 const char *compliance_state_name(enum compliance_state state)
@@ -156,9 +179,21 @@ static enum compliance_state item_state(const struct observed_item *item)
 	case REASON_ESCROW_OLD:
 	case REASON_ESCROW_OTHER_KEY:
 	case REASON_ESCROW_BROKEN:
+	case REASON_APP_PRESENT:
+	case REASON_APP_MISSING:
+	case REASON_APP_PROTECTED:
+	case REASON_APP_UNKNOWN:
+	case REASON_APP_CONFLICT:
+	case REASON_APP_VERSION:
+	case REASON_FOREIGN_SOURCE:
+	case REASON_USER_PROGRAM:
+	case REASON_UPDATE_DUE:
+	case REASON_EXEC_MOUNT:
 		return COMPLIANCE_NONCOMPLIANT;
 	case REASON_PASSWORD_UNSEEN:
 	case REASON_ESCROW_UNTOLD:
+	case REASON_NO_NETWORK:
+	case REASON_BUSY:
 		return COMPLIANCE_PENDING;
 	case REASON_UNTRACEABLE:
 	case REASON_NOT_OBSERVED:
@@ -171,6 +206,12 @@ static enum compliance_state item_state(const struct observed_item *item)
 	case REASON_NEEDS_SESSION:
 	case REASON_UNKNOWN_SETTING:
 	case REASON_STACK_INVALID:
+	case REASON_APP_FAILED:
+	case REASON_UNTRUSTED:
+	case REASON_DISK_FULL:
+	case REASON_READ_ONLY_SYSTEM:
+	case REASON_GUARD_ABSENT:
+	case REASON_GUARD_DOWN:
 	case COMPLIANCE_REASON_MAX:
 		break;
 	}

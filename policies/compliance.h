@@ -53,7 +53,25 @@ enum compliance_reason {
 	REASON_ESCROW_OTHER_KEY,   /* "escrow_other_key": sealed to others than the policy's */
 	REASON_ESCROW_BROKEN,	   /* "escrow_broken": it no longer opens its volume */
 	REASON_EMPTY_PASSPHRASE,   /* "empty_passphrase": LUKS that anybody opens */
-	REASON_STACK_INVALID, /* "stack_invalid": the PAM stack with the module failed its trial */
+	REASON_STACK_INVALID,  /* "stack_invalid": the PAM stack with the module failed its trial */
+	REASON_APP_PRESENT,    /* "app_present" */
+	REASON_APP_MISSING,    /* "app_missing" */
+	REASON_APP_PROTECTED,  /* "app_protected" */
+	REASON_APP_UNKNOWN,    /* "app_unknown" */
+	REASON_APP_CONFLICT,   /* "app_conflict" */
+	REASON_APP_VERSION,    /* "app_version" */
+	REASON_APP_FAILED,     /* "app_failed" */
+	REASON_NO_NETWORK,     /* "no_network" */
+	REASON_UNTRUSTED,      /* "untrusted" */
+	REASON_DISK_FULL,      /* "disk_full" */
+	REASON_BUSY,	       /* "busy" */
+	REASON_FOREIGN_SOURCE, /* "foreign_source" */
+	REASON_USER_PROGRAM,   /* "user_program" */
+	REASON_UPDATE_DUE,     /* "update_due" */
+	REASON_EXEC_MOUNT,     /* "exec_mount" */
+	REASON_READ_ONLY_SYSTEM, /* "read_only_system" */
+	REASON_GUARD_ABSENT,	 /* "guard_absent" */
+	REASON_GUARD_DOWN,	 /* "guard_down" */
 	COMPLIANCE_REASON_MAX,
 };
 const char *compliance_reason_name(enum compliance_reason reason);

@@ -120,6 +120,7 @@ static void write_type(const struct setting_row *row, struct buf *out)
 			buf_printf(out, "%s`%s`", i ? ", " : "", row->choices[i]);
 		break;
 	case VALUE_SET:
+	case VALUE_LISTS:
 		buf_printf(out, "array of at most %d texts", LIMIT_STRING_SET);
 		break;
 	case VALUE_TYPE_MAX:

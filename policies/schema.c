@@ -72,6 +72,7 @@ static void write_value(struct jsonw *w, const struct setting_row *row)
 		jsonw_array_end(w);
 		break;
 	case VALUE_SET:
+	case VALUE_LISTS:
 		open_typed(w, row->name, "array");
 		jsonw_int(w, "maxItems", LIMIT_STRING_SET);
 		jsonw_bool(w, "uniqueItems", true);

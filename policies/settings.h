@@ -19,6 +19,7 @@ enum area_id {
 	AREA_SCREEN_LOCK,
 	AREA_ENCRYPTION,
 	AREA_PASSWORD,
+	AREA_APPS,
 	AREA_MAX,
 };
 
@@ -58,6 +59,22 @@ enum setting_id {
 	SETTING_PASSWORD_LONGEST_DELAY,
 	SETTING_PASSWORD_MAX_ATTEMPTS,
 	SETTING_PASSWORD_AT_MAXIMUM,
+	SETTING_APPS_MODE,
+	SETTING_APPS_ALLOWED,
+	SETTING_APPS_BLOCKED,
+	SETTING_APPS_REQUIRED,
+	SETTING_APPS_PINNED,
+	SETTING_APPS_REPOSITORIES,
+	SETTING_APPS_SIGNING_KEYS,
+	SETTING_APPS_FLATPAK_REMOTES,
+	SETTING_APPS_USER_FLATPAKS,
+	SETTING_APPS_USER_PROGRAMS,
+	SETTING_APPS_NOEXEC,
+	SETTING_APPS_HIDDEN,
+	SETTING_APPS_UPDATE_EVERY,
+	SETTING_APPS_UPDATE_HOURS,
+	SETTING_APPS_GUARD,
+	SETTING_APPS_GUARD_FAILURE,
 	SETTING_MAX,
 };
 
@@ -66,6 +83,12 @@ enum value_type {
 	VALUE_INT,
 	VALUE_SET,    /* sorted set of distinct strings */
 	VALUE_CHOICE, /* one of a list of words, the weakest first; its number is the place there */
+	/*
+	 * Lists of texts, one from each profile, each of which has to be met: what fits is in all
+	 * of them. An element of the set is one list, sorted, with '\n' between its texts. So an
+	 * intersection of patterns is exact without working out what two globs have in common.
+	 */
+	VALUE_LISTS,
 	VALUE_TYPE_MAX,
 };
 

@@ -65,6 +65,35 @@ static int set_read(struct json_object *array, const char *path, struct value *r
 	return 0;
 }
 
+/* One list: its texts in one string, which is the only element of the set. */
+static int list_read(struct json_object *array, const char *path, struct value *ret_value,
+	struct json_error *error)
+{
+	_cleanup_(value_done) struct value texts = {0};
+	_cleanup_buf_ struct buf joined = BUF_INIT;
+	struct value value = {.type = VALUE_LISTS};
+	int r = set_read(array, path, &texts, error);
+
+	if (r < 0)
+		return r;
+	buf_puts(&joined, "");
+	for (size_t i = 0; i < texts.set.n_strings; i++)
+		buf_printf(&joined, "%s%s", i ? "\n" : "", texts.set.strings[i]);
+	if (joined.error)
+		return joined.error;
+	value.set.strings = calloc(1, sizeof(char *));
+	if (!value.set.strings)
+		return -ENOMEM;
+	value.set.strings[0] = strdup(joined.data ? joined.data : "");
+	value.set.n_strings = 1;
+	if (!value.set.strings[0]) {
+		value_done(&value);
+		return -ENOMEM;
+	}
+	*ret_value = value;
+	return 0;
+}
+
 static int choice_read(const struct setting_row *row, struct json_object *object, const char *path,
 	int64_t *ret_place, struct json_error *error)
 {
@@ -115,6 +144,12 @@ int value_read(const struct setting_row *row, struct json_object *object, const 
 			return r;
 		doc_path(member, "%s.%s", path, row->name);
 		return set_read(array, member, ret_value, error);
+	case VALUE_LISTS:
+		r = json_get_array(object, path, row->name, &array, error);
+		if (r < 0)
+			return r;
+		doc_path(member, "%s.%s", path, row->name);
+		return list_read(array, member, ret_value, error);
 	case VALUE_TYPE_MAX:
 		break;
 	}

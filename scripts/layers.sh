@@ -16,13 +16,14 @@ agent/ipc agent/util
 agent/trust agent/json agent/util
 agent/sandbox agent/util
 policies agent/json agent/util
-platform policies agent/wipe agent/util
+platform policies agent/apps agent/wipe agent/util
 platform/helper agent/sandbox agent/ipc agent/util
 platform/media platform agent/util
 platform/pam policies agent/ipc agent/util
 agent/verify policies agent/sandbox agent/ipc agent/util
 agent/wipe agent/util
-agent/enforcer platform policies agent/trust agent/json agent/sandbox agent/wipe agent/ipc agent/util
+agent/apps policies agent/util
+agent/enforcer platform policies agent/trust agent/json agent/sandbox agent/apps agent/guard agent/wipe agent/ipc agent/util
 agent/net agent/sandbox agent/ipc agent/util
 agent/guard agent/sandbox agent/ipc agent/util
 agent/ctl policies agent/trust agent/json agent/ipc agent/util

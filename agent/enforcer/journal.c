@@ -50,6 +50,10 @@ static const struct journal_type_row {
 	[JOURNAL_RECOVERY_KEY] = {"recovery_key", true},
 	[JOURNAL_CRYPTO_LOCK] = {"crypto_lock", true},
 	[JOURNAL_WIPE] = {"wipe", true},
+	[JOURNAL_APP] = {"app", true},
+	[JOURNAL_APP_FOUND] = {"app_found", false},
+	[JOURNAL_EXEC_DENIED] = {"exec_denied", true},
+	[JOURNAL_GUARD] = {"guard", true},
 };
 
 const char *journal_type_name(enum journal_type type)

@@ -49,6 +49,11 @@ enum journal_type {
 	JOURNAL_RECOVERY_KEY,	  /* S: of a disk: made, acknowledged, superseded, broken */
 	JOURNAL_CRYPTO_LOCK,	  /* S: begun, done */
 	JOURNAL_WIPE,		  /* S: by a policy: the point of no return, how it ended */
+	JOURNAL_APP,		  /* S: installed, removed, refused, and by whose order */
+	JOURNAL_APP_FOUND,	  /* an app appeared or went that the agent did not touch */
+	JOURNAL_EXEC_DENIED, /* S: a program was not started, or would not have been; rate-limited
+			      */
+	JOURNAL_GUARD,	     /* S: started, fell, hung, could not watch a file system */
 	JOURNAL_TYPE_MAX,
 };
 const char *journal_type_name(enum journal_type type); /* "document_refused"; "unknown" */

@@ -69,6 +69,10 @@ static const struct message_text message_texts[] = {
 	TEXT(MESSAGE_VERIFY_ORDER, struct msg_verify_order, hash),
 	ROWS(MESSAGE_VERIFY_ORDER, struct msg_verify_order, history),
 	ROWS(MESSAGE_VERIFY_ORDER, struct msg_verify_order, codes),
+	TEXT(MESSAGE_GUARD_HELLO, struct msg_guard_hello, note),
+	TEXT(MESSAGE_GUARD_STATE, struct msg_guard_state, unwatched),
+	TEXT(MESSAGE_GUARD_DENIED, struct msg_guard_denied, owner),
+	TEXT(MESSAGE_GUARD_DENIED, struct msg_guard_denied, path),
 	TEXT(MESSAGE_CTL_UNLOCK, struct msg_ctl_unlock, code),
 };
 #undef TEXT

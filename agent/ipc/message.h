@@ -17,7 +17,7 @@
 enum role {
 	ROLE_ENFORCER,
 	ROLE_NET,
-	ROLE_GUARD, /* reserved: agent/guard/ */
+	ROLE_GUARD, /* judges the start of programs; outlives the enforcer */
 	ROLE_CTL,
 	ROLE_SESSION, /* in the session of the phone's user */
 	ROLE_PAM,     /* pam_mdm.so, inside whatever authenticates people */
@@ -300,6 +300,42 @@ struct msg_ctl_escrow {
 	uint8_t given[LIMIT_PASSWORD_BYTES];
 };
 
+/* What the guard can do here. Its first message. */
+struct msg_guard_hello {
+	uint32_t has_permissions; /* 1: the kernel asks about the start of programs */
+	uint32_t has_evictable;	  /* 1: FAN_MARK_EVICTABLE */
+	uint32_t keeper_pid;
+	uint32_t reserved;
+	uint64_t generation; /* of the table in force, which it may have from before; 0: none */
+	char note[LIMIT_TEXT_BYTES + 1]; /* what is missing, for people; may be "" */
+	uint8_t reserved_bytes[7];
+};
+
+/* Follows each table, and each change of what is mounted. */
+struct msg_guard_state {
+	uint64_t generation;	/* in force */
+	uint32_t n_filesystems; /* watched */
+	uint32_t n_unwatched;	/* that could not be; the first is named */
+	uint32_t n_restarts;	/* of the process that answers, since the guard started */
+	uint32_t refused_table; /* 1: the last table was damaged, the one before serves */
+	uint64_t n_events, n_denied, n_lost;  /* since the guard started; lost: told to nobody */
+	char unwatched[LIMIT_TEXT_BYTES + 1]; /* "/media/x: vfat, ..." */
+	uint8_t reserved[7];
+};
+
+/* One program that was not started, or, in audit mode, that would not have been. */
+struct msg_guard_denied {
+	uint64_t device, inode;
+	int64_t realtime_s;
+	uint32_t pid, uid;
+	uint32_t reason;		  /* enum guard_reason */
+	uint32_t audit;			  /* 1: it was started all the same */
+	uint32_t count;			  /* so many alike since the last message about it */
+	char owner[LIMIT_NAME_BYTES + 1]; /* package or Flatpak; "" */
+	char path[LIMIT_TEXT_BYTES + 1];  /* as the guard saw it; may be cut */
+	uint8_t reserved[2];
+};
+
 /* name, value, sender, receiver, body, descriptors (exactly) */
 #define MESSAGE_TABLE(X)                                                                           \
 	/* identity directory */                                                                   \
@@ -331,6 +367,13 @@ struct msg_ctl_escrow {
 	/* the connection with pam_mdm.so, where the message with the pipe still lies */           \
 	X(VERIFY_ORDER, 28, ROLE_ENFORCER, ROLE_VERIFY, struct msg_verify_order, 1)                \
 	X(VERIFY_ANSWER, 29, ROLE_VERIFY, ROLE_ENFORCER, struct msg_verify_answer, 0)              \
+	X(GUARD_HELLO, 48, ROLE_GUARD, ROLE_ENFORCER, struct msg_guard_hello, 0)                   \
+	/* the sealed table */                                                                     \
+	X(GUARD_TABLE, 49, ROLE_ENFORCER, ROLE_GUARD, struct msg_none, 1)                          \
+	X(GUARD_STATE, 50, ROLE_GUARD, ROLE_ENFORCER, struct msg_guard_state, 0)                   \
+	X(GUARD_DENIED, 51, ROLE_GUARD, ROLE_ENFORCER, struct msg_guard_denied, 0)                 \
+	/* answer what waits, and end */                                                           \
+	X(GUARD_END, 52, ROLE_ENFORCER, ROLE_GUARD, struct msg_none, 0)                            \
 	X(CTL_STATUS, 32, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                             \
 	X(CTL_ENROL, 33, ROLE_CTL, ROLE_ENFORCER, struct msg_ctl_enrol, 0)                         \
 	X(CTL_UNENROL, 34, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                            \
@@ -344,6 +387,7 @@ struct msg_ctl_escrow {
 	X(CTL_COMMANDS, 42, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                           \
 	X(CTL_UNLOCK, 43, ROLE_CTL, ROLE_ENFORCER, struct msg_ctl_unlock, 0)                       \
 	X(CTL_ESCROW, 44, ROLE_CTL, ROLE_ENFORCER, struct msg_ctl_escrow, 0)                       \
+	X(CTL_APPS, 45, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                               \
 	/* 0 or 1 descriptors: the JSON */                                                         \
 	X(CTL_ANSWER, 63, ROLE_ENFORCER, ROLE_CTL, struct msg_ctl_answer, -1)
 

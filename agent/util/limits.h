@@ -144,6 +144,25 @@
  */
 #define LIMIT_LUKS_JSON_BYTES (64 * 1024)
 
+/* Apps. A full desktop of Alpine has 1,200 packages, 30,000 files, 2.4 MB of database. */
+#define LIMIT_APK_DB_BYTES (32 * 1024 * 1024)
+#define LIMIT_APK_PACKAGES 16384
+#define LIMIT_APK_WORLD_BYTES (64 * 1024)
+#define LIMIT_APPS 1024	      /* apps in the inventory; a phone has fifty */
+#define LIMIT_APPS_FOUND 64   /* executables in homes that are named; the rest is counted */
+#define LIMIT_APPS_ITEMS 4096 /* wishes of one plan; patterns of blocked can fit many */
+#define LIMIT_APPS_STEPS 512  /* steps of one job */
+#define LIMIT_APPS_JOB_BYTES (256 * 1024)
+#define LIMIT_APPS_PATTERN_TERMS 6 /* one of each kind */
+
+/* The guard's table. A desktop has 5,000 files that can be executed. */
+#define LIMIT_GUARD_INODES (256 * 1024)
+#define LIMIT_GUARD_PATHS 65536
+#define LIMIT_GUARD_HASHES 256 /* as many as a list has patterns */
+#define LIMIT_GUARD_DEVICES 64
+#define LIMIT_GUARD_OWNERS_BYTES (1024 * 1024)
+#define LIMIT_GUARD_FILESYSTEMS 64 /* watched at once */
+
 /* The plan of a wipe: a phone has one or two containers. */
 #define LIMIT_WIPE_DEVICES 16
 #define LIMIT_WIPE_TPM_HANDLES 16
