@@ -447,7 +447,7 @@ static void test_limits(void)
 
 		CHECK(rig_init(&rig, phone, NULL, DENY "\"blocked\":[\"n?????\",\"htop\"]"));
 		for (size_t i = 0; i < n; i++) {
-			snprintf(names[i], sizeof(names[i]), "n%05zu", i);
+			snprintf(names[i], sizeof(names[i]), "n%05u", (unsigned int)i % 100000);
 			available[i] = names[i];
 		}
 		/* htop is one of them, and comes first whatever else there is. */
