@@ -147,16 +147,16 @@
 /* Apps. A full desktop of Alpine has 1,200 packages, 30,000 files, 2.4 MB of database. */
 #define LIMIT_APK_DB_BYTES (32 * 1024 * 1024)
 #define LIMIT_APK_PACKAGES 16384
-#define LIMIT_APK_NAMES (256 * 1024) /* names that packages have or provide: 10 each */
+#define LIMIT_APK_NAMES (256 * 1024)  /* names that packages have or provide: 10 each */
 #define LIMIT_APK_NEEDS (1024 * 1024) /* dependencies of all packages; 1,200 have 15,000 */
 #define LIMIT_APK_WORLD_BYTES (64 * 1024)
 #define LIMIT_APPS 1024 /* apps in the inventory; a phone has fifty */
 #define LIMIT_FLATPAK_REMOTES 64
 #define LIMIT_FLATPAK_FILE_BYTES (256 * 1024) /* deploy, metadata, config; each has a few KiB */
 #define LIMIT_FLATPAK_ENTRIES 16384	      /* names in all directories of apps */
-#define LIMIT_DESKTOP_BYTES (64 * 1024) /* one desktop entry in a hundred languages */
-#define LIMIT_DESKTOP_ENTRIES 4096	/* of all directories; a full desktop has 300 */
-#define LIMIT_DESKTOP_NAMES 16		/* values of XDG_CURRENT_DESKTOP */
+#define LIMIT_DESKTOP_BYTES (64 * 1024)	      /* one desktop entry in a hundred languages */
+#define LIMIT_DESKTOP_ENTRIES 4096	      /* of all directories; a full desktop has 300 */
+#define LIMIT_DESKTOP_NAMES 16		      /* values of XDG_CURRENT_DESKTOP */
 /* Homes: names looked at in all of them, bytes of the paths waiting to be, directories below. */
 #define LIMIT_HOME_ENTRIES (256 * 1024)
 #define LIMIT_HOME_WAITING_BYTES (512 * 1024)

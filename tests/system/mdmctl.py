@@ -398,34 +398,6 @@ def bad_policies_are_named(base):
 
 
 @test
-def apps_are_looked_at_twice(base):
-    a = Admin(base)
-    a.fails(1, "policy", "check", a.policy(settings={"apps": {"blocked": ["htop", "nam:fire"]}}),
-            says="apps.blocked: element 1, \"nam:fire\", is no pattern")
-    for apps, says in (
-            ({"mode": "deny", "blocked": ["*"]}, "blocked has *, which is every app of its kind"),
-            ({"mode": "deny", "blocked": ["remote:*"]}, "blocked has remote:*, which is every app of its kind"),
-            ({"mode": "deny", "blocked": ["busybox"]}, "blocked has busybox, which no phone removes: it is the init"),
-            ({"blocked": ["htop"]}, "blocked does nothing unless another profile"),
-            ({"mode": "off", "required": ["htop"]}, "required does nothing unless another profile"),
-            ({"mode": "allow"}, "mode is allow without a list"),
-            ({"mode": "deny", "blocked": ["h*"], "required": ["htop"]},
-             "required has htop, which blocked has as h*: blocked counts"),
-            ({"mode": "deny", "blocked": ["remote:hub"], "required": ["flatpak:hub/org.x.Y"]},
-             "required has flatpak:hub/org.x.Y, which blocked has as remote:hub: blocked counts"),
-            ({"mode": "deny", "blocked": ["vim"], "pinned": ["vim=9"]}, "pinned has vim=9, which blocked has as vim"),
-            ({"mode": "deny", "pinned": ["vim=9", "vim=8", "vim-x=1"]}, "pinned has vim=8 and vim=9: neither counts"),
-            ({"mode": "deny", "user_programs": False}, "user_programs is false, and nothing holds them back"),
-            ({"mode": "deny", "update_hours": []}, "update_hours is empty"),
-            ({"mode": "deny", "guard_failure": "closed"}, "guard_failure is closed")):
-        out = a.ok("policy", "check", a.policy(settings={"apps": apps}))
-        check(out.count("warning: ") == 1 and "apps." + says in out, (apps, out))
-    for example in ("apps.json", "kiosk.json"):
-        path = os.path.join(os.path.dirname(__file__), "../../docs/examples", example)
-        check("warning" not in a.ok("policy", "check", os.path.abspath(path)), example)
-
-
-@test
 def sign_and_serials(base):
     a = Admin(base)
     policy = a.policy()
