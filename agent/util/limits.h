@@ -147,7 +147,8 @@
 /* Apps. A full desktop of Alpine has 1,200 packages, 30,000 files, 2.4 MB of database. */
 #define LIMIT_APK_DB_BYTES (32 * 1024 * 1024)
 #define LIMIT_APK_PACKAGES 16384
-#define LIMIT_APK_NAMES (256 * 1024) /* names that packages have or provide: 10 each */
+#define LIMIT_APK_NAMES (256 * 1024)  /* names that packages have or provide: 10 each */
+#define LIMIT_APK_NEEDS (1024 * 1024) /* dependencies of all packages; 1,200 have 15,000 */
 #define LIMIT_APK_WORLD_BYTES (64 * 1024)
 #define LIMIT_APPS 1024 /* apps in the inventory; a phone has fifty */
 #define LIMIT_FLATPAK_REMOTES 64
