@@ -305,8 +305,14 @@ static int end_upgrade(struct apps_run *run, const struct apk_state states[2],
 	enum apps_result trouble = apk_source_trouble(refreshed, detail);
 
 	if (!apk_is_solved(said) || strstr(said->output.data, "ERROR: ")) {
-		enum apps_result why = apk_why(said, "", detail);
+		char sources[LIMIT_TEXT_BYTES + 1];
+		enum apps_result why;
 
+		memcpy(sources, detail, sizeof(sources));
+		why = apk_why(said, "", detail);
+		/* It goes nowhere without its indexes, and does not say what is wrong with them. */
+		if (why == APPS_E_NETWORK && trouble != APPS_DONE)
+			return apps_run_end(run, "", trouble, sources);
 		/* Packages whose scripts failed are installed all the same. */
 		if (why != APPS_E_FAILED || is_same)
 			return apps_run_end(run, "", why, detail);

@@ -176,6 +176,15 @@ def what_nobody_has_is_named(phone):
     equal(phone.apk("add", "bar").returncode, 0)
 
 
+def nothing_can_be_had(phone):
+    stock(phone)
+    phone.apk("add", "bar")
+    before = phone.state()
+    p = phone.job("policy !foo nosuch")
+    equal((p.item("!foo"), p.item("nosuch"), p.step()), ("needed", "unknown_package", "nothing_to_do"))
+    equal(phone.state(), before)
+
+
 def bans_come_before_requirements(phone):
     stock(phone)
     p = phone.job("policy !foo bar htop")
@@ -335,7 +344,7 @@ def a_stand_in_says_so(_phone):
 TESTS = [only_root_s_own_job, the_progress_is_root_s_own, apk_sees_nothing_of_us, a_policy_holds,
          the_same_policy_does_nothing, a_policy_that_is_broken_is_made_anew, policies_within_a_second,
          a_policy_is_lifted, what_somebody_installed_is_banned, what_others_need_stays,
-         a_ban_that_fails_changes_no_world, what_nobody_has_is_named, bans_come_before_requirements,
+         a_ban_that_fails_changes_no_world, what_nobody_has_is_named, nothing_can_be_had, bans_come_before_requirements,
          many_words_few_of_them_bad, a_world_that_is_broken_is_said, names_that_are_none, one_is_installed,
          some_are_installed_some_cannot_be, the_banned_is_not_installed, one_is_removed, what_is_needed_is_not_removed,
          steps_come_in_order, everything_is_upgraded, the_pinned_is_not_upgraded, some_are_upgraded,
