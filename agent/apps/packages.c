@@ -133,7 +133,7 @@ static int choose_added(struct apps_run *run, const struct apps_words *words,
 	}
 	for (size_t i = 0; i < words->n; i++) {
 		_cleanup_(program_said_done) struct program_said one = {0};
-		char name[LIMIT_TEXT_BYTES + 1], detail[LIMIT_TEXT_BYTES + 1];
+		char detail[LIMIT_TEXT_BYTES + 1];
 
 		ask.words = &words->words[i];
 		ask.n_words = 1;
@@ -144,8 +144,7 @@ static int choose_added(struct apps_run *run, const struct apps_words *words,
 			good->words[good->n++] = words->words[i];
 			continue;
 		}
-		apk_word_name(words->words[i], name);
-		*ret_worst = apk_why(&one, name, detail);
+		*ret_worst = apk_why_not(&one, words->words[i], detail);
 		r = apps_run_end(run, words->words[i], *ret_worst, detail);
 		if (r < 0)
 			return r;

@@ -101,7 +101,7 @@ static int end_bad(struct policy *p, const char *word, const struct program_said
 	enum apps_result result, trouble;
 
 	apk_word_name(word, name);
-	result = apk_why(said, name, detail);
+	result = apk_why_not(said, word, detail);
 	if (*word == '!' && result == APPS_E_CONFLICT && apk_state_is_installed(&p->before, name)) {
 		char chain[LIMIT_TEXT_BYTES + 1];
 

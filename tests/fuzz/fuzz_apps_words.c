@@ -41,6 +41,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_detail(detail);
 	}
 	apk_is_solved(&said);
+	if (apk_why_not(&said, "htop=3.1-r0", detail) >= APPS_RESULT_MAX)
+		abort();
+	check_detail(detail);
 	snprintf(word, sizeof(word), "%.*s", (int)(size - 1), (const char *)data + 1);
 	apk_word_name(word, name);
 	if (apk_word_is_plain(word) && (strchr("-/", word[0]) || strchr(word, '/') || !name[0]))

@@ -170,7 +170,7 @@ def what_nobody_has_is_named(phone):
     p = phone.job("policy !nano htop nosuch needsgone vim=8.0-r0")
     equal(p.item("nosuch"), "unknown_package")
     equal(p.items["needsgone"], ("unknown_package", "no repository has nowhere, which it needs"))
-    equal(p.item("vim=8.0-r0"), "conflict")
+    equal(p.items["vim=8.0-r0"], ("unknown_package", "no repository has that version"))
     equal((p.step(), phone.policy(), phone.installed()), ("done", ["!nano", "htop"], ["htop"]))
     # and is in nobody's way
     equal(phone.apk("add", "bar").returncode, 0)
@@ -242,10 +242,13 @@ def one_is_installed(phone):
 def some_are_installed_some_cannot_be(phone):
     stock(phone)
     phone.repository.add("against", depends="!htop")
-    phone.apk("add", "htop")
-    p = phone.job("add foo nosuch against nano")
-    equal([p.item(n) for n in ("foo", "nosuch", "against", "nano")], ["done", "unknown_package", "conflict", "done"])
-    equal(phone.world(), ["foo", "htop", "nano"])
+    phone.repository.add("old", depends="vim<9")
+    phone.repository.add("vim", "8.0-r0")
+    phone.apk("add", "htop", "old")
+    p = phone.job("add foo nosuch against nano vim=9.1-r0 vim=7.0-r0")
+    equal([p.item(n) for n in ("foo", "nosuch", "against", "nano", "vim=9.1-r0", "vim=7.0-r0")],
+          ["done", "unknown_package", "conflict", "done", "conflict", "unknown_package"])
+    equal(phone.world(), ["foo", "htop", "nano", "old"])
 
 
 def the_banned_is_not_installed(phone):
