@@ -70,8 +70,9 @@ class Phone:
 
     def remove(self):
         # apk-tools 2 mounts it below its root, and leaves that when it is ended.
-        if os.path.ismount(os.path.join(self.root, "proc")):
-            subprocess.run(["umount", "-l", os.path.join(self.root, "proc")], check=True)
+        for name in ("proc", "dev"):
+            while os.path.ismount(os.path.join(self.root, name)):
+                subprocess.run(["umount", "-l", os.path.join(self.root, name)], check=True)
         shutil.rmtree(self.base, ignore_errors=True)
 
     # --- state
