@@ -3,6 +3,7 @@
 """mdm-agent-apps when things go wrong: network, signatures, disk, lock, scripts, hooks, time. As apps_worker.py, for
 the stand-in and for a real apk."""
 
+import fcntl
 import os
 import random
 import shutil
@@ -221,6 +222,20 @@ def the_lock_is_never_free(phone):
     equal(phone.state(), before)
 
 
+def the_agent_looks_at_the_lock(phone):
+    """It holds it for a moment; the job is carried out all the same."""
+    stock(phone)
+    with open(os.path.join(phone.runtime, "apps.lock"), "w+b") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        process = phone.begin("add htop")
+        wait_for(lambda: any(os.path.realpath("/proc/%d/fd/%s" % (process.pid, n)) == os.path.realpath(lock.name)
+                             for n in os.listdir("/proc/%d/fd" % process.pid)))
+        assert not os.path.exists(os.path.join(phone.runtime, "apps.progress"))
+    equal(process.wait(timeout=60), 0)
+    process.stdout.close()
+    equal(phone.installed(), ["htop"])
+
+
 def one_job_at_a_time(phone):
     stock(phone)
     lock = phone.lock()
@@ -396,7 +411,7 @@ def an_apk_that_floods(phone):
 TESTS = [no_network, the_network_goes_away, indexes_are_fetched, the_untrusted_is_not_installed,
          a_package_that_was_exchanged, a_package_that_is_gone, a_full_disk, a_read_only_system, a_script_that_fails,
          a_broken_package_is_in_no_way, a_hook_that_refuses, a_hook_sees_the_words, the_lock_is_waited_for,
-         the_lock_is_never_free, one_job_at_a_time, the_deadline_comes_before_the_change,
+         the_lock_is_never_free, the_agent_looks_at_the_lock, one_job_at_a_time, the_deadline_comes_before_the_change,
          the_deadline_comes_within_the_change, the_change_takes_for_ever, how_far_it_is, it_is_told_to_end, it_is_killed,
          its_parent_ends, apk_is_upgraded_first, an_apk_that_floods]
 
