@@ -116,6 +116,8 @@ static void section_about(const struct apps_about *about, size_t n_left_out, str
 	jsonw_int(&w, "packages", (int64_t)about->n_packages);
 	jsonw_int(&w, "base", (int64_t)about->n_base);
 	jsonw_int(&w, "found", (int64_t)about->n_found);
+	if (about->found_is_cut)
+		jsonw_bool(&w, "found_more", true);
 	if (n_left_out)
 		jsonw_int(&w, "left_out", (int64_t)n_left_out);
 	jsonw_object_end(&w);
@@ -173,11 +175,12 @@ static int section_fill(struct apps_section *section, const struct apps_about *a
 	size_t n_bytes = strlen(SECTION_HEAD SECTION_LIST SECTION_END) + SECTION_SPARE_BYTES;
 	size_t n = 0;
 
-	section_about(about, 0, &section->text);
+	n_more += about->n_left_out;
+	section_about(about, n_more, &section->text);
 	n_bytes += section->text.n_bytes;
 	while (n < n_sorted && n_bytes + strlen(sorted[n].line) < LIMIT_APPS_SECTION_BYTES)
 		n_bytes += strlen(sorted[n++].line) + 1;
-	if (n < n_sorted || n_more) {
+	if (n < n_sorted) {
 		buf_reset(&section->text);
 		section_about(about, n_sorted - n + n_more, &section->text);
 	}

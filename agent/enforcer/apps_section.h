@@ -25,10 +25,12 @@ struct apps_entry {
 
 /* What is said beside the list. */
 struct apps_about {
-	const char *manager; /* "apk"; NULL: there is no package manager that is understood */
+	const char *manager; /* "apk", or why packages are not known */
 	size_t n_packages;   /* installed, whoever needs them */
-	size_t n_base;	     /* of the record of the base; 0: none */
+	size_t n_base;	     /* of them, those of the record of the base */
 	size_t n_found;	     /* programs in homes, named or not */
+	bool found_is_cut;   /* and there may be more of them */
+	size_t n_left_out;   /* apps that are not among the entries already */
 };
 
 struct apps_section {

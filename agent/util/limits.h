@@ -160,7 +160,6 @@
 #define LIMIT_APPS_FOUND 64   /* executables in homes that are named; the rest is counted */
 /* The section of the report, written out; it shares LIMIT_REPORT_BYTES with all others. */
 #define LIMIT_APPS_SECTION_BYTES (160 * 1024)
-#define LIMIT_APPS_BASE 8192 /* names of packages in the record of the base; an image has 1,000 */
 #define LIMIT_APPS_ITEMS 4096 /* wishes of one plan; patterns of blocked can fit many */
 #define LIMIT_APPS_STEPS 512  /* steps of one job */
 #define LIMIT_APPS_JOB_BYTES (256 * 1024)
