@@ -85,8 +85,9 @@ enum value_type {
 	VALUE_CHOICE, /* one of a list of words, the weakest first; its number is the place there */
 	/*
 	 * Lists of texts, one from each profile, each of which has to be met: what fits is in all
-	 * of them. An element of the set is one list, sorted, with '\n' between its texts. So an
-	 * intersection of patterns is exact without working out what two globs have in common.
+	 * of them. An element of the set is one list, sorted, with '\n' between its texts; none has
+	 * all the texts of another. So an intersection of patterns is exact without working out
+	 * what two globs have in common.
 	 */
 	VALUE_LISTS,
 	VALUE_TYPE_MAX,
@@ -112,6 +113,13 @@ struct area_row {
 	const char *help; /* one sentence */
 };
 
+/* What each text of a set or list has to look like. */
+struct value_form {
+	/* *ret_why: what is wrong, to be read behind the text; static. */
+	bool (*is_valid)(const char *text, size_t n_bytes, const char **ret_why);
+	const char *pattern; /* for the schema; lets through all that is valid, and maybe more */
+};
+
 struct setting_row {
 	enum setting_id id;
 	enum area_id area;
@@ -123,6 +131,7 @@ struct setting_row {
 	const char *help;	    /* one sentence */
 	const char *const *choices; /* VALUE_CHOICE: words, the weakest first */
 	const char *why;	    /* whole sentences: the value to choose, the reason; or NULL */
+	const struct value_form *form; /* VALUE_SET, VALUE_LISTS; NULL: any text */
 };
 
 const struct area_row *area_row(enum area_id id);
@@ -139,7 +148,7 @@ struct string_set {
 struct value {
 	enum value_type type;
 	int64_t number;	       /* VALUE_INT; VALUE_BOOL as 0 and 1; VALUE_CHOICE: the place */
-	struct string_set set; /* VALUE_SET */
+	struct string_set set; /* VALUE_SET, VALUE_LISTS */
 };
 
 void value_done(struct value *value);
@@ -154,6 +163,9 @@ bool value_satisfies(
 	const struct setting_row *row, const struct value *observed, const struct value *desired);
 /* Whether every value satisfies this one: false where true is stricter, an empty prohibition. */
 bool value_demands_nothing(const struct setting_row *row, const struct value *value);
+/* The next text of one list of VALUE_LISTS, not ended by NUL; *list moves behind it. False: none.
+ */
+bool value_list_next(const char **list, const char **ret_text, size_t *ret_n_bytes);
 /* For people: "300 s", "yes", "a, b". */
 void value_format(const struct setting_row *row, const struct value *value, struct buf *out);
 /* As JSON value under key; value may be NULL: null. */
