@@ -20,14 +20,14 @@ struct record_names {
 /* No space: the line of the digest has one. */
 static bool record_takes(const struct record_names *names, const char *name, size_t n)
 {
-	const char *last = names->lines->data + names->last;
 	int order = -1;
 
 	if (n == 0 || n > LIMIT_TEXT_BYTES || memchr(name, ' ', n) || !text_is_valid(name, n) ||
 		names->n_names == LIMIT_APK_PACKAGES)
 		return false;
 	if (names->n_names) {
-		order = memcmp(last, name, names->n_last < n ? names->n_last : n);
+		order = memcmp(names->lines->data + names->last, name,
+			names->n_last < n ? names->n_last : n);
 		order = order ? order : names->n_last < n ? -1 : 1;
 	}
 	return order < 0;
