@@ -15,7 +15,6 @@
 #include "agent/util/codec.h"
 #include "agent/util/fs.h"
 #include "platform/flatpak_deploy.h"
-#include "platform/homes.h"
 #include "policies/desktop_entry.h"
 #include "policies/keyfile.h"
 
@@ -237,14 +236,11 @@ static int read_installation(struct reader *r, int fd, const char *path, const c
 	return read_level(r, &apps, LEVEL_ID, &app);
 }
 
-static int read_homes(struct reader *r, int root_fd)
+static int read_homes(struct reader *r, const struct homes *homes)
 {
-	_cleanup_(homes_done) struct homes homes;
-
-	homes_open(root_fd, &homes);
-	r->db.n_homes_skipped = homes.n_skipped;
-	for (size_t i = 0; i < homes.n_homes; i++) {
-		const struct home *home = &homes.homes[i];
+	r->db.n_homes_skipped = homes->n_skipped;
+	for (size_t i = 0; i < homes->n_homes; i++) {
+		const struct home *home = &homes->homes[i];
 		_cleanup_close_ int fd = home_open_at(home->fd, HOME_PATH, O_PATH | O_DIRECTORY);
 		char path[sizeof(home->path) + sizeof(HOME_PATH)];
 		int e;
@@ -279,7 +275,7 @@ static int compare_remotes(const void *a, const void *b)
 	return order ? order : strcmp(x->name, y->name);
 }
 
-int flatpak_db_read(int root_fd, struct flatpak_db *ret_db)
+int flatpak_db_read(int root_fd, const struct homes *homes, struct flatpak_db *ret_db)
 {
 	struct reader r = {.n_apps_max = 0};
 	_cleanup_close_ int fd = fs_open_in_root(root_fd, SYSTEM_PATH, O_PATH | O_DIRECTORY);
@@ -288,7 +284,7 @@ int flatpak_db_read(int root_fd, struct flatpak_db *ret_db)
 	if (fd >= 0)
 		e = read_installation(&r, fd, SYSTEM_PATH, "");
 	if (e == 0)
-		e = read_homes(&r, root_fd);
+		e = read_homes(&r, homes);
 	if (e < 0) {
 		flatpak_db_done(&r.db);
 		return e;

@@ -112,6 +112,14 @@ static void test_config(void)
 	CHECK(more);
 }
 
+static int read_db(struct fixture *f, struct flatpak_db *ret_db)
+{
+	_cleanup_(homes_done) struct homes homes;
+
+	homes_open(f->platform.sysroot_fd, &homes);
+	return flatpak_db_read(f->platform.sysroot_fd, &homes, ret_db);
+}
+
 static void test_installed(void)
 {
 	static const char mine[] = "home/bob/.local/share/flatpak";
@@ -128,7 +136,7 @@ static void test_installed(void)
 	fixture_text(&f, SYSTEM "/repo/config", "[remote \"flathub\"]\nurl=https://x/\n");
 	fixture_text(&f, "home/bob/.local/share/flatpak/repo/config",
 		"[remote \"mine\"]\nurl=file:///home/bob\ngpg-verify=false\n");
-	CHECK_INT(flatpak_db_read(f.platform.sysroot_fd, &db), 0);
+	CHECK_INT(read_db(&f, &db), 0);
 	CHECK_INT(db.n_apps, 3);
 	CHECK_STR(db.apps[0].id, "org.gnome.Hidden");
 	CHECK(!db.apps[0].is_shown);
@@ -165,7 +173,7 @@ static void test_nothing(void)
 	struct flatpak_db db;
 
 	fixture_open(&f);
-	CHECK_INT(flatpak_db_read(f.platform.sysroot_fd, &db), 0);
+	CHECK_INT(read_db(&f, &db), 0);
 	CHECK_INT(db.n_apps, 0);
 	CHECK_INT(db.n_remotes, 0);
 	CHECK_INT(db.n_homes_skipped, 1);
@@ -179,7 +187,7 @@ static size_t count(struct fixture *f)
 	struct flatpak_db db;
 	size_t n;
 
-	if (flatpak_db_read(f->platform.sysroot_fd, &db) < 0)
+	if (read_db(f, &db) < 0)
 		return SIZE_MAX;
 	n = db.n_apps;
 	flatpak_db_done(&db);
@@ -234,7 +242,7 @@ static void test_hostile_files(void)
 		BASE "/app/org.ok/aarch64/stable/" FLATPAK_COMMIT
 		     "/export/share/applications/org.ok.desktop",
 		"/srv/entry");
-	CHECK_INT(flatpak_db_read(f.platform.sysroot_fd, &db), 0);
+	CHECK_INT(read_db(&f, &db), 0);
 	CHECK_INT(db.n_apps, 1);
 	CHECK_STR(db.apps[0].id, "org.ok");
 	CHECK_STR(db.apps[0].title, "");
@@ -254,7 +262,7 @@ static void test_hostile_names(void)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		flatpak_install(&f, SYSTEM, names[i], "r", "1", NULL);
 	flatpak_install(&f, SYSTEM, "org.ok", "r", "1", NULL);
-	CHECK_INT(flatpak_db_read(f.platform.sysroot_fd, &db), 0);
+	CHECK_INT(read_db(&f, &db), 0);
 	CHECK_INT(db.n_apps, 1);
 	CHECK_STR(db.apps[0].id, "org.ok");
 	flatpak_db_done(&db);
@@ -265,7 +273,7 @@ static void check_limit(struct fixture *f, size_t n_apps, size_t n_remotes, bool
 {
 	struct flatpak_db db;
 
-	CHECK_INT(flatpak_db_read(f->platform.sysroot_fd, &db), 0);
+	CHECK_INT(read_db(f, &db), 0);
 	CHECK_INT(db.n_apps, n_apps);
 	CHECK_INT(db.n_remotes, n_remotes);
 	CHECK_INT(db.more, more);
@@ -344,7 +352,7 @@ static void test_limit_entries(void)
 	{
 		struct flatpak_db db;
 
-		CHECK_INT(flatpak_db_read(f.platform.sysroot_fd, &db), 0);
+		CHECK_INT(read_db(&f, &db), 0);
 		CHECK(db.more);
 		flatpak_db_done(&db);
 	}
