@@ -327,6 +327,8 @@ def programs_in_homes_without_folders(base):
     fleet = Fleet(base)
     phone = fleet.phone
     phone.write("etc/passwd", "root:x:0:0::/root:/bin/sh\nanna:x:%d:%d::/home/anna:/bin/sh\n" % (uid, uid))
+    phone.write("bin/sh", "")
+    os.chmod(phone.path("bin/sh"), 0o755)
     program = "home/anna/Divorce papers/Game.AppImage"
     phone.write(program, "")
     with open(phone.path(program), "wb") as f:
@@ -380,4 +382,4 @@ TESTS = [all_of_it_then_what_changed, what_came_and_went_is_in_the_journal, a_re
          the_administrators_list, anybody_may_look]
 
 if __name__ == "__main__":
-    sys.exit(run_tests(TESTS, beside=2))
+    sys.exit(run_tests(TESTS, beside=4))
