@@ -70,6 +70,8 @@ static void rig_init(struct rig *rig)
 	e->state.facts.enrolled = true;
 	signer_must(commands_new(e, &e->commands) == 0);
 	signer_must(apps_inventory_new(e, &e->apps) == 0);
+	/* Nobody has a home here. */
+	e->apps->searched_at_us = clock_boottime_us();
 }
 
 static void rig_done(struct rig *rig)
@@ -92,6 +94,7 @@ static void rig_restart(struct rig *rig)
 	rig->e.apps = NULL;
 	memset(&rig->e.report, 0, sizeof(rig->e.report));
 	signer_must(apps_inventory_new(&rig->e, &rig->e.apps) == 0);
+	rig->e.apps->searched_at_us = clock_boottime_us();
 }
 
 static struct json_object *member(struct json_object *object, const char *name)
@@ -214,6 +217,32 @@ static void test_restart(void)
 	signer_must(state_write(&rig.e.state, APPS_REPORT_FILE, "damaged", 7) == 0);
 	rig_restart(&rig);
 	CHECK_STR(rig_report(&rig, false), "body");
+}
+
+/* After a start nothing is told gone before homes were searched. */
+static void test_not_searched_yet(void)
+{
+	char first[32];
+	_rig_ struct rig rig;
+
+	rig_init(&rig);
+	rig.e.apps->searched_at_us = 0;
+	/* The first report of an enrolment does not wait. */
+	CHECK_STR(rig_report(&rig, false), "body");
+	rig_answer(&rig, "");
+	snprintf(first, sizeof(first), "%s", rig_digest(&rig));
+	rig_packages(&rig, IMAGE HTOP, "alpine-base htop\n");
+	rig_restart(&rig);
+	rig.e.apps->searched_at_us = 0;
+	CHECK_STR(rig_report(&rig, false), "");
+	CHECK_STR(rig_digest(&rig), first);
+	rig_answer(&rig, "");
+	/* The loop searches while it has nothing else to do. */
+	for (int i = 0; i < 1000 && !rig.e.apps->searched_at_us; i++)
+		CHECK(sd_event_run(rig.e.event, 100000) >= 0);
+	CHECK(rig.e.apps->searched_at_us && !rig.e.apps->walk);
+	CHECK_STR(rig_report(&rig, false), "delta");
+	CHECK(strcmp(rig_digest(&rig), first) != 0);
 }
 
 /* What costs money waits; the server is not made to ask for it. */
@@ -422,6 +451,7 @@ static const struct check_test tests[] = {
 	{"life", test_life},
 	{"asked for", test_asked_for},
 	{"restart", test_restart},
+	{"not searched yet", test_not_searched_yet},
 	{"lean", test_lean},
 	{"too large", test_too_large},
 	{"nothing is known", test_nothing_is_known},
