@@ -58,12 +58,34 @@ static void names_sort(struct names *names)
 	names->n_names = n;
 }
 
-/* Whether the pattern fits by the name alone: nothing more is known of what is not installed. */
-static bool is_blocked_ahead(const struct planner *p, const char *name)
+/*
+ * Nothing more is known of what is not installed than its name, so only patterns that ask for
+ * nothing else can fit. They are taken out once: repositories have 30,000 names.
+ */
+int plan_globs_read(struct planner *p)
 {
-	struct app app = {.kind = APP_PACKAGE, .name = name, .is_explicit = true};
+	const struct string_set *blocked = p->policy->blocked;
 
-	return apps_blocked_by(p->policy, &app) != NULL;
+	p->globs = calloc(blocked ? blocked->n_strings + 1 : 1, sizeof(*p->globs));
+	if (!p->globs)
+		return -ENOMEM;
+	for (size_t i = 0; blocked && i < blocked->n_strings; i++) {
+		const char *pattern = blocked->strings[i];
+		size_t n = strlen(pattern);
+		struct app_term term;
+
+		if (app_term_next(&pattern, &n, &term) && n == 0 && term.kind == APP_TERM_NAME)
+			p->globs[p->n_globs++] = term;
+	}
+	return 0;
+}
+
+static bool is_blocked_ahead(const struct planner *p, const char *name, size_t n_name)
+{
+	for (size_t i = 0; i < p->n_globs; i++)
+		if (app_glob_fits(p->globs[i].value, p->globs[i].n_value, name, n_name))
+			return true;
+	return false;
 }
 
 static bool is_installed(const struct planner *p, const char *name, size_t n_name)
@@ -94,9 +116,10 @@ static int names_collect(struct planner *p, struct names *names)
 	}
 	for (size_t i = 0; blocked && r == 0 && i < p->in->n_available; i++) {
 		const char *name = p->in->available[i];
+		size_t n = strlen(name);
 
-		if (is_installed(p, name, strlen(name)) && is_blocked_ahead(p, name))
-			r = names_add(names, name, strlen(name));
+		if (is_blocked_ahead(p, name, n) && is_installed(p, name, n))
+			r = names_add(names, name, n);
 	}
 	names_sort(names);
 	return r;
@@ -167,6 +190,27 @@ static int plan_ban(struct planner *p, const struct apk_text *name)
 	return 0;
 }
 
+void plan_gone_write(const struct planner *p, size_t package, struct apps_item *item)
+{
+	const struct apk_db *db = p->db;
+	char reason[LIMIT_TEXT_BYTES + 16] = "";
+	struct apk_chain chain;
+	uint32_t root;
+
+	apk_cut_chain(&p->cut, package, &chain);
+	root = chain.packages[0];
+	/* By its own name or by one that it provides. */
+	for (size_t i = db->packages[root].first_name;
+		!*reason && i < db->n_names && db->names[i].package == root; i++) {
+		const char *name = db->text + db->names[i].at;
+		const struct apps_item *ban = find_ban(p, name, db->names[i].n_bytes);
+
+		if (ban && ban->why_not == APPS_CAN)
+			snprintf(reason, sizeof(reason), "%s is blocked", ban->name);
+	}
+	plan_chain_write(p, &chain, reason, item);
+}
+
 /* Who has chosen to have what cannot be any more. */
 static int plan_gone(struct planner *p)
 {
@@ -177,9 +221,7 @@ static int plan_gone(struct planner *p)
 	while (r == 0 && apk_dependency_next(&rest, &word)) {
 		size_t package = apk_db_provider(p->db, word.name.at, word.name.n);
 		const struct apps_item *ban;
-		struct apk_chain chain;
 		struct apps_item *item;
-		char reason[LIMIT_TEXT_BYTES + 16];
 
 		if (word.is_conflict || package == p->db->n_packages ||
 			!apk_cut_is_gone(&p->cut, package))
@@ -189,13 +231,8 @@ static int plan_gone(struct planner *p)
 			continue;
 		p->is_leaving[package] = true;
 		r = plan_add(p, APPS_WISH_REMOVE, &word.name, &item);
-		if (r < 0 || !item)
-			continue;
-		apk_cut_chain(&p->cut, package, &chain);
-		snprintf(reason, sizeof(reason), "%.*s is blocked",
-			(int)p->db->packages[chain.packages[0]].name.n,
-			p->db->packages[chain.packages[0]].name.at);
-		plan_chain_write(p, &chain, reason, item);
+		if (r == 0 && item)
+			plan_gone_write(p, package, item);
 	}
 	return r;
 }
@@ -222,8 +259,8 @@ int plan_bans_ahead(struct planner *p)
 
 		if (i > 0 && strcmp(name, p->in->available[i - 1]) == 0)
 			continue;
-		if (is_installed(p, name, text.n) || find_ban(p, name, text.n) ||
-			app_is_protected(name) || !is_blocked_ahead(p, name))
+		if (!is_blocked_ahead(p, name, text.n) || is_installed(p, name, text.n) ||
+			find_ban(p, name, text.n) || app_is_protected(name))
 			continue;
 		if (p->n_items == LIMIT_APPS_ITEMS) {
 			p->n_left_out++;
