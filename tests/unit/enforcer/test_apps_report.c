@@ -299,6 +299,46 @@ static void test_too_large(void)
 	result->n_items = 0;
 }
 
+/* Where the list itself is the largest, it has no room, and comes when there is some. */
+static void test_too_large_itself(void)
+{
+	static struct observed_item items[400];
+	_cleanup_buf_ struct buf database = BUF_INIT, world = BUF_INIT;
+	struct compliance_result *result;
+	_rig_ struct rig rig;
+
+	rig_init(&rig);
+	buf_puts(&database, IMAGE);
+	buf_puts(&world, "alpine-base");
+	for (int i = 0; i < 1000; i++) {
+		buf_printf(&database, "P:p%050d\nV:%060d\no:%060d\n\n", i, i, i);
+		buf_printf(&world, " p%050d", i);
+	}
+	rig_packages(&rig, database.data, world.data);
+	result = &rig.e.reconcile.compliance.results[SETTING_ENCRYPTION_STORAGE];
+	for (size_t i = 0; i < ARRAY_SIZE(items); i++)
+		memset(items[i].name, 'n', LIMIT_TEXT_BYTES);
+	result->present = true;
+	result->items = items;
+	result->n_items = ARRAY_SIZE(items);
+	rig.e.reconcile.has_compliance = true;
+	CHECK_STR(rig_report(&rig, false), "body");
+	CHECK(strstr(rig.text.data, "\"body\":{\"too_large\":true}"));
+	CHECK(strstr(rig.text.data, "nnnn"));
+	rig_answer(&rig, "");
+	/* That is not what the server has now. */
+	CHECK(!rig_keeps(&rig));
+	CHECK_STR(rig_report(&rig, false), "body");
+	CHECK(!strstr(rig.text.data, "too_large") && rig.text.n_bytes > 100 * 1024);
+	rig_answer(&rig, "");
+	CHECK(rig_keeps(&rig));
+	rig_packages(&rig, IMAGE, "alpine-base\n");
+	/* Shorter as a whole than as what changed. */
+	CHECK_STR(rig_report(&rig, false), "body");
+	result->items = NULL;
+	result->n_items = 0;
+}
+
 static void test_nothing_is_known(void)
 {
 	_rig_ struct rig rig;
@@ -454,6 +494,7 @@ static const struct check_test tests[] = {
 	{"not searched yet", test_not_searched_yet},
 	{"lean", test_lean},
 	{"too large", test_too_large},
+	{"too large itself", test_too_large_itself},
 	{"nothing is known", test_nothing_is_known},
 	{"base", test_base},
 	{"base cannot be stored", test_base_cannot_be_stored},
