@@ -24,6 +24,7 @@ struct platform {
 	const char *pam_check_program;	   /* tries a PAM stack out; NULL: none is changed */
 	const struct escrow_known *escrow; /* likewise, of recovery keys */
 	const struct luks_known *luks;	   /* lent by the enforcer; NULL: nothing is kept */
+	const struct apps_known *apps;	   /* likewise; NULL: there is no record of the base */
 	/* Outside of the sysroot, for devices inside it; NULL: the sysroot's own. */
 	const char *cryptsetup_program;
 };
@@ -31,6 +32,7 @@ struct platform {
 struct backend;
 struct passwords_known; /* platform/password_known.h */
 struct luks_known;	/* platform/luks_known.h */
+struct apps_known;	/* platform/apps_known.h */
 
 /* Whether the mechanism is here, and if not, why not: a sentence for people. */
 struct backend_fact {
