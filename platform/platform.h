@@ -26,11 +26,13 @@ struct platform {
 	const struct luks_known *luks;	   /* lent by the enforcer; NULL: nothing is kept */
 	/* Outside of the sysroot, for devices inside it; NULL: the sysroot's own. */
 	const char *cryptsetup_program;
+	const struct guard_known *guard; /* lent by the enforcer; NULL: there is no guard */
 };
 
 struct backend;
 struct passwords_known; /* platform/password_known.h */
 struct luks_known;	/* platform/luks_known.h */
+struct guard_known;	/* platform/guard_known.h */
 
 /* Whether the mechanism is here, and if not, why not: a sentence for people. */
 struct backend_fact {

@@ -7,6 +7,7 @@
 
 #include "agent/enforcer/auth.h"
 #include "agent/enforcer/diagnostics.h"
+#include "agent/enforcer/guard_host.h"
 #include "agent/enforcer/renewal.h"
 #include "agent/enforcer/recovery.h"
 #include "agent/enforcer/unlock_code.h"
@@ -189,6 +190,7 @@ void answer_status(struct enforcer *e, struct buf *out)
 	status_refusals(e, &w);
 	commands_write_status(e, &w, "commands");
 	auth_write_status(e, &w, "passwords");
+	guard_host_write(e, &w, "guard");
 	status_platform(e, &w);
 	jsonw_object(&w, "clock");
 	jsonw_string(&w, "verdict", clock_verdict_name(enforcer_clock_verdict(e)));

@@ -20,6 +20,7 @@
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/clone.h"
 #include "agent/enforcer/empty_trials.h"
+#include "agent/enforcer/guard_host.h"
 #include "agent/enforcer/local.h"
 #include "agent/enforcer/wake.h"
 #include "agent/enforcer/recovery.h"
@@ -271,11 +272,9 @@ static void enforcer_journal_start(struct enforcer *e, const struct journal_reco
 
 /*
  * One agent for one state directory: a second one would write into the journal of the first. Held
- * until the process ends; the directory may have to be made first, by state_open().
- */
-/*
- * A little patience: a program that an agent was just starting when it was killed holds what it
- * inherited until it is killed, too.
+ * until the process ends; the directory may have to be made first, by state_open(). A little
+ * patience: a program that an agent was just starting when it was killed holds what it inherited
+ * until it is killed, too.
  */
 static int enforcer_lock_state(struct enforcer *e)
 {
@@ -395,6 +394,8 @@ static int enforcer_start(struct enforcer *e)
 			"It is asked for again at the next check-in; `agentctl sync` does so now.",
 			"the stored document \"%s\" was damaged and is not in force",
 			e->documents.damaged);
+	/* Without it programs start unjudged, and a problem says so. */
+	(void)guard_host_new(e, &e->guard);
 	r = reconcile_init(&e->reconcile, e->event, &e->platform, &e->documents, platform_backends,
 		platform_n_backends);
 	if (r < 0)
@@ -408,7 +409,8 @@ static int enforcer_start(struct enforcer *e)
 	(void)auth_new(e, e->auth_socket_path, &e->auth);
 	if (e->state.facts.enrolled)
 		reconcile_request(&e->reconcile, true);
-
+	else
+		guard_host_nobody(e->guard);
 	r = local_new(e, e->options.socket_path, &e->local);
 	if (r < 0) {
 		log_error("%s cannot be listened on: %s; %s", e->options.socket_path, strerror(-r),
@@ -500,6 +502,7 @@ static void enforcer_stop(struct enforcer *e)
 	enforcer_journal(e, JOURNAL_STOPPED, &payload);
 	reactions_free(e->reactions);
 	reconcile_done(&e->reconcile);
+	guard_host_free(e->guard);
 	documents_done(&e->documents);
 	commands_free(e->commands);
 	sd_event_source_unref(e->checkin_timer);
