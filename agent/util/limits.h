@@ -173,7 +173,11 @@
 #define LIMIT_GUARD_HASHES 256 /* as many as a list has patterns */
 #define LIMIT_GUARD_DEVICES 64
 #define LIMIT_GUARD_OWNERS_BYTES (1024 * 1024)
-#define LIMIT_GUARD_FILESYSTEMS 64 /* watched at once */
+#define LIMIT_GUARD_FILESYSTEMS 64		   /* watched at once */
+#define LIMIT_GUARD_ANSWER_MS (60 * 1000)	   /* patience with one verdict */
+#define LIMIT_GUARD_HASH_BYTES (256 * 1024 * 1024) /* of a program; the largest AppImages */
+#define LIMIT_GUARD_HASH_MS (10 * 1000)		   /* until it is given up */
+#define LIMIT_GUARD_HASHING 64			   /* programs that wait for that at once */
 
 /* The plan of a wipe: a phone has one or two containers. */
 #define LIMIT_WIPE_DEVICES 16
