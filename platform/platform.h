@@ -26,11 +26,18 @@ struct platform {
 	const struct luks_known *luks;	   /* lent by the enforcer; NULL: nothing is kept */
 	/* Outside of the sysroot, for devices inside it; NULL: the sysroot's own. */
 	const char *cryptsetup_program;
+	/* What is wanted now, lent during a round; NULL: nothing is. */
+	const struct effective *desired;
+	struct apps_jobs *apps_jobs; /* NULL: nothing is installed or removed */
+	const struct device *device; /* NULL: nothing is known of power and network */
+	int state_fd; /* the state directory, for what a backend has to remember; 0: nothing */
 };
 
 struct backend;
 struct passwords_known; /* platform/password_known.h */
 struct luks_known;	/* platform/luks_known.h */
+struct apps_jobs;	/* platform/apps_job.h */
+struct device;		/* platform/device.h */
 
 /* Whether the mechanism is here, and if not, why not: a sentence for people. */
 struct backend_fact {

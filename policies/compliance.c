@@ -179,17 +179,20 @@ static enum compliance_state item_state(const struct observed_item *item)
 	case REASON_ESCROW_OLD:
 	case REASON_ESCROW_OTHER_KEY:
 	case REASON_ESCROW_BROKEN:
-	case REASON_APP_PRESENT:
-	case REASON_APP_MISSING:
 	case REASON_APP_PROTECTED:
 	case REASON_APP_UNKNOWN:
 	case REASON_APP_CONFLICT:
-	case REASON_APP_VERSION:
-	case REASON_FOREIGN_SOURCE:
 	case REASON_USER_PROGRAM:
-	case REASON_UPDATE_DUE:
 	case REASON_EXEC_MOUNT:
 		return COMPLIANCE_NONCOMPLIANT;
+	case REASON_APP_PRESENT:
+	case REASON_APP_MISSING:
+	case REASON_APP_VERSION:
+	case REASON_FOREIGN_SOURCE:
+	case REASON_UPDATE_DUE:
+		/* The package manager may be at it just now, or begin soon. */
+		return item->state == COMPLIANCE_PENDING ? COMPLIANCE_PENDING
+							 : COMPLIANCE_NONCOMPLIANT;
 	case REASON_PASSWORD_UNSEEN:
 	case REASON_ESCROW_UNTOLD:
 	case REASON_NO_NETWORK:

@@ -41,6 +41,7 @@
 #define APPS_JOB_FILE "apps.job"	 /* in the run-time directory */
 #define APPS_PROGRESS_FILE "apps.progress"
 #define APPS_LOCK_FILE "apps.lock" /* held while a job runs (flock) */
+#define APPS_FLATPAK_FILTER "etc/mdm-agent/flatpak.filter" /* written before the job starts */
 
 enum apps_step_kind {
 	APPS_STEP_POLICY,  /* the virtual package with all bans, pins and requirements */
@@ -50,6 +51,12 @@ enum apps_step_kind {
 	APPS_STEP_FLATPAK_INSTALL,
 	APPS_STEP_FLATPAK_REMOVE,
 	APPS_STEP_FLATPAK_UPDATE,
+	/* Remotes of the system, by name: offer nothing, and offer something again. */
+	APPS_STEP_FLATPAK_REMOTE_DISABLE,
+	APPS_STEP_FLATPAK_REMOTE_ENABLE,
+	/* Offer what the file APPS_FLATPAK_FILTER lets through, and everything again. */
+	APPS_STEP_FLATPAK_REMOTE_FILTER,
+	APPS_STEP_FLATPAK_REMOTE_UNFILTER,
 	APPS_STEP_KIND_MAX,
 };
 extern const char *const apps_step_names[APPS_STEP_KIND_MAX];
