@@ -147,6 +147,7 @@
 /* Apps. A full desktop of Alpine has 1,200 packages, 30,000 files, 2.4 MB of database. */
 #define LIMIT_APK_DB_BYTES (32 * 1024 * 1024)
 #define LIMIT_APK_PACKAGES 16384
+#define LIMIT_APK_NAMES (256 * 1024) /* names that packages have or provide: 10 each */
 #define LIMIT_APK_WORLD_BYTES (64 * 1024)
 #define LIMIT_APPS 1024	      /* apps in the inventory; a phone has fifty */
 #define LIMIT_APPS_FOUND 64   /* executables in homes that are named; the rest is counted */
