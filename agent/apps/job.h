@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * job.h - an order to mdm-agent-apps, and what it answers. The enforcer writes the one and reads
- *the other; both are text files in the run-time directory, 0600 root, replaced atomically. Pure.
+ * the other; both are text files in the run-time directory, 0600 root, replaced atomically. Pure.
  *
  * mdm-agent-apps runs outside of the agent's service: package managers write everywhere, run
  * scripts of packages and must outlive the agent that they may be upgrading. It carries out one job
@@ -10,22 +10,27 @@
  *	mdm-agent-apps 1
  *	id 01JD-4
  *	deadline 1800
- *	policy !firefox htop vim=9.1-r0         (the dependencies of the virtual package, all of
- *them) remove nano upgrade flatpak-install flathub org.gnome.Maps flatpak-remove org.gnome.Maps
+ *	policy !firefox htop vim=9.1-r0
+ *	remove nano
+ *	upgrade
+ *	flatpak-install flathub org.gnome.Maps
+ *	flatpak-remove org.gnome.Maps
  *	flatpak-update
  *	end
  *
- * Lines in this order; each kind may be missing, "remove" and the flatpak lines stand once for each
- * name. "policy" without words removes the virtual package.
+ * A line for each step, carried out in the order of the file; "policy", "upgrade" and
+ * "flatpak-update" stand once at most, "remove" and the other flatpak lines once for each name.
+ * "policy" has all dependencies of the virtual package; without words it removes that. "upgrade"
+ * and "flatpak-update" with words are for these alone.
  *
- * The progress file beside it has a line for each step while it runs, and ends with "end":
+ * The progress file beside it has what ended so far, item by item and step by step, then the step
+ * that runs, and ends with "end" when all is over:
  *
  *	mdm-agent-apps-progress 1
  *	id 01JD-4
- *	step policy running 40 Installing htop
- *	item install vim=9.1-r0 unknown_package there is no package vim
+ *	item policy vim=9.1-r0 unknown_package no repository has it
  *	step policy done
- *	end
+ *	step remove running 40 Purging nano (7.2-r0)
  */
 #ifndef MDM_APPS_JOB_H
 #define MDM_APPS_JOB_H
@@ -51,10 +56,9 @@ enum apps_step_kind {
 	APPS_STEP_FLATPAK_INSTALL,
 	APPS_STEP_FLATPAK_REMOVE,
 	APPS_STEP_FLATPAK_UPDATE,
-	/* Remotes of the system, by name: offer nothing, and offer something again. */
-	APPS_STEP_FLATPAK_REMOTE_DISABLE,
+	APPS_STEP_FLATPAK_REMOTE_DISABLE, /* one remote of the system */
 	APPS_STEP_FLATPAK_REMOTE_ENABLE,
-	/* Offer what the file APPS_FLATPAK_FILTER lets through, and everything again. */
+	/* Offers what the file APPS_FLATPAK_FILTER lets through, and everything again. */
 	APPS_STEP_FLATPAK_REMOTE_FILTER,
 	APPS_STEP_FLATPAK_REMOTE_UNFILTER,
 	APPS_STEP_KIND_MAX,
@@ -95,14 +99,19 @@ struct apps_job {
 	size_t n_steps; /* at most LIMIT_APPS_STEPS */
 };
 void apps_job_done(struct apps_job *job);
+/* One word of a step as a job may have it: see apps_job_read(). */
+bool apps_word_is_valid(const char *word, size_t n_bytes);
 void apps_job_write(const struct apps_job *job, struct buf *out);
-/* 0; -EBADMSG: not what apps_job_write() writes; -ENOMEM. Names are checked: nothing that begins
- * with '-' or '/' and no control characters ever reaches a command line. */
+/*
+ * 0; -EBADMSG: not what apps_job_write() writes; -EFBIG, -E2BIG: beyond LIMIT_APPS_JOB_BYTES,
+ * LIMIT_APPS_STEPS; -ENOMEM. Words are checked: nothing that begins with '-' or '/', no control
+ * characters and nothing beyond ASCII ever reaches a command line.
+ */
 int apps_job_read(const char *text, size_t n_bytes, struct apps_job *ret_job);
 
 struct apps_outcome {
 	enum apps_step_kind kind;
-	char name[LIMIT_TEXT_BYTES + 1]; /* of the item; "": of the whole step */
+	char name[LIMIT_TEXT_BYTES + 1]; /* of the item, one word; "": of the whole step */
 	enum apps_result result;
 	char detail[LIMIT_TEXT_BYTES + 1];
 };
@@ -118,7 +127,12 @@ struct apps_progress {
 	size_t n_outcomes;
 };
 void apps_progress_done(struct apps_progress *progress);
+/* One more that ended. The detail is cut where it is too long, and what is no ASCII text in it is
+ * replaced. 0; -E2BIG: beyond LIMIT_APPS_OUTCOMES; -ENOMEM. */
+int apps_progress_add(struct apps_progress *progress, enum apps_step_kind kind, const char *name,
+	enum apps_result result, const char *detail);
 void apps_progress_write(const struct apps_progress *progress, struct buf *out);
+/* 0; -EBADMSG: not what apps_progress_write() writes; -EFBIG, -E2BIG: too much; -ENOMEM. */
 int apps_progress_read(const char *text, size_t n_bytes, struct apps_progress *ret_progress);
 
 #endif

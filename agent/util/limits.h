@@ -154,7 +154,11 @@
 #define LIMIT_APPS_ITEMS 4096 /* wishes of one plan; patterns of blocked can fit many */
 #define LIMIT_APPS_STEPS 512  /* steps of one job */
 #define LIMIT_APPS_JOB_BYTES (256 * 1024)
-#define LIMIT_APPS_PATTERN_TERMS 6 /* one of each kind */
+#define LIMIT_APPS_OUTCOMES 2048 /* items and steps that a job can say something of */
+#define LIMIT_APPS_PROGRESS_BYTES (1280 * 1024) /* 2,048 of the longest */
+#define LIMIT_APPS_OUTPUT_BYTES (256 * 1024)	/* what is kept of what a package manager says */
+#define LIMIT_APPS_SIMULATIONS 64		/* to find which words of a policy cannot be had */
+#define LIMIT_APPS_PATTERN_TERMS 6		/* one of each kind */
 
 /* The guard's table. A desktop has 5,000 files that can be executed. */
 #define LIMIT_GUARD_INODES (256 * 1024)
