@@ -159,6 +159,9 @@
 #define LIMIT_APPS_OUTPUT_BYTES (256 * 1024)	/* what is kept of what a package manager says */
 #define LIMIT_APPS_SIMULATIONS 64		/* to find which words of a policy cannot be had */
 #define LIMIT_APPS_PATTERN_TERMS 6		/* one of each kind */
+#define LIMIT_APK_VARIABLES 16 /* of files with repositories; a distribution has one */
+#define LIMIT_APK_COMPONENTS 8 /* of one line */
+#define LIMIT_APK_SOURCES 64   /* files with repositories, keys, remotes: of each */
 
 /* The guard's table. A desktop has 5,000 files that can be executed. */
 #define LIMIT_GUARD_INODES (256 * 1024)
