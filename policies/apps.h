@@ -39,6 +39,7 @@ struct app {
 	bool is_explicit; /* package: member of the world */
 	bool is_base;
 	bool is_shown; /* a launcher shows it */
+	size_t n_home; /* file: so much of name is the home, with the slash behind it */
 };
 
 enum apps_mode {
