@@ -24,7 +24,7 @@ enum app_kind {
 };
 const char *app_kind_name(enum app_kind kind); /* "package", "flatpak", "file" */
 
-/* One of them; all texts are borrowed, "" where there is none. */
+/* One of them; all texts are borrowed, "" where there is none, NULL where it is not known. */
 struct app {
 	enum app_kind kind;
 	const char *name;	/* of the package; id of the Flatpak; path of the file */
@@ -49,7 +49,10 @@ enum apps_mode {
 	APPS_MODE_MAX,
 };
 
-/* The area apps, read out of an effective policy; borrows from it. */
+/*
+ * The area apps, read out of an effective policy; borrows from it. Where no profile sets the mode
+ * it is off: a profile that says so cannot undo what another one says, so it cannot be more.
+ */
 struct apps_policy {
 	enum apps_mode mode;
 	const struct string_set *allowed; /* VALUE_LISTS; NULL: no profile has such a list */
@@ -68,10 +71,14 @@ enum app_verdict {
 const char *app_verdict_name(enum app_verdict verdict);
 
 /*
- * What the policy says of one app. pattern (may be NULL): the pattern of blocked that decided, not
- * ended by NUL, borrowed.
+ * What the policy says of one app. Blocked comes before allowed. Packages that are no apps are
+ * judged by blocked alone; files are allowed by their sha256 alone, wherever it takes a permission
+ * (mode allow, or no programs of users).
  */
 enum app_verdict apps_judge(const struct apps_policy *policy, const struct app *app);
+
+/* The pattern of blocked that fits, borrowed; NULL: none does. */
+const char *apps_blocked_by(const struct apps_policy *policy, const struct app *app);
 
 /* A pattern: see the row apps.allowed of the table of settings. False: it is none; *ret_why says
  * why not (static text). */
@@ -84,5 +91,7 @@ bool app_pattern_fits(const char *pattern, size_t n_bytes, const struct app *app
  * them.
  */
 bool app_is_protected(const char *package_name);
+/* What it is, for people: "the kernel", "the way to log in"; NULL if it is not protected. */
+const char *app_protected_why(const char *package_name);
 
 #endif

@@ -112,6 +112,13 @@ struct area_row {
 	const char *help; /* one sentence */
 };
 
+/* What each text of a set or list has to look like. */
+struct value_form {
+	/* *ret_why: what is wrong, to be read behind the text; static. */
+	bool (*is_valid)(const char *text, size_t n_bytes, const char **ret_why);
+	const char *pattern; /* for the schema; lets through all that is valid, and maybe more */
+};
+
 struct setting_row {
 	enum setting_id id;
 	enum area_id area;
@@ -123,6 +130,7 @@ struct setting_row {
 	const char *help;	    /* one sentence */
 	const char *const *choices; /* VALUE_CHOICE: words, the weakest first */
 	const char *why;	    /* whole sentences: the value to choose, the reason; or NULL */
+	const struct value_form *form; /* VALUE_SET, VALUE_LISTS; NULL: any text */
 };
 
 const struct area_row *area_row(enum area_id id);
@@ -139,7 +147,7 @@ struct string_set {
 struct value {
 	enum value_type type;
 	int64_t number;	       /* VALUE_INT; VALUE_BOOL as 0 and 1; VALUE_CHOICE: the place */
-	struct string_set set; /* VALUE_SET */
+	struct string_set set; /* VALUE_SET, VALUE_LISTS */
 };
 
 void value_done(struct value *value);

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "policies/app_forms.h"
 #include "policies/settings.h"
 
 static const struct area_row areas[AREA_MAX] = {
@@ -227,40 +228,47 @@ static const struct setting_row settings[SETTING_MAX] = {
 		"A pattern is one or more of name:GLOB, origin:GLOB, repository:GLOB, flatpak:GLOB, "
 		"remote:GLOB and sha256:HEX, with spaces between them where all have to fit; a word "
 		"alone is a name. * stands for any text, ? for one character. What an allowed app "
-		"needs comes with it."},
+		"needs comes with it.",
+		&app_form_pattern},
 	[SETTING_APPS_BLOCKED] = {SETTING_APPS_BLOCKED, AREA_APPS, "blocked", VALUE_SET,
 		MERGE_UNION, "", 0, 0,
 		"Patterns of the apps that are removed, are not installed again and do not run.",
 		NULL,
 		"The patterns are those of allowed, and come before them. What belongs to the system, "
-		"or is needed by it, is not removed; the reason is said for each."},
+		"or is needed by it, is not removed; the reason is said for each.",
+		&app_form_pattern},
 	[SETTING_APPS_REQUIRED] = {SETTING_APPS_REQUIRED, AREA_APPS, "required", VALUE_SET,
 		MERGE_UNION, "", 0, 0,
 		"Packages, and Flatpaks as flatpak:REMOTE/ID, that are installed and kept.", NULL,
 		"Installed when there is a network; each that cannot be is reported with its reason. "
-		"When the rule ends they stay, and are people's own."},
+		"When the rule ends they stay, and are people's own.",
+		&app_form_required},
 	[SETTING_APPS_PINNED] = {SETTING_APPS_PINNED, AREA_APPS, "pinned", VALUE_SET, MERGE_UNION,
 		"", 0, 0, "Packages that stay at one version, as NAME=VERSION.", NULL,
-		"Recommended: not set. What is pinned gets no repairs of its mistakes."},
+		"Recommended: not set. What is pinned gets no repairs of its mistakes.",
+		&app_form_pinned},
 	[SETTING_APPS_REPOSITORIES] = {SETTING_APPS_REPOSITORIES, AREA_APPS, "repositories",
 		VALUE_SET, MERGE_INTERSECTION, "", 0, 0,
 		"Addresses that packages may come from; lines with others are taken out of the "
 		"package manager's files.",
 		NULL,
 		"Addresses as in /etc/apk/repositories, without the tag. They come back, with the "
-		"files as they were, when the rule ends."},
+		"files as they were, when the rule ends.",
+		&app_form_repository},
 	[SETTING_APPS_SIGNING_KEYS] = {SETTING_APPS_SIGNING_KEYS, AREA_APPS, "signing_keys",
 		VALUE_SET, MERGE_INTERSECTION, "", 0, 0,
 		"SHA-256, in 64 hexadecimal digits, of the files with keys that packages may be "
 		"signed with.",
 		NULL,
 		"sha256sum /etc/apk/keys/* /usr/share/apk/keys/* shows those of a phone; the report "
-		"names the ones that are there and not in the list."},
+		"names the ones that are there and not in the list.",
+		&app_form_signing_key},
 	[SETTING_APPS_FLATPAK_REMOTES] = {SETTING_APPS_FLATPAK_REMOTES, AREA_APPS,
 		"flatpak_remotes", VALUE_SET, MERGE_INTERSECTION, "", 0, 0,
 		"Addresses of the remotes that Flatpaks may come from; others are disabled.", NULL,
 		"Such as https://dl.flathub.org/repo/. In the modes deny and allow those that are "
-		"left offer only what the lists let through."},
+		"left offer only what the lists let through.",
+		&app_form_remote},
 	[SETTING_APPS_USER_FLATPAKS] = {SETTING_APPS_USER_FLATPAKS, AREA_APPS, "user_flatpaks",
 		VALUE_BOOL, MERGE_AND, "", 0, 1,
 		"People may have Flatpaks of their own, below their home directory.", NULL,
@@ -282,7 +290,8 @@ static const struct setting_row settings[SETTING_MAX] = {
 		"", 0, 0, "Desktop files, by their name with .desktop, that launchers do not show.",
 		NULL,
 		"It hides and forbids nothing; a file of that name in a home directory comes first "
-		"and is reported."},
+		"and is reported.",
+		&app_form_desktop_file},
 	[SETTING_APPS_UPDATE_EVERY] = {SETTING_APPS_UPDATE_EVERY, AREA_APPS, "update_every",
 		VALUE_INT, MERGE_MIN, "days", 1, 90,
 		"Days after which packages and Flatpaks are brought up to date.", NULL,
@@ -291,7 +300,8 @@ static const struct setting_row settings[SETTING_MAX] = {
 	[SETTING_APPS_UPDATE_HOURS] = {SETTING_APPS_UPDATE_HOURS, AREA_APPS, "update_hours",
 		VALUE_SET, MERGE_INTERSECTION, "", 0, 0,
 		"Hours of the day, from 00 to 23, in which update_every may begin.", NULL,
-		"Where no profile sets it, all of them. An empty list means never, which is reported."},
+		"Where no profile sets it, all of them. An empty list means never, which is reported.",
+		&app_form_hour},
 	[SETTING_APPS_GUARD] = {SETTING_APPS_GUARD, AREA_APPS, "guard", VALUE_CHOICE, MERGE_MAX, "",
 		0, 2,
 		"Whether the start of programs is judged by the lists: not at all, only to report, or "

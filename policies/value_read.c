@@ -25,8 +25,26 @@ static bool element_is_valid(struct json_object *element)
 	return n > 0 && n <= LIMIT_TEXT_BYTES && text_is_valid(text, n);
 }
 
-static int set_read(struct json_object *array, const char *path, struct value *ret_value,
+/* Of a text that is wrong so much is shown; never half a character. */
+#define SHOWN_BYTES 40
+
+static int form_check(const struct value_form *form, const char *text, const char *path, size_t i,
 	struct json_error *error)
+{
+	size_t n = strlen(text), n_shown = n;
+	const char *why;
+
+	if (!form || form->is_valid(text, n, &why))
+		return 0;
+	if (n > SHOWN_BYTES)
+		for (n_shown = SHOWN_BYTES; n_shown > 0 && (text[n_shown] & 0xc0) == 0x80;)
+			n_shown--;
+	return json_fail(error, path, "element %zu, \"%.*s%s\", %s", i, (int)n_shown, text,
+		n_shown < n ? "..." : "", why);
+}
+
+static int set_read(const struct setting_row *row, struct json_object *array, const char *path,
+	struct value *ret_value, struct json_error *error)
 {
 	struct value value = {.type = VALUE_SET};
 	size_t n = json_object_array_length(array);
@@ -46,6 +64,9 @@ static int set_read(struct json_object *array, const char *path, struct value *r
 				LIMIT_TEXT_BYTES, i);
 			break;
 		}
+		r = form_check(row->form, json_object_get_string(element), path, i, error);
+		if (r < 0)
+			break;
 		value.set.strings[i] = strdup(json_object_get_string(element));
 		if (value.set.strings[i])
 			value.set.n_strings++;
@@ -66,13 +87,13 @@ static int set_read(struct json_object *array, const char *path, struct value *r
 }
 
 /* One list: its texts in one string, which is the only element of the set. */
-static int list_read(struct json_object *array, const char *path, struct value *ret_value,
-	struct json_error *error)
+static int list_read(const struct setting_row *row, struct json_object *array, const char *path,
+	struct value *ret_value, struct json_error *error)
 {
 	_cleanup_(value_done) struct value texts = {0};
 	_cleanup_buf_ struct buf joined = BUF_INIT;
 	struct value value = {.type = VALUE_LISTS};
-	int r = set_read(array, path, &texts, error);
+	int r = set_read(row, array, path, &texts, error);
 
 	if (r < 0)
 		return r;
@@ -143,13 +164,13 @@ int value_read(const struct setting_row *row, struct json_object *object, const 
 		if (r < 0)
 			return r;
 		doc_path(member, "%s.%s", path, row->name);
-		return set_read(array, member, ret_value, error);
+		return set_read(row, array, member, ret_value, error);
 	case VALUE_LISTS:
 		r = json_get_array(object, path, row->name, &array, error);
 		if (r < 0)
 			return r;
 		doc_path(member, "%s.%s", path, row->name);
-		return list_read(array, member, ret_value, error);
+		return list_read(row, array, member, ret_value, error);
 	case VALUE_TYPE_MAX:
 		break;
 	}
