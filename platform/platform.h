@@ -24,6 +24,7 @@ struct platform {
 	const char *pam_check_program;	   /* tries a PAM stack out; NULL: none is changed */
 	const struct escrow_known *escrow; /* likewise, of recovery keys */
 	const struct luks_known *luks;	   /* lent by the enforcer; NULL: nothing is kept */
+	const struct apps_known *apps;	   /* likewise; NULL: there is no record of the base */
 	/* Outside of the sysroot, for devices inside it; NULL: the sysroot's own. */
 	const char *cryptsetup_program;
 	/* What is wanted now, lent during a round; NULL: nothing is. */
@@ -36,6 +37,7 @@ struct platform {
 struct backend;
 struct passwords_known; /* platform/password_known.h */
 struct luks_known;	/* platform/luks_known.h */
+struct apps_known;	/* platform/apps_known.h */
 struct apps_jobs;	/* platform/apps_job.h */
 struct device;		/* platform/device.h */
 

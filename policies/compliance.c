@@ -94,6 +94,7 @@ static const struct word reasons[COMPLIANCE_REASON_MAX] = {
 	[REASON_GUARD_ABSENT] = {"guard_absent",
 		"The kernel cannot ask about the start of programs."},
 	[REASON_GUARD_DOWN] = {"guard_down", "The guard does not run."},
+	[REASON_UNDER_WAY] = {"under_way", "It is being done, or begins soon."},
 };
 
 const char *compliance_state_name(enum compliance_state state)
@@ -179,24 +180,22 @@ static enum compliance_state item_state(const struct observed_item *item)
 	case REASON_ESCROW_OLD:
 	case REASON_ESCROW_OTHER_KEY:
 	case REASON_ESCROW_BROKEN:
+	case REASON_APP_PRESENT:
+	case REASON_APP_MISSING:
 	case REASON_APP_PROTECTED:
 	case REASON_APP_UNKNOWN:
 	case REASON_APP_CONFLICT:
-	case REASON_USER_PROGRAM:
-	case REASON_EXEC_MOUNT:
-		return COMPLIANCE_NONCOMPLIANT;
-	case REASON_APP_PRESENT:
-	case REASON_APP_MISSING:
 	case REASON_APP_VERSION:
 	case REASON_FOREIGN_SOURCE:
+	case REASON_USER_PROGRAM:
 	case REASON_UPDATE_DUE:
-		/* The package manager may be at it just now, or begin soon. */
-		return item->state == COMPLIANCE_PENDING ? COMPLIANCE_PENDING
-							 : COMPLIANCE_NONCOMPLIANT;
+	case REASON_EXEC_MOUNT:
+		return COMPLIANCE_NONCOMPLIANT;
 	case REASON_PASSWORD_UNSEEN:
 	case REASON_ESCROW_UNTOLD:
 	case REASON_NO_NETWORK:
 	case REASON_BUSY:
+	case REASON_UNDER_WAY:
 		return COMPLIANCE_PENDING;
 	case REASON_UNTRACEABLE:
 	case REASON_NOT_OBSERVED:

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* fuzz-layer: platform */
 /* fuzz_apk_lines.c - arbitrary files with repositories: what is taken out comes back byte by byte,
  * what is left is listed, and taking out twice is taking out once. */
 #include "platform/apk_lines.h"
