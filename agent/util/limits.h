@@ -148,6 +148,7 @@
 #define LIMIT_APK_DB_BYTES (32 * 1024 * 1024)
 #define LIMIT_APK_PACKAGES 16384
 #define LIMIT_APK_NAMES (256 * 1024) /* names that packages have or provide: 10 each */
+#define LIMIT_APK_NEEDS (1024 * 1024) /* dependencies of all packages; 1,200 have 15,000 */
 #define LIMIT_APK_WORLD_BYTES (64 * 1024)
 #define LIMIT_APPS 1024 /* apps in the inventory; a phone has fifty */
 #define LIMIT_FLATPAK_REMOTES 64
