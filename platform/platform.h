@@ -24,15 +24,24 @@ struct platform {
 	const char *pam_check_program;	   /* tries a PAM stack out; NULL: none is changed */
 	const struct escrow_known *escrow; /* likewise, of recovery keys */
 	const struct luks_known *luks;	   /* lent by the enforcer; NULL: nothing is kept */
+	const struct apps_known *apps;	   /* likewise; NULL: there is no record of the base */
 	/* Outside of the sysroot, for devices inside it; NULL: the sysroot's own. */
 	const char *cryptsetup_program;
 	const struct guard_known *guard; /* lent by the enforcer; NULL: there is no guard */
+	/* What is wanted now, lent during a round; NULL: nothing is. */
+	const struct effective *desired;
+	struct apps_jobs *apps_jobs; /* NULL: nothing is installed or removed */
+	const struct device *device; /* NULL: nothing is known of power and network */
+	int state_fd; /* the state directory, for what a backend has to remember; 0: nothing */
 };
 
 struct backend;
 struct passwords_known; /* platform/password_known.h */
 struct luks_known;	/* platform/luks_known.h */
 struct guard_known;	/* platform/guard_known.h */
+struct apps_known;	/* platform/apps_known.h */
+struct apps_jobs;	/* platform/apps_job.h */
+struct device;		/* platform/device.h */
 
 /* Whether the mechanism is here, and if not, why not: a sentence for people. */
 struct backend_fact {

@@ -7,8 +7,10 @@
  */
 #include "policies/app_forms.h"
 
+#include <errno.h>
 #include <string.h>
 
+#include "agent/util/buf.h"
 #include "agent/util/limits.h"
 #include "policies/apps.h"
 
@@ -82,6 +84,68 @@ bool app_flatpak_read(const char *required, struct app_flatpak_name *ret_name)
 		return false;
 	*ret_name = (struct app_flatpak_name){required, (size_t)(slash - required), slash + 1};
 	return true;
+}
+
+static void required_pattern(const char *required, struct buf *out)
+{
+	struct app_flatpak_name flatpak;
+
+	if (app_flatpak_read(required, &flatpak))
+		buf_printf(out, "flatpak:%s remote:%.*s", flatpak.id, (int)flatpak.n_remote,
+			flatpak.remote);
+	else
+		buf_puts(out, required);
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Texts, each ended by NUL, sorted and joined to one list; each once. */
+static int list_join(const struct buf *texts, size_t n_texts, struct buf *out)
+{
+	_cleanup_free_ char **sorted = calloc(n_texts ? n_texts : 1, sizeof(*sorted));
+	char *at = texts->data;
+
+	if (!sorted)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_texts; i++, at += strlen(at) + 1)
+		sorted[i] = at;
+	qsort(sorted, n_texts, sizeof(*sorted), compare_texts);
+	buf_puts(out, "");
+	for (size_t i = 0; i < n_texts; i++)
+		if (i == 0 || strcmp(sorted[i - 1], sorted[i]) != 0)
+			buf_printf(out, "%s%s", i ? "\n" : "", sorted[i]);
+	return out->error;
+}
+
+int app_list_add_required(struct value *allowed, const struct string_set *required)
+{
+	_cleanup_buf_ struct buf texts = BUF_INIT, joined = BUF_INIT;
+	const char *list = allowed->set.strings[0], *text;
+	size_t n_texts = 0, n;
+	char *owned;
+	int r;
+
+	for (; value_list_next(&list, &text, &n); n_texts++) {
+		buf_append(&texts, text, n);
+		buf_append(&texts, "", 1);
+	}
+	for (size_t i = 0; i < required->n_strings; i++, n_texts++) {
+		required_pattern(required->strings[i], &texts);
+		buf_append(&texts, "", 1);
+	}
+	if (texts.error)
+		return texts.error;
+	r = list_join(&texts, n_texts, &joined);
+	if (r == 0)
+		r = buf_take(&joined, &owned, &n);
+	if (r < 0)
+		return r;
+	free(allowed->set.strings[0]);
+	allowed->set.strings[0] = owned;
+	return 0;
 }
 
 static bool required_is_valid(const char *text, size_t n_bytes, const char **ret_why)

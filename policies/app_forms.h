@@ -28,6 +28,12 @@ struct app_flatpak_name {
 };
 bool app_flatpak_read(const char *required, struct app_flatpak_name *ret_name);
 
+/*
+ * What a profile requires is allowed by its own list: adds a pattern for each of required to the
+ * one list of allowed. 0; -ENOMEM with nothing changed.
+ */
+int app_list_add_required(struct value *allowed, const struct string_set *required);
+
 /* Where the version begins in an element of pinned, NAME=VERSION; the name is n_name bytes. */
 const char *app_pin_version(const char *pinned, size_t *ret_n_name);
 

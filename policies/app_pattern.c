@@ -74,18 +74,6 @@ bool app_term_next(const char **pattern, size_t *n_bytes, struct app_term *ret_t
 	return true;
 }
 
-bool app_list_next(const char **list, const char **ret_pattern, size_t *ret_n_bytes)
-{
-	size_t n = strcspn(*list, "\n");
-
-	if (n == 0)
-		return false;
-	*ret_pattern = *list;
-	*ret_n_bytes = n;
-	*list += n + ((*list)[n] == '\n');
-	return true;
-}
-
 /* What the names of packages, repositories and Flatpaks are made of, and the two wildcards. */
 static bool glob_is_valid(const char *text, size_t n_bytes)
 {
@@ -236,7 +224,7 @@ enum app_fit app_lists_fit(const struct string_set *lists, const struct app *app
 		enum app_fit best = APP_FITS_NOT;
 		size_t n;
 
-		while (best != APP_FITS && app_list_next(&list, &pattern, &n)) {
+		while (best != APP_FITS && value_list_next(&list, &pattern, &n)) {
 			enum app_fit fit = app_pattern_fit(pattern, n, app);
 
 			best = fit > best ? fit : best;

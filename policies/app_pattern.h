@@ -31,9 +31,6 @@ struct app_term {
  */
 bool app_term_next(const char **pattern, size_t *n_bytes, struct app_term *ret_term);
 
-/* The next pattern of one list of a VALUE_LISTS setting; *list moves behind it. False: no more. */
-bool app_list_next(const char **list, const char **ret_pattern, size_t *ret_n_bytes);
-
 /* * is any text, ? one byte; everything else is itself. Takes time n_glob * n_text at most. */
 bool app_glob_fits(const char *glob, size_t n_glob, const char *text, size_t n_text);
 

@@ -35,6 +35,7 @@ static const char base[] = "the base system";
 
 static const struct protected_row rows[] = {
 	{"mdm-agent", agent},
+	{".mdm-agent-policy", agent}, /* the virtual package that holds the others back */
 
 	/* Kernels of phones are called linux-MAKER-DEVICE, so the others are named here. */
 	{"linux-headers", NULL},

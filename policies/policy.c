@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "agent/util/codec.h"
+#include "policies/app_forms.h"
 #include "policies/doc_path.h"
 #include "policies/value_read.h"
 
@@ -199,6 +200,15 @@ static int parse_when(struct policy_parser *parser, struct json_object *object, 
 	return parser->r;
 }
 
+/* What follows from several settings of one profile together. 0 or -ENOMEM. */
+static int finish_profile(struct profile *profile)
+{
+	if (!profile->has[SETTING_APPS_ALLOWED] || !profile->has[SETTING_APPS_REQUIRED])
+		return 0;
+	return app_list_add_required(&profile->values[SETTING_APPS_ALLOWED],
+		&profile->values[SETTING_APPS_REQUIRED].set);
+}
+
 /* profile is zeroed; what was read until a failure is released by profile_done(). */
 static int parse_profile(struct policy_parser *parser, struct profile *profile,
 	struct json_object *object, const char *path)
@@ -221,6 +231,8 @@ static int parse_profile(struct policy_parser *parser, struct profile *profile,
 		return r;
 	doc_path(settings_path, "%s.settings", path);
 	r = parse_settings(parser, profile, settings, settings_path);
+	if (r == 0)
+		r = finish_profile(profile);
 	if (r == 0)
 		r = check_comment(parser, object, path);
 	return r < 0 ? r : check_members(parser, object, path, members, "member:profiles.");

@@ -89,7 +89,7 @@ static void write_members(struct buf *out)
 		LIMIT_PROFILES, LIMIT_TEXT_BYTES, LIMIT_TEXT_BYTES);
 }
 
-static const char *merge_help(enum merge_kind kind)
+static const char *merge_help(const struct setting_row *row)
 {
 	static const char *const help[MERGE_KIND_MAX] = {
 		[MERGE_MIN] = "the smaller",
@@ -101,7 +101,7 @@ static const char *merge_help(enum merge_kind kind)
 		[MERGE_JOIN] = "both of two",
 	};
 
-	return help[kind];
+	return row->type == VALUE_LISTS ? "both lists" : help[row->merge];
 }
 
 static void write_type(const struct setting_row *row, struct buf *out)
@@ -143,7 +143,7 @@ static void write_areas(struct buf *out)
 				continue;
 			buf_printf(out, "| `%s` | ", row->name);
 			write_type(row, out);
-			buf_printf(out, " | %s | %s%s%s |\n", merge_help(row->merge), row->help,
+			buf_printf(out, " | %s | %s%s%s |\n", merge_help(row), row->help,
 				row->why ? " " : "", row->why ? row->why : "");
 		}
 		buf_puts(out, "\n");

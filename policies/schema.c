@@ -53,6 +53,19 @@ static void write_description(struct jsonw *w, const struct setting_row *row)
 	jsonw_string(w, "description", text.error ? row->help : text.data);
 }
 
+/* The texts of a set or list; a form is stricter than what all texts have to be. */
+static void write_elements(struct jsonw *w, const struct setting_row *row)
+{
+	if (!row->form) {
+		write_reference(w, "items", "#/$defs/element");
+		return;
+	}
+	jsonw_object(w, "items");
+	jsonw_string(w, "$ref", "#/$defs/element");
+	jsonw_string(w, "pattern", row->form->pattern);
+	jsonw_object_end(w);
+}
+
 static void write_value(struct jsonw *w, const struct setting_row *row)
 {
 	switch (row->type) {
@@ -76,7 +89,7 @@ static void write_value(struct jsonw *w, const struct setting_row *row)
 		open_typed(w, row->name, "array");
 		jsonw_int(w, "maxItems", LIMIT_STRING_SET);
 		jsonw_bool(w, "uniqueItems", true);
-		write_reference(w, "items", "#/$defs/element");
+		write_elements(w, row);
 		break;
 	case VALUE_TYPE_MAX:
 		return;
@@ -254,7 +267,8 @@ void schema_write(struct buf *out)
 	jsonw_string(&w, "$comment",
 		"Not said here, but checked: profile ids are distinct, jitter is at most half the "
 		"interval, metered_interval at least the interval, texts are measured in bytes, "
-		"integers have no point and no exponent, what base64 encodes is at most 2048 bytes.");
+		"integers have no point and no exponent, what base64 encodes is at most 2048 bytes, "
+		"a pattern of apps has one term of each kind.");
 	jsonw_string(&w, "type", "object");
 	write_required(&w, required);
 	write_reference(&w, "propertyNames", "#/$defs/name");

@@ -140,6 +140,83 @@ static bool string_set_contains_all(const struct string_set *set, const struct s
 	return true;
 }
 
+bool value_list_next(const char **list, const char **ret_text, size_t *ret_n_bytes)
+{
+	size_t n = strcspn(*list, "\n");
+
+	if (n == 0)
+		return false;
+	*ret_text = *list;
+	*ret_n_bytes = n;
+	*list += n + ((*list)[n] == '\n');
+	return true;
+}
+
+/* Both are sorted, so one walk is enough. */
+static bool list_contains_all(const char *list, const char *subset)
+{
+	const char *text, *wanted;
+	size_t n_text, n_wanted;
+
+	while (value_list_next(&subset, &wanted, &n_wanted)) {
+		do {
+			if (!value_list_next(&list, &text, &n_text))
+				return false;
+		} while (n_text != n_wanted || memcmp(text, wanted, n_text) != 0);
+	}
+	return true;
+}
+
+/* Whether what fits all the lists fits this one, because it is in one of them or around it. */
+static bool lists_imply(const struct string_set *lists, const char *list)
+{
+	for (size_t i = 0; i < lists->n_strings; i++)
+		if (list_contains_all(list, lists->strings[i]))
+			return true;
+	return false;
+}
+
+/*
+ * What fits every list of both fits both. A list around another one asks for nothing more and goes,
+ * so that of equal demands one is left, and the profile that made it is the one that decides.
+ */
+static int lists_merge(
+	const struct string_set *a, const struct string_set *b, struct string_set *ret_merged)
+{
+	struct string_set all;
+	size_t n = 0;
+	int r = string_set_merge(a, b, false, &all);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < all.n_strings; i++) {
+		char *list = all.strings[i];
+		bool is_around = false;
+
+		for (size_t k = 0; k < all.n_strings && !is_around; k++)
+			is_around =
+				k != i && all.strings[k] && list_contains_all(list, all.strings[k]);
+		if (!is_around)
+			continue;
+		free(list);
+		all.strings[i] = NULL;
+	}
+	for (size_t i = 0; i < all.n_strings; i++)
+		if (all.strings[i])
+			all.strings[n++] = all.strings[i];
+	all.n_strings = n;
+	*ret_merged = all;
+	return 0;
+}
+
+static bool lists_satisfy(const struct string_set *observed, const struct string_set *desired)
+{
+	for (size_t i = 0; i < desired->n_strings; i++)
+		if (!lists_imply(observed, desired->strings[i]))
+			return false;
+	return true;
+}
+
 /* The bits of both; the last place is above all of them. */
 static int64_t value_join(const struct setting_row *row, int64_t a, int64_t b)
 {
@@ -165,8 +242,9 @@ int value_merge(const struct setting_row *row, const struct value *a, const stru
 		r = string_set_merge(&a->set, &b->set, false, &merged.set);
 		break;
 	case MERGE_INTERSECTION:
-		/* What fits every list of both fits both. */
-		r = string_set_merge(&a->set, &b->set, row->type == VALUE_SET, &merged.set);
+		r = row->type == VALUE_LISTS
+			    ? lists_merge(&a->set, &b->set, &merged.set)
+			    : string_set_merge(&a->set, &b->set, true, &merged.set);
 		break;
 	case MERGE_JOIN:
 		merged.number = value_join(row, a->number, b->number);
@@ -195,7 +273,7 @@ bool value_satisfies(
 		return string_set_contains_all(&observed->set, &desired->set);
 	case MERGE_INTERSECTION:
 		return row->type == VALUE_LISTS
-			       ? string_set_contains_all(&observed->set, &desired->set)
+			       ? lists_satisfy(&observed->set, &desired->set)
 			       : string_set_contains_all(&desired->set, &observed->set);
 	case MERGE_JOIN:
 		return value_join(row, observed->number, desired->number) == observed->number;
@@ -215,9 +293,11 @@ bool value_demands_nothing(const struct setting_row *row, const struct value *va
 		return value->number != 0;
 	case MERGE_UNION:
 		return value->set.n_strings == 0;
+	case MERGE_INTERSECTION:
+		/* No list at all; an empty one lets nothing through. */
+		return row->type == VALUE_LISTS && value->set.n_strings == 0;
 	case MERGE_MIN:
 	case MERGE_MAX:
-	case MERGE_INTERSECTION:
 	case MERGE_KIND_MAX:
 		break;
 	}
@@ -226,17 +306,15 @@ bool value_demands_nothing(const struct setting_row *row, const struct value *va
 
 static void list_format(const char *list, struct buf *out)
 {
+	const char *text;
+	size_t n;
+
 	if (!*list)
 		buf_puts(out, "none");
-	while (*list) {
-		size_t n = strcspn(list, "\n");
-
-		buf_append(out, list, n);
-		list += n;
-		if (*list) {
+	for (bool is_first = true; value_list_next(&list, &text, &n); is_first = false) {
+		if (!is_first)
 			buf_puts(out, ", ");
-			list++;
-		}
+		buf_append(out, text, n);
 	}
 }
 
@@ -277,13 +355,12 @@ void value_format(const struct setting_row *row, const struct value *value, stru
 /* An array of the texts of one list. */
 static void list_write(const char *list, struct jsonw *w)
 {
-	jsonw_array(w, NULL);
-	while (*list) {
-		size_t n = strcspn(list, "\n");
+	const char *text;
+	size_t n;
 
-		jsonw_text(w, NULL, list, n);
-		list += n + (list[n] != 0);
-	}
+	jsonw_array(w, NULL);
+	while (value_list_next(&list, &text, &n))
+		jsonw_text(w, NULL, text, n);
 	jsonw_array_end(w);
 }
 

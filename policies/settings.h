@@ -85,8 +85,9 @@ enum value_type {
 	VALUE_CHOICE, /* one of a list of words, the weakest first; its number is the place there */
 	/*
 	 * Lists of texts, one from each profile, each of which has to be met: what fits is in all
-	 * of them. An element of the set is one list, sorted, with '\n' between its texts. So an
-	 * intersection of patterns is exact without working out what two globs have in common.
+	 * of them. An element of the set is one list, sorted, with '\n' between its texts; none has
+	 * all the texts of another. So an intersection of patterns is exact without working out
+	 * what two globs have in common.
 	 */
 	VALUE_LISTS,
 	VALUE_TYPE_MAX,
@@ -162,6 +163,9 @@ bool value_satisfies(
 	const struct setting_row *row, const struct value *observed, const struct value *desired);
 /* Whether every value satisfies this one: false where true is stricter, an empty prohibition. */
 bool value_demands_nothing(const struct setting_row *row, const struct value *value);
+/* The next text of one list of VALUE_LISTS, not ended by NUL; *list moves behind it. False: none.
+ */
+bool value_list_next(const char **list, const char **ret_text, size_t *ret_n_bytes);
 /* For people: "300 s", "yes", "a, b". */
 void value_format(const struct setting_row *row, const struct value *value, struct buf *out);
 /* As JSON value under key; value may be NULL: null. */

@@ -219,33 +219,39 @@ static const struct setting_row settings[SETTING_MAX] = {
 		apps_mode_choices,
 		"Recommended: deny. With allow every app that people need has to be in a list; the "
 		"system that the phone came with, the agent and what they need may always be there. "
-		"With off the lists are read and nothing is done."},
+		"With off, or where no profile sets it, the lists are read and nothing is done. One "
+		"profile with allow is enough for the lists of all profiles that apply."},
 	[SETTING_APPS_ALLOWED] = {SETTING_APPS_ALLOWED, AREA_APPS, "allowed", VALUE_LISTS,
 		MERGE_INTERSECTION, "", 0, 0,
 		"Patterns of the apps that may be there in the mode allow; one of each profile's has "
 		"to fit.",
 		NULL,
-		"A pattern is one or more of name:GLOB, origin:GLOB, repository:GLOB, flatpak:GLOB, "
-		"remote:GLOB and sha256:HEX, with spaces between them where all have to fit; a word "
-		"alone is a name. * stands for any text, ? for one character. What an allowed app "
-		"needs comes with it.",
+		"A pattern is one or more of name:GLOB, origin:GLOB and repository:GLOB for packages, "
+		"flatpak:GLOB and remote:GLOB for Flatpaks, or sha256:HEX for files, each at most once, "
+		"with one space between where all have to fit; a word alone is a name. * stands for any "
+		"text, ? for one character. What the same profile requires is in its list as well. What "
+		"an allowed app needs comes with it, but has to be allowed itself if launchers show it. "
+		"Where no profile has a list, packages and Flatpaks need no permission, files do.",
 		&app_form_pattern},
 	[SETTING_APPS_BLOCKED] = {SETTING_APPS_BLOCKED, AREA_APPS, "blocked", VALUE_SET,
 		MERGE_UNION, "", 0, 0,
 		"Patterns of the apps that are removed, are not installed again and do not run.",
 		NULL,
-		"The patterns are those of allowed, and come before them. What belongs to the system, "
-		"or is needed by it, is not removed; the reason is said for each.",
+		"The patterns are those of allowed, and come before them. What needs a blocked app "
+		"goes with it. What belongs to the system, or is needed by it, is not removed; the "
+		"reason is said for each.",
 		&app_form_pattern},
 	[SETTING_APPS_REQUIRED] = {SETTING_APPS_REQUIRED, AREA_APPS, "required", VALUE_SET,
 		MERGE_UNION, "", 0, 0,
 		"Packages, and Flatpaks as flatpak:REMOTE/ID, that are installed and kept.", NULL,
 		"Installed when there is a network; each that cannot be is reported with its reason. "
-		"When the rule ends they stay, and are people's own.",
+		"What another pattern blocks, or a list of another profile does not allow, is not "
+		"installed. When the rule ends they stay, and are people's own.",
 		&app_form_required},
 	[SETTING_APPS_PINNED] = {SETTING_APPS_PINNED, AREA_APPS, "pinned", VALUE_SET, MERGE_UNION,
 		"", 0, 0, "Packages that stay at one version, as NAME=VERSION.", NULL,
-		"Recommended: not set. What is pinned gets no repairs of its mistakes.",
+		"Recommended: not set. What is pinned gets no repairs of its mistakes. A pin installs "
+		"nothing; what is installed and pinned cannot be removed by people.",
 		&app_form_pinned},
 	[SETTING_APPS_REPOSITORIES] = {SETTING_APPS_REPOSITORIES, AREA_APPS, "repositories",
 		VALUE_SET, MERGE_INTERSECTION, "", 0, 0,

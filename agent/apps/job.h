@@ -46,6 +46,7 @@
 #define APPS_JOB_FILE "apps.job"	 /* in the run-time directory */
 #define APPS_PROGRESS_FILE "apps.progress"
 #define APPS_LOCK_FILE "apps.lock" /* held while a job runs (flock) */
+#define APPS_FLATPAK_FILTER "etc/mdm-agent/flatpak.filter" /* written before the job starts */
 
 enum apps_step_kind {
 	APPS_STEP_POLICY,  /* the virtual package with all bans, pins and requirements */
@@ -57,6 +58,9 @@ enum apps_step_kind {
 	APPS_STEP_FLATPAK_UPDATE,
 	APPS_STEP_FLATPAK_REMOTE_DISABLE, /* one remote of the system */
 	APPS_STEP_FLATPAK_REMOTE_ENABLE,
+	/* Offers what the file APPS_FLATPAK_FILTER lets through, and everything again. */
+	APPS_STEP_FLATPAK_REMOTE_FILTER,
+	APPS_STEP_FLATPAK_REMOTE_UNFILTER,
 	APPS_STEP_KIND_MAX,
 };
 extern const char *const apps_step_names[APPS_STEP_KIND_MAX];

@@ -368,6 +368,7 @@ static int enforcer_open_platform(struct enforcer *e)
 		.sysroot_fd = e->sysroot_fd,
 		.sysroot_is_root = strcmp(e->options.sysroot, "/") == 0,
 		.vault_fd = e->vault_fd,
+		.state_fd = e->state.dir_fd,
 		.pam_check_program = e->options.pam_check_program,
 		.cryptsetup_program = e->options.cryptsetup_program,
 	};

@@ -233,7 +233,7 @@ int reactions_new(
 		free(r);
 		return error;
 	}
-	e->reconcile.device = r->device;
+	e->reconcile.device = e->platform.device = r->device;
 	*ret_reactions = r;
 	return 0;
 }
@@ -242,7 +242,7 @@ void reactions_free(struct reactions *reactions)
 {
 	if (!reactions)
 		return;
-	reactions->e->reconcile.device = NULL;
+	reactions->e->reconcile.device = reactions->e->platform.device = NULL;
 	device_free(reactions->device);
 	sd_event_source_unref(reactions->settle);
 	sd_event_source_unref(reactions->grace);

@@ -148,6 +148,7 @@
 #define LIMIT_APK_DB_BYTES (32 * 1024 * 1024)
 #define LIMIT_APK_PACKAGES 16384
 #define LIMIT_APK_NAMES (256 * 1024) /* names that packages have or provide: 10 each */
+#define LIMIT_APK_NEEDS (1024 * 1024) /* dependencies of all packages; 1,200 have 15,000 */
 #define LIMIT_APK_WORLD_BYTES (64 * 1024)
 #define LIMIT_APPS 1024 /* apps in the inventory; a phone has fifty */
 #define LIMIT_FLATPAK_REMOTES 64
@@ -166,6 +167,9 @@
 #define LIMIT_APPS_OUTPUT_BYTES (256 * 1024)	/* what is kept of what a package manager says */
 #define LIMIT_APPS_SIMULATIONS 64		/* to find which words of a policy cannot be had */
 #define LIMIT_APPS_PATTERN_TERMS 6		/* one of each kind */
+#define LIMIT_APK_VARIABLES 16 /* of files with repositories; a distribution has one */
+#define LIMIT_APK_COMPONENTS 8 /* of one line */
+#define LIMIT_APK_SOURCES 64   /* files with repositories, keys, remotes: of each */
 
 /* The guard's table. A desktop has 5,000 files that can be executed. */
 #define LIMIT_GUARD_INODES (256 * 1024)

@@ -1,0 +1,619 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_apk_db.c - the database of installed packages: fields, names, words, files, limits one step
+ * over; closing and chains beside a slow model over arbitrary databases.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/util/buf.h"
+#include "agent/util/limits.h"
+#include "policies/apk_db.h"
+#include "tests/lib/check.h"
+
+static bool equals(struct apk_text text, const char *expected)
+{
+	return text.n == strlen(expected) && (!text.n || memcmp(text.at, expected, text.n) == 0);
+}
+
+static size_t find(const struct apk_db *db, const char *name)
+{
+	return apk_db_find(db, name, strlen(name));
+}
+
+static size_t provider(const struct apk_db *db, const char *name)
+{
+	return apk_db_provider(db, name, strlen(name));
+}
+
+/* As apk writes it. */
+static const char phone[] =
+	"C:Q1pSfxNqFKhWTJSK5eZRsiLSQNrFI=\n"
+	"P:busybox\nV:1.37.0-r12\nA:aarch64\nS:500000\nI:946176\nT:Size optimized toolbox\n"
+	"U:https://busybox.net/\nL:GPL-2.0-only\no:busybox\nm:Somebody <s@example>\nt:1733000000\n"
+	"c:0123\nD:so:libc.musl-aarch64.so.1\np:cmd:busybox=1.37.0-r12\nr:busybox-initscripts\n"
+	"F:bin\nR:busybox\na:0:0:755\nZ:Q1gdRqKn0pDHp0bqFeZCTfiFmlLqs=\n"
+	"F:etc\nR:securetty\nZ:Q1x=\nF:etc/udhcpc\nM:0:0:1777\n\n"
+	"C:Q1B=\nP:musl\nV:1.2.5-r8\nA:aarch64\nI:622592\no:musl\np:so:libc.musl-aarch64.so.1=1\n"
+	"F:lib\nR:ld-musl-aarch64.so.1\na:0:0:755\nR:libc.musl-aarch64.so.1\na:0:0:777:Q1abc\n"
+	"Z:Q1=\n\n"
+	"P:htop\nV:3.4.1-r0\nA:aarch64\nI:200\no:htop\nD:ncurses-libs so:libc.musl-aarch64.so.1\n"
+	"s:testing\np:cmd:htop=3.4.1-r0\nF:usr/bin\nR:htop\na:0:0:4755\n\n"
+	"P:ncurses-libs\nV:6.5-r0\nD:ncurses-terminfo-base>=6 !ncurses-old\np:so:libncursesw.so.6=6\n"
+	"\n"
+	"P:ncurses-terminfo-base\nV:6.5-r0\n\n"
+	"P:htop-doc\nV:3.4.1-r0\ni:docs htop=3.4.1-r0\n\n"
+	"P:docs\nV:1\n\n"
+	"P:.mdm-agent-policy\nV:20261123.063300\nD:!firefox htop\n\n";
+
+static void test_fields(void)
+{
+	struct apk_db db;
+	const struct apk_package *p;
+
+	CHECK_INT(apk_db_read(phone, sizeof(phone) - 1, &db), 0);
+	CHECK_INT(db.n_packages, 8);
+	CHECK_INT(db.n_malformed, 0);
+	p = &db.packages[find(&db, "htop")];
+	CHECK(equals(p->name, "htop"));
+	CHECK(equals(p->version, "3.4.1-r0"));
+	CHECK(equals(p->arch, "aarch64"));
+	CHECK(equals(p->origin, "htop"));
+	CHECK(equals(p->tag, "testing"));
+	CHECK(equals(p->depends, "ncurses-libs so:libc.musl-aarch64.so.1"));
+	CHECK(equals(p->provides, "cmd:htop=3.4.1-r0"));
+	CHECK(equals(p->install_if, ""));
+	CHECK_INT(p->installed_bytes, 200);
+	CHECK(equals(db.packages[5].install_if, "docs htop=3.4.1-r0"));
+	CHECK_INT(find(&db, "musl"), 1);
+	CHECK_INT(find(&db, "so:libc.musl-aarch64.so.1"), db.n_packages);
+	CHECK_INT(provider(&db, "so:libc.musl-aarch64.so.1"), 1);
+	CHECK_INT(provider(&db, "htop"), 2);
+	CHECK_INT(provider(&db, "cmd:busybox"), 0);
+	CHECK_INT(provider(&db, "cmd:"), db.n_packages);
+	CHECK_INT(find(&db, ""), db.n_packages);
+	CHECK_INT(find(&db, "hto"), db.n_packages);
+	apk_db_done(&db);
+}
+
+static void test_files(void)
+{
+	static const struct {
+		size_t package;
+		const char *directory, *name;
+		unsigned int mode;
+	} expected[] = {
+		{0, "bin", "busybox", 0755},
+		{0, "etc", "securetty", 0},
+		{1, "lib", "ld-musl-aarch64.so.1", 0755},
+		{1, "lib", "libc.musl-aarch64.so.1", 0777},
+		{2, "usr/bin", "htop", 04755},
+	};
+	struct apk_db db;
+	size_t n = 0;
+
+	CHECK_INT(apk_db_read(phone, sizeof(phone) - 1, &db), 0);
+	for (size_t i = 0; i < db.n_packages; i++) {
+		struct apk_files files;
+		struct apk_file file;
+
+		apk_files_begin(&db.packages[i], &files);
+		while (apk_files_next(&files, &file)) {
+			CHECK(n < sizeof(expected) / sizeof(expected[0]));
+			CHECK_INT(i, expected[n].package);
+			CHECK(equals(file.directory, expected[n].directory));
+			CHECK(equals(file.name, expected[n].name));
+			CHECK_INT(file.mode, expected[n].mode);
+			n++;
+		}
+		CHECK(!apk_files_next(&files, &file));
+	}
+	CHECK_INT(n, sizeof(expected) / sizeof(expected[0]));
+	apk_db_done(&db);
+}
+
+/* Lines that apk does not write, or not any more: what can be read is. */
+static void test_odd_files(void)
+{
+	static const char text[] =
+		"P:a\nV:1\nF:/usr\nR:x\na:0:0:9\nR:\nR:y\na:0:0\nR:z\na:0:0:177777\n"
+		"q\nF:\nR:top\na:5:6:755:\nR:last";
+	static const char *const names[] = {"usr/x", "usr/y", "usr/z", "/top", "/last"};
+	static const unsigned int modes[] = {0, 0, 0, 0755, 0};
+	struct apk_db db;
+	struct apk_files files;
+	struct apk_file file;
+	size_t n = 0;
+
+	CHECK_INT(apk_db_read(text, sizeof(text) - 1, &db), 0);
+	apk_files_begin(&db.packages[0], &files);
+	while (apk_files_next(&files, &file)) {
+		char path[64];
+
+		CHECK(n < 5);
+		snprintf(path, sizeof(path), "%.*s/%.*s", (int)file.directory.n, file.directory.at,
+			(int)file.name.n, file.name.at);
+		CHECK_STR(path, names[n]);
+		CHECK_INT(file.mode, modes[n]);
+		n++;
+	}
+	CHECK_INT(n, 5);
+	apk_db_done(&db);
+}
+
+/* The end of a package is found wherever the empty line lies among the eights. */
+static void test_empty_line(void)
+{
+	for (size_t n = 0; n < 40; n++) {
+		char text[256], name[48];
+		struct apk_db db;
+
+		memset(name, 'x', sizeof(name));
+		snprintf(text, sizeof(text),
+			"P:a\nV:1\nF:%.*s\nR:f\nZ:Q\n\nP:b\nV:2\nF:d\nR:%.*s\n\n\n"
+			"P:c\nV:3",
+			(int)n, name, (int)n, name);
+		CHECK_INT(apk_db_read(text, strlen(text), &db), 0);
+		CHECK_INT(db.n_packages, 3);
+		CHECK_INT(find(&db, "b"), 1);
+		CHECK_INT(find(&db, "c"), 2);
+		CHECK_INT(db.packages[0].files.n, 2 + n + 8);
+		CHECK_INT(db.packages[1].files.n, 4 + 2 + n);
+		apk_db_done(&db);
+	}
+}
+
+static void test_malformed(void)
+{
+	static const struct {
+		const char *text;
+		size_t n_packages, n_malformed;
+	} rows[] = {
+		{"", 0, 0},
+		{"\n\n\n", 0, 0},
+		{"P:a\nV:1", 1, 0},
+		{"P:a\nV:1\n", 1, 0},
+		{"P:a\n\nV:1\n\n", 0, 2},
+		{"P:\nV:1\n\n", 0, 1},
+		{"P:a b\nV:1\n\n", 0, 1},
+		{"P:a\nV:1\t\n\n", 0, 1},
+		{"P:a\x7f\nV:1\n\n", 0, 1},
+		{"Pa\nV:1\n\nP:b\nV:1\n\n", 1, 1},
+		{"y:unknown\nP:a\nX:y\nV:1\n\n", 1, 0},
+		{"P:a\nP:b\nV:1\nV:2\n\n", 1, 0}, /* the last one counts, as for apk */
+		{"P:a\nV:1\n\nP:a\nV:2\n\n", 2, 0},
+		{"F:x\nP:a\nV:1\n\n", 0, 1},
+		{"P", 0, 1},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct apk_db db;
+
+		CHECK_INT(apk_db_read(rows[i].text, strlen(rows[i].text), &db), 0);
+		CHECK_INT(db.n_packages, rows[i].n_packages);
+		CHECK_INT(db.n_malformed, rows[i].n_malformed);
+		apk_db_done(&db);
+	}
+}
+
+static void test_numbers(void)
+{
+	static const struct {
+		const char *text;
+		uint64_t bytes;
+	} rows[] = {{"0", 0}, {"4096", 4096}, {"18446744073709551615", 0}, {"-1", 0}, {"12x", 0},
+		{"", 0}, {"999999999999999999", 999999999999999999u}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[64];
+		struct apk_db db;
+
+		snprintf(text, sizeof(text), "P:a\nV:1\nI:%s\n\n", rows[i].text);
+		CHECK_INT(apk_db_read(text, strlen(text), &db), 0);
+		CHECK(db.packages[0].installed_bytes == rows[i].bytes);
+		apk_db_done(&db);
+	}
+}
+
+static void test_words(void)
+{
+	static const struct {
+		const char *text, *name, *operator, * version, *tag;
+		bool is_conflict;
+	} rows[] = {
+		{"a", "a", "", "", "", false},
+		{"!a", "a", "", "", "", true},
+		{"a=1.2-r0", "a", "=", "1.2-r0", "", false},
+		{"a<2", "a", "<", "2", "", false},
+		{"a>=2", "a", ">=", "2", "", false},
+		{"a<=2", "a", "<=", "2", "", false},
+		{"!a>2", "a", ">", "2", "", true},
+		{"a~3", "a", "~", "3", "", false},
+		{"a=~3", "a", "=~", "3", "", false},
+		{"a><Q1x=", "a", "><", "Q1x=", "", false},
+		{"a<=>3", "a", "<=", "3", "", false},
+		{"a@edge", "a", "", "", "edge", false},
+		{"a@edge=1", "a", "=", "1", "edge", false},
+		{"a=1@edge", "a", "=", "1", "edge", false},
+		{"so:libc.musl-x86_64.so.1", "so:libc.musl-x86_64.so.1", "", "", "", false},
+		{"/bin/sh", "/bin/sh", "", "", "", false},
+		{"=1 ! @x a", "a", "", "", "", false},
+		{".v=20260101.000000", ".v", "=", "20260101.000000", "", false},
+		{" \n\ta\r\n", "a", "", "", "", false},
+		{"a=", "a", "=", "", "", false},
+		{"a@", "a", "", "", "", false},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct apk_text rest = {rows[i].text, strlen(rows[i].text)};
+		struct apk_dependency word;
+
+		CHECK(apk_dependency_next(&rest, &word));
+		CHECK(equals(word.name, rows[i].name));
+		CHECK_STR(word.operator, rows[i].operator);
+		CHECK(equals(word.version, rows[i].version));
+		CHECK(equals(word.tag, rows[i].tag));
+		CHECK_INT(word.is_conflict, rows[i].is_conflict);
+		CHECK(!apk_dependency_next(&rest, &word));
+	}
+	struct apk_text none = {0};
+	struct apk_dependency word;
+
+	CHECK(!apk_dependency_next(&none, &word));
+}
+
+static void test_close_and_chain(void)
+{
+	struct apk_db db;
+	bool marks[8] = {false}, from[8] = {false};
+	size_t chain[8], n;
+
+	CHECK_INT(apk_db_read(phone, sizeof(phone) - 1, &db), 0);
+	marks[find(&db, ".mdm-agent-policy")] = true;
+	apk_db_close(&db, marks);
+	CHECK(marks[find(&db, "htop")] && marks[find(&db, "musl")]);
+	CHECK(marks[find(&db, "ncurses-terminfo-base")]);
+	CHECK(!marks[find(&db, "busybox")] && !marks[find(&db, "docs")]);
+	CHECK(!marks[find(&db, "htop-doc")]); /* docs is not among them */
+	marks[find(&db, "docs")] = true;
+	apk_db_close(&db, marks);
+	CHECK(marks[find(&db, "htop-doc")]);
+
+	from[find(&db, ".mdm-agent-policy")] = true;
+	n = apk_db_chain(&db, from, find(&db, "ncurses-terminfo-base"), chain, 8);
+	CHECK_INT(n, 4);
+	CHECK_INT(chain[0], find(&db, ".mdm-agent-policy"));
+	CHECK_INT(chain[1], find(&db, "htop"));
+	CHECK_INT(chain[2], find(&db, "ncurses-libs"));
+	CHECK_INT(chain[3], find(&db, "ncurses-terminfo-base"));
+	chain[2] = 77;
+	CHECK_INT(apk_db_chain(&db, from, find(&db, "ncurses-terminfo-base"), chain, 2), 4);
+	CHECK_INT(chain[0], find(&db, ".mdm-agent-policy"));
+	CHECK_INT(chain[2], 77);
+	CHECK_INT(apk_db_chain(&db, from, find(&db, "busybox"), chain, 8), 0);
+	CHECK_INT(apk_db_chain(&db, from, find(&db, ".mdm-agent-policy"), chain, 8), 1);
+	CHECK_INT(apk_db_chain(&db, from, db.n_packages, chain, 8), 0);
+	apk_db_done(&db);
+}
+
+/* Alternatives: all of them are base, none of them is needed; versions tell candidates apart. */
+static void test_alternatives(void)
+{
+	static const char text[] = "P:desktop\nV:1\nD:font shell>=2\n\n"
+				   "P:font-a\nV:1\np:font\n\n"
+				   "P:font-b\nV:1\np:font\n\n"
+				   "P:shell-a\nV:1\np:shell=3\n\n"
+				   "P:shell-b\nV:1\np:shell\n\n"
+				   "P:late\nV:1\ni:desktop font\n\n"
+				   "P:later\nV:1\ni:late !never\n\n"
+				   "P:odd\nV:1\ni:!never\n\n"
+				   "P:gone\nV:1\ni:nobody desktop\n\n"
+				   "P:versioned\nV:1\ni:shell>=2 font\n\n";
+	struct apk_db db;
+	bool marks[10] = {false}, from[10] = {false};
+	size_t chain[4];
+
+	CHECK_INT(apk_db_read(text, sizeof(text) - 1, &db), 0);
+	marks[0] = from[0] = true;
+	apk_db_close(&db, marks);
+	CHECK(marks[1] && marks[2] && marks[3]);
+	CHECK(!marks[4]); /* provides it without a version */
+	CHECK(marks[5] && marks[6] && marks[9]);
+	CHECK(!marks[7] && !marks[8]);
+	CHECK_INT(apk_db_chain(&db, from, 1, chain, 4), 0);
+	CHECK_INT(apk_db_chain(&db, from, 2, chain, 4), 0);
+	CHECK_INT(apk_db_chain(&db, from, 3, chain, 4), 2);
+	CHECK_INT(apk_db_chain(&db, from, 4, chain, 4), 0);
+	apk_db_done(&db);
+}
+
+/* --- against a model ------------------------------------------------------------------------ */
+
+#define MODEL_PACKAGES 24
+
+static uint32_t random_state = 1;
+
+static uint32_t random_below(uint32_t n)
+{
+	random_state = random_state * 1664525u + 1013904223u;
+	return (random_state >> 8) % n;
+}
+
+static void random_word(struct buf *out)
+{
+	static const char *const versions[] = {"", "", "=1", ">2"};
+
+	buf_printf(out, "%s%c%u%s ", random_below(8) ? "" : "!", "ap"[random_below(2)],
+		random_below(MODEL_PACKAGES), versions[random_below(4)]);
+}
+
+static void random_db(struct buf *out)
+{
+	for (unsigned int i = 0; i < MODEL_PACKAGES; i++) {
+		static const char lines[] = "Dpi";
+
+		buf_printf(out, "P:a%u\nV:1\n", i);
+		for (size_t k = 0; k < 3; k++) {
+			uint32_t n = random_below(lines[k] == 'D' ? 4 : 3);
+
+			if (!n || (lines[k] == 'i' && random_below(2)))
+				continue;
+			buf_printf(out, "%c:", lines[k]);
+			while (n--)
+				random_word(out);
+			buf_puts(out, "\n");
+		}
+		buf_puts(out, "\n");
+	}
+}
+
+static bool model_has(const struct apk_db *db, size_t package, const struct apk_dependency *wanted)
+{
+	struct apk_text rest = db->packages[package].provides;
+	struct apk_dependency word;
+
+	if (db->packages[package].name.n == wanted->name.n &&
+		memcmp(db->packages[package].name.at, wanted->name.at, wanted->name.n) == 0)
+		return true;
+	while (apk_dependency_next(&rest, &word))
+		if (!word.is_conflict && word.name.n == wanted->name.n &&
+			memcmp(word.name.at, wanted->name.at, wanted->name.n) == 0 &&
+			(word.version.n || !wanted->version.n))
+			return true;
+	return false;
+}
+
+/* How many packages can be what is wanted; *ret_last is one of them. */
+static size_t model_candidates(
+	const struct apk_db *db, const struct apk_dependency *wanted, size_t *ret_last)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < db->n_packages; i++)
+		if (model_has(db, i, wanted)) {
+			*ret_last = i;
+			n++;
+		}
+	return n;
+}
+
+static bool model_conditions(const struct apk_db *db, size_t package, const bool *marks)
+{
+	struct apk_text rest = db->packages[package].install_if;
+	struct apk_dependency word;
+	size_t n_conditions = 0;
+
+	while (apk_dependency_next(&rest, &word)) {
+		bool holds = false;
+
+		if (word.is_conflict)
+			continue;
+		n_conditions++;
+		for (size_t i = 0; i < db->n_packages; i++)
+			holds |= marks[i] && model_has(db, i, &word);
+		if (!holds)
+			return false;
+	}
+	return n_conditions > 0;
+}
+
+static void model_close(const struct apk_db *db, bool *marks)
+{
+	for (bool changed = true; changed;) {
+		changed = false;
+		for (size_t i = 0; i < db->n_packages; i++) {
+			struct apk_text rest = db->packages[i].depends;
+			struct apk_dependency word;
+
+			if (!marks[i] && model_conditions(db, i, marks))
+				changed = marks[i] = true;
+			while (marks[i] && apk_dependency_next(&rest, &word))
+				for (size_t k = 0; k < db->n_packages; k++)
+					if (!word.is_conflict && !marks[k] &&
+						model_has(db, k, &word))
+						changed = marks[k] = true;
+		}
+	}
+}
+
+static bool model_needs(const struct apk_db *db, size_t who, size_t what)
+{
+	struct apk_text rest = db->packages[who].depends;
+	struct apk_dependency word;
+	size_t sole = SIZE_MAX;
+
+	while (apk_dependency_next(&rest, &word))
+		if (!word.is_conflict && model_candidates(db, &word, &sole) == 1 && sole == what)
+			return true;
+	return false;
+}
+
+/* Steps from the marked ones; SIZE_MAX where there is no way. */
+static void model_distances(const struct apk_db *db, const bool *from, size_t *ret)
+{
+	for (size_t i = 0; i < db->n_packages; i++)
+		ret[i] = from[i] ? 1 : SIZE_MAX;
+	for (size_t round = 0; round < db->n_packages; round++)
+		for (size_t i = 0; i < db->n_packages; i++)
+			for (size_t k = 0; k < db->n_packages; k++)
+				if (ret[i] != SIZE_MAX && ret[k] > ret[i] + 1 &&
+					model_needs(db, i, k))
+					ret[k] = ret[i] + 1;
+}
+
+static void check_chains(const struct apk_db *db, const bool *from)
+{
+	size_t distances[MODEL_PACKAGES];
+
+	model_distances(db, from, distances);
+	for (size_t i = 0; i < db->n_packages; i++) {
+		size_t chain[MODEL_PACKAGES];
+		size_t n = apk_db_chain(db, from, i, chain, MODEL_PACKAGES);
+
+		CHECK_INT(n, distances[i] == SIZE_MAX ? 0 : distances[i]);
+		if (!n)
+			continue;
+		CHECK(from[chain[0]]);
+		CHECK_INT(chain[n - 1], i);
+		for (size_t k = 1; k < n; k++)
+			CHECK(model_needs(db, chain[k - 1], chain[k]));
+	}
+}
+
+static void test_model(void)
+{
+	size_t n_marked = 0, n_rounds = 400;
+
+	for (size_t round = 0; round < n_rounds; round++) {
+		_cleanup_buf_ struct buf text = BUF_INIT;
+		bool marks[MODEL_PACKAGES], expected[MODEL_PACKAGES], from[MODEL_PACKAGES];
+		struct apk_db db;
+
+		random_db(&text);
+		CHECK_INT(apk_db_read(text.data, text.n_bytes, &db), 0);
+		CHECK_INT(db.n_packages, MODEL_PACKAGES);
+		for (size_t i = 0; i < MODEL_PACKAGES; i++)
+			from[i] = marks[i] = expected[i] = random_below(12) == 0;
+		apk_db_close(&db, marks);
+		model_close(&db, expected);
+		CHECK(memcmp(marks, expected, sizeof(marks)) == 0);
+		apk_db_close(&db, marks);
+		CHECK(memcmp(marks, expected, sizeof(marks)) == 0);
+		for (size_t i = 0; i < MODEL_PACKAGES; i++)
+			n_marked += marks[i];
+		check_chains(&db, from);
+		apk_db_done(&db);
+	}
+	/* The model is of use only if there is something in between none and all. */
+	CHECK(n_marked > n_rounds * 3 && n_marked < n_rounds * (MODEL_PACKAGES - 3));
+}
+
+/* --- limits --------------------------------------------------------------------------------- */
+
+static void test_limit_bytes(void)
+{
+	struct apk_db db = {.n_malformed = 77};
+	char *text = malloc(LIMIT_APK_DB_BYTES + 1);
+
+	CHECK(text);
+	memset(text, '\n', LIMIT_APK_DB_BYTES + 1);
+	CHECK_INT(apk_db_read(text, LIMIT_APK_DB_BYTES + 1, &db), -EFBIG);
+	CHECK_INT(db.n_malformed, 77);
+	CHECK_INT(apk_db_read(text, LIMIT_APK_DB_BYTES, &db), 0);
+	CHECK_INT(db.n_packages, 0);
+	apk_db_done(&db);
+	free(text);
+}
+
+static void test_limit_packages(void)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct apk_db db;
+
+	for (unsigned int i = 0; i < LIMIT_APK_PACKAGES; i++)
+		buf_printf(&text, "P:p%u\nV:1\n\n", i);
+	CHECK_INT(apk_db_read(text.data, text.n_bytes, &db), 0);
+	CHECK_INT(db.n_packages, LIMIT_APK_PACKAGES);
+	CHECK_INT(find(&db, "p16383"), 16383);
+	apk_db_done(&db);
+	buf_puts(&text, "P:q\nV:1\n\n");
+	CHECK_INT(apk_db_read(text.data, text.n_bytes, &db), -E2BIG);
+}
+
+static void test_limit_names(void)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct apk_db db;
+
+	buf_puts(&text, "P:p\nV:1\np:");
+	for (unsigned int i = 1; i < LIMIT_APK_NAMES; i++)
+		buf_printf(&text, "%u ", i);
+	CHECK_INT(apk_db_read(text.data, text.n_bytes, &db), 0);
+	CHECK_INT(db.n_names, LIMIT_APK_NAMES);
+	CHECK_INT(provider(&db, "77777"), 0);
+	apk_db_done(&db);
+	buf_puts(&text, "one-more\n");
+	CHECK_INT(apk_db_read(text.data, text.n_bytes, &db), -E2BIG);
+}
+
+static void test_limit_word(void)
+{
+	char name[LIMIT_TEXT_BYTES + 2], text[LIMIT_TEXT_BYTES + 64];
+	struct apk_db db;
+
+	memset(name, 'n', sizeof(name));
+	for (size_t over = 0; over < 2; over++) {
+		int n = (int)(LIMIT_TEXT_BYTES + over);
+
+		snprintf(text, sizeof(text), "P:%.*s\nV:1\n\nP:b\nV:1\n\n", n, name);
+		CHECK_INT(apk_db_read(text, strlen(text), &db), 0);
+		CHECK_INT(db.n_packages, 2 - over);
+		CHECK_INT(db.n_malformed, over);
+		CHECK_INT(apk_db_find(&db, name, (size_t)n), over ? 1 : 0);
+		apk_db_done(&db);
+	}
+}
+
+/* One name that everybody provides, and a row in which each needs the next: no squares. */
+static void test_dense(void)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	bool *marks = calloc(LIMIT_APK_PACKAGES, sizeof(*marks));
+	size_t chain[2];
+	struct apk_db db;
+
+	CHECK(marks);
+	for (unsigned int i = 0; i < LIMIT_APK_PACKAGES; i++)
+		buf_printf(&text,
+			"P:p%u\nV:1\nD:p%u common common>1\np:common common=2\ni:p%u common\n\n", i,
+			i + 1, i + 2);
+	CHECK_INT(apk_db_read(text.data, text.n_bytes, &db), 0);
+	marks[0] = true;
+	CHECK_INT(apk_db_chain(&db, marks, LIMIT_APK_PACKAGES - 1, chain, 2), LIMIT_APK_PACKAGES);
+	CHECK_INT(chain[1], 1);
+	apk_db_close(&db, marks);
+	for (size_t i = 0; i < LIMIT_APK_PACKAGES; i++)
+		CHECK(marks[i]);
+	apk_db_done(&db);
+	free(marks);
+}
+
+static const struct check_test tests[] = {
+	{"fields", test_fields},
+	{"files", test_files},
+	{"odd files", test_odd_files},
+	{"empty line", test_empty_line},
+	{"malformed", test_malformed},
+	{"numbers", test_numbers},
+	{"words", test_words},
+	{"close and chain", test_close_and_chain},
+	{"alternatives", test_alternatives},
+	{"model", test_model},
+	{"limit of bytes", test_limit_bytes},
+	{"limit of packages", test_limit_packages},
+	{"limit of names", test_limit_names},
+	{"limit of a word", test_limit_word},
+	{"dense", test_dense},
+};
+CHECK_MAIN(tests)
