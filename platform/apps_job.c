@@ -360,6 +360,11 @@ bool apps_jobs_is_running(const struct apps_jobs *jobs, const struct apps_progre
 	return jobs->is_running;
 }
 
+int apps_jobs_directory(const struct apps_jobs *jobs)
+{
+	return jobs->dir_fd;
+}
+
 size_t apps_jobs_waiting(const struct apps_jobs *jobs)
 {
 	size_t n = 0;

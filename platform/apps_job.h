@@ -55,6 +55,9 @@ void apps_jobs_forget(struct apps_jobs *jobs, struct apps_order *order);
 /* Whether one runs; *ret_progress, which may be NULL, what it said last, NULL for nothing yet. */
 bool apps_jobs_is_running(const struct apps_jobs *jobs, const struct apps_progress **ret_progress);
 
+/* The directory where jobs, and what they leave for each other, are; borrowed. */
+int apps_jobs_directory(const struct apps_jobs *jobs);
+
 /* How many wait behind the one that runs. */
 size_t apps_jobs_waiting(const struct apps_jobs *jobs);
 

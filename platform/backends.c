@@ -15,6 +15,7 @@ const backend_new_fn platform_backends[] = {
 	accounts_backend_new,
 	password_backend_new,
 	guard_backend_new,
+	noexec_backend_new,
 	launcher_backend_new,
 	apk_sources_backend_new,
 };

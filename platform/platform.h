@@ -27,6 +27,9 @@ struct platform {
 	const struct apps_known *apps;	   /* likewise; NULL: there is no record of the base */
 	/* Outside of the sysroot, for devices inside it; NULL: the sysroot's own. */
 	const char *cryptsetup_program;
+	/* /proc/self/mountinfo of the system, where this process has mounts of its own; 0: it has
+	 * not. */
+	int host_mounts_fd;
 	const struct guard_known *guard; /* lent by the enforcer; NULL: there is no guard */
 	/* What is wanted now, lent during a round; NULL: nothing is. */
 	const struct effective *desired;

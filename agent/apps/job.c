@@ -28,6 +28,8 @@ const char *const apps_step_names[APPS_STEP_KIND_MAX] = {
 	[APPS_STEP_FLATPAK_REMOTE_ENABLE] = "flatpak-remote-enable",
 	[APPS_STEP_FLATPAK_REMOTE_FILTER] = "flatpak-remote-filter",
 	[APPS_STEP_FLATPAK_REMOTE_UNFILTER] = "flatpak-remote-unfilter",
+	[APPS_STEP_NOEXEC] = "noexec",
+	[APPS_STEP_EXEC] = "exec",
 };
 
 const char *const apps_result_names[APPS_RESULT_MAX] = {
@@ -64,6 +66,8 @@ static const struct {
 	[APPS_STEP_FLATPAK_REMOTE_ENABLE] = {1, 1, false},
 	[APPS_STEP_FLATPAK_REMOTE_FILTER] = {1, 1, false},
 	[APPS_STEP_FLATPAK_REMOTE_UNFILTER] = {1, 1, false},
+	[APPS_STEP_NOEXEC] = {0, 0, true},
+	[APPS_STEP_EXEC] = {0, 0, true},
 };
 
 void apps_job_done(struct apps_job *job)

@@ -45,7 +45,7 @@
 #define APPS_VIRTUAL ".mdm-agent-policy" /* name of the virtual package in the world */
 #define APPS_JOB_FILE "apps.job"	 /* in the run-time directory */
 #define APPS_PROGRESS_FILE "apps.progress"
-#define APPS_LOCK_FILE "apps.lock" /* held while a job runs (flock) */
+#define APPS_LOCK_FILE "apps.lock"			   /* held while a job runs (flock) */
 #define APPS_FLATPAK_FILTER "etc/mdm-agent/flatpak.filter" /* written before the job starts */
 
 enum apps_step_kind {
@@ -61,6 +61,8 @@ enum apps_step_kind {
 	/* Offers what the file APPS_FLATPAK_FILTER lets through, and everything again. */
 	APPS_STEP_FLATPAK_REMOTE_FILTER,
 	APPS_STEP_FLATPAK_REMOTE_UNFILTER,
+	APPS_STEP_NOEXEC, /* places where people can write start no programs; agent/apps/mounts.h */
+	APPS_STEP_EXEC,	  /* and what was done for that is taken back */
 	APPS_STEP_KIND_MAX,
 };
 extern const char *const apps_step_names[APPS_STEP_KIND_MAX];

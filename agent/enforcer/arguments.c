@@ -151,6 +151,21 @@ int arguments_parse(int argc, char **argv, struct enforcer_options *ret_options,
 	return 0;
 }
 
+int arguments_socket(const struct enforcer_options *options, const char *given, const char *name,
+	char ret_path[LIMIT_SOCKET_BYTES + 1])
+{
+	const char *slash = strrchr(options->socket_path, '/');
+	int n;
+
+	if (given)
+		n = snprintf(ret_path, LIMIT_SOCKET_BYTES + 1, "%s", given);
+	else
+		n = snprintf(ret_path, LIMIT_SOCKET_BYTES + 1, "%.*s%s",
+			slash ? (int)(slash + 1 - options->socket_path) : 0, options->socket_path,
+			name);
+	return n <= LIMIT_SOCKET_BYTES ? 0 : -ENAMETOOLONG;
+}
+
 void arguments_help(struct buf *out)
 {
 	buf_puts(out,

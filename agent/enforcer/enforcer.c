@@ -16,11 +16,13 @@
 #include <time.h>
 #include <systemd/sd-daemon.h>
 
+#include "agent/enforcer/arguments.h"
 #include "agent/enforcer/auth.h"
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/clone.h"
 #include "agent/enforcer/empty_trials.h"
 #include "agent/enforcer/guard_host.h"
+#include "agent/enforcer/host_mounts.h"
 #include "agent/enforcer/local.h"
 #include "agent/enforcer/wake.h"
 #include "agent/enforcer/recovery.h"
@@ -368,6 +370,7 @@ static int enforcer_open_platform(struct enforcer *e)
 		.sysroot_fd = e->sysroot_fd,
 		.sysroot_is_root = strcmp(e->options.sysroot, "/") == 0,
 		.vault_fd = e->vault_fd,
+		.host_mounts_fd = host_mounts_take(),
 		.state_fd = e->state.dir_fd,
 		.pam_check_program = e->options.pam_check_program,
 		.cryptsetup_program = e->options.cryptsetup_program,
@@ -530,21 +533,6 @@ static void enforcer_warn(struct enforcer *e)
 			e->options.net_user, e->options.net_user);
 }
 
-/* pam_mdm.so's socket is beside agentctl's, unless somebody wants it elsewhere. */
-static int enforcer_name_sockets(struct enforcer *e)
-{
-	const char *path = e->options.auth_socket_path, *beside = e->options.socket_path;
-	const char *slash = strrchr(beside, '/');
-	int n;
-
-	if (path)
-		n = snprintf(e->auth_socket_path, sizeof(e->auth_socket_path), "%s", path);
-	else
-		n = snprintf(e->auth_socket_path, sizeof(e->auth_socket_path), "%.*sauth.sock",
-			slash ? (int)(slash + 1 - beside) : 0, beside);
-	return n < (int)sizeof(e->auth_socket_path) ? 0 : -ENAMETOOLONG;
-}
-
 static void enforcer_freep(struct enforcer **e)
 {
 	log_keep(NULL);
@@ -568,7 +556,8 @@ int enforcer_run(const struct enforcer_options *options)
 		.verbose = options->verbose,
 	};
 	e->sysroot_fd = e->vault_fd = e->lock_fd = -1;
-	if (enforcer_name_sockets(e) < 0) {
+	if (arguments_socket(options, options->auth_socket_path, "auth.sock", e->auth_socket_path) <
+		0) {
 		log_error("the path of a socket is too long: %s", e->options.socket_path);
 		return 1;
 	}

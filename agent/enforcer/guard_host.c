@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/enforcer/arguments.h"
 #include "agent/enforcer/effects.h"
 #include "agent/enforcer/enforcer.h"
 #include "agent/enforcer/guard_news.h"
@@ -636,21 +637,6 @@ static int host_listen(struct guard_host *h)
 		h->e->event, &h->listener, h->listen_fd, EPOLLIN, host_on_connect, h);
 }
 
-/* Beside agentctl's, unless somebody wants it elsewhere. */
-static int host_name_socket(struct guard_host *h)
-{
-	const char *path = h->e->options.guard_socket, *beside = h->e->options.socket_path;
-	const char *slash = strrchr(beside, '/');
-	int n;
-
-	if (path)
-		n = snprintf(h->path, sizeof(h->path), "%s", path);
-	else
-		n = snprintf(h->path, sizeof(h->path), "%.*sguard.sock",
-			slash ? (int)(slash + 1 - beside) : 0, beside);
-	return n < (int)sizeof(h->path) ? 0 : -ENAMETOOLONG;
-}
-
 int guard_host_new(struct enforcer *e, struct guard_host **ret_host)
 {
 	struct guard_host *h = calloc(1, sizeof(*h));
@@ -664,7 +650,7 @@ int guard_host_new(struct enforcer *e, struct guard_host **ret_host)
 	h->known = (struct guard_known){.get = host_get, .want = host_want, .userdata = h};
 	r = guard_news_new(e, &h->news);
 	if (r == 0)
-		r = host_name_socket(h);
+		r = arguments_socket(&e->options, e->options.guard_socket, "guard.sock", h->path);
 	if (r == 0)
 		r = host_listen(h);
 	if (r < 0) {

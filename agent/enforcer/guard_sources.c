@@ -7,14 +7,11 @@
 
 #include "agent/enforcer/enforcer.h"
 #include "agent/enforcer/guard_host.h"
-#include "agent/util/fs.h"
 #include "platform/accounts.h"
 #include "platform/apps.h"
+#include "platform/apps_known.h"
 #include "platform/exec_mounts.h"
 #include "platform/watch.h"
-
-#define BASE_FILE "apps-base" /* in the state directory */
-#define BASE_BYTES (LIMIT_APK_PACKAGES * (LIMIT_NAME_BYTES + 1))
 
 struct guard_sources {
 	struct enforcer *e;
@@ -94,7 +91,8 @@ int guard_sources_build(struct guard_sources *s, struct guard_build **ret_build)
 	struct apps_request request = {.root_fd = e->sysroot_fd};
 	struct guard_inputs inputs;
 	size_t n_base = 0;
-	int r = fs_read(e->state.dir_fd, BASE_FILE, BASE_BYTES, &base, &n_base);
+	const struct apps_known *known = e->platform.apps;
+	int r = known ? known->base(&base, &n_base, known->userdata) : -ENOENT;
 
 	/* Without a record nobody can tell what the phone came with. */
 	if (r == 0)
