@@ -297,6 +297,10 @@ int flatpak_step(struct apps_run *run, enum apps_step_kind kind, const struct ap
 	case APPS_STEP_ADD:
 	case APPS_STEP_REMOVE:
 	case APPS_STEP_UPGRADE:
+	case APPS_STEP_FLATPAK_REMOTE_FILTER:
+	case APPS_STEP_FLATPAK_REMOTE_UNFILTER:
+	case APPS_STEP_NOEXEC:
+	case APPS_STEP_EXEC:
 	case APPS_STEP_KIND_MAX:
 		break;
 	}
