@@ -89,6 +89,7 @@ mdm-agent-net libjson-c libsystemd libelogind libsqlite3 libevent
 mdm-agent-verify libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libpam
 mdm-agent-wipe libcrypto libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libpam libseccomp
 mdm-agent-apps libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libpam libseccomp
+mdm-agent-guard libcrypto libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libpam libseccomp libcap libaudit
 mdm-agent-session libcurl libssl libjson-c libsqlite3 libevent
 mdm-agent-media libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libseccomp libpam
 mdm-agent-pamcheck libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libseccomp

@@ -181,6 +181,7 @@
 #define LIMIT_GUARD_ANSWER_MS (60 * 1000)	   /* patience with one verdict */
 #define LIMIT_GUARD_HASH_BYTES (256 * 1024 * 1024) /* of a program; the largest AppImages */
 #define LIMIT_GUARD_HASH_MS (10 * 1000)		   /* until it is given up */
+#define LIMIT_GUARD_FDS 256			   /* of each of its processes */
 #define LIMIT_GUARD_HASHING 64			   /* programs that wait for that at once */
 
 /* The plan of a wipe: a phone has one or two containers. */

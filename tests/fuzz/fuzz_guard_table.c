@@ -29,7 +29,7 @@ static void ask(const struct guard_table *table, uint64_t device, uint64_t inode
 	if (one.step != two.step || one.reason != two.reason || one.owner != two.owner ||
 		one.step >= GUARD_STEP_MAX || one.reason >= GUARD_REASON_MAX ||
 		(one.step == GUARD_STEP_DENY) != (one.reason != GUARD_R_NONE) ||
-		strlen(guard_table_owner(table, one.owner)) > size)
+		strlen(guard_table_owner(table, one.owner)) > table->n_bytes)
 		abort();
 }
 
