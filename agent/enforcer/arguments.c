@@ -9,7 +9,7 @@
 
 #include "agent/util/codec.h"
 
-#define ARGUMENTS_MAX 24
+#define ARGUMENTS_MAX 32
 #define ARGUMENTS_VALUE 256 /* what getopt_long() returns for the first row; above any letter */
 
 #define AT(member) .offset = offsetof(struct enforcer_options, member)
@@ -38,6 +38,10 @@ const struct argument_row argument_rows[] = {
 		"cryptsetup, outside of --sysroot (its own)"},
 	{"wipe-program", 0, "PATH", AT(wipe_program), MDM_LIBEXEC_DIR "/mdm-agent-wipe",
 		"what destroys the data on the phone"},
+	{"apps-program", 0, "PATH", AT(apps_program), MDM_LIBEXEC_DIR "/mdm-agent-apps",
+		"what installs and removes apps"},
+	{"apk", 0, "PATH", AT(apk_program), NULL, "apk for it (that of --sysroot)"},
+	{"flatpak", 0, "PATH", AT(flatpak_program), NULL, "flatpak for it (likewise)"},
 	{"runtime-dir", 0, "DIR", AT(runtime_dir), "/run/user", "where the buses of users are"},
 	{"zero-touch", 0, "FILE", AT(zero_touch), MDM_SYSCONF_DIR "/mdm-agent/zero-touch.conf",
 		"ticket of an image, to enrol by itself"},

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <systemd/sd-daemon.h>
 
+#include "agent/enforcer/apps_work.h"
 #include "agent/enforcer/auth.h"
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/clone.h"
@@ -396,6 +397,11 @@ static int enforcer_start(struct enforcer *e)
 			"It is asked for again at the next check-in; `agentctl sync` does so now.",
 			"the stored document \"%s\" was damaged and is not in force",
 			e->documents.damaged);
+	r = apps_work_new(e, &e->apps_work);
+	if (r < 0)
+		log_error("jobs cannot be left where --socket is: %s; nothing is installed or "
+			  "removed",
+			strerror(-r));
 	r = reconcile_init(&e->reconcile, e->event, &e->platform, &e->documents, platform_backends,
 		platform_n_backends);
 	if (r < 0)
@@ -501,6 +507,7 @@ static void enforcer_stop(struct enforcer *e)
 	enforcer_journal(e, JOURNAL_STOPPED, &payload);
 	reactions_free(e->reactions);
 	reconcile_done(&e->reconcile);
+	apps_work_free(e->apps_work);
 	documents_done(&e->documents);
 	commands_free(e->commands);
 	sd_event_source_unref(e->checkin_timer);

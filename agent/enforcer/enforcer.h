@@ -35,6 +35,9 @@ struct enforcer_options {
 	const char *pam_check_program;
 	const char *cryptsetup_program; /* NULL: that of sysroot */
 	const char *wipe_program;	/* mdm-agent-wipe */
+	const char *apps_program;	/* mdm-agent-apps */
+	const char *apk_program;	/* for it; NULL: that of sysroot */
+	const char *flatpak_program;	/* likewise */
 	const char *sysroot;		/* "/" but for tests */
 	const char *net_program;
 	const char *net_user;
@@ -84,6 +87,7 @@ struct unlock_code;  /* agent/enforcer/unlock_code.h */
 struct recovery;     /* agent/enforcer/recovery.h */
 struct empty_trials; /* agent/enforcer/empty_trials.h */
 struct wipe;	     /* agent/enforcer/wipe.h */
+struct apps_work;    /* agent/enforcer/apps_work.h */
 
 struct enforcer {
 	struct enforcer_options options;
@@ -134,6 +138,7 @@ struct enforcer {
 	struct unlock_code *unlock_code; /* NULL: there are no codes */
 	struct recovery *recovery;	 /* NULL: no recovery keys are made */
 	struct wipe *wipe;		 /* NULL: none was ordered */
+	struct apps_work *apps_work;	 /* NULL: nothing can be installed or removed */
 	struct empty_trials *trials;	 /* NULL: they are forgotten at the end of the process */
 	struct problem_text problems[PROBLEM_MAX];
 };
