@@ -155,8 +155,9 @@
 #define LIMIT_DESKTOP_BYTES (64 * 1024) /* one desktop entry in a hundred languages */
 #define LIMIT_DESKTOP_ENTRIES 4096	/* of all directories; a full desktop has 300 */
 #define LIMIT_DESKTOP_NAMES 16		/* values of XDG_CURRENT_DESKTOP */
-#define LIMIT_HOME_ENTRIES (256 * 1024) /* names looked at in all homes */
-#define LIMIT_HOME_DIRECTORIES 8192	/* waiting to be looked at */
+/* Homes: names looked at in all of them, bytes of the paths waiting to be, directories below. */
+#define LIMIT_HOME_ENTRIES (256 * 1024)
+#define LIMIT_HOME_WAITING_BYTES (512 * 1024)
 #define LIMIT_HOME_DEPTH 16
 #define LIMIT_APPS_FOUND 64   /* executables in homes that are named; the rest is counted */
 #define LIMIT_APPS_ITEMS 4096 /* wishes of one plan; patterns of blocked can fit many */
