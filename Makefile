@@ -147,12 +147,13 @@ pc_server := libevent libevent_openssl sqlite3 libssl libcrypto
 pc_mdmctl := libcurl json-c libcrypto libcrypt libqrencode
 
 # Programs: name, layer.
-PROGRAMS := mdm-agentd mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-wipe mdm-agent-pamcheck mdm-agent-media agentctl mdm-server mdmctl
+PROGRAMS := mdm-agentd mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-wipe mdm-agent-apps mdm-agent-pamcheck mdm-agent-media agentctl mdm-server mdmctl
 layer_mdm-agentd := enforcer
 layer_mdm-agent-net := net
 layer_mdm-agent-session := helper
 layer_mdm-agent-verify := verify
 layer_mdm-agent-wipe := wipe
+layer_mdm-agent-apps := apps
 layer_mdm-agent-pamcheck := pam
 layer_mdm-agent-media := media
 layer_agentctl := ctl

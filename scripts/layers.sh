@@ -88,6 +88,7 @@ mdm-agentd libpam libcrypt.so libcurl libssl libsqlite3 libevent
 mdm-agent-net libjson-c libsystemd libelogind libsqlite3 libevent
 mdm-agent-verify libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libpam
 mdm-agent-wipe libcrypto libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libpam libseccomp
+mdm-agent-apps libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libpam libseccomp
 mdm-agent-session libcurl libssl libjson-c libsqlite3 libevent
 mdm-agent-media libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libseccomp libpam
 mdm-agent-pamcheck libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libseccomp

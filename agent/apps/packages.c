@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * packages.c - the steps for packages: what is asked of apk, in which order, and how each item
+ * ended by what is installed afterwards. It knows apk through apk.h alone. Run by mdm-agent-apps,
+ * as root.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "agent/apps/apk.h"
+#include "agent/apps/policy.h"
+#include "agent/util/limits.h"
+#include "agent/util/mem.h"
+
+/* True: there is no apk to be asked, which is the end of the step. */
+static bool is_unavailable(struct apps_run *run, int *ret)
+{
+	const char *why = "";
+	enum apps_result result = apk_probe(run, &why);
+
+	if (result != APPS_DONE)
+		*ret = apps_run_end(run, "", result, why);
+	return result != APPS_DONE;
+}
+
+int apk_refresh(struct apps_run *run, struct program_said *ret_said)
+{
+	static const struct apk_ask ask = {.verb = APK_UPDATE};
+
+	apps_run_say(run, -1, "looking for new versions");
+	return apk_ask(run, &ask, ret_said);
+}
+
+/* --- policy --------------------------------------------------------------------------------- */
+
+static int lift_policy(struct apps_run *run)
+{
+	_cleanup_(program_said_done) struct program_said said = {0};
+	_cleanup_(apk_state_done) struct apk_state before = {0}, after = {0};
+	const char *const name = APPS_VIRTUAL;
+	const struct apk_ask ask = {.verb = APK_DEL, .words = &name, .n_words = 1};
+	char detail[LIMIT_TEXT_BYTES + 1];
+	enum apps_result result;
+	int r = apk_state_read(run->root_fd, &before);
+
+	if (r < 0)
+		return r;
+	if (!apk_state_is_installed(&before, name) && !apk_state_is_in_world(&before, name))
+		return apps_run_end(run, "", APPS_NOTHING_TO_DO, "");
+	r = apk_ask(run, &ask, &said);
+	if (r == 0)
+		r = apk_state_read(run->root_fd, &after);
+	if (r < 0)
+		return r;
+	if (!apk_state_is_installed(&after, name) && !apk_state_is_in_world(&after, name))
+		return apps_run_end(run, "", APPS_DONE, "");
+	result = apk_why(&said, name, detail);
+	return apps_run_end(run, "", result, detail);
+}
+
+int apk_step_policy(struct apps_run *run, const struct apps_words *words)
+{
+	int r = 0;
+
+	if (is_unavailable(run, &r))
+		return r;
+	return words->n == 0 ? lift_policy(run) : policy_apply(run, words);
+}
+
+/* --- one-off -------------------------------------------------------------------------------- */
+
+/* What an item came to, by what is installed now. */
+static int end_added(struct apps_run *run, const struct apk_state *after, const char *word,
+	const struct program_said *said, enum apps_result *ret_worst)
+{
+	char name[LIMIT_TEXT_BYTES + 1], detail[LIMIT_TEXT_BYTES + 1] = "";
+	enum apps_result result = APPS_DONE;
+
+	apk_word_name(word, name);
+	if (!apk_state_fits(after, word))
+		result = apk_why(said, name, detail);
+	else if (apk_state_is_broken(after, name))
+		result = APPS_E_SCRIPT;
+	if (result == APPS_E_SCRIPT)
+		snprintf(detail, sizeof(detail), "it is installed, but its script failed");
+	if (result != APPS_DONE)
+		*ret_worst = result;
+	return apps_run_end(run, word, result, detail);
+}
+
+/* What could not be had must not stay in the world: it would be in the way of all that follows. */
+static int clean_world(
+	struct apps_run *run, const struct apk_state *before, const struct apps_words *words)
+{
+	_cleanup_(apk_state_done) struct apk_state after = {0};
+	_cleanup_free_ const char **gone = calloc(words->n + 1, sizeof(*gone));
+	struct apps_words out = {.words = gone};
+	char name[LIMIT_TEXT_BYTES + 1];
+	int r = apk_state_read(run->root_fd, &after);
+
+	if (!gone)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < words->n; i++) {
+		apk_word_name(words->words[i], name);
+		if (!apk_state_fits(&after, words->words[i]) &&
+			apk_state_is_in_world(&after, name) && !apk_state_is_in_world(before, name))
+			gone[out.n++] = words->words[i];
+	}
+	return r < 0 || out.n == 0 ? r : apk_world_edit(run, &out, NULL, NULL);
+}
+
+/* Those that apk can install, each tried alone where it cannot have all; the others end here. */
+static int choose_added(struct apps_run *run, const struct apps_words *words,
+	struct apps_words *good, enum apps_result *ret_worst)
+{
+	_cleanup_(program_said_done) struct program_said all = {0};
+	struct apk_ask ask = {
+		.verb = APK_ADD, .words = words->words, .n_words = words->n, .simulated = true};
+	int r = apk_ask(run, &ask, &all);
+
+	if (r < 0)
+		return r;
+	if (apk_is_solved(&all)) {
+		memcpy(good->words, words->words, words->n * sizeof(*good->words));
+		good->n = words->n;
+		return 0;
+	}
+	for (size_t i = 0; i < words->n; i++) {
+		_cleanup_(program_said_done) struct program_said one = {0};
+		char name[LIMIT_TEXT_BYTES + 1], detail[LIMIT_TEXT_BYTES + 1];
+
+		ask.words = &words->words[i];
+		ask.n_words = 1;
+		r = apk_ask(run, &ask, &one);
+		if (r < 0)
+			return r;
+		if (apk_is_solved(&one)) {
+			good->words[good->n++] = words->words[i];
+			continue;
+		}
+		apk_word_name(words->words[i], name);
+		*ret_worst = apk_why(&one, name, detail);
+		r = apps_run_end(run, words->words[i], *ret_worst, detail);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Without what no repository that can be reached has, the reason is that it cannot be reached. */
+static int explain_unknown(struct apps_run *run, const struct program_said *refreshed, size_t first)
+{
+	char detail[LIMIT_TEXT_BYTES + 1];
+	enum apps_result trouble = apk_source_trouble(refreshed, detail);
+
+	for (size_t i = first; trouble != APPS_DONE && i < run->progress.n_outcomes; i++) {
+		struct apps_outcome *outcome = &run->progress.outcomes[i];
+
+		if (outcome->result != APPS_E_UNKNOWN)
+			continue;
+		outcome->result = trouble;
+		snprintf(outcome->detail, sizeof(outcome->detail), "%s", detail);
+	}
+	return (int)trouble;
+}
+
+static int add_good(struct apps_run *run, const struct apk_state *before,
+	const struct apps_words *good, enum apps_result *ret_worst)
+{
+	_cleanup_(program_said_done) struct program_said said = {0};
+	_cleanup_(apk_state_done) struct apk_state after = {0};
+	const struct apk_ask ask = {.verb = APK_ADD, .words = good->words, .n_words = good->n};
+	int r = apk_ask(run, &ask, &said);
+
+	if (r == 0 && said.end == PROGRAM_EXITED)
+		r = clean_world(run, before, good);
+	if (r == 0)
+		r = apk_state_read(run->root_fd, &after);
+	for (size_t i = 0; r == 0 && i < good->n; i++)
+		r = end_added(run, &after, good->words[i], &said, ret_worst);
+	return r;
+}
+
+int apk_step_add(struct apps_run *run, const struct apps_words *words)
+{
+	_cleanup_(program_said_done) struct program_said refreshed = {0};
+	_cleanup_(apk_state_done) struct apk_state before = {0};
+	_cleanup_free_ const char **good_words = calloc(words->n + 1, sizeof(*good_words));
+	_cleanup_free_ const char **new_words = calloc(words->n + 1, sizeof(*new_words));
+	struct apps_words good = {.words = good_words}, new = {.words = new_words};
+	enum apps_result worst = APPS_DONE;
+	size_t first = run->progress.n_outcomes;
+	char name[LIMIT_TEXT_BYTES + 1];
+	int r = 0;
+
+	if (!good_words || !new_words)
+		return -ENOMEM;
+	if (is_unavailable(run, &r))
+		return r;
+	r = apk_state_read(run->root_fd, &before);
+	for (size_t i = 0; r == 0 && i < words->n; i++) {
+		const char *word = words->words[i];
+
+		apk_word_name(word, name);
+		if (!apk_word_is_plain(word)) {
+			worst = APPS_E_UNKNOWN;
+			r = apps_run_end(run, word, worst, "that is no name of a package");
+		} else if (apk_state_fits(&before, word) && apk_state_is_in_world(&before, name)) {
+			r = apps_run_end(run, word, APPS_NOTHING_TO_DO, "");
+		} else {
+			new.words[new.n++] = word;
+		}
+	}
+	if (r < 0)
+		return r;
+	if (new.n == 0)
+		return apps_run_end(run, "", worst == APPS_DONE ? APPS_NOTHING_TO_DO : worst, "");
+	r = apk_refresh(run, &refreshed);
+	if (r == 0)
+		r = choose_added(run, &new, &good, &worst);
+	if (r == 0 && good.n > 0)
+		r = add_good(run, &before, &good, &worst);
+	if (r < 0)
+		return r;
+	r = explain_unknown(run, &refreshed, first);
+	if (r != APPS_DONE && worst == APPS_E_UNKNOWN)
+		worst = (enum apps_result)r;
+	return apps_run_end(run, "", worst, "");
+}
+
+int apk_step_remove(struct apps_run *run, const char *name)
+{
+	_cleanup_(program_said_done) struct program_said said = {0};
+	_cleanup_(apk_state_done) struct apk_state before = {0}, after = {0};
+	const struct apk_ask ask = {.verb = APK_DEL, .words = &name, .n_words = 1};
+	char detail[LIMIT_TEXT_BYTES + 1] = "";
+	enum apps_result result = APPS_DONE;
+	bool in_world;
+	int r = 0;
+
+	if (is_unavailable(run, &r))
+		return r;
+	if (!apk_word_is_plain(name) || strpbrk(name, "<>=~@!"))
+		return apps_run_end(run, "", APPS_E_UNKNOWN, "that is no name of a package");
+	r = apk_state_read(run->root_fd, &before);
+	if (r < 0)
+		return r;
+	in_world = apk_state_is_in_world(&before, name);
+	if (!in_world && !apk_state_is_installed(&before, name))
+		return apps_run_end(run, "", APPS_NOTHING_TO_DO, "");
+	if (in_world) {
+		r = apk_ask(run, &ask, &said);
+		if (r == 0)
+			r = apk_state_read(run->root_fd, &after);
+		if (r < 0)
+			return r;
+	}
+	if (in_world && apk_state_is_in_world(&after, name)) {
+		result = apk_why(&said, name, detail);
+	} else if (apk_state_is_installed(in_world ? &after : &before, name)) {
+		result = APPS_E_NEEDED;
+		apk_state_chain(in_world ? &after : &before, name, detail, sizeof(detail));
+	}
+	r = apps_run_end(run, name, result, detail);
+	return r < 0 ? r : apps_run_end(run, "", result, detail);
+}
+
+/* --- upgrade -------------------------------------------------------------------------------- */
+
+static int end_upgraded(struct apps_run *run, const struct apk_state states[2], const char *name,
+	const struct program_said *said, bool *ret_failed)
+{
+	char old[LIMIT_TEXT_BYTES + 1], new[LIMIT_TEXT_BYTES + 1],
+		detail[LIMIT_TEXT_BYTES + 1] = "";
+	enum apps_result result = APPS_NOTHING_TO_DO;
+
+	apk_state_version(&states[0], name, old, sizeof(old));
+	apk_state_version(&states[1], name, new, sizeof(new));
+	if (strcmp(old, new) != 0) {
+		result = apk_state_is_broken(&states[1], name) ? APPS_E_SCRIPT : APPS_DONE;
+		snprintf(detail, sizeof(detail), "%.120s -> %.120s", old, new);
+	} else if (apk_why(said, name, detail) != APPS_E_FAILED) {
+		result = apk_why(said, name, detail);
+	} else {
+		detail[0] = '\0';
+	}
+	*ret_failed |= result > APPS_NOTHING_TO_DO;
+	return apps_run_end(run, name, result, detail);
+}
+
+/* How an upgrade of everything ended: by what has changed, then by what stands in the way. */
+static int end_upgrade(struct apps_run *run, const struct apk_state states[2],
+	const struct program_said *said, const struct program_said *refreshed)
+{
+	bool is_same = states[0].n_db == states[1].n_db &&
+		       memcmp(states[0].db_text, states[1].db_text, states[0].n_db) == 0;
+	char detail[LIMIT_TEXT_BYTES + 1] = "";
+	enum apps_result trouble = apk_source_trouble(refreshed, detail);
+
+	if (!apk_is_solved(said) || strstr(said->output.data, "ERROR: ")) {
+		enum apps_result why = apk_why(said, "", detail);
+
+		/* Packages whose scripts failed are installed all the same. */
+		if (why != APPS_E_FAILED || is_same)
+			return apps_run_end(run, "", why, detail);
+		return apps_run_end(run, "", APPS_E_SCRIPT, detail);
+	}
+	if (trouble != APPS_DONE)
+		return apps_run_end(run, "", trouble, detail);
+	return apps_run_end(run, "", is_same ? APPS_NOTHING_TO_DO : APPS_DONE, "");
+}
+
+int apk_step_upgrade(struct apps_run *run, const struct apps_words *words)
+{
+	_cleanup_(program_said_done) struct program_said refreshed = {0}, said = {0};
+	_cleanup_(apk_state_done) struct apk_state before = {0}, after = {0};
+	_cleanup_free_ const char **there = calloc(words->n + 1, sizeof(*there));
+	struct apk_ask ask = {.verb = APK_UPGRADE, .words = there};
+	bool failed = false;
+	int r = 0;
+
+	if (!there)
+		return -ENOMEM;
+	if (is_unavailable(run, &r))
+		return r;
+	r = apk_state_read(run->root_fd, &before);
+	for (size_t i = 0; r == 0 && i < words->n; i++) {
+		if (apk_word_is_plain(words->words[i]) &&
+			apk_state_is_installed(&before, words->words[i]))
+			there[ask.n_words++] = words->words[i];
+		else
+			r = apps_run_end(
+				run, words->words[i], APPS_E_UNKNOWN, "it is not installed");
+	}
+	if (r < 0)
+		return r;
+	/* Without words it would be everything. */
+	if (words->n > 0 && ask.n_words == 0)
+		return apps_run_end(run, "", APPS_E_UNKNOWN, "none of them is installed");
+	r = apk_refresh(run, &refreshed);
+	if (r == 0)
+		r = apk_ask(run, &ask, &said);
+	if (r == 0)
+		r = apk_state_read(run->root_fd, &after);
+	for (size_t i = 0; r == 0 && i < ask.n_words; i++) {
+		struct apk_state states[2] = {before, after};
+
+		r = end_upgraded(run, states, there[i], &said, &failed);
+	}
+	if (r < 0)
+		return r;
+	return end_upgrade(run, (struct apk_state[]){before, after}, &said, &refreshed);
+}

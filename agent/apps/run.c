@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * run.c - carries out the steps of a job, in order, and keeps its progress file. It knows no
+ * package manager. Run by mdm-agent-apps, as root.
+ */
+#include "agent/apps/run.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "agent/util/clock.h"
+#include "agent/util/fs.h"
+#include "agent/util/limits.h"
+#include "agent/util/mem.h"
+
+#define WRITE_EVERY_US (USEC_PER_SEC / 4)
+
+void apps_words_done(struct apps_words *words)
+{
+	free(words->text);
+	free(words->words);
+	*words = (struct apps_words){0};
+}
+
+int apps_words_split(const char *text, struct apps_words *ret_words)
+{
+	_cleanup_(apps_words_done) struct apps_words words = {.text = strdup(text)};
+	char *rest = NULL;
+
+	words.words = calloc(strlen(text) / 2 + 2, sizeof(*words.words));
+	if (!words.text || !words.words)
+		return -ENOMEM;
+	for (char *word = strtok_r(words.text, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+		words.words[words.n++] = word;
+	*ret_words = words;
+	words = (struct apps_words){0};
+	return 0;
+}
+
+static int write_progress(struct apps_run *run)
+{
+	static const struct fs_owner owner = {.mode = 0600};
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct fs_owner mine = owner;
+
+	mine.uid = geteuid();
+	mine.gid = getegid();
+	apps_progress_write(&run->progress, &text);
+	if (text.error)
+		return text.error;
+	run->written_us = clock_boottime_us();
+	run->is_unwritten = false;
+	return fs_replace(run->runtime_fd, APPS_PROGRESS_FILE, text.data, text.n_bytes, &mine);
+}
+
+/* What is lost here is said with the next one: the end has to be written. */
+void apps_run_tick(struct apps_run *run)
+{
+	if (run->is_unwritten && clock_boottime_us() - run->written_us >= WRITE_EVERY_US)
+		write_progress(run);
+}
+
+void apps_run_say(struct apps_run *run, int percent, const char *doing)
+{
+	struct apps_progress *p = &run->progress;
+
+	if (p->percent == percent && strcmp(p->doing, doing) == 0)
+		return;
+	p->percent = percent;
+	if (doing != p->doing)
+		snprintf(p->doing, sizeof(p->doing), "%s", doing);
+	run->is_unwritten = true;
+	apps_run_tick(run);
+}
+
+int apps_run_end(
+	struct apps_run *run, const char *name, enum apps_result result, const char *detail)
+{
+	run->is_unwritten = true;
+	/* However many items there are: each step's own end has its place still. */
+	if (name[0] && run->progress.n_outcomes >= LIMIT_APPS_OUTCOMES - LIMIT_APPS_STEPS - 1)
+		return 0;
+	return apps_progress_add(&run->progress, run->progress.step, name, result, detail);
+}
+
+bool apps_run_is_late(const struct apps_run *run)
+{
+	return clock_boottime_us() >= run->deadline_us;
+}
+
+static int run_step(struct apps_run *run, const struct apps_step *step)
+{
+	_cleanup_(apps_words_done) struct apps_words words = {0};
+	int r = apps_words_split(step->words, &words);
+
+	if (r < 0)
+		return r;
+	switch (step->kind) {
+	case APPS_STEP_POLICY:
+		return apk_step_policy(run, &words);
+	case APPS_STEP_ADD:
+		return apk_step_add(run, &words);
+	case APPS_STEP_REMOVE:
+		return apk_step_remove(run, words.words[0]);
+	case APPS_STEP_UPGRADE:
+		return apk_step_upgrade(run, &words);
+	case APPS_STEP_FLATPAK_INSTALL:
+	case APPS_STEP_FLATPAK_REMOVE:
+	case APPS_STEP_FLATPAK_UPDATE:
+	case APPS_STEP_FLATPAK_REMOTE_DISABLE:
+	case APPS_STEP_FLATPAK_REMOTE_ENABLE:
+		return flatpak_step(run, step->kind, &words);
+	case APPS_STEP_KIND_MAX:
+		break;
+	}
+	return -EINVAL;
+}
+
+int apps_run(struct apps_run *run)
+{
+	int r = 0;
+
+	run->deadline_us = clock_boottime_us() + run->job->deadline_s * USEC_PER_SEC;
+	memcpy(run->progress.id, run->job->id, sizeof(run->progress.id));
+	for (size_t i = 0; r == 0 && i < run->job->n_steps; i++) {
+		run->progress.is_running = true;
+		run->progress.step = run->job->steps[i].kind;
+		run->progress.percent = -1;
+		run->progress.doing[0] = '\0';
+		r = write_progress(run);
+		if (r < 0)
+			return r;
+		r = apps_run_is_late(run)
+			    ? apps_run_end(run, "", APPS_E_DEADLINE, "it was not begun any more")
+			    : run_step(run, &run->job->steps[i]);
+		run->progress.is_running = false;
+	}
+	if (r < 0 && apps_progress_add(&run->progress, run->progress.step, "", APPS_E_FAILED,
+			     strerror(-r)) < 0)
+		return r;
+	run->progress.is_running = false;
+	run->progress.is_over = true;
+	return write_progress(run);
+}
