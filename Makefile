@@ -219,13 +219,17 @@ $(O)/pam_mdm.so: $(PAM_OBJECTS)
 		$(if $(filter coverage,$(VARIANT)),--coverage) -o $@ $^ $(call pc_libs,pam)
 
 # --- tests/unit/LAYER/test_*.c and tests/scenario/LAYER/test_*.c (fake platform, simulated time): one program each, linked with its layer's libraries.
+# What phones write, put together by the server's own code.
+also_test_apps_section := server
+also_fuzz_apps_section := server
+also_libs = $(foreach l,$(also_$(1)),$(call libs_of,$(l)))
 UNIT_SOURCES := $(wildcard tests/unit/*/test_*.c tests/scenario/*/test_*.c)
 UNIT_TESTS := $(patsubst %.c,$(O)/%,$(UNIT_SOURCES))
 unit_layer = $(word 3,$(subst /, ,$(1)))
 define unit_rules
-$(O)/$(1): $(O)/$(1).o $(O)/tests/lib/check.o $(call libs_of,$(call unit_layer,$(1)))
+$(O)/$(1): $(O)/$(1).o $(O)/tests/lib/check.o $(call also_libs,$(notdir $(1))) $(call libs_of,$(call unit_layer,$(1)))
 	$$(call say,LINK,$$@)
-	$$(Q)$$(CC) $$(LINK_FLAGS) -o $$@ $$(filter %.o,$$^) $(call libs_of,$(call unit_layer,$(1))) $$(call pc_libs,$(pc_$(call unit_layer,$(1))) $(pc_extra_$(call unit_layer,$(1)))) $(ldlibs_$(notdir $(1)))
+	$$(Q)$$(CC) $$(LINK_FLAGS) -o $$@ $$(filter %.o,$$^) $(call also_libs,$(notdir $(1))) $(call libs_of,$(call unit_layer,$(1))) $$(call pc_libs,$(pc_$(call unit_layer,$(1))) $(pc_extra_$(call unit_layer,$(1)))) $(ldlibs_$(notdir $(1)))
 endef
 $(foreach t,$(patsubst %.c,%,$(UNIT_SOURCES)),$(eval $(call unit_rules,$(t))))
 
@@ -240,7 +244,6 @@ layer_in = $(shell sed -n 's/.*\(fuzz\|tool\)-layer: *\([a-z]*\).*/\2/p;2q' $(1)
 FUZZ_MAIN = $(if $(filter fuzz,$(VARIANT)),-fsanitize=fuzzer,$(O)/tests/lib/replay.o)
 # The server's reader of commands beside the phone's: they must not disagree.
 also_fuzz_server_brake := trust
-also_libs = $(foreach l,$(also_$(1)),$(call libs_of,$(l)))
 define fuzz_rules
 $(O)/tests/fuzz/$(1): $(O)/tests/fuzz/$(1).o $(if $(filter fuzz,$(VARIANT)),,$(O)/tests/lib/replay.o) $(call libs_of,$(2)) $(call also_libs,$(1))
 	$$(call say,LINK,$$@)

@@ -25,7 +25,7 @@
 
 /* A line of passwd(5), pointing into the file's text. */
 struct passwd_line {
-	const char *name, *password, *shell;
+	const char *name, *password, *home, *shell;
 	uid_t uid;
 	gid_t gid;
 	size_t order; /* in the file */
@@ -148,6 +148,7 @@ static int parse_passwd(struct accounts_files *files)
 			continue;
 		*next = (struct passwd_line){.name = fields[0],
 			.password = fields[1],
+			.home = fields[5],
 			.shell = *fields[6] ? fields[6] : "/bin/sh",
 			.uid = (uid_t)uid,
 			.gid = (gid_t)gid,
@@ -337,6 +338,8 @@ static void choose(int root_fd, const struct accounts_files *files, struct accou
 		bool lets_in = false;
 
 		judge_password(line, &account);
+		if (strlen(line->home) < sizeof(account.home))
+			memcpy(account.home, line->home, strlen(line->home) + 1);
 		account.is_person = line->uid >= files->uid_min && line->uid <= files->uid_max &&
 				    shell_lets_in(root_fd, line->shell);
 		if (account.password == ACCOUNT_EMPTY)

@@ -27,6 +27,7 @@ struct account {
 	char name[LIMIT_USER_BYTES + 1];
 	uid_t uid;
 	gid_t gid;
+	char home[LIMIT_TEXT_BYTES + 1]; /* as passwd(5) says it; "" if it is too long */
 	bool is_person; /* uid between UID_MIN and UID_MAX of login.defs(5), with a shell to log in
 			 */
 	enum account_password password;

@@ -16,6 +16,7 @@ const backend_new_fn platform_backends[] = {
 	password_backend_new,
 	guard_backend_new,
 	noexec_backend_new,
+	apps_backend_new,
 	launcher_backend_new,
 	apk_sources_backend_new,
 };

@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-#include "agent/util/limits.h"
-
 #define SHA256_DIGITS 64
 
 const char *app_term_name(enum app_term_kind kind)
@@ -104,9 +102,8 @@ static const char *pattern_fault(const char *pattern, size_t n_bytes)
 
 	if (n_bytes == 0)
 		return "is empty";
-	for (size_t n_terms = 0; n_bytes > 0; n_terms++) {
-		if (n_terms == LIMIT_APPS_PATTERN_TERMS)
-			return "has too many terms: one of each kind is the most";
+	/* One of each kind is the most: LIMIT_APPS_PATTERN_TERMS. */
+	while (n_bytes > 0) {
 		if (!app_term_next(&pattern, &n_bytes, &term))
 			return "is no pattern: terms are name:, origin:, repository:, flatpak:, "
 			       "remote:, sha256:, one space between";

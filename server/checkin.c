@@ -13,6 +13,7 @@
 
 #include "agent/util/clock.h"
 #include "agent/util/log.h"
+#include "server/apps.h"
 #include "server/escrow.h"
 #include "server/server.h"
 #include "server/store_command.h"
@@ -29,6 +30,7 @@ struct checkin {
 	int status; /* 0: not decided yet */
 	const char *message;
 	struct buf headers, documents;
+	struct buf apps; /* a section put together here; the report points into it */
 	size_t n_documents;
 	int64_t commands[LIMIT_RESPONSE_DOCUMENTS]; /* rows of those in the answer */
 	size_t n_commands;
@@ -40,6 +42,7 @@ static void checkin_free(struct checkin *c)
 		return;
 	buf_done(&c->headers);
 	buf_done(&c->documents);
+	buf_done(&c->apps);
 	free(c);
 }
 DEFINE_CLEANUP(struct checkin *, checkin_free)
@@ -374,6 +377,9 @@ static int checkin_process(struct server *server, struct checkin *c, int64_t now
 		r = store_digests(server->store, device.id, &held);
 	if (r)
 		return r;
+	r = apps_put_together(server->store, &c->report, &held, &c->apps);
+	if (r)
+		return r;
 	if (checkin_too_many(&c->report, &held))
 		return checkin_refuse(c, 400, "the device has too many sections");
 	r = checkin_section_bytes(server, &c->report, &section_bytes);
@@ -433,7 +439,7 @@ static bool checkin_must_last(struct server *server, const struct checkin *c, in
 	if (c->report.n_events || (c->peer->kind == TLS_PEER_FOREIGN && c->report.ticket[0]))
 		return true;
 	for (size_t i = 0; i < c->report.n_sections; i++)
-		if (c->report.sections[i].body.at)
+		if (c->report.sections[i].body.at || c->report.sections[i].delta.at)
 			return true;
 	memcpy(addressee.device, c->report.device, sizeof(addressee.device));
 	memcpy(addressee.enrolment, c->report.enrolment, sizeof(addressee.enrolment));

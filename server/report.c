@@ -9,6 +9,7 @@
 #include "agent/util/codec.h"
 #include "agent/util/digest.h"
 #include "agent/util/url.h"
+#include "server/apps_merge.h"
 
 #define SERIAL_MAX ((INT64_C(1) << 53) - 1)
 
@@ -165,6 +166,7 @@ static int report_section_read(
 	struct span key, struct span value, struct report *r, const char **ret_problem)
 {
 	struct report_section *s = &r->sections[r->n_sections];
+	char from[APPS_DIGEST_LENGTH + 1];
 	struct span digest;
 	int k;
 
@@ -182,6 +184,11 @@ static int report_section_read(
 			ret_problem, "a section needs a digest of 16 hexadecimal digits");
 	if (json_member(value, "body", &s->body) < 0)
 		return report_fail(ret_problem, "a section has two bodies");
+	s->delta = (struct span){0};
+	if (!s->body.at && strcmp(s->name, APPS_SECTION) == 0 &&
+		(json_member(value, "delta", &s->delta) < 0 ||
+			(s->delta.at && apps_delta_from(s->delta, from) < 0)))
+		return report_fail(ret_problem, "the change of a section must say of which digest");
 	if (s->body.at) {
 		k = report_check_digest(s, ret_problem);
 		if (k < 0)

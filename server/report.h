@@ -19,6 +19,9 @@ struct report_section {
 	char digest[REPORT_DIGEST_LENGTH + 1];
 	struct span
 		body; /* .at NULL: the phone expects us to hold it. Checked against the digest */
+	/* Of "apps" without a body: what makes it of the one that is held; .at NULL if not sent.
+	 * Its form alone was looked at. */
+	struct span delta;
 };
 
 struct report_event {

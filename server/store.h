@@ -135,6 +135,9 @@ struct store_section {
 typedef int (*store_section_fn)(const struct store_section *section, void *userdata);
 int store_section_list(
 	struct store *store, const char *device, store_section_fn fn, void *userdata);
+/* The one of that name. 0; STORE_E_NOT_FOUND; what fn returned. */
+int store_section_get(struct store *store, const char *device, const char *name,
+	store_section_fn fn, void *userdata);
 
 /* A (device, seq) that is there already is left as it is: 0. */
 int store_event_add(

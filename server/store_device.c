@@ -225,26 +225,39 @@ int store_section_put(struct store *store, const char *device, const struct repo
 		section->digest, now_s, section->body));
 }
 
+static int store_section_visit(sqlite3_stmt *s, store_section_fn fn, void *userdata)
+{
+	struct store_section section = {
+		.name = (const char *)sqlite3_column_text(s, 0),
+		.digest = (const char *)sqlite3_column_text(s, 1),
+		.body = store_blob(s, 2),
+		.received_s = sqlite3_column_int64(s, 3),
+	};
+
+	return section.name && section.digest ? fn(&section, userdata) : -ENOMEM;
+}
+
 int store_section_list(struct store *store, const char *device, store_section_fn fn, void *userdata)
 {
 	_cleanup_statement_ sqlite3_stmt *s = store_bind(store, SQL_SECTION_LIST, "t", device);
 	int r;
 
 	while ((r = store_step(s)) == 0) {
-		struct store_section section = {
-			.name = (const char *)sqlite3_column_text(s, 0),
-			.digest = (const char *)sqlite3_column_text(s, 1),
-			.body = store_blob(s, 2),
-			.received_s = sqlite3_column_int64(s, 3),
-		};
-
-		if (!section.name || !section.digest)
-			return -ENOMEM;
-		r = fn(&section, userdata);
+		r = store_section_visit(s, fn, userdata);
 		if (r)
 			return r;
 	}
 	return r == STORE_E_NOT_FOUND ? 0 : r;
+}
+
+int store_section_get(struct store *store, const char *device, const char *name,
+	store_section_fn fn, void *userdata)
+{
+	_cleanup_statement_ sqlite3_stmt *s =
+		store_bind(store, SQL_SECTION_GET, "tt", device, name);
+	int r = store_step(s);
+
+	return r ? r : store_section_visit(s, fn, userdata);
 }
 
 int store_event_add(

@@ -59,6 +59,8 @@ static const char *const store_texts[SQL_MAX] = {
 			    " body=excluded.body",
 	[SQL_SECTION_LIST] = "SELECT name, digest, body, received FROM sections"
 			     " WHERE device=? ORDER BY name",
+	[SQL_SECTION_GET] = "SELECT name, digest, body, received FROM sections"
+			    " WHERE device=? AND name=?",
 	[SQL_EVENT_ADD] = "INSERT INTO events(device, seq, received, json) VALUES(?,?,?,?)"
 			  " ON CONFLICT(device, seq) DO NOTHING",
 	/* Below all that a phone can say, and never twice. */

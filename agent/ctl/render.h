@@ -21,6 +21,8 @@ void render_journal(struct page *p, struct json_object *answer, int64_t now_s);
 void render_journal_verify(struct page *p, struct json_object *answer);
 void render_privacy(struct page *p, struct json_object *answer, int64_t now_s);
 void render_commands(struct page *p, struct json_object *answer, int64_t now_s);
+/* What is reported of apps, with what the policy says of each. */
+void render_apps(struct page *p, struct json_object *answer, int64_t now_s);
 /* Recovery keys, disk by disk. */
 void render_escrow(struct page *p, struct json_object *answer);
 /* Lines of the status page: what runs, and what ended badly lately. */

@@ -65,6 +65,11 @@ enum ctl_exit verb_privacy(struct ctl *ctl)
 	return read_run(ctl, MESSAGE_CTL_PRIVACY, render_privacy);
 }
 
+enum ctl_exit verb_apps(struct ctl *ctl)
+{
+	return read_run(ctl, MESSAGE_CTL_APPS, render_apps);
+}
+
 enum ctl_exit verb_compliance(struct ctl *ctl)
 {
 	_cleanup_(client_answer_done) struct client_answer answer = CLIENT_ANSWER_INIT;

@@ -74,6 +74,11 @@ static const struct verb verbs[] = {
 		verb_policy_check},
 	{"compliance", "", 0, 0, 0, "Does this phone meet its policy, setting by setting.",
 		"Exit code 0 if it does, 8 otherwise.", verb_compliance},
+	{"apps", "", 0, 0, 0,
+		"Which apps the organisation hears of, and what its policy says of each.",
+		"Everybody may ask. Programs in home directories stand there by the name of the file, as "
+		"they are reported. What the policy wants otherwise is at the end.",
+		verb_apps},
 	{"command list", "", 0, 0, 0,
 		"What the organisation ordered this phone to do, and what came of it.",
 		"Everybody may ask. The newest first; a command is shown until its time is over and "

@@ -34,6 +34,7 @@ enum ctl_exit verb_policy_explain(struct ctl *ctl);
 enum ctl_exit verb_compliance(struct ctl *ctl);
 enum ctl_exit verb_command_list(struct ctl *ctl);
 enum ctl_exit verb_privacy(struct ctl *ctl);
+enum ctl_exit verb_apps(struct ctl *ctl);
 /* verb_journal.c */
 enum ctl_exit verb_journal_show(struct ctl *ctl);
 enum ctl_exit verb_journal_verify(struct ctl *ctl);

@@ -17,6 +17,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "agent/enforcer/arguments.h"
+#include "agent/enforcer/apps_work.h"
 #include "agent/enforcer/auth.h"
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/clone.h"
@@ -400,6 +401,11 @@ static int enforcer_start(struct enforcer *e)
 			e->documents.damaged);
 	/* Without it programs start unjudged, and a problem says so. */
 	(void)guard_host_new(e, &e->guard);
+	r = apps_work_new(e, &e->apps_work);
+	if (r < 0)
+		log_error("jobs cannot be left where --socket is: %s; nothing is installed or "
+			  "removed",
+			strerror(-r));
 	r = reconcile_init(&e->reconcile, e->event, &e->platform, &e->documents, platform_backends,
 		platform_n_backends);
 	if (r < 0)
@@ -507,6 +513,7 @@ static void enforcer_stop(struct enforcer *e)
 	reactions_free(e->reactions);
 	reconcile_done(&e->reconcile);
 	guard_host_free(e->guard);
+	apps_work_free(e->apps_work);
 	documents_done(&e->documents);
 	commands_free(e->commands);
 	sd_event_source_unref(e->checkin_timer);

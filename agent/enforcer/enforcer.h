@@ -37,6 +37,9 @@ struct enforcer_options {
 	const char *wipe_program;	/* mdm-agent-wipe */
 	const char *guard_program;	/* mdm-agent-guard */
 	const char *guard_socket;	/* where it connects; NULL: guard.sock beside it */
+	const char *apps_program;	/* mdm-agent-apps */
+	const char *apk_program;	/* for it; NULL: that of sysroot */
+	const char *flatpak_program;	/* likewise */
 	const char *sysroot;		/* "/" but for tests */
 	const char *net_program;
 	const char *net_user;
@@ -88,6 +91,7 @@ struct recovery;     /* agent/enforcer/recovery.h */
 struct empty_trials; /* agent/enforcer/empty_trials.h */
 struct wipe;	     /* agent/enforcer/wipe.h */
 struct guard_host;   /* agent/enforcer/guard_host.h */
+struct apps_work;    /* agent/enforcer/apps_work.h */
 
 struct enforcer {
 	struct enforcer_options options;
@@ -139,6 +143,7 @@ struct enforcer {
 	struct recovery *recovery;	 /* NULL: no recovery keys are made */
 	struct wipe *wipe;		 /* NULL: none was ordered */
 	struct guard_host *guard;	 /* NULL: there is none */
+	struct apps_work *apps_work;	 /* NULL: nothing can be installed or removed */
 	struct empty_trials *trials;	 /* NULL: they are forgotten at the end of the process */
 	struct problem_text problems[PROBLEM_MAX];
 };

@@ -131,6 +131,9 @@ static void reactions_online(struct reactions *r)
 
 	r->grace = sd_event_source_unref(r->grace);
 	reactions_edge(r, !after_resume);
+	/* What failed for want of a network is tried again. */
+	if (r->e->state.facts.enrolled && !checkin_is_leaving(r->e))
+		reconcile_request(&r->e->reconcile, false);
 	checkin_schedule(r->e);
 }
 

@@ -468,6 +468,7 @@ void reconcile_revert(struct reconcile *r)
 		return;
 	}
 	r->revert_wanted = false;
+	r->platform->desired = NULL;
 	reconcile_set_state(r, RECONCILE_REVERTING);
 	r->defer = sd_event_source_unref(r->defer);
 	r->debounce = sd_event_source_unref(r->debounce);

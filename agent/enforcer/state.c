@@ -30,6 +30,8 @@ static const char *const state_enrolment_names[] = {
 	"facts.broken",
 	"commands.broken",
 	"passwords.broken",
+	"apps-base",
+	"apps-base.broken",
 };
 
 int state_write(struct state *state, const char *path, const void *data, size_t n_bytes)

@@ -40,8 +40,8 @@ static int json_fail_member(
 	return json_fail(error, full, "%s", message);
 }
 
-int json_parse(
-	const char *text, size_t n_bytes, struct json_object **ret_object, struct json_error *error)
+static int json_parse_within(const char *text, size_t n_bytes, size_t max_members,
+	struct json_object **ret_object, struct json_error *error)
 {
 	_cleanup_(json_tokener_freep) json_tokener *tokener = NULL;
 	_cleanup_json_ struct json_object *object = NULL;
@@ -50,7 +50,7 @@ int json_parse(
 
 	if (n_bytes > INT_MAX)
 		return json_fail(error, "", "too large");
-	r = json_scan(text, n_bytes, &n_value, error);
+	r = json_scan(text, n_bytes, max_members, &n_value, error);
 	if (r < 0)
 		return r;
 	/* json-c counts the values inside the innermost level as a level. */
@@ -64,6 +64,18 @@ int json_parse(
 		return json_fail(error, "", "not understood by the JSON library");
 	*ret_object = TAKE_PTR(object);
 	return 0;
+}
+
+int json_parse(
+	const char *text, size_t n_bytes, struct json_object **ret_object, struct json_error *error)
+{
+	return json_parse_within(text, n_bytes, LIMIT_JSON_MEMBERS, ret_object, error);
+}
+
+int json_parse_listing(
+	const char *text, size_t n_bytes, struct json_object **ret_object, struct json_error *error)
+{
+	return json_parse_within(text, n_bytes, LIMIT_JSON_LISTING, ret_object, error);
 }
 
 /* The member if it is there and of this type; -ENOENT or -EBADMSG otherwise. */

@@ -39,6 +39,9 @@ int json_fail(struct json_error *error, const char *path, const char *format, ..
  */
 int json_parse(const char *text, size_t n_bytes, struct json_object **ret_object,
 	struct json_error *error);
+/* The same with LIMIT_JSON_LISTING members: for what lists a phone's apps. */
+int json_parse_listing(const char *text, size_t n_bytes, struct json_object **ret_object,
+	struct json_error *error);
 
 /*
  * Typed members. path is the path of the object itself ("" at the top). Each returns 0 with the

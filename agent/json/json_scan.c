@@ -4,7 +4,7 @@
  *
  * It builds nothing: one loop, a fixed stack of LIMIT_JSON_DEPTH frames, and a list of the member
  * names of the objects that are open, which is sorted when an object closes. The work is
- * O(n + m log m) for n bytes and m members, and m is at most LIMIT_JSON_MEMBERS.
+ * O(n + m log m) for n bytes and m members, of which there are at most as many as the caller says.
  */
 #include "agent/json/json_scan.h"
 
@@ -29,7 +29,7 @@ struct scan {
 	struct json_error *error;
 	struct scan_frame frames[LIMIT_JSON_DEPTH];
 	size_t depth;
-	size_t n_members;
+	size_t n_members, limit;
 	struct scan_name *names; /* owned */
 	size_t n_names, max_names;
 };
@@ -205,7 +205,7 @@ static int scan_string(struct scan *s, bool is_name)
 
 static int scan_count_member(struct scan *s)
 {
-	if (++s->n_members > LIMIT_JSON_MEMBERS)
+	if (++s->n_members > s->limit)
 		return scan_fail(s, "too many members and elements");
 	return 0;
 }
@@ -382,9 +382,16 @@ static int scan_text(struct scan *s, size_t *ret_n_value)
 	return 0;
 }
 
-int json_scan(const char *text, size_t n_bytes, size_t *ret_n_value, struct json_error *error)
+int json_scan(const char *text, size_t n_bytes, size_t max_members, size_t *ret_n_value,
+	struct json_error *error)
 {
-	struct scan s = {.text = text, .at = text, .end = text + n_bytes, .error = error};
+	struct scan s = {
+		.text = text,
+		.at = text,
+		.end = text + n_bytes,
+		.error = error,
+		.limit = max_members,
+	};
 	int r;
 
 	r = scan_text(&s, ret_n_value);

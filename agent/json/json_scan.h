@@ -12,6 +12,7 @@
  * Accepts exactly one object, with white space around it. 0 with the bytes up to and including the
  * closing brace in ret_n_value; -EBADMSG with error (line, column, what); -ENOMEM.
  */
-int json_scan(const char *text, size_t n_bytes, size_t *ret_n_value, struct json_error *error);
+int json_scan(const char *text, size_t n_bytes, size_t max_members, size_t *ret_n_value,
+	struct json_error *error);
 
 #endif

@@ -23,6 +23,8 @@
 /* JSON, wherever it is parsed. json-c recurses once per level. */
 #define LIMIT_JSON_DEPTH 16
 #define LIMIT_JSON_MEMBERS 4096 /* members and elements in one document, all levels together */
+#define LIMIT_JSON_LISTING                                                                         \
+	20480 /* of an answer with a full list of apps: 18 for each, and the rest */
 
 /* Keyset: an organisation of 32 key holders is a large one. */
 #define LIMIT_KEYSET_KEYS 32
@@ -147,7 +149,7 @@
 /* Apps. A full desktop of Alpine has 1,200 packages, 30,000 files, 2.4 MB of database. */
 #define LIMIT_APK_DB_BYTES (32 * 1024 * 1024)
 #define LIMIT_APK_PACKAGES 16384
-#define LIMIT_APK_NAMES (256 * 1024) /* names that packages have or provide: 10 each */
+#define LIMIT_APK_NAMES (256 * 1024)  /* names that packages have or provide: 10 each */
 #define LIMIT_APK_NEEDS (1024 * 1024) /* dependencies of all packages; 1,200 have 15,000 */
 #define LIMIT_APK_WORLD_BYTES (64 * 1024)
 #define LIMIT_APPS 1024 /* apps in the inventory; a phone has fifty */
@@ -155,10 +157,13 @@
 #define LIMIT_DESKTOP_BYTES (64 * 1024) /* one desktop entry in a hundred languages */
 #define LIMIT_DESKTOP_ENTRIES 4096	/* of all directories; a full desktop has 300 */
 #define LIMIT_DESKTOP_NAMES 16		/* values of XDG_CURRENT_DESKTOP */
-#define LIMIT_HOME_ENTRIES (256 * 1024) /* names looked at in all homes */
-#define LIMIT_HOME_DIRECTORIES 8192	/* waiting to be looked at */
+/* Homes: names looked at in all of them, bytes of the paths waiting to be, directories below. */
+#define LIMIT_HOME_ENTRIES (256 * 1024)
+#define LIMIT_HOME_WAITING_BYTES (512 * 1024)
 #define LIMIT_HOME_DEPTH 16
-#define LIMIT_APPS_FOUND 64   /* executables in homes that are named; the rest is counted */
+#define LIMIT_APPS_FOUND 64 /* executables in homes that are named; the rest is counted */
+/* The section of the report, written out; it shares LIMIT_REPORT_BYTES with all others. */
+#define LIMIT_APPS_SECTION_BYTES (160 * 1024)
 #define LIMIT_APPS_ITEMS 4096 /* wishes of one plan; patterns of blocked can fit many */
 #define LIMIT_APPS_STEPS 512  /* steps of one job */
 #define LIMIT_APPS_JOB_BYTES (256 * 1024)

@@ -179,6 +179,12 @@ const struct command_row commands[] = {
 	{"device show", "ID", "show one phone, setting by setting",
 		"The beginning of the id is enough if no other begins so.", 1, 1, NULL,
 		cmd_device_show},
+	{"device apps", "ID", "list the apps of a phone, as it said last",
+		"Packages that somebody chose or that a launcher shows, Flatpaks, and programs in home\n"
+		"directories. \"base\" is what the phone came with when it was enrolled and can not be\n"
+		"removed; packages that only others need are counted. 'agentctl apps' on the phone\n"
+		"shows the same.",
+		1, 1, NULL, cmd_device_apps},
 	{"device diagnostics", "ID", "print what a phone sent on the command \"diagnostics\"",
 		"The newest bundle, as JSON; the phone's user sees the same with 'agentctl privacy'.",
 		1, 1, diagnostics_options, cmd_device_diagnostics},

@@ -20,6 +20,7 @@ int cmd_init(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_ticket_new(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_ticket_list(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_device_list(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_device_apps(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_device_show(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_policy_new(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_policy_check(struct ctl *ctl, const struct args *args, struct fault *fault);

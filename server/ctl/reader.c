@@ -99,7 +99,7 @@ struct json_object *reader_object(
 int reader_parse(struct reader *reader, const char *text, size_t n_bytes,
 	struct json_object **ret_json, struct fault *fault)
 {
-	int r = json_parse(text, n_bytes, ret_json, &reader->error);
+	int r = json_parse_listing(text, n_bytes, ret_json, &reader->error);
 
 	if (r == -EBADMSG)
 		return reader_fault(reader, fault);

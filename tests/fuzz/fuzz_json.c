@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 	struct json_error error = {0};
 	const char *text;
 	size_t n_value = 0;
-	int scanned = json_scan((const char *)data, n_bytes, &n_value, &error);
+	int scanned = json_scan((const char *)data, n_bytes, LIMIT_JSON_MEMBERS, &n_value, &error);
 	int parsed = json_parse((const char *)data, n_bytes, &object, &error);
 
 	expect(scanned == parsed);

@@ -50,7 +50,7 @@ static void check_device(const struct response_device *device)
 	while ((r = response_setting(device, n, &setting, &fault)) == 0) {
 		must_be_plain(setting.detail, sizeof(setting.detail));
 		must_be_plain(setting.desired, sizeof(setting.desired));
-		must(++n <= LIMIT_JSON_MEMBERS);
+		must(++n <= LIMIT_JSON_LISTING);
 	}
 	must(r == -ENOENT || *fault.text);
 }

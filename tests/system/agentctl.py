@@ -384,7 +384,7 @@ def test_unenroll(case):
 def test_policy_check(case):
     policy = {"type": "policy", "org": "0123456789abcdef" * 2, "serial": 3, "issued": 1790000000,
               "expires": int(time.time()) + 86400, "target": {"stream": "staff"},
-              "profiles": [{"id": "base", "settings": {"screen_lock": {"idle_delay": 300}, "apps": {}}}]}
+              "profiles": [{"id": "base", "settings": {"screen_lock": {"idle_delay": 300}, "gadgets": {}}}]}
     name = os.path.join(case.directory, "policy.json")
     with open(name, "w", encoding="ascii") as f:
         json.dump(policy, f)
@@ -392,7 +392,7 @@ def test_policy_check(case):
     case.expect(0, "policy", "check", name, out="screen_lock.idle_delay: 300")
     case.expect(0, "policy", "check", "-", stdin=json.dumps(policy), out="not signed")
     answer = json.loads(case.run("policy", "check", name, "--json").stdout)
-    assert answer["ok"] and answer["unsupported"] == ["apps"] and not answer["signatures_checked"], answer
+    assert answer["ok"] and answer["unsupported"] == ["gadgets"] and not answer["signatures_checked"], answer
     policy["profiles"][0]["settings"]["screen_lock"]["idle_delay"] = 3
     case.expect(7, "policy", "check", "-", stdin=json.dumps(policy), err="idle_delay")
     case.expect(7, "policy", "check", "-", stdin="x" * (704 * 1024 + 1), err="larger than any document")

@@ -12,7 +12,7 @@
 #define COMMON "\"org\":\"" ORG "\",\"serial\":3,\"issued\":1790000000,\"expires\":1799000000"
 #define POLICY                                                                                     \
 	"{\"type\":\"policy\"," COMMON ",\"target\":{\"stream\":\"staff\"},\"profiles\":["         \
-	"{\"id\":\"base\",\"settings\":{\"screen_lock\":{\"idle_delay\":300},\"apps\":{}}}]}"
+	"{\"id\":\"base\",\"settings\":{\"screen_lock\":{\"idle_delay\":300},\"gadgets\":{}}}]}"
 
 static int check_text(const char *text, struct check *ret_check, struct json_error *ret_error)
 {
@@ -103,7 +103,7 @@ static void test_pages_tell_that_signatures_are_unchecked(void)
 	check_done(&c);
 	CHECK(strstr(out.data, "not checked"));
 	CHECK(strstr(out.data, "screen_lock.idle_delay: 300"));
-	CHECK(strstr(out.data, "Not known to this version: apps"));
+	CHECK(strstr(out.data, "Not known to this version: gadgets"));
 	CHECK(!strstr(out.data, "Expired"));
 	CHECK_INT(json_parse(json.data, json.n_bytes, &object, NULL), 0);
 	CHECK(strstr(json.data, "\"signatures_checked\":false"));

@@ -103,6 +103,9 @@ static const struct {
 	{"privacy", render_privacy},
 	{"commands", render_commands},
 	{"commands_none", render_commands},
+	{"apps", render_apps},
+	{"apps_flatpak_only", render_apps},
+	{"apps_unmanaged", render_apps},
 };
 
 static void check_golden(size_t i, unsigned width)

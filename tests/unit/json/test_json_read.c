@@ -213,6 +213,21 @@ static void test_members(void)
 	}
 }
 
+static void test_listing(void)
+{
+	for (size_t n = LIMIT_JSON_LISTING; n <= LIMIT_JSON_LISTING + 1; n++) {
+		_cleanup_buf_ struct buf text = BUF_INIT;
+		_cleanup_json_ struct json_object *object = NULL;
+
+		/* The array is a member itself. */
+		for (size_t i = 1; i < n; i++)
+			buf_puts(&text, i > 1 ? ",0" : "{\"a\":[0");
+		buf_puts(&text, "]}");
+		CHECK_INT(json_parse_listing(text.data, text.n_bytes, &object, NULL),
+			n > LIMIT_JSON_LISTING ? -EBADMSG : 0);
+	}
+}
+
 /* A duplicate far away from its twin among as many names as are allowed. */
 static void test_far_duplicate(void)
 {
@@ -330,6 +345,7 @@ static const struct check_test tests[] = {
 	{"position", test_position},
 	{"depth", test_depth},
 	{"members", test_members},
+	{"members of a listing", test_listing},
 	{"far_duplicate", test_far_duplicate},
 	{"truncation", test_truncation},
 	{"getters", test_getters},

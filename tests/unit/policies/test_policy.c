@@ -321,8 +321,8 @@ static void test_refusal_leaves_output(void)
 /* A newer document on an older agent: the known part counts, the rest is named once. */
 static void test_unsupported(void)
 {
-	static const char *const expected[] = {"member:checkin.colour", "when:place", "apps",
-		"member:profiles.priority", "screen_lock.colour", "when:noncompliant.apps",
+	static const char *const expected[] = {"member:checkin.colour", "when:place", "gadgets",
+		"member:profiles.priority", "screen_lock.colour", "when:noncompliant.gadgets",
 		"member:places"};
 	_cleanup_(policy_freep) struct policy *policy = NULL;
 	struct json_error error = {0};
@@ -330,10 +330,10 @@ static void test_unsupported(void)
 	policy = gen_parse(
 		"{\"target\":{\"stream\":\"s\"},\"serial\":7,\"places\":[],"
 		"\"checkin\":{\"colour\":true},\"profiles\":["
-		"{\"id\":\"a\",\"when\":{\"not\":{\"place\":5}},\"settings\":{\"apps\":[1]},"
+		"{\"id\":\"a\",\"when\":{\"not\":{\"place\":5}},\"settings\":{\"gadgets\":[1]},"
 		"\"priority\":1},"
 		"{\"id\":\"b\",\"when\":{\"any\":[{\"place\":{}},{\"noncompliant\":{\"area\":"
-		"\"apps\",\"for\":1}}]},\"priority\":2,\"settings\":{\"apps\":{},\"screen_lock\":"
+		"\"gadgets\",\"for\":1}}]},\"priority\":2,\"settings\":{\"gadgets\":{},\"screen_lock\":"
 		"{\"colour\":null,\"enabled\":true}}}]}",
 		&error);
 	CHECK_STR(error.message, "");

@@ -22,6 +22,9 @@ static const struct setting_row rows[MERGE_KIND_MAX] = {
 	[MERGE_JOIN] = {0, 0, "join", VALUE_CHOICE, MERGE_JOIN, "", 0, 4, "x", bits, NULL},
 };
 
+static const struct setting_row lists = {
+	0, 0, "lists", VALUE_LISTS, MERGE_INTERSECTION, "", 0, 0, "x"};
+
 static const char *const words[] = {"low", "middle", "high", NULL};
 static const struct setting_row choice = {
 	0, 0, "choice", VALUE_CHOICE, MERGE_MAX, "", 0, 2, "x", words, NULL};
@@ -31,12 +34,39 @@ static struct value number_value(enum value_type type, int64_t number)
 	return (struct value){.type = type, .number = number};
 }
 
+/* Up to three lists of some of five texts, none of which has all texts of another. */
+static struct value random_lists(struct gen *gen)
+{
+	static const char *const sorted[] = {"*", "a b", "a!b", "ab", "ü"};
+	struct value value = {.type = VALUE_LISTS};
+
+	value.set.strings = calloc(1, sizeof(char *));
+	for (uint64_t n = gen_below(gen, 4); value.set.strings && n > 0; n--) {
+		_cleanup_buf_ struct buf text = BUF_INIT;
+		char *list;
+		struct value one = {.type = VALUE_LISTS, .set = {&list, 1}}, merged;
+
+		buf_puts(&text, "");
+		for (size_t i = 0; i < ARRAY_SIZE(sorted); i++)
+			if (gen_below(gen, 2))
+				buf_printf(&text, "%s%s", text.n_bytes ? "\n" : "", sorted[i]);
+		list = text.data;
+		if (value_merge(&lists, &value, &one, &merged) < 0)
+			break;
+		value_done(&value);
+		value = merged;
+	}
+	return value;
+}
+
 /* A random value of a row; sets are subsets of eight strings. */
 static struct value random_value(struct gen *gen, const struct setting_row *row)
 {
 	static const char *const sorted[] = {"a", "aa", "ab", "b", "org.example.x", "z", "~", "ü"};
 	struct value value = {.type = row->type};
 
+	if (row->type == VALUE_LISTS)
+		return random_lists(gen);
 	if (row->type != VALUE_SET) {
 		value.number = row->type == VALUE_BOOL ? (int64_t)gen_below(gen, 2)
 						       : gen_between(gen, row->min, row->max);
@@ -96,11 +126,15 @@ static void test_table(void)
 		case VALUE_SET:
 			CHECK(row->merge == MERGE_UNION || row->merge == MERGE_INTERSECTION);
 			break;
+		case VALUE_LISTS:
+			CHECK(row->merge == MERGE_INTERSECTION);
+			break;
 		case VALUE_TYPE_MAX:
 			CHECK(false);
 		}
+		CHECK(!row->form || row->type == VALUE_SET || row->type == VALUE_LISTS);
 	}
-	CHECK(!area_find("apps"));
+	CHECK(!area_find("gadgets"));
 	CHECK(!area_find(""));
 	CHECK(!setting_find(AREA_SCREEN_LOCK, "storage"));
 	CHECK(!setting_find(AREA_SCREEN_LOCK, "Enabled"));
@@ -148,12 +182,13 @@ static void test_merge_laws(void)
 {
 	struct gen gen = {1};
 
-	for (size_t kind = 0; kind < MERGE_KIND_MAX; kind++) {
+	for (size_t kind = 0; kind <= MERGE_KIND_MAX; kind++) {
+		const struct setting_row *row = kind < MERGE_KIND_MAX ? &rows[kind] : &lists;
+
 		for (int i = 0; i < 500; i++) {
-			struct value a = random_value(&gen, &rows[kind]);
-			struct value b = random_value(&gen, &rows[kind]);
-			struct value c = random_value(&gen, &rows[kind]);
-			bool ok = laws_hold(&rows[kind], &a, &b, &c);
+			struct value a = random_value(&gen, row), b = random_value(&gen, row);
+			struct value c = random_value(&gen, row);
+			bool ok = laws_hold(row, &a, &b, &c);
 
 			value_done(&a);
 			value_done(&b);
@@ -220,14 +255,16 @@ static void test_demands_nothing(void)
 {
 	struct gen gen = {2};
 
-	for (size_t kind = 0; kind < MERGE_KIND_MAX; kind++) {
+	for (size_t kind = 0; kind <= MERGE_KIND_MAX; kind++) {
+		const struct setting_row *row = kind < MERGE_KIND_MAX ? &rows[kind] : &lists;
+
 		for (int i = 0; i < 100; i++) {
-			struct value desired = random_value(&gen, &rows[kind]);
-			bool nothing = value_demands_nothing(&rows[kind], &desired);
+			struct value desired = random_value(&gen, row);
+			bool nothing = value_demands_nothing(row, &desired);
 
 			for (int k = 0; nothing && k < 50; k++) {
-				struct value any = random_value(&gen, &rows[kind]);
-				bool ok = value_satisfies(&rows[kind], &any, &desired);
+				struct value any = random_value(&gen, row);
+				bool ok = value_satisfies(row, &any, &desired);
 
 				value_done(&any);
 				CHECK(ok);
@@ -242,6 +279,7 @@ static void test_demands_nothing(void)
 	CHECK(value_demands_nothing(&rows[MERGE_UNION], &(struct value){VALUE_SET, 0, {0}}));
 	CHECK(!value_demands_nothing(
 		&rows[MERGE_INTERSECTION], &(struct value){VALUE_SET, 0, {0}}));
+	CHECK(value_demands_nothing(&lists, &(struct value){VALUE_LISTS, 0, {0}}));
 	CHECK(value_demands_nothing(&rows[MERGE_JOIN], &(struct value){VALUE_CHOICE, 0, {0}}));
 	CHECK(!value_demands_nothing(&rows[MERGE_JOIN], &(struct value){VALUE_CHOICE, 1, {0}}));
 	CHECK(!value_demands_nothing(&rows[MERGE_MIN], &(struct value){VALUE_INT, 7, {0}}));

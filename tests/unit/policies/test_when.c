@@ -260,13 +260,13 @@ static void test_unknown(void)
 {
 	_cleanup_(when_freep) struct when *when = must_parse(
 		"{\"all\":[" TRUE_ ",{\"not\":" UNKNOWN
-		"},{\"any\":[{\"daylight\":true},{\"noncompliant\":{\"area\":\"apps\",\"for\":1}}]}]}");
+		"},{\"any\":[{\"daylight\":true},{\"noncompliant\":{\"area\":\"gadgets\",\"for\":1}}]}]}");
 	struct when_facts facts = facts_at(MONDAY);
 	_cleanup_buf_ struct buf names = BUF_INIT;
 
 	CHECK(when);
 	when_each_unknown(when, collect, &names);
-	CHECK_STR(names.data, "place;daylight;noncompliant.apps;");
+	CHECK_STR(names.data, "place;daylight;noncompliant.gadgets;");
 	CHECK_INT(truth_of(when, &facts), TRUTH_UNKNOWN);
 	CHECK_INT(next_of(when, &facts), NEVER);
 }
@@ -558,7 +558,7 @@ static void test_format(void)
 			"encryption noncompliant for 90 min"},
 		{"{\"noncompliant\":{\"area\":\"encryption\",\"for\":7200}}",
 			"encryption noncompliant for 2 h"},
-		{"{\"noncompliant\":{\"area\":\"apps\",\"for\":61}}", "apps noncompliant for 61 s"},
+		{"{\"noncompliant\":{\"area\":\"gadgets\",\"for\":61}}", "gadgets noncompliant for 61 s"},
 		{TRUE_, "encryption noncompliant"},
 		{UNKNOWN, "unknown condition place"},
 		{FALSE_, "not (encryption noncompliant)"},
