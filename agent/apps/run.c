@@ -109,6 +109,8 @@ static int run_step(struct apps_run *run, const struct apps_step *step)
 	case APPS_STEP_FLATPAK_UPDATE:
 	case APPS_STEP_FLATPAK_REMOTE_DISABLE:
 	case APPS_STEP_FLATPAK_REMOTE_ENABLE:
+	case APPS_STEP_FLATPAK_REMOTE_FILTER:
+	case APPS_STEP_FLATPAK_REMOTE_UNFILTER:
 		return flatpak_step(run, step->kind, &words);
 	case APPS_STEP_KIND_MAX:
 		break;

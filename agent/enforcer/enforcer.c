@@ -16,6 +16,7 @@
 #include <time.h>
 #include <systemd/sd-daemon.h>
 
+#include "agent/enforcer/apps_rules.h"
 #include "agent/enforcer/apps_work.h"
 #include "agent/enforcer/auth.h"
 #include "agent/enforcer/checkin.h"
@@ -204,6 +205,7 @@ static void enforcer_on_round(struct reconcile *r, bool changed, void *userdata)
 			compliance_state_name(
 				r->has_compliance ? r->compliance.overall : COMPLIANCE_UNKNOWN));
 	enforcer_is_ready(e);
+	apps_rules_update(e);
 	recovery_update(e);
 	reminder_update(e);
 	checkin_after_round(e, changed);
@@ -237,6 +239,7 @@ static void enforcer_on_reverted(struct reconcile *r, bool failed, void *userdat
 {
 	(void)r;
 	enforcer_is_ready(userdata);
+	apps_rules_forget(userdata);
 	checkin_reverted(userdata, failed);
 }
 
