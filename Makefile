@@ -390,7 +390,7 @@ deps-build:
 # Paths are filled in; the file then has the owner and the mode of an installed one.
 define install_filled # source, mode, destination
 	install -d $(DESTDIR)$(dir $(3))
-	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' $(1) > $(DESTDIR)$(3).new
+	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e 's|@STATEDIR@|$(STATEDIR)|g' $(1) > $(DESTDIR)$(3).new
 	chmod $(2) $(DESTDIR)$(3).new
 	mv -f $(DESTDIR)$(3).new $(DESTDIR)$(3)
 
@@ -398,7 +398,7 @@ endef
 # The same for what administrators change: never replaced.
 define install_once # source, mode, destination
 	test -e $(DESTDIR)$(3) || { install -d $(DESTDIR)$(dir $(3)) && \
-		sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' $(1) > $(DESTDIR)$(3) && \
+		sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e 's|@STATEDIR@|$(STATEDIR)|g' $(1) > $(DESTDIR)$(3) && \
 		chmod $(2) $(DESTDIR)$(3); }
 
 endef
@@ -466,7 +466,7 @@ install: all install-services install-docs
 
 # Settings as they were installed; those that somebody changed stay.
 define uninstall_unchanged # source, destination
-	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' $(1) | \
+	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e 's|@STATEDIR@|$(STATEDIR)|g' $(1) | \
 		cmp -s - $(DESTDIR)$(2) && rm -f $(DESTDIR)$(2) || true
 
 endef

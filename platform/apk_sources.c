@@ -202,15 +202,33 @@ static int observe_kind(struct backend *b, enum source_kind kind)
 	return r;
 }
 
+static void sources_probe(struct backend *b, struct backend_fact *ret_fact)
+{
+	int root_fd = b->platform->sysroot_fd;
+
+	*ret_fact = (struct backend_fact){.reason = REASON_NO_MECHANISM};
+	if (backend_file_exists(root_fd, "lib/apk/db") && backend_file_exists(root_fd, "etc/apk"))
+		*ret_fact = (struct backend_fact){.present = true};
+	else
+		text_printf(ret_fact->detail, "this system does not use apk");
+}
+
 static int sources_observe(struct backend *b, backend_done_fn done, void *userdata)
 {
 	struct apk_sources_backend *s = b->state;
 	char message[LIMIT_TEXT_BYTES + 1] = "";
 	int result = 0;
 
+	struct backend_fact fact;
+
 	backend_call_begin(&s->call, b, done, userdata);
+	sources_probe(b, &fact);
 	for (enum source_kind kind = 0; kind < SOURCE_KIND_MAX; kind++) {
-		int r = observe_kind(b, kind);
+		int r = fact.present ? observe_kind(b, kind) : 0;
+
+		if (!fact.present)
+			backend_saw_none(
+				b, source_rows[kind].setting, COMPLIANCE_UNSUPPORTED, fact.reason);
 
 		if (r == 0)
 			continue;
@@ -417,17 +435,6 @@ static int sources_revert(struct backend *b, backend_done_fn done, void *userdat
 }
 
 /* --- the backend ------------------------------------------------------------------------------ */
-
-static void sources_probe(struct backend *b, struct backend_fact *ret_fact)
-{
-	int root_fd = b->platform->sysroot_fd;
-
-	*ret_fact = (struct backend_fact){.reason = REASON_NO_MECHANISM};
-	if (backend_file_exists(root_fd, "lib/apk/db") && backend_file_exists(root_fd, "etc/apk"))
-		*ret_fact = (struct backend_fact){.present = true};
-	else
-		text_printf(ret_fact->detail, "this system does not use apk");
-}
 
 static void sources_on_change(void *userdata)
 {

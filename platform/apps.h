@@ -65,6 +65,8 @@ DEFINE_CLEANUP(struct apps_snapshot *, apps_snapshot_free)
  * dozen system calls for the system and as many for each home; findings are not part of it.
  */
 int apps_identity(int root_fd, uint8_t ret_identity[SHA256_BYTES]);
+/* The same with homes that are open already. */
+int apps_identity_of(int root_fd, const struct homes *homes, uint8_t ret_identity[SHA256_BYTES]);
 
 /*
  * For watch_new() of platform/watch.h: packages, world, desktop entries, system Flatpaks. Homes are

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "agent/util/limits.h"
+#include "platform/homes.h"
 
 /* All texts are clean (UTF-8 without control characters), cut, and "" where there is none. */
 struct flatpak_app {
@@ -46,8 +47,8 @@ struct flatpak_db {
 	size_t n_homes_skipped;		/* whose Flatpaks nobody saw */
 };
 
-/* 0 or -ENOMEM: what cannot be read is not there. */
-int flatpak_db_read(int root_fd, struct flatpak_db *ret_db);
+/* homes: those to look into. 0 or -ENOMEM: what cannot be read is not there. */
+int flatpak_db_read(int root_fd, const struct homes *homes, struct flatpak_db *ret_db);
 void flatpak_db_done(struct flatpak_db *db);
 
 #endif

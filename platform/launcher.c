@@ -175,30 +175,25 @@ static bool is_hidden(int root_fd, const char *id)
 }
 
 /* Whose own copy comes first; NULL: nobody's. */
-static const struct home *find_own(
-	int root_fd, const struct home *homes, size_t n_homes, const char *id)
+static const struct home *find_own(const struct homes *homes, const char *id)
 {
 	static const char *const places[] = {
 		".local/share/applications", ".local/share/flatpak/exports/share/applications"};
 
-	for (size_t i = 0; i < n_homes; i++) {
-		_cleanup_close_ int home_fd =
-			fs_open_in_root(root_fd, homes[i].path, O_PATH | O_DIRECTORY);
-
-		for (size_t k = 0; home_fd >= 0 && k < ARRAY_SIZE(places); k++) {
-			_cleanup_close_ int directory = -1;
+	for (size_t i = 0; i < homes->n_homes; i++)
+		for (size_t k = 0; k < ARRAY_SIZE(places); k++) {
+			_cleanup_close_ int directory =
+				home_open_at(homes->homes[i].fd, places[k], O_RDONLY | O_DIRECTORY);
 			struct stat st;
 
-			directory = fs_open_unmounted(home_fd, places[k], O_PATH | O_DIRECTORY);
 			if (directory >= 0 && fstatat(directory, id, &st, AT_SYMLINK_NOFOLLOW) == 0)
-				return &homes[i];
+				return &homes->homes[i];
 		}
-	}
 	return NULL;
 }
 
-static void judge(struct backend *b, const char *id, const struct home *homes, size_t n_homes,
-	struct observed_item *item)
+static void judge(
+	struct backend *b, const char *id, const struct homes *homes, struct observed_item *item)
 {
 	int root_fd = b->platform->sysroot_fd;
 	char path[LIMIT_TEXT_BYTES + 1];
@@ -215,7 +210,7 @@ static void judge(struct backend *b, const char *id, const struct home *homes, s
 		text_printf(item->detail, "launchers show it where it is installed");
 		return;
 	}
-	own = find_own(root_fd, homes, n_homes, id);
+	own = find_own(homes, id);
 	item->reason = REASON_NOT_ENFORCED;
 	if (own)
 		text_printf(item->detail, "%.40s has an own copy, which comes first", own->user);
@@ -232,8 +227,7 @@ static int launcher_observe(struct backend *b, backend_done_fn done, void *userd
 	struct observation *o = &b->observations[SETTING_APPS_HIDDEN];
 	const struct value *wanted = wanted_of(b->platform->desired);
 	struct launcher_backend *s = b->state;
-	struct home homes[LIMIT_ACCOUNTS];
-	int n_homes = homes_read(b->platform->sysroot_fd, homes, ARRAY_SIZE(homes));
+	_cleanup_(homes_done) struct homes homes = {0};
 	size_t n = wanted ? wanted->set.n_strings : 0;
 	struct value value;
 	int r;
@@ -251,9 +245,9 @@ static int launcher_observe(struct backend *b, backend_done_fn done, void *userd
 		observation_done(o);
 		return backend_call_end(&s->call, -ENOMEM, "out of memory");
 	}
+	homes_open(b->platform->sysroot_fd, &homes);
 	for (size_t i = 0; i < n; i++)
-		judge(b, wanted->set.strings[i], homes, n_homes < 0 ? 0 : (size_t)n_homes,
-			&o->items[i]);
+		judge(b, wanted->set.strings[i], &homes, &o->items[i]);
 	o->n_items = n;
 	return backend_call_end(&s->call, 0, "");
 }

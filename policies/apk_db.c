@@ -60,26 +60,53 @@ static uint64_t newlines_in(uint64_t bytes)
 	return ~(((x & low) + low) | x | low);
 }
 
-/* The newline that the empty line follows, or the end. */
-static const char *find_empty_line(const char *at, const char *end)
+/* Where in the eight bytes the first newline is. */
+static size_t first_of(uint64_t found)
 {
-	uint64_t before = 0; /* whether the byte before was a newline */
+	if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+		return (size_t)__builtin_ctzll(found) / 8;
+	return (size_t)__builtin_clzll(found) / 8;
+}
 
-	for (; end - at >= 8; at += 8) {
+static uint64_t without_first(uint64_t found)
+{
+	if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+		return found & (found - 1);
+	return found & ~(UINT64_C(1) << (63 - __builtin_clzll(found)));
+}
+
+static bool is_desktop_line(const char *at, const char *end)
+{
+	static const char line[] = "F:usr/share/applications";
+
+	return *at == 'F' && (size_t)(end - at) >= sizeof(line) &&
+	       memcmp(at, line, sizeof(line) - 1) == 0 &&
+	       (at[sizeof(line) - 1] == '\n' || at[sizeof(line) - 1] == '/');
+}
+
+/*
+ * The newline that ends the last line of a list of files: an empty line or the end of the text
+ * follows it. *ret_desktop: the first line of files below usr/share/applications; NULL.
+ */
+static const char *find_end_of_files(const char *at, const char *end, const char **ret_desktop)
+{
+	*ret_desktop = is_desktop_line(at, end) ? at : NULL;
+	/* The byte behind a newline is looked at, too. */
+	for (; end - at >= 9; at += 8) {
 		uint64_t bytes, found;
 
 		memcpy(&bytes, at, 8);
-		found = newlines_in(bytes);
-		/* In either byte order two newlines side by side are two bits at a distance of 8.
-		 */
-		if ((found & (found << 8)) || (before && *at == '\n'))
-			break;
-		before = at[7] == '\n';
+		for (found = newlines_in(bytes); found; found = without_first(found)) {
+			const char *newline = at + first_of(found);
+
+			if (newline[1] == '\n')
+				return newline;
+			if (!*ret_desktop && is_desktop_line(newline + 1, end))
+				*ret_desktop = newline + 1;
+		}
 	}
-	if (before && at < end && *at == '\n')
-		return at - 1;
 	for (; at < end; at++)
-		if (at[0] == '\n' && at + 1 < end && at[1] == '\n')
+		if (at[0] == '\n' && (at + 1 == end || at[1] == '\n'))
 			return at;
 	return end;
 }
@@ -130,9 +157,13 @@ static const char *read_stanza(const char *at, const char *end, struct apk_packa
 		const char *eol;
 
 		if (end - at >= 2 && at[0] == 'F' && at[1] == ':') {
+			const char *desktop;
+
 			/* Files come last, down to the empty line. */
-			eol = find_empty_line(at, end);
+			eol = find_end_of_files(at, end, &desktop);
 			package.files = text_of(at, eol);
+			if (desktop)
+				package.desktop = text_of(desktop, eol);
 			at = eol < end ? eol + 1 : end;
 			break;
 		}

@@ -19,8 +19,9 @@ struct apk_text {
 struct apk_package {
 	struct apk_text name, version, arch, origin, tag, depends, provides, install_if;
 	uint64_t installed_bytes;
-	struct apk_text files; /* its lines F, M, R, a, Z, for apk_files_next() */
-	uint32_t first_name;   /* in apk_db.names: its own; those that it provides follow */
+	struct apk_text files;	 /* its lines F, M, R, a, Z, for apk_files_next() */
+	struct apk_text desktop; /* of files: from the first below usr/share/applications on */
+	uint32_t first_name;	 /* in apk_db.names: its own; those that it provides follow */
 };
 
 /* A name that somebody has or provides. Those who have the same one are chained. */
@@ -98,6 +99,8 @@ struct apk_files {
 	struct apk_text rest, directory;
 };
 void apk_files_begin(const struct apk_package *package, struct apk_files *ret_files);
+/* The same from the first directory below usr/share/applications on; others may follow. */
+void apk_files_begin_desktop(const struct apk_package *package, struct apk_files *ret_files);
 bool apk_files_next(struct apk_files *files, struct apk_file *ret_file);
 
 #endif

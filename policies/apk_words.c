@@ -139,6 +139,11 @@ void apk_files_begin(const struct apk_package *package, struct apk_files *ret_fi
 	*ret_files = (struct apk_files){.rest = package->files};
 }
 
+void apk_files_begin_desktop(const struct apk_package *package, struct apk_files *ret_files)
+{
+	*ret_files = (struct apk_files){.rest = package->desktop};
+}
+
 bool apk_files_next(struct apk_files *files, struct apk_file *ret_file)
 {
 	struct apk_file file = {0};

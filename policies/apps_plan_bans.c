@@ -167,6 +167,27 @@ static int plan_ban(struct planner *p, const struct apk_text *name)
 	return 0;
 }
 
+void plan_gone_write(const struct planner *p, size_t package, struct apps_item *item)
+{
+	const struct apk_db *db = p->db;
+	char reason[LIMIT_TEXT_BYTES + 16] = "";
+	struct apk_chain chain;
+	uint32_t root;
+
+	apk_cut_chain(&p->cut, package, &chain);
+	root = chain.packages[0];
+	/* By its own name or by one that it provides. */
+	for (size_t i = db->packages[root].first_name;
+		!*reason && i < db->n_names && db->names[i].package == root; i++) {
+		const char *name = db->text + db->names[i].at;
+		const struct apps_item *ban = find_ban(p, name, db->names[i].n_bytes);
+
+		if (ban && ban->why_not == APPS_CAN)
+			snprintf(reason, sizeof(reason), "%s is blocked", ban->name);
+	}
+	plan_chain_write(p, &chain, reason, item);
+}
+
 /* Who has chosen to have what cannot be any more. */
 static int plan_gone(struct planner *p)
 {
@@ -177,9 +198,7 @@ static int plan_gone(struct planner *p)
 	while (r == 0 && apk_dependency_next(&rest, &word)) {
 		size_t package = apk_db_provider(p->db, word.name.at, word.name.n);
 		const struct apps_item *ban;
-		struct apk_chain chain;
 		struct apps_item *item;
-		char reason[LIMIT_TEXT_BYTES + 16];
 
 		if (word.is_conflict || package == p->db->n_packages ||
 			!apk_cut_is_gone(&p->cut, package))
@@ -189,13 +208,8 @@ static int plan_gone(struct planner *p)
 			continue;
 		p->is_leaving[package] = true;
 		r = plan_add(p, APPS_WISH_REMOVE, &word.name, &item);
-		if (r < 0 || !item)
-			continue;
-		apk_cut_chain(&p->cut, package, &chain);
-		snprintf(reason, sizeof(reason), "%.*s is blocked",
-			(int)p->db->packages[chain.packages[0]].name.n,
-			p->db->packages[chain.packages[0]].name.at);
-		plan_chain_write(p, &chain, reason, item);
+		if (r == 0 && item)
+			plan_gone_write(p, package, item);
 	}
 	return r;
 }

@@ -41,7 +41,6 @@ static void demand_judge(const struct planner *p, const struct demand *d, bool w
 	struct apps_item *item)
 {
 	const char *pattern = apps_blocked_by(p->policy, &d->app);
-	struct apk_chain chain;
 
 	if (app_is_protected(d->app.name) ||
 		(d->package < p->db->n_packages && p->kept[d->package]))
@@ -51,8 +50,7 @@ static void demand_judge(const struct planner *p, const struct demand *d, bool w
 		plan_say(item, "blocked by %s", pattern);
 	} else if (d->package < p->db->n_packages && apk_cut_is_gone(&p->cut, d->package)) {
 		item->why_not = APPS_WHY_CONFLICT;
-		apk_cut_chain(&p->cut, d->package, &chain);
-		plan_chain_write(p, &chain, "the first of them is blocked", item);
+		plan_gone_write(p, d->package, item);
 	} else if (p->policy->mode == APPS_ALLOW &&
 		   (wants_permission || d->app.is_explicit || d->app.is_shown) &&
 		   app_lists_fit(p->policy->allowed, &d->app) == APP_FITS_NOT) {

@@ -62,6 +62,8 @@ void plan_say(struct apps_item *item, const char *format, ...) _printf_(2, 3);
 
 /* Bans, and what leaves with them. */
 int plan_bans(struct planner *p);
+/* What takes along a package that is gone: "libfoo <- foo (libfoo is blocked)". */
+void plan_gone_write(const struct planner *p, size_t package, struct apps_item *item);
 /* Required and pinned packages. */
 int plan_demands(struct planner *p);
 /* What has no permission in the mode allow; after the others. */

@@ -12,80 +12,7 @@
 #include <string.h>
 
 #include "agent/util/codec.h"
-
-struct span {
-	const char *at;
-	size_t n;
-};
-
-static bool is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static struct span trim(struct span text)
-{
-	while (text.n && is_space(text.at[0])) {
-		text.at++;
-		text.n--;
-	}
-	while (text.n && is_space(text.at[text.n - 1]))
-		text.n--;
-	return text;
-}
-
-static bool is_text(const struct span *text, const char *expected)
-{
-	return text->n == strlen(expected) && memcmp(text->at, expected, text->n) == 0;
-}
-
-/* How many bytes of text are one character; 0: it is none that can be shown. */
-static size_t character_length(const char *text, size_t n_bytes)
-{
-	for (size_t n = 1; n <= 4 && n <= n_bytes; n++)
-		if (text_is_valid(text, n))
-			return n;
-	return 0;
-}
-
-void text_clean(const char *text, size_t n_bytes, char *ret_text, size_t size_bytes)
-{
-	size_t n_ret = 0;
-
-	while (n_bytes) {
-		size_t n = character_length(text, n_bytes);
-
-		if (n_ret + (n ? n : 1) >= size_bytes)
-			break;
-		if (n) {
-			memmove(ret_text + n_ret, text, n);
-		} else {
-			ret_text[n_ret] = '?';
-			n = 1;
-		}
-		n_ret += n;
-		text += n;
-		n_bytes -= n;
-	}
-	ret_text[n_ret] = 0;
-}
-
-/* A value of type string, its escapes undone; line ends become spaces. */
-static void read_string(const struct span *value, char *ret_text, size_t size_bytes)
-{
-	char plain[2 * LIMIT_TEXT_BYTES];
-	size_t n = 0;
-
-	for (size_t i = 0; i < value->n && n < sizeof(plain); i++) {
-		char c = value->at[i];
-
-		if (c == '\\' && i + 1 < value->n && value->at[i + 1] &&
-			strchr("sntr\\", value->at[i + 1]))
-			c = value->at[++i] == '\\' ? '\\' : ' ';
-		plain[n++] = c;
-	}
-	text_clean(plain, n, ret_text, size_bytes);
-}
+#include "policies/keyfile.h"
 
 /* The first word of a command line: as it is, or between quotes. */
 static void read_program(const struct span *value, char *ret_text, size_t size_bytes)
@@ -94,12 +21,12 @@ static void read_program(const struct span *value, char *ret_text, size_t size_b
 	size_t n = 0, n_ret = 0;
 	bool quoted;
 
-	read_string(value, line, sizeof(line));
+	span_read_string(value, line, sizeof(line));
 	quoted = line[0] == '"';
 	if (quoted)
 		n = 1;
 	for (; line[n] && n_ret + 1 < size_bytes; n++) {
-		if (quoted ? line[n] == '"' : is_space(line[n]))
+		if (quoted ? line[n] == '"' : line[n] == ' ')
 			break;
 		if (quoted && line[n] == '\\' && line[n + 1])
 			n++;
@@ -108,31 +35,26 @@ static void read_program(const struct span *value, char *ret_text, size_t size_b
 	ret_text[n_ret] = 0;
 }
 
-static bool read_boolean(const struct span *value)
-{
-	return is_text(value, "true") || is_text(value, "1");
-}
-
 static void read_key(const struct span *key, const struct span *value, struct desktop_entry *entry)
 {
-	if (is_text(key, "Type")) {
-		entry->is_application = is_text(value, "Application");
-	} else if (is_text(key, "Name")) {
-		read_string(value, entry->name, sizeof(entry->name));
-	} else if (is_text(key, "NoDisplay")) {
-		entry->no_display = read_boolean(value);
-	} else if (is_text(key, "Hidden")) {
-		entry->hidden = read_boolean(value);
-	} else if (is_text(key, "TryExec")) {
-		read_string(value, entry->try_exec, sizeof(entry->try_exec));
-	} else if (is_text(key, "Exec")) {
+	if (span_equals(key, "Type")) {
+		entry->is_application = span_equals(value, "Application");
+	} else if (span_equals(key, "Name")) {
+		span_read_string(value, entry->name, sizeof(entry->name));
+	} else if (span_equals(key, "NoDisplay")) {
+		entry->no_display = span_is_true(value);
+	} else if (span_equals(key, "Hidden")) {
+		entry->hidden = span_is_true(value);
+	} else if (span_equals(key, "TryExec")) {
+		span_read_string(value, entry->try_exec, sizeof(entry->try_exec));
+	} else if (span_equals(key, "Exec")) {
 		read_program(value, entry->program, sizeof(entry->program));
-	} else if (is_text(key, "X-Flatpak")) {
-		read_string(value, entry->flatpak, sizeof(entry->flatpak));
-	} else if (is_text(key, "OnlyShowIn")) {
+	} else if (span_equals(key, "X-Flatpak")) {
+		span_read_string(value, entry->flatpak, sizeof(entry->flatpak));
+	} else if (span_equals(key, "OnlyShowIn")) {
 		entry->only_show_in = value->at;
 		entry->n_only_show_in = value->n;
-	} else if (is_text(key, "NotShowIn")) {
+	} else if (span_equals(key, "NotShowIn")) {
 		entry->not_show_in = value->at;
 		entry->n_not_show_in = value->n;
 	}
@@ -141,36 +63,20 @@ static void read_key(const struct span *key, const struct span *value, struct de
 int desktop_entry_read(const char *text, size_t n_bytes, struct desktop_entry *ret_entry)
 {
 	struct desktop_entry entry = {0};
-	const char *end = text + n_bytes;
-	bool in_group = false, has_group = false, has_type = false;
+	bool has_type = false, has_first = false;
+	struct span key, value;
+	struct keyfile file;
 
 	if (n_bytes > LIMIT_DESKTOP_BYTES)
 		return -EFBIG;
-	while (text < end) {
-		const char *eol = memchr(text, '\n', (size_t)(end - text)), *equals;
-		struct span line, key, value;
-
-		if (!eol)
-			eol = end;
-		line = trim((struct span){text, (size_t)(eol - text)});
-		text = eol < end ? eol + 1 : end;
-		if (!line.n || line.at[0] == '#')
+	keyfile_begin(&file, text, n_bytes);
+	while (keyfile_next(&file, &key, &value)) {
+		if (!span_equals(&file.group, "Desktop Entry"))
 			continue;
-		if (line.at[0] == '[') {
-			in_group = is_text(&line, "[Desktop Entry]");
-			if (!in_group && !has_group)
-				return -EBADMSG;
-			has_group = true;
-			continue;
-		}
-		equals = memchr(line.at, '=', line.n);
-		if (!in_group || !equals)
-			continue;
-		key = trim((struct span){line.at, (size_t)(equals - line.at)});
-		value.at = equals + 1;
-		value.n = (size_t)(line.at + line.n - value.at);
-		value = trim(value);
-		has_type |= is_text(&key, "Type");
+		has_first |= file.n_groups == 1;
+		if (!has_first)
+			return -EBADMSG;
+		has_type |= span_equals(&key, "Type");
 		read_key(&key, &value, &entry);
 	}
 	if (!has_type || !entry.name[0])
@@ -194,7 +100,7 @@ static bool next_element(struct span *rest, const char *separators, struct span 
 			rest->at++;
 			rest->n--;
 		}
-		element = trim(element);
+		element = span_trim(element);
 		if (!element.n)
 			continue;
 		*ret_element = element;
@@ -221,7 +127,7 @@ static bool list_has(const char *list, size_t n_bytes, const char *name)
 	struct span rest = {list, n_bytes}, element;
 
 	while (list && next_element(&rest, ";", &element))
-		if (is_text(&element, name))
+		if (span_equals(&element, name))
 			return true;
 	return false;
 }

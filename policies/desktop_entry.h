@@ -54,8 +54,4 @@ bool desktop_entry_is_shown(const struct desktop_entry *entry, const struct desk
  * "kde-x.desktop". False: it is no name of a desktop entry, or is too long. */
 bool desktop_id(const char *path, char ret_id[LIMIT_TEXT_BYTES + 1]);
 
-/* Copies text so that it can be shown and reported: what is not UTF-8 and control characters become
- * '?', cut at size_bytes between characters. */
-void text_clean(const char *text, size_t n_bytes, char *ret_text, size_t size_bytes);
-
 #endif

@@ -136,7 +136,8 @@ static int ask_once(struct apps_run *run, const struct apk_ask *ask, const char 
 		[APK_DEL] = "del",
 		[APK_UPGRADE] = "upgrade"};
 	_cleanup_free_ const char **argv = calloc(ask->n_words + 20, sizeof(*argv));
-	int64_t wait_s = left_s(run) < LOCK_WAIT_S ? left_s(run) : LOCK_WAIT_S;
+	/* It says itself that it could not get the lock, and is not ended before it has. */
+	int64_t wait_s = left_s(run) - 2 < LOCK_WAIT_S ? left_s(run) - 2 : LOCK_WAIT_S;
 	struct program program = {.env = env,
 		.has_progress = true,
 		.deadline_us = &run->deadline_us,
@@ -209,8 +210,10 @@ int apk_ask(struct apps_run *run, const struct apk_ask *ask, struct program_said
 		if (r < 0 || ret_said->end != PROGRAM_EXITED || !has_lock_trouble(ret_said) ||
 			apps_run_is_late(run))
 			return r;
-		program_said_done(ret_said);
 		apk_wait_for_lock(run, wait_us);
+		if (apps_run_is_late(run))
+			return 0;
+		program_said_done(ret_said);
 		wait_us = wait_us < 16 * USEC_PER_SEC ? 2 * wait_us : 30 * USEC_PER_SEC;
 	}
 }
@@ -369,6 +372,8 @@ enum apps_result apk_why(
 	if (said->end == PROGRAM_LEFT)
 		snprintf(ret_detail, LIMIT_TEXT_BYTES + 1,
 			"apk is still at it, and was left to come to its end");
+	if (said->end == PROGRAM_DEADLINE && strstr(output, "Waiting for repository lock"))
+		return APPS_E_BUSY;
 	if (said->end != PROGRAM_EXITED)
 		return APPS_E_DEADLINE;
 	if (strstr(output, "unable to select packages"))
@@ -383,6 +388,9 @@ enum apps_result apk_why(
 		/* 2.14 names a hook without its path, and not as a script of a package. */
 		if (strstr(ret_detail, ": script exited with error") && said->status == 99)
 			return APPS_E_HOOK;
+		/* The index has it, its repository does not. */
+		if (strstr(ret_detail, "HTTP 404"))
+			return APPS_E_UNKNOWN;
 		reason = reason_in(line);
 		if (reason != APPS_RESULT_MAX)
 			return reason;

@@ -175,13 +175,15 @@ void apk_word_name(const char *word, char ret_name[LIMIT_TEXT_BYTES + 1])
 	snprintf(ret_name, LIMIT_TEXT_BYTES + 1, "%.*s", (int)strcspn(word, "<>=~@"), word);
 }
 
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+
 bool apk_word_is_plain(const char *word)
 {
-	size_t n = strspn(word, "!abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				"+._:@<>=~-");
+	const char *name = word + (*word == '!');
 
-	return word[n] == '\0' && !strstr(word, ".apk") && strcspn(word, "<>=~@") > 0 &&
-	       strcmp(word, "!") != 0;
+	name += *name == '.'; /* a virtual package's */
+	return strspn(name, LETTERS) > 0 && !strstr(name, ".apk") &&
+	       name[strspn(name, LETTERS "+.:@<>=~-")] == '\0';
 }
 
 /* --- the world ------------------------------------------------------------------------------ */

@@ -23,12 +23,18 @@ static bool is_unavailable(struct apps_run *run, int *ret)
 	return result != APPS_DONE;
 }
 
-int apk_refresh(struct apps_run *run, struct program_said *ret_said)
+int apk_refresh(struct apps_run *run, struct program_said *ret_said, enum apps_result *ret_late)
 {
 	static const struct apk_ask ask = {.verb = APK_UPDATE};
+	char detail[LIMIT_TEXT_BYTES + 1];
+	int r;
 
 	apps_run_say(run, -1, "looking for new versions");
-	return apk_ask(run, &ask, ret_said);
+	r = apk_ask(run, &ask, ret_said);
+	*ret_late = r == 0 && apps_run_is_late(run) ? apk_why(ret_said, "", detail) : APPS_DONE;
+	if (*ret_late != APPS_DONE && *ret_late != APPS_E_BUSY)
+		*ret_late = APPS_E_DEADLINE;
+	return r;
 }
 
 /* --- policy --------------------------------------------------------------------------------- */
@@ -188,7 +194,7 @@ int apk_step_add(struct apps_run *run, const struct apps_words *words)
 	_cleanup_free_ const char **good_words = calloc(words->n + 1, sizeof(*good_words));
 	_cleanup_free_ const char **new_words = calloc(words->n + 1, sizeof(*new_words));
 	struct apps_words good = {.words = good_words}, new = {.words = new_words};
-	enum apps_result worst = APPS_DONE;
+	enum apps_result worst = APPS_DONE, late;
 	size_t first = run->progress.n_outcomes;
 	char name[LIMIT_TEXT_BYTES + 1];
 	int r = 0;
@@ -215,9 +221,10 @@ int apk_step_add(struct apps_run *run, const struct apps_words *words)
 		return r;
 	if (new.n == 0)
 		return apps_run_end(run, "", worst == APPS_DONE ? APPS_NOTHING_TO_DO : worst, "");
-	r = apk_refresh(run, &refreshed);
-	if (r == 0)
-		r = choose_added(run, &new, &good, &worst);
+	r = apk_refresh(run, &refreshed, &late);
+	if (r < 0 || late != APPS_DONE)
+		return r < 0 ? r : apps_run_end(run, "", late, "");
+	r = choose_added(run, &new, &good, &worst);
 	if (r == 0 && good.n > 0)
 		r = add_good(run, &before, &good, &worst);
 	if (r < 0)
@@ -316,6 +323,7 @@ int apk_step_upgrade(struct apps_run *run, const struct apps_words *words)
 	_cleanup_(apk_state_done) struct apk_state before = {0}, after = {0};
 	_cleanup_free_ const char **there = calloc(words->n + 1, sizeof(*there));
 	struct apk_ask ask = {.verb = APK_UPGRADE, .words = there};
+	enum apps_result late;
 	bool failed = false;
 	int r = 0;
 
@@ -337,9 +345,10 @@ int apk_step_upgrade(struct apps_run *run, const struct apps_words *words)
 	/* Without words it would be everything. */
 	if (words->n > 0 && ask.n_words == 0)
 		return apps_run_end(run, "", APPS_E_UNKNOWN, "none of them is installed");
-	r = apk_refresh(run, &refreshed);
-	if (r == 0)
-		r = apk_ask(run, &ask, &said);
+	r = apk_refresh(run, &refreshed, &late);
+	if (r < 0 || late != APPS_DONE)
+		return r < 0 ? r : apps_run_end(run, "", late, "");
+	r = apk_ask(run, &ask, &said);
 	if (r == 0)
 		r = apk_state_read(run->root_fd, &after);
 	for (size_t i = 0; r == 0 && i < ask.n_words; i++) {

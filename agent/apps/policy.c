@@ -321,8 +321,8 @@ static int apply(struct policy *p)
 
 	for (size_t i = 0; i < p->wanted.n; i++)
 		if (*p->wanted.words[i] != '!' && !apk_state_fits(&p->before, p->wanted.words[i])) {
-			r = apk_refresh(p->run, &p->refreshed);
-			if (r < 0)
+			r = apk_refresh(p->run, &p->refreshed, &p->trouble);
+			if (r < 0 || p->trouble != APPS_DONE)
 				return r;
 			break;
 		}

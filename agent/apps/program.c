@@ -133,8 +133,11 @@ _Noreturn static void run_child(const struct program *program, int output_fd, in
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	if (setsid() < 0 || chdir("/") < 0 || null_fd < 0 || dup2(null_fd, 0) < 0 ||
-		dup2(output_fd, 1) < 0 || dup2(output_fd, 2) < 0)
+	/* A word could be the name of a file: where there is none it is not. */
+	if (chdir("/var/empty") < 0 && chdir("/") < 0)
+		_exit(EXEC_FAILED);
+	if (setsid() < 0 || null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(output_fd, 1) < 0 ||
+		dup2(output_fd, 2) < 0)
 		_exit(EXEC_FAILED);
 	if (progress_fd >= 0 && progress_fd != PROGRAM_PROGRESS_FD) {
 		if (dup2(progress_fd, PROGRAM_PROGRESS_FD) < 0)

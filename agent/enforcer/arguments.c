@@ -54,6 +54,8 @@ const struct argument_row argument_rows[] = {
 	{"json", 0, .on = offsetof(struct enforcer_options, json), .help = "the same as JSON"},
 	{"prepare-removal", 0, .action = ARGUMENTS_PREPARE_REMOVAL,
 		.help = "put back what is left of an enrolment, and end"},
+	{"may-install", 0, .action = ARGUMENTS_MAY_INSTALL,
+		.help = "judge what apk is about to do, on standard input, and end"},
 	{"verbose", 'v', .on = offsetof(struct enforcer_options, verbose),
 		.help = "more lines in the log"},
 	{"help", 'h', .action = ARGUMENTS_HELP, .help = "this text"},

@@ -14,6 +14,7 @@ enum arguments_action {
 	ARGUMENTS_VERSION,
 	ARGUMENTS_PREPARE_REMOVAL,
 	ARGUMENTS_PROBE,
+	ARGUMENTS_MAY_INSTALL,
 };
 
 struct argument_row {

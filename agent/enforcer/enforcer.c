@@ -17,6 +17,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "agent/enforcer/arguments.h"
+#include "agent/enforcer/apps_rules.h"
 #include "agent/enforcer/apps_work.h"
 #include "agent/enforcer/auth.h"
 #include "agent/enforcer/checkin.h"
@@ -207,6 +208,7 @@ static void enforcer_on_round(struct reconcile *r, bool changed, void *userdata)
 			compliance_state_name(
 				r->has_compliance ? r->compliance.overall : COMPLIANCE_UNKNOWN));
 	enforcer_is_ready(e);
+	apps_rules_update(e);
 	recovery_update(e);
 	reminder_update(e);
 	checkin_after_round(e, changed);
@@ -240,6 +242,7 @@ static void enforcer_on_reverted(struct reconcile *r, bool failed, void *userdat
 {
 	(void)r;
 	enforcer_is_ready(userdata);
+	apps_rules_forget(userdata);
 	checkin_reverted(userdata, failed);
 }
 
@@ -419,8 +422,6 @@ static int enforcer_start(struct enforcer *e)
 	(void)auth_new(e, e->auth_socket_path, &e->auth);
 	if (e->state.facts.enrolled)
 		reconcile_request(&e->reconcile, true);
-	else
-		guard_host_nobody(e->guard);
 	r = local_new(e, e->options.socket_path, &e->local);
 	if (r < 0) {
 		log_error("%s cannot be listened on: %s; %s", e->options.socket_path, strerror(-r),

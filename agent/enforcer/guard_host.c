@@ -572,10 +572,9 @@ static void host_drop_build(struct guard_host *h)
 	h->again = false;
 }
 
-void guard_host_nobody(struct guard_host *h)
+/* No policy wants one. */
+static void host_nobody(struct guard_host *h)
 {
-	if (!h)
-		return;
 	h->wish = WISH_NONE;
 	h->mark = 0;
 	h->n_falls = 0;
@@ -600,7 +599,7 @@ static int host_want(const struct effective *desired, void *userdata)
 	int r;
 
 	if (!desired || !guard_is_wanted(desired)) {
-		guard_host_nobody(h);
+		host_nobody(h);
 		return before == WISH_GUARD;
 	}
 	r = guard_policy_mark(desired, &mark);
@@ -646,7 +645,7 @@ int guard_host_new(struct enforcer *e, struct guard_host **ret_host)
 		return -ENOMEM;
 	h->e = e;
 	h->listen_fd = h->fd = h->table_fd = -1;
-	h->wish = WISH_UNKNOWN;
+	h->wish = e->state.facts.enrolled ? WISH_UNKNOWN : WISH_NONE;
 	h->known = (struct guard_known){.get = host_get, .want = host_want, .userdata = h};
 	r = guard_news_new(e, &h->news);
 	if (r == 0)

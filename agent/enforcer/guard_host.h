@@ -27,9 +27,6 @@ int guard_host_new(struct enforcer *e, struct guard_host **ret_host);
 /* Lets go of the guard, which goes on. NULL is fine. */
 void guard_host_free(struct guard_host *host);
 
-/* Once it is clear that no policy will come: not enrolled. */
-void guard_host_nobody(struct guard_host *host);
-
 /* Members of `agentctl status`. */
 void guard_host_write(const struct enforcer *e, struct jsonw *w, const char *key);
 

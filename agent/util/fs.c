@@ -158,12 +158,6 @@ int fs_open_nofollow(int dir_fd, const char *path, int flags, mode_t mode)
 	return fd == -ENOSYS ? fs_walk_nofollow(dir_fd, path, flags, mode) : fd;
 }
 
-int fs_open_unmounted(int dir_fd, const char *path, int flags)
-{
-	return fs_openat2(dir_fd, fs_relative(path), fs_flags(flags), 0,
-		RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV);
-}
-
 int fs_read_fd(int fd, size_t max_bytes, char **ret_data, size_t *ret_n_bytes)
 {
 	_cleanup_buf_ struct buf b = {.max_bytes = max_bytes};

@@ -28,12 +28,6 @@ int fs_open_in_root(int root_fd, const char *path, int flags);
 int fs_open_nofollow(int dir_fd, const char *path, int flags, mode_t mode);
 
 /*
- * The same for reading, and refusing every mount point on the way with -EXDEV, before anybody who
- * mounted something there is asked: for places where users may. Kernels without openat2(2): -ENOSYS.
- */
-int fs_open_unmounted(int dir_fd, const char *path, int flags);
-
-/*
  * Reads a whole regular file. A file above max_bytes is -EFBIG; something that is not a regular
  * file is -EBADF. On success *ret_data is the caller's, NUL-terminated behind its n bytes.
  * ret_n_bytes may be NULL.

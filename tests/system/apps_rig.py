@@ -3,12 +3,17 @@
 stand-in (tests/lib/apk/apk)."""
 
 import fcntl
+import functools
+import http.server
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../lib/apk"))
@@ -64,6 +69,9 @@ class Phone:
         self.n_jobs = 0
 
     def remove(self):
+        # apk-tools 2 mounts it below its root, and leaves that when it is ended.
+        if os.path.ismount(os.path.join(self.root, "proc")):
+            subprocess.run(["umount", "-l", os.path.join(self.root, "proc")], check=True)
         shutil.rmtree(self.base, ignore_errors=True)
 
     # --- state
@@ -154,6 +162,88 @@ class Phone:
     def progress(self):
         with open(os.path.join(self.runtime, "apps.progress"), encoding="utf-8") as f:
             return Progress(f.read())
+
+
+def own_mounts():
+    """As root: mounts of tests and of what they run are nobody else's."""
+    if IS_ROOT and not os.environ.get("MDM_APPS_MOUNTS") and \
+            subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode == 0:
+        os.environ["MDM_APPS_MOUNTS"] = "own"
+        os.execvp("unshare", ["unshare", "-m", "--propagation", "private", sys.executable] + sys.argv)
+
+
+def mount(*words):
+    if not IS_ROOT or not os.environ.get("MDM_APPS_MOUNTS"):
+        raise Skip("only root may mount")
+    done = subprocess.run(["mount"] + list(words), check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Skip("nothing can be mounted: " + done.stderr.strip())
+
+
+class Server:
+    """The repository over HTTP; closed() is one that cannot be reached, and hang one that never answers."""
+
+    def __init__(self, directory, hang=False):
+        handler = functools.partial(Quiet, directory=directory)
+        if hang:
+            self.listener = socket.create_server(("127.0.0.1", 0))
+            self.port = self.listener.getsockname()[1]
+            return
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.port = self.http.server_address[1]
+        self.thread = threading.Thread(target=self.http.serve_forever, daemon=True)
+        self.thread.start()
+
+    @property
+    def url(self):
+        return "http://127.0.0.1:%d" % self.port
+
+    def close(self):
+        self.http.shutdown()
+        self.http.server_close()
+        self.thread.join()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):  # pylint: disable=arguments-differ
+        pass
+
+
+def run_tests(tests):
+    """Each with a phone of its own. Prints as all suites do."""
+    own_mounts()
+    passed = failed = skipped = 0
+    only = sys.argv[1:]
+    if os.environ.get("APK") and not IS_ROOT:
+        print("skipped: apk itself is tested as root")
+        print("0 passed, 0 failed, 1 skipped")
+        return 0
+    keys = tempfile.mkdtemp(prefix="mdm-apps-keys-", dir=os.environ.get("TMPDIR"))
+    key = repository.Key(keys, "test@example.org-1")
+    for test in tests:
+        name = test.__name__.replace("_", " ")
+        if only and not any(o in test.__name__ for o in only):
+            continue
+        phone = Phone(key=key, shell=IS_ROOT)
+        try:
+            test(phone)
+            passed += 1
+        except Skip as reason:
+            print("skipped: %s: %s" % (name, reason))
+            skipped += 1
+        except Exception as error:  # pylint: disable=broad-except
+            traceback.print_exc()
+            print("FAILED %s: %s" % (name, error))
+            failed += 1
+        finally:
+            phone.remove()
+    shutil.rmtree(keys)
+    print("%d passed, %d failed, %d skipped" % (passed, failed, skipped))
+    return 1 if failed else 0
+
+
+def equal(got, wanted):
+    assert got == wanted, "%r, not %r" % (got, wanted)
 
 
 def wait_for(what, seconds=60):

@@ -16,14 +16,21 @@ struct phone {
 
 static void begin(struct phone *p)
 {
+	char passwd[256];
+
 	memset(p, 0, sizeof(*p));
 	fixture_open(&p->f);
 	fixture_text(&p->f, MAPS, maps);
 	fixture_directory(&p->f, "usr/local/share");
-	fixture_text(&p->f, "etc/passwd",
-		"root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\nbad:x\n"
-		"daemon:x:2:2::/:/bin/false\n");
+	/* A home counts if it is its account's own. */
+	snprintf(passwd, sizeof(passwd),
+		"root:x:0:0::/root:/bin/sh\nann:x:%u:%u::/home/ann:/bin/sh\n",
+		geteuid() ? geteuid() : 1000, getegid() ? getegid() : 1000);
+	fixture_text(&p->f, "etc/passwd", passwd);
+	fixture_text(&p->f, "etc/shadow", "root:!:::::::\nann:!:::::::\n");
 	fixture_directory(&p->f, "home/ann");
+	if (geteuid() == 0 && fchownat(p->f.platform.sysroot_fd, "home/ann", 1000, 1000, 0) < 0)
+		abort();
 	if (launcher_backend_new(&p->f.platform, &p->b) < 0)
 		abort();
 }

@@ -113,6 +113,42 @@ static void test_files(void)
 	apk_db_done(&db);
 }
 
+/* The part of the files where desktop entries are, wherever it begins among the eights. */
+static void test_desktop_files(void)
+{
+	static const char *const others[] = {"usr/share/applicationsx", "usr/share/application",
+		"xusr/share/applications", "usr/local/share/applications"};
+
+	for (size_t n = 0; n < 20; n++) {
+		char text[512], name[32];
+		struct apk_db db;
+		struct apk_files files;
+		struct apk_file file;
+
+		memset(name, 'x', sizeof(name));
+		snprintf(text, sizeof(text),
+			"P:a\nV:1\nF:%.*s\nR:f\nF:usr/share/applications\nR:a.desktop\nZ:Q\n"
+			"F:usr/share/applications/kde\nR:b.desktop\nF:var\nR:c\n\n"
+			"P:b\nV:1\nF:usr/share/applications/sub\nR:d\n\nP:c\nV:1\nF:%s\nR:e\n",
+			(int)n, name, others[n % 4]);
+		CHECK_INT(apk_db_read(text, strlen(text), &db), 0);
+		apk_files_begin_desktop(&db.packages[0], &files);
+		CHECK(apk_files_next(&files, &file));
+		CHECK(equals(file.name, "a.desktop"));
+		CHECK(apk_files_next(&files, &file));
+		CHECK(equals(file.directory, "usr/share/applications/kde"));
+		CHECK(apk_files_next(&files, &file));
+		CHECK(equals(file.name, "c"));
+		CHECK(!apk_files_next(&files, &file));
+		apk_files_begin_desktop(&db.packages[1], &files);
+		CHECK(apk_files_next(&files, &file));
+		CHECK(equals(file.name, "d"));
+		CHECK(!db.packages[2].desktop.n);
+		CHECK_INT(db.packages[2].files.n, strlen(others[n % 4]) + 6);
+		apk_db_done(&db);
+	}
+}
+
 /* Lines that apk does not write, or not any more: what can be read is. */
 static void test_odd_files(void)
 {
@@ -602,6 +638,7 @@ static void test_dense(void)
 static const struct check_test tests[] = {
 	{"fields", test_fields},
 	{"files", test_files},
+	{"desktop files", test_desktop_files},
 	{"odd files", test_odd_files},
 	{"empty line", test_empty_line},
 	{"malformed", test_malformed},

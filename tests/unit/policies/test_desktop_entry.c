@@ -8,6 +8,7 @@
 #include "agent/util/buf.h"
 #include "agent/util/codec.h"
 #include "policies/desktop_entry.h"
+#include "policies/keyfile.h"
 #include "tests/lib/check.h"
 
 #define HEAD "[Desktop Entry]\nType=Application\nName=A\n"
