@@ -42,7 +42,7 @@ struct guard_build {
 	size_t package, flatpak;
 	bool in_package;
 	struct apk_files in;
-	int directory_fd;	    /* of the file before; -1: none, or it is not there */
+	int directory_fd;		/* of the file before; -1: none, or it is not there */
 	char directory[PATH_BYTES + 2]; /* its real path, with a slash at the end */
 	struct apk_text directory_name;
 	struct guard_walk *walk;

@@ -15,68 +15,14 @@
 
 #include "agent/enforcer/arguments.h"
 #include "agent/enforcer/effects.h"
-#include "agent/enforcer/enforcer.h"
-#include "agent/enforcer/guard_news.h"
+#include "agent/enforcer/guard_host_private.h"
 #include "agent/ipc/channel.h"
 #include "agent/util/child.h"
 #include "agent/util/fs.h"
 #include "agent/util/jsonw.h"
-#include "platform/guard_known.h"
-#include "platform/service.h"
 
-#define START_DEADLINE_S 20
 #define MESSAGES_AT_ONCE 32
 #define FALL_FORGOTTEN_US (600 * USEC_PER_SEC)
-#define GUARD_EXIT_ABSENT 3
-
-enum guard_wish {
-	WISH_UNKNOWN, /* the rules were not looked at yet */
-	WISH_NONE,
-	WISH_GUARD,
-};
-
-struct guard_host {
-	struct enforcer *e;
-	char path[LIMIT_SOCKET_BYTES + 1];
-	int listen_fd;
-	sd_event_source *listener;
-	struct guard_known known; /* lent to the backend */
-	struct guard_sources *sources;
-	struct guard_news *news;
-	/* What is wanted, and what was made of it. */
-	enum guard_wish wish;
-	uint64_t mark; /* of the policy */
-	struct guard_build *build;
-	uint64_t build_mark;
-	bool again; /* something changed while it was made */
-	sd_event_source *step, *settle;
-	int table_fd; /* -1: none yet */
-	uint64_t generation, table_mark;
-	struct guard_header settings;
-	struct guard_counts counts;
-	char build_trouble[LIMIT_TEXT_BYTES + 1];
-	/* The guard that is connected. */
-	int fd;
-	sd_event_source *source;
-	bool said_hello;
-	uint64_t sent, in_force; /* generations */
-	uint64_t in_force_mark;	 /* policy that the table in force was made of; 0: not known */
-	struct guard_header in_force_settings;
-	struct msg_guard_hello hello;
-	struct msg_guard_state state;
-	/* Starting it. */
-	bool is_absent; /* the kernel; until this process ends */
-	unsigned int n_falls;
-	int64_t fell_us;
-	struct session_call *service;
-	struct child *child;
-	sd_event_source *retry, *arrival;
-	char trouble[LIMIT_TEXT_BYTES + 1]; /* why it is not there */
-};
-
-static void host_start(struct guard_host *h);
-static void host_start_later(struct guard_host *h, int64_t pause_us);
-static void host_build(struct guard_host *h);
 
 static const char *const stand_names[GUARD_STAND_MAX] = {
 	[GUARD_STANDS_OFF] = "off",
@@ -89,17 +35,6 @@ static const char *const stand_names[GUARD_STAND_MAX] = {
 const char *guard_stand_name(enum guard_stand stand)
 {
 	return stand < GUARD_STAND_MAX ? stand_names[stand] : "unknown";
-}
-
-int64_t guard_pause_us(unsigned int n_falls)
-{
-	int64_t s = 1;
-
-	if (n_falls <= 1)
-		return 0;
-	for (unsigned int i = 2; i < n_falls && s < GUARD_PAUSE_MAX_S; i++)
-		s *= 2;
-	return (s < GUARD_PAUSE_MAX_S ? s : GUARD_PAUSE_MAX_S) * USEC_PER_SEC;
 }
 
 /* --- how it stands ------------------------------------------------------------------------ */
@@ -139,7 +74,7 @@ static void host_get(struct guard_standing *ret_standing, void *userdata)
 }
 
 /* What is seen of the guard may have changed: the next round looks. */
-static void host_tell(struct guard_host *h)
+void guard_host_tell(struct guard_host *h)
 {
 	struct enforcer *e = h->e;
 	enum guard_stand stand = host_stand(h);
@@ -189,7 +124,7 @@ static void host_disconnect(struct guard_host *h)
 }
 
 /* It is away, though it is wanted. */
-static void host_fell(struct guard_host *h, const char *why)
+void guard_host_fell(struct guard_host *h, const char *why)
 {
 	int64_t now_us = clock_boottime_us();
 
@@ -202,11 +137,11 @@ static void host_fell(struct guard_host *h, const char *why)
 	h->n_falls++;
 	snprintf(h->trouble, sizeof(h->trouble), "%s", why);
 	host_journal(h, "fell", why);
-	host_start_later(h, guard_pause_us(h->n_falls));
-	host_tell(h);
+	guard_start_later(h, guard_pause_us(h->n_falls));
+	guard_host_tell(h);
 }
 
-static void host_send_table(struct guard_host *h)
+void guard_host_send_table(struct guard_host *h)
 {
 	const struct msg_none none = {0};
 	int r;
@@ -218,7 +153,7 @@ static void host_send_table(struct guard_host *h)
 	if (r == 0)
 		h->sent = h->generation;
 	else if (r != -EAGAIN)
-		host_fell(h, "it does not take its table");
+		guard_host_fell(h, "it does not take its table");
 }
 
 static void host_end_guard(struct guard_host *h)
@@ -230,7 +165,7 @@ static void host_end_guard(struct guard_host *h)
 }
 
 /* The table that the guard says it has. */
-static void host_note_in_force(struct guard_host *h, uint64_t generation)
+void guard_host_note_in_force(struct guard_host *h, uint64_t generation)
 {
 	bool stood = host_stand(h) == GUARD_STANDS;
 
@@ -245,7 +180,7 @@ static void host_note_in_force(struct guard_host *h, uint64_t generation)
 	host_journal(h, "in_force",
 		h->settings.mode == GUARD_ENFORCE ? "programs are judged"
 						  : "programs are watched, none is refused");
-	host_tell(h);
+	guard_host_tell(h);
 }
 
 static void host_on_hello(struct guard_host *h, const struct msg_guard_hello *hello)
@@ -258,15 +193,15 @@ static void host_on_hello(struct guard_host *h, const struct msg_guard_hello *he
 		if (!h->is_absent && h->wish == WISH_GUARD)
 			host_journal(h, "absent", hello->note);
 		h->is_absent = true;
-		host_tell(h);
+		guard_host_tell(h);
 		return;
 	}
 	if (h->wish == WISH_NONE) {
 		host_end_guard(h);
 		return;
 	}
-	host_note_in_force(h, hello->generation);
-	host_send_table(h);
+	guard_host_note_in_force(h, hello->generation);
+	guard_host_send_table(h);
 }
 
 static void host_on_state(struct guard_host *h, const struct msg_guard_state *state)
@@ -281,15 +216,15 @@ static void host_on_state(struct guard_host *h, const struct msg_guard_state *st
 		snprintf(h->build_trouble, sizeof(h->build_trouble),
 			"it refused its table as damaged");
 		host_journal(h, "refused_table", "");
-		host_tell(h);
+		guard_host_tell(h);
 	}
 	if (state->n_unwatched && strcmp(state->unwatched, before.unwatched) != 0) {
 		host_journal(h, "unwatched", state->unwatched);
-		host_tell(h);
+		guard_host_tell(h);
 	}
-	host_note_in_force(h, state->generation);
+	guard_host_note_in_force(h, state->generation);
 	/* A table that could not be sent at once; the guard has read since. */
-	host_send_table(h);
+	guard_host_send_table(h);
 }
 
 static int host_take(struct guard_host *h, const struct message *m)
@@ -327,7 +262,8 @@ static int host_on_message(sd_event_source *source, int fd, uint32_t events, voi
 			message_done(&m);
 		}
 		if (r < 0) {
-			host_fell(h, r == -ECONNRESET ? "it ended" : "it said what no guard says");
+			guard_host_fell(
+				h, r == -ECONNRESET ? "it ended" : "it said what no guard says");
 			return 0;
 		}
 	}
@@ -347,7 +283,8 @@ static int host_on_connect(sd_event_source *source, int listen_fd, uint32_t even
 	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0 ||
 		(peer.uid != 0 && peer.uid != geteuid()))
 		return 0;
-	/* A newer one replaces the one before. */
+	/* A newer one replaces the one before, which would come again if it were only let go of. */
+	host_end_guard(h);
 	host_disconnect(h);
 	if (sd_event_add_io(h->e->event, &h->source, fd, EPOLLIN, host_on_message, h) < 0)
 		return 0;
@@ -355,221 +292,14 @@ static int host_on_connect(sd_event_source *source, int listen_fd, uint32_t even
 	return 0;
 }
 
-/* --- starting it -------------------------------------------------------------------------- */
-
-static void host_not_started(struct guard_host *h, const char *why)
-{
-	h->arrival = sd_event_source_unref(h->arrival);
-	if (h->fd < 0)
-		host_fell(h, why);
-}
-
-static int host_on_arrival(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	struct guard_host *h = userdata;
-
-	(void)source;
-	(void)usec;
-	h->arrival = sd_event_source_unref(h->arrival);
-	if (!h->said_hello)
-		host_fell(h, "it was started and does not come");
-	return 0;
-}
-
-static void host_on_service(const struct session_answer *answer, void *userdata)
-{
-	struct enforcer *e = userdata;
-
-	if (answer->result != SESSION_DONE)
-		host_not_started(e->guard, answer->detail);
-}
-
-static void host_on_program(const struct child_result *result, void *userdata)
-{
-	struct guard_host *h = userdata;
-	char why[LIMIT_TEXT_BYTES + 1];
-
-	/* It has left for a session of its own. */
-	if (result->end == CHILD_EXITED && (result->code == 0 || result->code == GUARD_EXIT_ABSENT))
-		return;
-	snprintf(why, sizeof(why), "%.120s could not begin (%s %d)", h->e->options.guard_program,
-		result->end == CHILD_EXITED ? "status" : "signal", result->code);
-	host_not_started(h, why);
-}
-
-static int host_start_program(struct guard_host *h)
-{
-	const char *argv[] = {h->e->options.guard_program, "--socket", h->path, "--detach", NULL};
-	const struct child_spec spec = {
-		.argv = argv,
-		.root_fd = -1,
-		.deadline_s = START_DEADLINE_S,
-	};
-
-	child_free(TAKE_PTR(h->child));
-	return child_start(h->e->event, &spec, host_on_program, h, &h->child);
-}
-
-static void host_start(struct guard_host *h)
-{
-	struct session_start start;
-	char why[LIMIT_TEXT_BYTES + 1];
-	int r;
-
-	h->retry = sd_event_source_unref(h->retry);
-	if (h->wish != WISH_GUARD || h->is_absent || h->fd >= 0 || h->arrival)
-		return;
-	if (h->listen_fd < 0)
-		return;
-	r = sd_event_add_time(h->e->event, &h->arrival, CLOCK_BOOTTIME,
-		(uint64_t)(clock_boottime_us() + GUARD_ARRIVAL_S * USEC_PER_SEC), 100000,
-		host_on_arrival, h);
-	if (r < 0)
-		return;
-	session_call_free(TAKE_PTR(h->service));
-	effects_fill(h->e, &start, host_on_service);
-	start.slot = &h->service;
-	r = service_start(&start, GUARD_SERVICE);
-	if (r < 0)
-		r = host_start_program(h);
-	if (r < 0) {
-		snprintf(why, sizeof(why), "%.150s: %s", h->e->options.guard_program, strerror(-r));
-		host_not_started(h, why);
-	}
-}
-
-static int host_on_retry(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	(void)source;
-	(void)usec;
-	host_start(userdata);
-	return 0;
-}
-
-static void host_start_later(struct guard_host *h, int64_t pause_us)
-{
-	h->retry = sd_event_source_unref(h->retry);
-	h->arrival = sd_event_source_unref(h->arrival);
-	(void)sd_event_add_time(h->e->event, &h->retry, CLOCK_BOOTTIME,
-		(uint64_t)(clock_boottime_us() + pause_us), 50000, host_on_retry, h);
-}
-
-/* --- its table ---------------------------------------------------------------------------- */
-
-static void host_build_failed(struct guard_host *h, int error)
-{
-	guard_build_free(TAKE_PTR(h->build));
-	h->step = sd_event_source_unref(h->step);
-	snprintf(h->build_trouble, sizeof(h->build_trouble),
-		"its table could not be made: %s; the one before serves", strerror(-error));
-	log_error("guard: %s", h->build_trouble);
-	host_tell(h);
-}
-
-static int host_finish_build(struct guard_host *h)
-{
-	_cleanup_buf_ struct buf table = BUF_INIT;
-	struct guard_counts counts;
-	uint64_t generation;
-	int fd, r = guard_build_finish(h->build, &table, &generation, &counts);
-
-	if (r < 0)
-		return r;
-	fd = fs_memfd("mdm-guard-table", table.data, table.n_bytes);
-	if (fd < 0)
-		return fd;
-	guard_build_free(TAKE_PTR(h->build));
-	closep(&h->table_fd);
-	h->table_fd = fd;
-	h->generation = generation;
-	h->table_mark = h->build_mark;
-	h->counts = counts;
-	memcpy(&h->settings, table.data, sizeof(h->settings));
-	h->build_trouble[0] = 0;
-	log_debug("guard: table of %zu bytes: %zu programs denied, %zu known, %zu paths",
-		table.n_bytes, counts.n_denied, counts.n_allowed, counts.n_paths);
-	/* It may be what the guard has already, from before a restart or by another policy. */
-	host_note_in_force(h, h->in_force);
-	host_send_table(h);
-	host_start(h);
-	return 0;
-}
-
-static int host_on_step(sd_event_source *source, void *userdata)
-{
-	struct guard_host *h = userdata;
-	int r = guard_build_step(h->build, GUARD_BUILD_STEP);
-
-	(void)source;
-	if (r > 0)
-		return 0;
-	h->step = sd_event_source_unref(h->step);
-	if (r == 0)
-		r = host_finish_build(h);
-	if (r < 0)
-		host_build_failed(h, r);
-	if (h->again)
-		host_build(h);
-	return 0;
-}
-
-static void host_build(struct guard_host *h)
-{
-	int r;
-
-	h->settle = sd_event_source_unref(h->settle);
-	if (h->wish != WISH_GUARD || h->is_absent)
-		return;
-	if (h->build) {
-		h->again = true;
-		return;
-	}
-	h->again = false;
-	h->build_mark = h->mark;
-	r = guard_sources_build(h->sources, &h->build);
-	if (r == 0)
-		r = sd_event_add_defer(h->e->event, &h->step, host_on_step, h);
-	/* Whatever else the loop has to do comes first. */
-	if (r >= 0)
-		r = sd_event_source_set_priority(h->step, SD_EVENT_PRIORITY_IDLE);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(h->step, SD_EVENT_ON);
-	if (r < 0)
-		host_build_failed(h, r);
-}
-
-static int host_on_settle(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	(void)source;
-	(void)usec;
-	host_build(userdata);
-	return 0;
-}
-
-static void host_build_later(struct guard_host *h, int64_t pause_ms)
-{
-	if (!h->settle)
-		(void)sd_event_add_time(h->e->event, &h->settle, CLOCK_BOOTTIME,
-			(uint64_t)(clock_boottime_us() + pause_ms * 1000), 50000, host_on_settle,
-			h);
-}
+/* --- what is wanted ----------------------------------------------------------------------- */
 
 static void host_on_sources(void *userdata)
 {
 	struct guard_host *h = userdata;
 
 	if (h->wish == WISH_GUARD)
-		host_build_later(h, GUARD_SETTLE_MS);
-}
-
-/* --- what is wanted ----------------------------------------------------------------------- */
-
-static void host_drop_build(struct guard_host *h)
-{
-	guard_build_free(TAKE_PTR(h->build));
-	h->step = sd_event_source_unref(h->step);
-	h->settle = sd_event_source_unref(h->settle);
-	h->again = false;
+		guard_make_later(h, GUARD_SETTLE_MS);
 }
 
 /* No policy wants one. */
@@ -579,7 +309,7 @@ static void host_nobody(struct guard_host *h)
 	h->mark = 0;
 	h->n_falls = 0;
 	h->trouble[0] = h->build_trouble[0] = 0;
-	host_drop_build(h);
+	guard_make_stop(h);
 	h->retry = sd_event_source_unref(h->retry);
 	h->arrival = sd_event_source_unref(h->arrival);
 	session_call_free(TAKE_PTR(h->service));
@@ -612,8 +342,8 @@ static int host_want(const struct effective *desired, void *userdata)
 	h->wish = WISH_GUARD;
 	h->mark = mark;
 	/* The policy in force is read when the table is begun, in a turn of its own. */
-	host_drop_build(h);
-	host_build_later(h, 0);
+	guard_make_stop(h);
+	guard_make_later(h, 0);
 	return 1;
 }
 
@@ -632,6 +362,7 @@ static int host_listen(struct guard_host *h)
 		chmod(h->path, 0600) < 0 || listen(fd, 4) < 0)
 		return -errno;
 	h->listen_fd = TAKE_FD(fd);
+	h->listening_us = clock_boottime_us();
 	return sd_event_add_io(
 		h->e->event, &h->listener, h->listen_fd, EPOLLIN, host_on_connect, h);
 }
@@ -671,7 +402,7 @@ void guard_host_free(struct guard_host *h)
 	if (!h)
 		return;
 	h->e->platform.guard = NULL;
-	host_drop_build(h);
+	guard_make_stop(h);
 	host_disconnect(h);
 	session_call_free(h->service);
 	child_free(h->child);

@@ -14,6 +14,7 @@
 
 #define GUARD_SERVICE "mdm-agent-guard.service"
 #define GUARD_ARRIVAL_S 10  /* from its start until it has to be there */
+#define GUARD_GRACE_MS 500  /* for one from before, after the start of the agent */
 #define GUARD_SETTLE_MS 500 /* packages change in many files at once */
 #define GUARD_PAUSE_MAX_S 300
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -100,6 +101,8 @@ int main(int argc, char **argv)
 		fputs("mdm-agent-guard: only root can do this\n", stderr);
 		return GUARD_EXIT_USAGE;
 	}
+	/* Its limit is 0 bytes: a line to a log that is a file is lost, and that is all. */
+	signal(SIGXFSZ, SIG_IGN);
 	log_redirect(say_without_waiting);
 	if (is_detached && process_detach(0, GUARD_EXIT_FAILED) < 0)
 		return GUARD_EXIT_FAILED;

@@ -2,20 +2,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """The enforcer and its guard: started where the policy wants it, given its table, started anew when
 it falls, ended when nobody wants it. The real agent and server; the guard is played by the test,
-which says and hears what the table of messages has, so that it can fall, lie and be silent.
+which says and hears what the table of messages has, so that it can fall, lie and be silent. As root
+there is one more, with the real guard on a file system of its own, in a private mount namespace.
 
 Usage: guard_host.py BUILD_DIR [NAME...]    The last line is "N passed, N failed, N skipped".
 """
+import ctypes
 import mmap
 import os
 import select
+import shutil
+import signal
 import socket
 import struct
+import subprocess
 import sys
 import time
 
 sys.dont_write_bytecode = True
-from mdmctl_rig import Admin, Server, check, run_tests
+from mdmctl_rig import BUILD, Admin, Server, Skip, check, run_tests
 from agent_rig import Agent, wait_for
 
 HELLO, TABLE, STATE, DENIED, END = 48, 49, 50, 51, 52
@@ -106,17 +111,17 @@ class Guard:
 class Phone:
     """An enrolled phone whose guard is a program that only notes that it was started."""
 
-    def __init__(self, base, settings, packages=("game", "tool")):
+    def __init__(self, base, settings, packages=("game", "tool"), program=None):
         os.chmod(base, 0o755)
         self.base, self.admin = base, Admin(base)
         self.server = Server(self.admin)
         self.starts_file = os.path.join(base, "starts")
-        program = os.path.join(base, "guard")
-        with open(program, "w") as f:
-            f.write("#!/bin/sh\necho \"$@\" >>%s\n" % self.starts_file)
-        os.chmod(program, 0o755)
+        wrapper = os.path.join(base, "guard")
+        with open(wrapper, "w") as f:
+            f.write("#!/bin/sh\necho \"$@\" >>%s\n%s" % (self.starts_file, program or ""))
+        os.chmod(wrapper, 0o755)
         self.push({"apps": settings})
-        self.agent = Agent(base, options=["--guard-program", program], files={
+        self.agent = Agent(base, options=["--guard-program", wrapper], files={
             "lib/apk/db/installed": "".join(DATABASE.format(p) for p in packages),
             "etc/apk/world": "".join(p + "\n" for p in packages),
             "proc/self/mountinfo": "21 1 253:0 / / rw - ext4 /dev/dm-0 rw\n"
@@ -301,7 +306,7 @@ def test_lies(phone):
     first = Guard(phone.path).hello().in_force()
     phone.wait_guard("in_force")
     second = Guard(phone.path).hello().in_force()
-    check(first.receive() == 0, "two guards")
+    check(first.receive() == END and first.receive() == 0, "two guards")
     phone.wait_guard("in_force")
     second.state(second.generation, refused=1)
     wait_for("the journal to say so", lambda: "refused_table" in phone.journal())
@@ -349,6 +354,101 @@ def test_not_enrolled(phone):
     check(phone.starts() == [], phone.starts())
 
 
+def starts(program, uid=0):
+    """Whether it may be started, within a time that is no hang."""
+    try:
+        subprocess.run([program], check=True, timeout=20, user=uid, group=uid, extra_groups=[])
+    except PermissionError:
+        return False
+    return True
+
+
+def guards(base):
+    """Processes of the guard that watches this directory."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/cmdline" % pid, "rb") as f:
+                words = f.read().split(b"\0")
+        except OSError:
+            continue
+        if words[0].endswith(b"mdm-agent-guard") and base.encode() in words:
+            found.append(int(pid))
+    return found
+
+
+def real(phone, base):
+    game, tool = phone.agent.path("usr/bin/game"), phone.agent.path("usr/bin/tool")
+    home = phone.agent.path("home/ada")
+    os.makedirs(home)
+    os.chown(home, 10000, 10000)
+    for program in (game, tool, os.path.join(home, "own")):
+        shutil.copy("/bin/true", program)
+    os.chown(os.path.join(home, "own"), 10000, 10000)
+    check(starts(game) and starts(tool) and starts(os.path.join(home, "own"), 10000), "before there is a guard")
+    phone.enrol()
+    phone.wait_guard("in_force")
+    phone.wait_setting("guard", "compliant")
+    phone.wait_setting("user_programs", "compliant")
+    check(not starts(game) and starts(tool), "the table is in force and does not hold")
+    check(not starts(os.path.join(home, "own"), 10000), "a user's own program")
+    # An upgrade: another file at the same place.
+    shutil.copy("/bin/true", game + ".new")
+    os.rename(game + ".new", game)
+    check(not starts(game), "an upgraded program is another one")
+    wait_for("the journal to know", lambda: {r["data"].get("owner") for r in phone.agent.journal("exec_denied")}
+             >= {"game"})
+    wait_for("the status to know of both", lambda: {d["reason"] for d in phone.guard()["last"]} ==
+             {"blocked", "user_program"})
+    # All of it is killed, and stopped: what may run runs, and what may not soon does not again.
+    for how in (signal.SIGKILL, signal.SIGSTOP):
+        before = guards(base)
+        check(before, "no guard runs")
+        for pid in before:
+            os.kill(pid, how)
+        if how == signal.SIGSTOP:
+            # Nobody is left to answer: the kernel keeps it waiting, until somebody ends them.
+            for pid in before:
+                os.kill(pid, signal.SIGKILL)
+        begin = time.monotonic()
+        check(starts(tool), "a phone without a guard stands still")
+        wait_for("the guard to be back after %s\n%s" % (how, phone.agent.log()), lambda: not starts(game))
+        print("# %s: judged again after %.1f s" % (how.name, time.monotonic() - begin))
+    phone.wait_setting("guard", "compliant")
+    # The agent goes, and the guard stays; it comes back, and both find each other.
+    phone.agent.stop(signal.SIGKILL)
+    check(not starts(game) and starts(tool), "nothing holds without the agent")
+    n = len(phone.starts())
+    phone.agent.start()
+    phone.wait_guard("in_force")
+    check(len(phone.starts()) == n, "a guard was there and another one was started")
+    phone.agent.ok("unenroll", "--yes")
+    wait_for("everything to run again", lambda: starts(game) and starts(os.path.join(home, "own"), 10000))
+    wait_for("the guard to end", lambda: not guards(base))
+
+
+def test_real(base):
+    """The agent and the real guard."""
+    if os.geteuid() != 0:
+        raise Skip("fanotify's questions need root")
+    libc = ctypes.CDLL(None, use_errno=True)
+    check(libc.mount(b"guarded", base.encode(), b"tmpfs", 0, b"mode=755") == 0, "mount", ctypes.get_errno())
+    phone = None
+    try:
+        phone = Phone(base, {"mode": "deny", "blocked": ["game"], "guard": "enforce", "user_programs": False},
+                      program="exec %s/mdm-agent-guard --mounts %s \"$@\"\n" % (BUILD, base))
+        real(phone, base)
+    finally:
+        for pid in guards(base):
+            os.kill(pid, signal.SIGKILL)
+        if phone:
+            phone.close()
+        libc.umount2(base.encode(), 2)
+
+
 if __name__ == "__main__":
-    sys.exit(run_tests([test_story, test_outlives_the_agent, test_falls, test_absent, test_lies, test_denials,
+    if os.geteuid() == 0 and "MDM_GUARD_HOST_NS" not in os.environ and shutil.which("unshare"):
+        os.execvpe("unshare", ["unshare", "-m", "--propagation", "private", sys.executable, *sys.argv],
+                   dict(os.environ, MDM_GUARD_HOST_NS="1"))
+    sys.exit(run_tests([test_real,test_story, test_outlives_the_agent, test_falls, test_absent, test_lies, test_denials,
                         test_leaving, test_not_enrolled], beside=4))
