@@ -479,6 +479,7 @@ void render_status(
 		status_wake(p, answer);
 		render_commands_status(p, answer, now_s);
 		render_passwords_status(p, answer);
+		render_guard_status(p, answer, now_s);
 		status_enforced(p, answer, compliance);
 	}
 	status_refusals(p, answer, now_s);
