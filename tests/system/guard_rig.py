@@ -294,9 +294,12 @@ def main(tests):
     for test in tests:
         if wanted and not any(w in test.__name__ for w in wanted):
             continue
+        begun = time.monotonic()
         try:
             test()
             passed += 1
+            if os.environ.get("V") == "1":
+                print("%6.1f s %s" % (time.monotonic() - begun, test.__name__), flush=True)
         except Exception as e:  # a test that failed does not keep the others from running
             failed += 1
             import traceback
