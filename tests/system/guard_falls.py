@@ -175,10 +175,10 @@ def keeper_is_stopped():
         good, users = r.program("good"), r.program("users", owner=USER)
         r.table(STRICT)
         r.process.send_signal(signal.SIGSTOP)
-        for i in range(200):
+        for i in range(50):
             assert run(good) and not run(users) and run(r.program("p%d" % i))
         r.process.send_signal(signal.SIGCONT)
-        assert r.counts()["n_denied"] == 200
+        assert r.counts()["n_denied"] == 50
 
 
 def keeper_is_killed():
