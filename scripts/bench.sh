@@ -4,8 +4,8 @@
 #
 # Prints "bench NAME VALUE UNIT" for each figure, all of them measured in this run, and at the end
 # each beside its budget; ends with 1 if one was missed. In the contained system of contained.sh: the
-# machine stays untouched, only loopback is used. PARTs: documents pam wipe agent checkin wake server
-# waiting idle; without any, all of them. The part "fleet" takes minutes and runs only if it is named.
+# machine stays untouched, only loopback is used. PARTs: documents pam wipe guard agent checkin wake
+# server waiting idle; without any, all of them. The part "fleet" takes minutes and runs only if it is named.
 # docs/benchmarks.md says what is measured how. IDLE_SECONDS (180), CHECKIN_RUNS (40), FLEET_PHONES
 # (10000) and FLEET_ROUNDS (3) may be set.
 set -eu
@@ -17,7 +17,7 @@ what=bench
 
 MDM_BENCH_PARTS=${MDM_BENCH_PARTS:-$(shift && echo "$*")}
 export MDM_BENCH_PARTS
-[ "$MDM_BENCH_PARTS" ] || MDM_BENCH_PARTS="documents pam wipe agent checkin wake server waiting idle"
+[ "$MDM_BENCH_PARTS" ] || MDM_BENCH_PARTS="documents pam wipe guard agent checkin wake server waiting idle"
 contained_enter scripts/bench.sh
 
 libexec=/usr/libexec/mdm-agent
@@ -113,6 +113,22 @@ measure_wipe() {
 	python3 bench/wipe.py "$tree" "$work/disk" >"$work/wipe" || fail "a wipe could not be measured"
 	figure wipe.bare_ms "$(value_of wipe.bare_ms "$work/wipe")" ms
 	figure wipe.keys_ms "$(value_of wipe.keys_ms "$work/wipe")" ms at-most 5000
+}
+
+# Needs root of the machine itself, and a kernel that asks: elsewhere there is nothing to measure.
+measure_guard() {
+	if ! python3 bench/guard.py "$tree" >"$work/guard" || ! [ "$(value_of repeat_ratio "$work/guard")" ]; then
+		echo "# guard: not measured here"
+		return
+	fi
+	for name in bare guard listener fapolicyd; do
+		for which in again first; do
+			value=$(value_of "${name}_${which}_us" "$work/guard")
+			[ -z "$value" ] || figure "guard.${name}_${which}_us" "$value" us
+		done
+	done
+	figure guard.exec_repeat_ratio "$(value_of repeat_ratio "$work/guard")" ratio at-most 1.03
+	figure guard.exec_first_us "$(value_of first_over_listener_us "$work/guard")" us at-most 30
 }
 
 # --- the phone -----------------------------------------------------------------------------------
@@ -474,6 +490,9 @@ if wanted checkin; then
 fi
 if wanted documents; then
 	measure_documents
+fi
+if wanted guard; then
+	measure_guard
 fi
 if wanted wipe; then
 	measure_wipe

@@ -15,9 +15,9 @@
 #include "agent/util/log.h"
 #include "agent/util/mem.h"
 
-#define SETTLED_MS 5000	   /* who lives that long has not fallen at once */
-#define PAUSE_MS 50	   /* doubled with each fall */
-#define PAUSE_MAX_MS 60000 /* nobody is held up: the kernel lets everything run */
+#define SETTLED_MS 5000	  /* who lives that long has not fallen at once */
+#define PAUSE_MS 50	  /* doubled with each fall */
+#define PAUSE_MAX_MS 5000 /* nobody is held up meanwhile: the kernel lets everything run */
 #define PAUSE_CLOSED_MAX_MS 2000
 #define STUCK_MAX 4
 
