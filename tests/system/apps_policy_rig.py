@@ -162,19 +162,18 @@ class Phones:
 
     def hooked(self, *words):
         """Asks the hook as apk would that is about to do this: the parent of the hook is called apk."""
-        script = os.path.join(self.base, "as-apk")
-        with open(script, "w", encoding="utf-8") as f:
-            f.write("import os, subprocess, sys\n"
-                    "sys.exit(subprocess.run([sys.argv[1], 'pre-commit']).returncode)\n")
         directory = os.path.join(self.base, "bin")
         os.makedirs(directory, exist_ok=True)
-        link = os.path.join(directory, "apk")
-        if not os.path.exists(link):
-            os.symlink(APK, link)
-        # argv[0] is apk's; sh keeps its arguments, and runs the hook as its child.
-        return subprocess.run(["apk", "-c", '"$MDM_HOOK" pre-commit; exit $?', "--root", self.phone.root,
-                               *words], executable="/bin/sh", capture_output=True, text=True, check=False,
-                              timeout=120, env={"PATH": directory + ":/usr/sbin:/usr/bin:/sbin:/bin", "MDM_HOOK": self.hook})
+        with open(os.path.join(directory, "apk"), "w", encoding="utf-8") as f:
+            f.write("#!/bin/sh\nexec '%s' --root '%s' \"$@\"\n" % (APK, self.phone.root))
+        os.chmod(os.path.join(directory, "apk"), 0o755)
+        # Python takes the first word for a program of its own, and keeps it and the others in its command line.
+        with open(os.path.join(directory, words[0]), "w", encoding="utf-8") as f:
+            f.write("import os, subprocess, sys\n"
+                    "sys.exit(subprocess.run([os.environ['MDM_HOOK'], 'pre-commit'], check=False).returncode)\n")
+        return subprocess.run(["apk", *words], executable=sys.executable, capture_output=True, text=True, check=False,
+                              timeout=120, cwd=directory, env={
+                                  "PATH": directory + ":/usr/sbin:/usr/bin:/sbin:/bin", "MDM_HOOK": self.hook})
 
     def close(self):
         self.phone.stop(signal.SIGKILL)
