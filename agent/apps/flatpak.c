@@ -118,6 +118,7 @@ static const struct {
 	{"No space left on device", APPS_E_DISK_FULL},
 	{"min-free-space", APPS_E_DISK_FULL},
 	{"Not enough disk space", APPS_E_DISK_FULL},
+	{"disabled remote", APPS_E_CONFLICT},
 	{"GPG", APPS_E_UNTRUSTED},
 	{"signature", APPS_E_UNTRUSTED},
 	{"Read-only file system", APPS_E_READ_ONLY},
@@ -136,7 +137,6 @@ static const struct {
 	{"No remote refs found", APPS_E_UNKNOWN},
 	{"No such ref", APPS_E_UNKNOWN},
 	{"not found", APPS_E_UNKNOWN}, /* a remote, a runtime */
-	{"is disabled", APPS_E_CONFLICT},
 	{"nable to load summary", APPS_E_NETWORK},
 };
 
