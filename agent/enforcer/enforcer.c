@@ -16,6 +16,7 @@
 #include <time.h>
 #include <systemd/sd-daemon.h>
 
+#include "agent/enforcer/apps_inventory.h"
 #include "agent/enforcer/apps_rules.h"
 #include "agent/enforcer/apps_work.h"
 #include "agent/enforcer/auth.h"
@@ -275,11 +276,9 @@ static void enforcer_journal_start(struct enforcer *e, const struct journal_reco
 
 /*
  * One agent for one state directory: a second one would write into the journal of the first. Held
- * until the process ends; the directory may have to be made first, by state_open().
- */
-/*
- * A little patience: a program that an agent was just starting when it was killed holds what it
- * inherited until it is killed, too.
+ * until the process ends; the directory may have to be made first, by state_open(). A little
+ * patience: a program that an agent was just starting when it was killed holds what it inherited
+ * until it is killed, too.
  */
 static int enforcer_lock_state(struct enforcer *e)
 {
@@ -414,6 +413,7 @@ static int enforcer_start(struct enforcer *e)
 	e->reconcile.reverted = enforcer_on_reverted;
 	e->reconcile.userdata = e;
 	(void)empty_trials_new(e, &e->trials);
+	(void)apps_inventory_new(e, &e->apps);
 	/* Before anybody can log in. Without it they can, and nobody counts. */
 	(void)auth_new(e, e->auth_socket_path, &e->auth);
 	if (e->state.facts.enrolled)
@@ -502,6 +502,7 @@ static void enforcer_stop(struct enforcer *e)
 	wipe_free(e);
 	recovery_free(e->recovery);
 	empty_trials_free(e->trials);
+	apps_inventory_free(e->apps);
 	if (e->state.facts.enrolled) {
 		reconcile_export_timers(&e->reconcile);
 		enforcer_save(e);
