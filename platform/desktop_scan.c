@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -39,6 +40,7 @@ struct scan {
 	struct desktop_scan result;
 	size_t n_max;
 	size_t n_names; /* gone through in directories in front */
+	char *text;	/* room for LIMIT_DESKTOP_BYTES; owned */
 };
 
 /* --- desktops of this phone ---------------------------------------------------------------------
@@ -108,7 +110,7 @@ static void find_sessions(int root_fd, struct sessions *sessions)
 static bool can_run(int root_fd, const char *program)
 {
 	static const char *const directories[] = {
-		"usr/local/bin", "usr/bin", "bin", "usr/local/sbin", "usr/sbin", "sbin"};
+		"usr/bin", "usr/local/bin", "bin", "usr/sbin", "usr/local/sbin", "sbin"};
 	size_t n = program[0] == '/' ? 1 : ARRAY_SIZE(directories);
 
 	for (size_t i = 0; i < n; i++) {
@@ -159,16 +161,32 @@ static int add_found(struct scan *s, const struct desktop_found *found)
 	return 0;
 }
 
+/* Into s->text, of which there is one for all: there are dozens of them. -1: it cannot be read. */
+static ssize_t read_text(struct scan *s, const char *path)
+{
+	_cleanup_close_ int fd = fs_open_in_root(s->root_fd, path, O_RDONLY | O_NONBLOCK);
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+		st.st_size > LIMIT_DESKTOP_BYTES)
+		return -1;
+	do
+		n = read(fd, s->text, LIMIT_DESKTOP_BYTES);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
 static int read_entry(struct scan *s, size_t package, const char *path, const char *below)
 {
 	struct desktop_found found = {.package = package};
-	_cleanup_free_ char *text = NULL;
 	struct desktop_entry entry;
-	size_t n;
+	ssize_t n;
 
-	if (!desktop_id(below, found.id) ||
-		fs_read(s->root_fd, path, LIMIT_DESKTOP_BYTES, &text, &n) < 0 ||
-		desktop_entry_read(text, n, &entry) < 0)
+	if (!desktop_id(below, found.id))
+		return 0;
+	n = read_text(s, path);
+	if (n < 0 || desktop_entry_read(s->text, (size_t)n, &entry) < 0)
 		return 0;
 	memcpy(found.title, entry.name, sizeof(found.title));
 	found.is_meant = is_meant(s, &entry, true);
@@ -346,8 +364,12 @@ int desktop_scan_packages(int root_fd, const struct apk_db *db, const struct hom
 	struct scan s = {.root_fd = root_fd, .db = db};
 	int e;
 
+	s.text = malloc(LIMIT_DESKTOP_BYTES);
+	if (!s.text)
+		return -ENOMEM;
 	find_sessions(root_fd, &s.sessions);
 	e = read_packages(&s);
+	free(s.text);
 	if (e == 0 && s.result.n_found) {
 		qsort(s.result.found, s.result.n_found, sizeof(*s.result.found), compare_found);
 		e = judge_fronts(&s, homes);

@@ -10,20 +10,31 @@
 
 #include <string.h>
 
-#define OPERATORS "<>=~"
+/* Most of what is read are names: one look at each byte. */
+enum {
+	OPERATOR = 1,
+	AT = 2,
+	BLANK = 4,
+};
+static const unsigned char kinds[256] = {
+	['<'] = OPERATOR,
+	['>'] = OPERATOR,
+	['='] = OPERATOR,
+	['~'] = OPERATOR,
+	['@'] = AT,
+	[' '] = BLANK,
+	['\n'] = BLANK,
+	['\t'] = BLANK,
+	['\r'] = BLANK,
+};
 
-static bool is_blank(char c)
+static bool is_one_of(char c, unsigned int set)
 {
-	return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
-
-static bool is_one_of(char c, const char *set)
-{
-	return c && strchr(set, c);
+	return (kinds[(unsigned char)c] & set) != 0;
 }
 
 /* Up to one of the characters that end it; what follows stays in word. */
-static struct apk_text take_until(struct apk_text *word, const char *set)
+static struct apk_text take_until(struct apk_text *word, unsigned int set)
 {
 	struct apk_text taken = {word->at, 0};
 
@@ -40,7 +51,7 @@ static void read_tag(struct apk_text *word, struct apk_dependency *dependency)
 		return;
 	word->at++;
 	word->n--;
-	dependency->tag = take_until(word, OPERATORS);
+	dependency->tag = take_until(word, OPERATOR);
 }
 
 static struct apk_dependency read_word(struct apk_text word)
@@ -53,12 +64,12 @@ static struct apk_dependency read_word(struct apk_text word)
 		word.at++;
 		word.n--;
 	}
-	dependency.name = take_until(&word, "@" OPERATORS);
+	dependency.name = take_until(&word, AT | OPERATOR);
 	read_tag(&word, &dependency);
-	for (; word.n && is_one_of(word.at[0], OPERATORS); word.at++, word.n--)
+	for (; word.n && is_one_of(word.at[0], OPERATOR); word.at++, word.n--)
 		if (n < sizeof(dependency.operator) - 1)
 			dependency.operator[n++] = word.at[0];
-	dependency.version = take_until(&word, "@");
+	dependency.version = take_until(&word, AT);
 	read_tag(&word, &dependency);
 	return dependency;
 }
@@ -74,11 +85,11 @@ bool apk_dependency_next(struct apk_text *rest, struct apk_dependency *ret_depen
 		struct apk_dependency dependency;
 		const char *word = at;
 
-		if (is_blank(*at)) {
+		if (is_one_of(*at, BLANK)) {
 			at++;
 			continue;
 		}
-		while (at < end && !is_blank(*at))
+		while (at < end && !is_one_of(*at, BLANK))
 			at++;
 		dependency = read_word((struct apk_text){word, (size_t)(at - word)});
 		if (!dependency.name.n)

@@ -18,6 +18,22 @@ static const char *const image_names[] = {
 	"linux-",
 	"mdm-agent",
 	"mdm-agent-",
+	/* The user interface, where it is asked for by its own name: nobody could log in without.
+	 */
+	"gdm",
+	"gnome",
+	"gnome-mobile",
+	"gnome-shell",
+	"greetd",
+	"greetd-",
+	"lightdm",
+	"phosh",
+	"plasma-desktop",
+	"plasma-mobile",
+	"sddm",
+	"sxmo-",
+	"tinydm",
+	"tinydm-",
 	/* What setup-alpine and postmarketOS's installer add for disks, boot, time, language. */
 	"btrfs-progs",
 	"chrony",

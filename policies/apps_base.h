@@ -7,7 +7,8 @@
  *
  * - what is protected wherever it comes from (agent, kernel, init, network, package manager …),
  * - what images of Alpine and postmarketOS have in their world: alpine-base, postmarketos-*,
- *   device-*, soc-*, firmware-*, linux-*, and what their installers add beside them.
+ *   device-*, soc-*, firmware-*, linux-*, the user interface and its greeter, and what their
+ *   installers add beside them.
  *
  * Every other member of the world was chosen by somebody and is an app, unless base needs it.
  * So base is closed under what packages need, and whatever is installed afterwards is none.

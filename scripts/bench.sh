@@ -4,8 +4,9 @@
 #
 # Prints "bench NAME VALUE UNIT" for each figure, all of them measured in this run, and at the end
 # each beside its budget; ends with 1 if one was missed. In the contained system of contained.sh: the
-# machine stays untouched, only loopback is used. PARTs: documents pam wipe agent checkin wake server
-# waiting idle; without any, all of them. The part "fleet" takes minutes and runs only if it is named.
+# machine stays untouched, only loopback is used. PARTs: documents apps pam wipe agent checkin wake
+# server waiting idle; without any, all of them. The part "fleet" takes minutes and runs only if it
+# is named.
 # docs/benchmarks.md says what is measured how. IDLE_SECONDS (180), CHECKIN_RUNS (40), FLEET_PHONES
 # (10000) and FLEET_ROUNDS (3) may be set.
 set -eu
@@ -17,7 +18,7 @@ what=bench
 
 MDM_BENCH_PARTS=${MDM_BENCH_PARTS:-$(shift && echo "$*")}
 export MDM_BENCH_PARTS
-[ "$MDM_BENCH_PARTS" ] || MDM_BENCH_PARTS="documents pam wipe agent checkin wake server waiting idle"
+[ "$MDM_BENCH_PARTS" ] || MDM_BENCH_PARTS="documents apps pam wipe agent checkin wake server waiting idle"
 contained_enter scripts/bench.sh
 
 libexec=/usr/libexec/mdm-agent
@@ -97,6 +98,16 @@ measure_documents() {
 	done
 	figure verify.ratio "$(quotient "$(value_of verify.us "$work/verify")" \
 		"$(value_of verify.bare_us "$work/verify")")" ratio
+}
+
+# A tree of its own, the same in every run.
+measure_apps() {
+	$load_core "$tree/bench/apps_bench" >"$work/apps" || fail "apps_bench ended badly"
+	for name in apps.inventory_us apps.bare_us apps.unchanged_us; do
+		figure "$name" "$(value_of "$name" "$work/apps")" us
+	done
+	figure apps.inventory_ratio "$(quotient "$(value_of apps.inventory_us "$work/apps")" \
+		"$(value_of apps.bare_us "$work/apps")")" ratio at-most 3
 }
 
 # A phone of its own: what authenticates people and what the agent reads have to be the same files.
@@ -474,6 +485,9 @@ if wanted checkin; then
 fi
 if wanted documents; then
 	measure_documents
+fi
+if wanted apps; then
+	measure_apps
 fi
 if wanted wipe; then
 	measure_wipe

@@ -29,9 +29,13 @@ static const char phone[] = "P:postmarketos-ui-phosh\nV:1\nD:phosh calls>=1 so:l
 			    "P:nano\nV:1\n\n"
 			    "P:vim\nV:1\np:cmd:vi=9\n\n"
 			    "P:networkmanager\nV:1\nD:libnm\n\n"
-			    "P:libnm\nV:1\n\n";
-static const char world[] = "postmarketos-ui-phosh\ndevice-test\nlang\nhtop@edge\n.mine=1\n"
-			    "!firefox\nlinux-test=1\nopenssh>0\nnot-installed\n";
+			    "P:libnm\nV:1\n\n"
+			    "P:greetd-phrog\nV:1\nD:greetd\n\n"
+			    "P:greetd\nV:1\n\n"
+			    "P:phosh-antispam\nV:1\n\n";
+static const char world[] =
+	"postmarketos-ui-phosh\ndevice-test\nlang\nhtop@edge\n.mine=1\n"
+	"!firefox\nlinux-test=1\nopenssh>0\nnot-installed\ngreetd-phrog phosh-antispam\n";
 
 static struct apk_text text_of(const char *text)
 {
@@ -65,10 +69,11 @@ static void test_base(void)
 
 	CHECK_INT(apk_db_read(phone, sizeof(phone) - 1, &db), 0);
 	CHECK_INT(apps_base_make(&db, text_of(world), is_network, &names), 0);
-	CHECK_STR(names.data, "calls\ndevice-test\ngtk\ngtk-lang\njson-c\nlang\nlibnm\nlinux-test\n"
-			      "mdm-agent\nmusl\nnetworkmanager\nphosh\npostmarketos-ui-phosh\n");
+	CHECK_STR(names.data,
+		"calls\ndevice-test\ngreetd\ngreetd-phrog\ngtk\ngtk-lang\njson-c\nlang\nlibnm\nlinux-test\n"
+		"mdm-agent\nmusl\nnetworkmanager\nphosh\npostmarketos-ui-phosh\n");
 	n = apps_base_mark(&db, text_of(names.data), marks);
-	CHECK_INT(n, 13);
+	CHECK_INT(n, 15);
 	CHECK(!marked(&db, marks, "htop") && !marked(&db, marks, "nano"));
 	/* Of the image's name, but nobody asked for it: what it is there for decides. */
 	CHECK(!marked(&db, marks, "postmarketos-tweaks"));
@@ -115,7 +120,7 @@ static void test_mark(void)
 static void test_world(void)
 {
 	static const char *const expected[] = {"postmarketos-ui-phosh", "lang", "openssh", "htop",
-		"device-test", "linux-test", "nano", "vim"};
+		"device-test", "linux-test", "nano", "vim", "greetd-phrog", "phosh-antispam"};
 	struct apk_db db;
 	bool marks[32];
 	size_t n = 0;
