@@ -406,7 +406,7 @@ SERVICE_PROGRAMS := mdm-server mdm-agentd
 services_systemd := $(foreach s,$(SERVICE_PROGRAMS),$(s).service:0644:$(SYSTEMDUNITDIR)/$(s).service) \
 	$(foreach p,mdm-agent mdm-server,$(p).sysusers:0644:$(SYSUSERSDIR)/$(p).conf \
 		$(p).tmpfiles:0644:$(TMPFILESDIR)/$(p).conf $(p).preset:0644:$(PRESETDIR)/80-$(p).preset)
-services_systemd += mdm-agent-wipe.service:0644:$(SYSTEMDUNITDIR)/mdm-agent-wipe.service
+services_systemd += $(foreach s,wipe apps,mdm-agent-$(s).service:0644:$(SYSTEMDUNITDIR)/mdm-agent-$(s).service)
 services_openrc := $(foreach s,$(SERVICE_PROGRAMS) mdm-agent-wipe,$(s).initd:0755:$(INITDDIR)/$(s))
 # Early boot goes on with a wipe: postmarketOS, and Debian.
 early_wipe := ../initramfs/early-wipe.sh:0755:$(PREFIX)/share/mdm-agent/early-wipe.sh
@@ -454,7 +454,7 @@ endef
 install: all install-services install-docs
 	$(foreach p,mdm-agentd mdm-server,$(call install_program,$(p),$(PREFIX)/sbin))
 	$(foreach p,agentctl mdmctl,$(call install_program,$(p),$(PREFIX)/bin))
-	$(foreach p,mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-wipe mdm-agent-pamcheck \
+	$(foreach p,mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-wipe mdm-agent-apps mdm-agent-pamcheck \
 		mdm-agent-media,$(call \
 		install_program,$(p),$(LIBEXECDIR)))
 	install -d -m 0700 $(DESTDIR)$(STATEDIR)
@@ -477,7 +477,7 @@ uninstall:
 		uninstall_unchanged,packaging/services/$(call row,$(r),1),$(call row,$(r),3)))
 	rm -f $(DESTDIR)$(PREFIX)/sbin/mdm-agentd $(DESTDIR)$(LIBEXECDIR)/mdm-agent-net \
 		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-session $(DESTDIR)$(LIBEXECDIR)/mdm-agent-verify \
-		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-wipe $(DESTDIR)$(LIBEXECDIR)/mdm-agent-pamcheck $(DESTDIR)$(LIBEXECDIR)/mdm-agent-media \
+		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-wipe $(DESTDIR)$(LIBEXECDIR)/mdm-agent-apps $(DESTDIR)$(LIBEXECDIR)/mdm-agent-pamcheck $(DESTDIR)$(LIBEXECDIR)/mdm-agent-media \
 		$(DESTDIR)$(PAMDIR)/pam_mdm.so \
 		$(DESTDIR)$(PREFIX)/bin/agentctl $(DESTDIR)$(PREFIX)/sbin/mdm-server \
 		$(DESTDIR)$(PREFIX)/bin/mdmctl \

@@ -360,6 +360,37 @@ static enum apps_result why_unsolved(
 	return APPS_E_CONFLICT;
 }
 
+/* Whether some package is what the word says, though it could not be chosen. */
+static bool is_satisfied(const struct program_said *said, const char *word)
+{
+	char wanted[LIMIT_TEXT_BYTES + 3];
+	const char *at = said->output.data;
+
+	snprintf(wanted, sizeof(wanted), "[%s]", word);
+	while ((at = strstr(at, "satisfies: "))) {
+		if (memmem(at, strcspn(at, "\n"), wanted, strlen(wanted)))
+			return true;
+		at++;
+	}
+	return false;
+}
+
+enum apps_result apk_why_not(
+	const struct program_said *said, const char *word, char ret_detail[LIMIT_TEXT_BYTES + 1])
+{
+	char name[LIMIT_TEXT_BYTES + 1];
+	enum apps_result result;
+
+	apk_word_name(word, name);
+	result = apk_why(said, name, ret_detail);
+	if (result == APPS_E_CONFLICT && *word != '!' && strpbrk(word, "<>=~") &&
+		!is_satisfied(said, word)) {
+		snprintf(ret_detail, LIMIT_TEXT_BYTES + 1, "no repository has that version");
+		return APPS_E_UNKNOWN;
+	}
+	return result;
+}
+
 enum apps_result apk_why(
 	const struct program_said *said, const char *name, char ret_detail[LIMIT_TEXT_BYTES + 1])
 {

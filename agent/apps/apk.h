@@ -74,6 +74,9 @@ bool apk_is_solved(const struct program_said *said);
  */
 enum apps_result apk_why(
 	const struct program_said *said, const char *name, char ret_detail[LIMIT_TEXT_BYTES + 1]);
+/* The same for a word that apk could not have. */
+enum apps_result apk_why_not(
+	const struct program_said *said, const char *word, char ret_detail[LIMIT_TEXT_BYTES + 1]);
 /* Likewise, only what is in the way of getting packages: APPS_DONE if nothing is. */
 enum apps_result apk_source_trouble(
 	const struct program_said *said, char ret_detail[LIMIT_TEXT_BYTES + 1]);

@@ -133,7 +133,7 @@ static int choose_added(struct apps_run *run, const struct apps_words *words,
 	}
 	for (size_t i = 0; i < words->n; i++) {
 		_cleanup_(program_said_done) struct program_said one = {0};
-		char name[LIMIT_TEXT_BYTES + 1], detail[LIMIT_TEXT_BYTES + 1];
+		char detail[LIMIT_TEXT_BYTES + 1];
 
 		ask.words = &words->words[i];
 		ask.n_words = 1;
@@ -144,8 +144,7 @@ static int choose_added(struct apps_run *run, const struct apps_words *words,
 			good->words[good->n++] = words->words[i];
 			continue;
 		}
-		apk_word_name(words->words[i], name);
-		*ret_worst = apk_why(&one, name, detail);
+		*ret_worst = apk_why_not(&one, words->words[i], detail);
 		r = apps_run_end(run, words->words[i], *ret_worst, detail);
 		if (r < 0)
 			return r;
@@ -305,8 +304,14 @@ static int end_upgrade(struct apps_run *run, const struct apk_state states[2],
 	enum apps_result trouble = apk_source_trouble(refreshed, detail);
 
 	if (!apk_is_solved(said) || strstr(said->output.data, "ERROR: ")) {
-		enum apps_result why = apk_why(said, "", detail);
+		char sources[LIMIT_TEXT_BYTES + 1];
+		enum apps_result why;
 
+		memcpy(sources, detail, sizeof(sources));
+		why = apk_why(said, "", detail);
+		/* It goes nowhere without its indexes, and does not say what is wrong with them. */
+		if (why == APPS_E_NETWORK && trouble != APPS_DONE)
+			return apps_run_end(run, "", trouble, sources);
 		/* Packages whose scripts failed are installed all the same. */
 		if (why != APPS_E_FAILED || is_same)
 			return apps_run_end(run, "", why, detail);

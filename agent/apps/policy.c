@@ -86,7 +86,8 @@ static int try_words(
 	if (!all)
 		return -ENOMEM;
 	memcpy(all, p->good.words, p->good.n * sizeof(*all));
-	memcpy(all + p->good.n, words, n * sizeof(*all));
+	if (n > 0)
+		memcpy(all + p->good.n, words, n * sizeof(*all));
 	snprintf(doing, sizeof(doing), "asking what is possible (%zu)", ++p->n_simulations);
 	apps_run_say(p->run, -1, doing);
 	r = apk_ask(p->run, &ask, ret_said);
@@ -100,7 +101,7 @@ static int end_bad(struct policy *p, const char *word, const struct program_said
 	enum apps_result result, trouble;
 
 	apk_word_name(word, name);
-	result = apk_why(said, name, detail);
+	result = apk_why_not(said, word, detail);
 	if (*word == '!' && result == APPS_E_CONFLICT && apk_state_is_installed(&p->before, name)) {
 		char chain[LIMIT_TEXT_BYTES + 1];
 
@@ -333,7 +334,11 @@ static int apply(struct policy *p)
 		r = give_back(p, false);
 	if (r < 0 || p->trouble != APPS_DONE)
 		return r;
-	/* Without what cannot be had nothing may be new. */
+	/* Without what cannot be had nothing may be new, or left. */
+	if (!p->taken && p->good.n == 0 && !apk_state_is_installed(&p->before, APPS_VIRTUAL)) {
+		p->trouble = APPS_NOTHING_TO_DO;
+		return 0;
+	}
 	if (!p->taken && apk_state_has_policy(&p->before, p->good.words, p->good.n) &&
 		fits_all(&p->before, &p->good)) {
 		p->trouble = APPS_NOTHING_TO_DO;

@@ -19,8 +19,8 @@ from packaging_rig import HERE, SOURCE, Skipped, differences, facts, files_below
 PLACES = ("/etc/", "/usr/bin/", "/usr/sbin/", "/usr/libexec/mdm-agent/", "/usr/lib/security/", "/usr/lib/systemd/system", "/usr/lib/sysusers.d/",
           "/usr/lib/tmpfiles.d/", "/usr/share/", "/var/lib/mdm-agent/")
 # Exposure as systemd counts it, 10 is none; what each line costs is in the unit.
-# What destroys the storage is kept from nothing.
-EXPOSURE = {"mdm-agent-wipe.service": 10, "mdm-agentd.service": 4.5, "mdm-server.service": 2.0}
+# What destroys the storage, and what runs scripts of packages, is kept from nothing.
+EXPOSURE = {"mdm-agent-apps.service": 10, "mdm-agent-wipe.service": 10, "mdm-agentd.service": 4.5, "mdm-server.service": 2.0}
 
 
 def packages(out):

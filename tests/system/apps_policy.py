@@ -23,6 +23,10 @@ def test_blocked(phones):
     phones.wait_setting("blocked", "compliant")
     check(phones.installed() == sorted(BASE + ["nano"]), phones.installed())
     check(phones.bans() == ["!firefox"], phones.bans())
+    jobs = [r["data"] for r in phones.phone.journal("app") if r["data"]["what"] == "job"]
+    check(len(jobs) == 1 and jobs[0]["cause"] == "policy" and not jobs[0]["failed"] and not jobs[0]["failure"] and
+          {"step": "policy", "words": "!firefox"} in jobs[0]["steps"], jobs)
+    check("app_found" not in {r["type"] for r in phones.phone.journal()}, phones.phone.journal())
     check(phones.apk("add", "firefox", check_it=False).returncode != 0)
     check(phones.apk("add", "htop").returncode == 0)
     # Somebody lifts it by hand: it is put back.

@@ -78,6 +78,11 @@ def the_untrusted_is_not_installed(phone):
     equal((p.item("htop"), p.item("foo")), ("untrusted", "untrusted"))
     equal((phone.policy(), phone.installed()), (["!nano"], []))
     equal(phone.job("upgrade").step(), "untrusted")
+    server = Server(phone.repository.directory)
+    phone.write("etc/apk/repositories", server.url + "\n")
+    equal([s[1] for s in phone.job("upgrade", "add foo").steps], ["untrusted", "untrusted"])
+    server.close()
+    phone.write("etc/apk/repositories", phone.repository.directory + "\n")
     phone.repository.index(signed=False)
     equal(phone.job("add foo").step(), "untrusted")
 

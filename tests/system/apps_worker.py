@@ -170,10 +170,19 @@ def what_nobody_has_is_named(phone):
     p = phone.job("policy !nano htop nosuch needsgone vim=8.0-r0")
     equal(p.item("nosuch"), "unknown_package")
     equal(p.items["needsgone"], ("unknown_package", "no repository has nowhere, which it needs"))
-    equal(p.item("vim=8.0-r0"), "conflict")
+    equal(p.items["vim=8.0-r0"], ("unknown_package", "no repository has that version"))
     equal((p.step(), phone.policy(), phone.installed()), ("done", ["!nano", "htop"], ["htop"]))
     # and is in nobody's way
     equal(phone.apk("add", "bar").returncode, 0)
+
+
+def nothing_can_be_had(phone):
+    stock(phone)
+    phone.apk("add", "bar")
+    before = phone.state()
+    p = phone.job("policy !foo nosuch")
+    equal((p.item("!foo"), p.item("nosuch"), p.step()), ("needed", "unknown_package", "nothing_to_do"))
+    equal(phone.state(), before)
 
 
 def bans_come_before_requirements(phone):
@@ -233,10 +242,13 @@ def one_is_installed(phone):
 def some_are_installed_some_cannot_be(phone):
     stock(phone)
     phone.repository.add("against", depends="!htop")
-    phone.apk("add", "htop")
-    p = phone.job("add foo nosuch against nano")
-    equal([p.item(n) for n in ("foo", "nosuch", "against", "nano")], ["done", "unknown_package", "conflict", "done"])
-    equal(phone.world(), ["foo", "htop", "nano"])
+    phone.repository.add("old", depends="vim<9")
+    phone.repository.add("vim", "8.0-r0")
+    phone.apk("add", "htop", "old")
+    p = phone.job("add foo nosuch against nano vim=9.1-r0 vim=7.0-r0")
+    equal([p.item(n) for n in ("foo", "nosuch", "against", "nano", "vim=9.1-r0", "vim=7.0-r0")],
+          ["done", "unknown_package", "conflict", "done", "conflict", "unknown_package"])
+    equal(phone.world(), ["foo", "htop", "nano", "old"])
 
 
 def the_banned_is_not_installed(phone):
@@ -335,7 +347,7 @@ def a_stand_in_says_so(_phone):
 TESTS = [only_root_s_own_job, the_progress_is_root_s_own, apk_sees_nothing_of_us, a_policy_holds,
          the_same_policy_does_nothing, a_policy_that_is_broken_is_made_anew, policies_within_a_second,
          a_policy_is_lifted, what_somebody_installed_is_banned, what_others_need_stays,
-         a_ban_that_fails_changes_no_world, what_nobody_has_is_named, bans_come_before_requirements,
+         a_ban_that_fails_changes_no_world, what_nobody_has_is_named, nothing_can_be_had, bans_come_before_requirements,
          many_words_few_of_them_bad, a_world_that_is_broken_is_said, names_that_are_none, one_is_installed,
          some_are_installed_some_cannot_be, the_banned_is_not_installed, one_is_removed, what_is_needed_is_not_removed,
          steps_come_in_order, everything_is_upgraded, the_pinned_is_not_upgraded, some_are_upgraded,

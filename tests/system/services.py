@@ -48,7 +48,8 @@ class Tree:
         for name in ("mdm-server", "mdm-agentd"):
             shutil.copy(program, self.path("usr/sbin/" + name))
         os.makedirs(self.path("usr/libexec/mdm-agent"))
-        shutil.copy(program, self.path("usr/libexec/mdm-agent/mdm-agent-wipe"))
+        for name in ("wipe", "apps"):
+            shutil.copy(program, self.path("usr/libexec/mdm-agent/mdm-agent-" + name))
 
     def install(self):
         done = run("make", "-s", "-C", SOURCE, "install-services", "PREFIX=%s/usr" % self.top, "SYSCONFDIR=%s/etc" % self.top,
@@ -69,7 +70,8 @@ SCRIPTS = ("etc/init.d/mdm-server", "etc/init.d/mdm-agentd", "etc/init.d/mdm-age
 @test
 def everything_is_in_its_place(tree):
     for name, mode in ((UNITS + "mdm-server.service", 0o644), (UNITS + "mdm-agentd.service", 0o644),
-                       (UNITS + "mdm-agent-wipe.service", 0o644), ("usr/share/mdm-agent/early-wipe.sh", 0o755),
+                       (UNITS + "mdm-agent-wipe.service", 0o644),
+                       (UNITS + "mdm-agent-apps.service", 0o644), ("usr/share/mdm-agent/early-wipe.sh", 0o755),
                        *((script, 0o755) for script in SCRIPTS), ("etc/conf.d/mdm-server", 0o644),
                        ("etc/conf.d/mdm-agentd", 0o644), ("etc/mdm-server/mdm-server.conf", 0o644),
                        ("usr/lib/systemd/system-preset/80-mdm-agent.preset", 0o644),
@@ -197,7 +199,7 @@ def the_shipped_settings_are_right(tree):
 def systemd_finds_nothing_wrong(tree):
     if not needs("systemd-analyze"):
         return
-    for name in ("mdm-server.service", "mdm-agentd.service", "mdm-agent-wipe.service"):
+    for name in ("mdm-server.service", "mdm-agentd.service", "mdm-agent-wipe.service", "mdm-agent-apps.service"):
         done = run("systemd-analyze", "verify", tree.path(UNITS + name))
         lines = [line for line in done.stdout.splitlines() if "mdm-" in line]
         assert not lines, done.stdout
