@@ -195,8 +195,12 @@ int apps_ask_update(struct platform *platform, const char *name, struct apps_ask
 	if (asked.answer == APPS_ANSWER_DO && !is_flatpak &&
 		(*name || look.snapshot->manager == APPS_MANAGER_APK))
 		r = apps_steps_add(&asked.steps, &asked.n_steps, APPS_STEP_UPGRADE, name);
-	if (r == 0 && asked.answer == APPS_ANSWER_DO && (is_flatpak || !*name))
+	if (r == 0 && asked.answer == APPS_ANSWER_DO &&
+		(is_flatpak || (!*name && look.snapshot->flatpaks.n_apps)))
 		r = apps_steps_add(&asked.steps, &asked.n_steps, APPS_STEP_FLATPAK_UPDATE, name);
+	if (r == 0 && asked.answer == APPS_ANSWER_DO && !asked.n_steps)
+		answer(&asked, APPS_ANSWER_NOTHING,
+			"neither packages of apk nor Flatpaks are here");
 	apps_look_done(&look);
 	if (r == 0)
 		*ret_asked = asked;

@@ -21,6 +21,7 @@
 #include "platform/apps_known.h"
 #include "platform/backend.h"
 #include "platform/backends.h"
+#include "platform/flatpak_remotes.h"
 
 #define POLICY_DEADLINE_S 1800
 #define UPDATE_DEADLINE_S 3600
@@ -126,11 +127,16 @@ static void policy_ended(
 	if (s->is_leaving) {
 		/* The end of an enrolment waited for it. */
 		bool failed = !progress || progress->n_outcomes == 0;
+		struct apps_look look;
 
 		for (size_t i = 0; progress && i < progress->n_outcomes; i++)
 			failed |= progress->outcomes[i].result != APPS_DONE &&
 				  progress->outcomes[i].result != APPS_NOTHING_TO_DO;
 		s->is_leaving = false;
+		if (!failed && apps_look_take(b->platform, NULL, &look) == 0) {
+			flatpak_remotes_tidy(b->platform, &look, true);
+			apps_look_done(&look);
+		}
 		b->apply_changed = true;
 		backend_call_finish(&s->call, failed ? -EIO : 0,
 			!failed ? ""
@@ -173,7 +179,10 @@ static int give(struct backend *b, struct apps_order *order, const char *kind,
 static int give_policy(struct backend *b, struct apps_look *look, uint32_t deadline_s)
 {
 	struct apps_backend *s = b->state;
+	int r = flatpak_remotes_prepare(b->platform, look);
 
+	if (r < 0)
+		return r;
 	s->policy.ended = policy_ended;
 	s->policy.job.steps = TAKE_PTR(look->steps);
 	s->policy.job.n_steps = look->n_steps;
@@ -368,6 +377,8 @@ static int apps_apply(
 	r = apps_look_take(b->platform, desired, &look);
 	if (r == 0 && !b->platform->apps_jobs && look.n_steps)
 		r = -ENOSYS;
+	if (r == 0 && !s->policy.is_given)
+		flatpak_remotes_tidy(b->platform, &look, false);
 	if (r == 0)
 		r = begin_policy(b, &look);
 	if (r == 0 && b->platform->apps_jobs)
@@ -410,6 +421,8 @@ static int apps_revert(struct backend *b, backend_done_fn done, void *userdata)
 	forget_outcomes(s);
 	r = apps_look_take(b->platform, NULL, &look);
 	if (r < 0 || look.n_steps == 0) {
+		if (r == 0)
+			flatpak_remotes_tidy(b->platform, &look, is_leaving);
 		apps_look_done(&look);
 		return backend_call_end(
 			&s->call, r, r < 0 ? "what is installed cannot be looked at" : "");
@@ -496,6 +509,7 @@ static const struct backend_ops apps_ops = {
 			[SETTING_APPS_BLOCKED] = true,
 			[SETTING_APPS_REQUIRED] = true,
 			[SETTING_APPS_PINNED] = true,
+			[SETTING_APPS_FLATPAK_REMOTES] = true,
 			[SETTING_APPS_USER_FLATPAKS] = true,
 			[SETTING_APPS_UPDATE_EVERY] = true,
 			[SETTING_APPS_UPDATE_HOURS] = true,

@@ -111,13 +111,17 @@ static void end_current(struct apps_jobs *jobs)
 	if (order) {
 		struct apps_progress progress = jobs->progress;
 
+		const char *failure = is_over		 ? ""
+				      : jobs->failure[0] ? jobs->failure
+							 : "the program broke off in the middle";
+
+		if (jobs->options.told)
+			jobs->options.told(&order->job, is_over ? &progress : NULL, failure,
+				jobs->options.userdata);
 		/* Whoever hears of the end may give the next one. */
 		jobs->has_progress = false;
 		order->is_given = false;
-		order->ended(order, is_over ? &progress : NULL,
-			is_over		   ? ""
-			: jobs->failure[0] ? jobs->failure
-					   : "the program broke off in the middle");
+		order->ended(order, is_over ? &progress : NULL, failure);
 		apps_progress_done(&progress);
 	} else {
 		forget_progress(jobs);

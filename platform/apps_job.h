@@ -17,6 +17,10 @@ struct apps_jobs_options {
 	const char *sysroot;	   /* NULL or "/": this system */
 	const char *apk, *flatpak; /* NULL: those of the system */
 	bool is_installed;	   /* the unit of the system may be started in place of program */
+	/* A job has ended, whoever gave it; progress NULL: it did not begin, or broke off. */
+	void (*told)(const struct apps_job *job, const struct apps_progress *progress,
+		const char *failure, void *userdata);
+	void *userdata;
 };
 
 struct apps_order;

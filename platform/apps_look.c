@@ -12,6 +12,7 @@
 #include "agent/util/codec.h"
 #include "platform/apps_known.h"
 #include "platform/backend.h"
+#include "platform/flatpak_remotes.h"
 #include "policies/app_forms.h"
 #include "policies/apps_base.h"
 
@@ -45,7 +46,7 @@ int apps_steps_add(
 	return 0;
 }
 
-static int add_item(struct apps_look *look, const struct look_item *item)
+int apps_look_add(struct apps_look *look, const struct look_item *item)
 {
 	struct look_item *more = realloc(look->items, (look->n_items + 1) * sizeof(*more));
 
@@ -166,7 +167,7 @@ static int take_package(
 		snprintf(out.detail, sizeof(out.detail), "%s", apps_why_not_help(item->why_not));
 	else if (item->wish == APPS_WISH_PIN)
 		snprintf(out.detail, sizeof(out.detail), "has to be %s", item->version);
-	return add_item(look, &out);
+	return apps_look_add(look, &out);
 }
 
 /* What leaves the world first: the virtual package would be against it otherwise. */
@@ -243,7 +244,7 @@ static int look_at_lost_packages(struct apps_look *look)
 		snprintf(out.detail, sizeof(out.detail), "%s",
 			immutable ? "packages cannot be installed on this system; Flatpaks can"
 				  : look->snapshot->manager_detail);
-		r = add_item(look, &out);
+		r = apps_look_add(look, &out);
 	}
 	return r;
 }
@@ -267,7 +268,7 @@ static int take_bad_flatpak(struct apps_look *look, const struct app *app, enum 
 	if (out.is_refused)
 		snprintf(out.detail, sizeof(out.detail),
 			"%.40s's own Flatpak: only they can remove it", app->user);
-	r = add_item(look, &out);
+	r = apps_look_add(look, &out);
 	if (r == 0 && !out.is_refused && apps_word_is_valid(app->name, strlen(app->name)))
 		r = apps_steps_add(
 			&look->steps, &look->n_steps, APPS_STEP_FLATPAK_REMOVE, app->name);
@@ -333,7 +334,7 @@ static int look_at_required_flatpak(struct apps_look *look, const char *required
 	snprintf(out.name, sizeof(out.name), "%s", name.id);
 	snprintf(words, sizeof(words), "%s %s", remote, name.id);
 	snprintf(out.word, sizeof(out.word), "%s", name.id);
-	r = add_item(look, &out);
+	r = apps_look_add(look, &out);
 	return r < 0 || out.is_refused ? r
 				       : apps_steps_add(&look->steps, &look->n_steps,
 						 APPS_STEP_FLATPAK_INSTALL, words);
@@ -402,6 +403,8 @@ int apps_look_take(
 		r = look_at_packages(&look, desired);
 	if (r == 0)
 		r = look_at_lost_packages(&look);
+	if (r == 0)
+		r = flatpak_remotes_look(platform, desired, &look);
 	if (r == 0)
 		r = digest_steps(&look);
 	if (r < 0) {

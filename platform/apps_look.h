@@ -39,6 +39,9 @@ int apps_look_take(
 	struct platform *platform, const struct effective *desired, struct apps_look *ret_look);
 void apps_look_done(struct apps_look *look);
 
+/* Appends an item. 0 or -ENOMEM. */
+int apps_look_add(struct apps_look *look, const struct look_item *item);
+
 /* Appends a step; words are copied. 0; -E2BIG: more than LIMIT_APPS_STEPS; -ENOMEM. */
 int apps_steps_add(
 	struct apps_step **steps, size_t *n_steps, enum apps_step_kind kind, const char *words);

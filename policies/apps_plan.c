@@ -249,6 +249,9 @@ static int planner_begin(struct planner *p)
 	for (size_t i = 0; i < n; i++)
 		p->kept[i] = plan_kept_why(p, i) != NULL;
 	mark_world(p);
+	r = plan_globs_read(p);
+	if (r < 0)
+		return r;
 	return apk_cut_begin(p->db, p->kept, p->virtual_package, &p->cut);
 }
 
@@ -259,6 +262,7 @@ static void planner_done(struct planner *p)
 	free(p->is_explicit);
 	free(p->is_leaving);
 	free(p->is_demanded);
+	free(p->globs);
 	plan_words_done(&p->in_force);
 	apk_cut_done(&p->cut);
 }

@@ -58,12 +58,34 @@ static void names_sort(struct names *names)
 	names->n_names = n;
 }
 
-/* Whether the pattern fits by the name alone: nothing more is known of what is not installed. */
-static bool is_blocked_ahead(const struct planner *p, const char *name)
+/*
+ * Nothing more is known of what is not installed than its name, so only patterns that ask for
+ * nothing else can fit. They are taken out once: repositories have 30,000 names.
+ */
+int plan_globs_read(struct planner *p)
 {
-	struct app app = {.kind = APP_PACKAGE, .name = name, .is_explicit = true};
+	const struct string_set *blocked = p->policy->blocked;
 
-	return apps_blocked_by(p->policy, &app) != NULL;
+	p->globs = calloc(blocked ? blocked->n_strings + 1 : 1, sizeof(*p->globs));
+	if (!p->globs)
+		return -ENOMEM;
+	for (size_t i = 0; blocked && i < blocked->n_strings; i++) {
+		const char *pattern = blocked->strings[i];
+		size_t n = strlen(pattern);
+		struct app_term term;
+
+		if (app_term_next(&pattern, &n, &term) && n == 0 && term.kind == APP_TERM_NAME)
+			p->globs[p->n_globs++] = term;
+	}
+	return 0;
+}
+
+static bool is_blocked_ahead(const struct planner *p, const char *name, size_t n_name)
+{
+	for (size_t i = 0; i < p->n_globs; i++)
+		if (app_glob_fits(p->globs[i].value, p->globs[i].n_value, name, n_name))
+			return true;
+	return false;
 }
 
 static bool is_installed(const struct planner *p, const char *name, size_t n_name)
@@ -94,9 +116,10 @@ static int names_collect(struct planner *p, struct names *names)
 	}
 	for (size_t i = 0; blocked && r == 0 && i < p->in->n_available; i++) {
 		const char *name = p->in->available[i];
+		size_t n = strlen(name);
 
-		if (is_installed(p, name, strlen(name)) && is_blocked_ahead(p, name))
-			r = names_add(names, name, strlen(name));
+		if (is_blocked_ahead(p, name, n) && is_installed(p, name, n))
+			r = names_add(names, name, n);
 	}
 	names_sort(names);
 	return r;
@@ -236,8 +259,8 @@ int plan_bans_ahead(struct planner *p)
 
 		if (i > 0 && strcmp(name, p->in->available[i - 1]) == 0)
 			continue;
-		if (is_installed(p, name, text.n) || find_ban(p, name, text.n) ||
-			app_is_protected(name) || !is_blocked_ahead(p, name))
+		if (!is_blocked_ahead(p, name, text.n) || is_installed(p, name, text.n) ||
+			find_ban(p, name, text.n) || app_is_protected(name))
 			continue;
 		if (p->n_items == LIMIT_APPS_ITEMS) {
 			p->n_left_out++;

@@ -35,6 +35,8 @@ struct planner {
 	size_t n_bans;		/* the first items, sorted */
 	size_t virtual_package; /* db->n_packages: there is none */
 	struct plan_words in_force;
+	struct app_term *globs; /* of blocked: patterns of a name and nothing else */
+	size_t n_globs;
 	struct apk_cut cut;
 };
 
@@ -60,6 +62,7 @@ void plan_chain_write(const struct planner *p, const struct apk_chain *chain, co
 /* Cut to fit. */
 void plan_say(struct apps_item *item, const char *format, ...) _printf_(2, 3);
 
+int plan_globs_read(struct planner *p);
 /* Bans, and what leaves with them. */
 int plan_bans(struct planner *p);
 /* What takes along a package that is gone: "libfoo <- foo (libfoo is blocked)". */

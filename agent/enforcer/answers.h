@@ -16,6 +16,8 @@ void answer_journal(struct enforcer *e, int64_t after_seq, uint32_t count, struc
 void answer_journal_verify(struct enforcer *e, struct buf *out);
 void answer_privacy(struct enforcer *e, struct buf *out);
 void answer_commands(struct enforcer *e, struct buf *out);
+/* apps_show.c */
+void answer_apps(struct enforcer *e, struct buf *out);
 
 /* What a walk over the recovery keys found. */
 struct recovery_outcome;

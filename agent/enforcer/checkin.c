@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "agent/enforcer/apps_inventory.h"
+#include "agent/enforcer/apps_report.h"
 #include "agent/enforcer/checkin_private.h"
 #include "agent/enforcer/diagnostics.h"
 #include "agent/enforcer/local.h"
@@ -269,6 +271,8 @@ static void checkin_answered(struct enforcer *e, const struct exchange_result *r
 		enforcer_configure_pacing(e);
 		unlock_code_refresh(e);
 		reconcile_request(&e->reconcile, change.policy);
+		if (change.policy)
+			apps_inventory_policy_changed(e);
 	} else if (change.new_refusal) {
 		/* Rate-limited: the courier must not make the phone talk without end. */
 		checkin_after_round(e, true);
@@ -298,6 +302,7 @@ static void checkin_done(const struct exchange_result *result, void *userdata)
 		checkin_answered(e, result);
 	else
 		checkin_failed(e, &result->failed);
+	apps_report_settle(e);
 	renewal_checkin_ended(
 		e, e->checkin_candidate, result->end == EXCHANGE_ANSWERED ? NULL : &result->failed);
 	checkin_schedule(e);
@@ -398,6 +403,7 @@ void checkin_begin(struct enforcer *e)
 	e->checkin_timer = sd_event_source_unref(e->checkin_timer);
 	e->checkin_pending = true;
 	wake_update(e); /* nobody waits while the phone talks */
+	apps_inventory_refresh(e);
 	reconcile_request(&e->reconcile, false);
 }
 

@@ -17,6 +17,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "agent/enforcer/arguments.h"
+#include "agent/enforcer/apps_inventory.h"
 #include "agent/enforcer/apps_rules.h"
 #include "agent/enforcer/apps_work.h"
 #include "agent/enforcer/auth.h"
@@ -402,7 +403,6 @@ static int enforcer_start(struct enforcer *e)
 			"It is asked for again at the next check-in; `agentctl sync` does so now.",
 			"the stored document \"%s\" was damaged and is not in force",
 			e->documents.damaged);
-	/* Without it programs start unjudged, and a problem says so. */
 	(void)guard_host_new(e, &e->guard);
 	r = apps_work_new(e, &e->apps_work);
 	if (r < 0)
@@ -418,6 +418,7 @@ static int enforcer_start(struct enforcer *e)
 	e->reconcile.reverted = enforcer_on_reverted;
 	e->reconcile.userdata = e;
 	(void)empty_trials_new(e, &e->trials);
+	(void)apps_inventory_new(e, &e->apps);
 	/* Before anybody can log in. Without it they can, and nobody counts. */
 	(void)auth_new(e, e->auth_socket_path, &e->auth);
 	if (e->state.facts.enrolled)
@@ -505,6 +506,7 @@ static void enforcer_stop(struct enforcer *e)
 	wipe_free(e);
 	recovery_free(e->recovery);
 	empty_trials_free(e->trials);
+	apps_inventory_free(e->apps);
 	if (e->state.facts.enrolled) {
 		reconcile_export_timers(&e->reconcile);
 		enforcer_save(e);

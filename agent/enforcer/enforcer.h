@@ -81,17 +81,18 @@ struct problem_text {
 	char advice[LIMIT_TEXT_BYTES + 1];
 };
 
-struct local;	     /* agent/enforcer/local.h */
-struct wake;	     /* agent/enforcer/wake.h */
-struct renewal;	     /* agent/enforcer/renewal.h */
-struct zerotouch;    /* agent/enforcer/zerotouch.h */
-struct auth;	     /* agent/enforcer/auth.h */
-struct unlock_code;  /* agent/enforcer/unlock_code.h */
-struct recovery;     /* agent/enforcer/recovery.h */
-struct empty_trials; /* agent/enforcer/empty_trials.h */
-struct wipe;	     /* agent/enforcer/wipe.h */
-struct guard_host;   /* agent/enforcer/guard_host.h */
-struct apps_work;    /* agent/enforcer/apps_work.h */
+struct local;	       /* agent/enforcer/local.h */
+struct wake;	       /* agent/enforcer/wake.h */
+struct renewal;	       /* agent/enforcer/renewal.h */
+struct zerotouch;      /* agent/enforcer/zerotouch.h */
+struct auth;	       /* agent/enforcer/auth.h */
+struct unlock_code;    /* agent/enforcer/unlock_code.h */
+struct recovery;       /* agent/enforcer/recovery.h */
+struct empty_trials;   /* agent/enforcer/empty_trials.h */
+struct wipe;	       /* agent/enforcer/wipe.h */
+struct apps_inventory; /* agent/enforcer/apps_inventory.h */
+struct apps_work;      /* agent/enforcer/apps_work.h */
+struct guard_host;     /* agent/enforcer/guard_host.h */
 
 struct enforcer {
 	struct enforcer_options options;
@@ -144,6 +145,7 @@ struct enforcer {
 	struct wipe *wipe;		 /* NULL: none was ordered */
 	struct guard_host *guard;	 /* NULL: there is none */
 	struct apps_work *apps_work;	 /* NULL: nothing can be installed or removed */
+	struct apps_inventory *apps;	 /* NULL: nothing is known of apps */
 	struct empty_trials *trials;	 /* NULL: they are forgotten at the end of the process */
 	struct problem_text problems[PROBLEM_MAX];
 };

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/enforcer/apps_inventory.h"
 #include "agent/enforcer/auth.h"
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/checkin_private.h"
@@ -99,6 +100,7 @@ static void checkin_enrolled(const struct exchange_result *result, void *userdat
 	jsonw_object_end(&w);
 	enforcer_journal(e, JOURNAL_ENROLLED, &payload);
 	zerotouch_ended(e, CTL_OK, "");
+	apps_inventory_enrolled(e);
 	log_info("enrolled at %s as %s", e->state.facts.server, e->state.facts.device_id);
 	checkin_note_time(e, result->enrolled.server_date_s, result->enrolled.server_cert_until_s);
 	pacing_init(&e->pacing, e->state.facts.device_id);
@@ -218,6 +220,7 @@ void checkin_left(struct enforcer *e, bool failed)
 	unlock_code_forget(e);
 	recovery_forget(e);
 	empty_trials_forget(e);
+	apps_inventory_forget(e);
 	wake_forget(e);
 	renewal_reset(e);
 	clone_check(e);

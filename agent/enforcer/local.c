@@ -288,6 +288,9 @@ static void local_read(struct local_client *c, const struct message *m)
 	case MESSAGE_CTL_COMMANDS:
 		answer_commands(e, &json);
 		break;
+	case MESSAGE_CTL_APPS:
+		answer_apps(e, &json);
+		break;
 	default:
 		json.error = -EINVAL;
 		break;

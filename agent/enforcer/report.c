@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/enforcer/apps_report.h"
 #include "agent/enforcer/diagnostics.h"
 #include "agent/enforcer/commands.h"
 #include "agent/enforcer/enforcer.h"
@@ -33,6 +34,11 @@ const struct report_item report_items[] = {
 		"this is what the organisation manages"},
 	{"inventory: operating system and version, kernel, architecture, model, init system",
 		"to know which phones need which update"},
+	{"apps: how many packages are installed; name, version, source, size and title of the apps "
+	 "among them and of Flatpaks, those of each user with the number of the user; of programs in "
+	 "home directories the name of the file, and no folder",
+		"to know which phones need which update, and to find what the organisation does not allow; "
+		"never which of them you use, nor when"},
 	{"agent: version, which mechanisms exist on this phone, what the kernel's sandbox offers, "
 	 "whether the clock is plausible, until when the organisation's keyset and the phone's certificate are valid and since when it "
 	 "cannot be renewed, whether the agent's files were copied from another device",
@@ -71,6 +77,7 @@ const char *report_section_name(enum report_section section)
 		[REPORT_AGENT] = "agent",
 		[REPORT_DIAGNOSTICS] = "diagnostics",
 		[REPORT_ESCROW] = "escrow",
+		[REPORT_APPS] = "apps",
 	};
 
 	return section < REPORT_SECTION_MAX ? names[section] : NULL;
@@ -176,6 +183,8 @@ static int report_replace(struct report *report, enum report_section section, st
 		report->diagnostics_whole = false;
 	if (section == REPORT_ESCROW)
 		report->escrow_whole = false;
+	if (section == REPORT_APPS)
+		report->apps_delta = false;
 	return body->error ? body->error : report_digest(report, section, body);
 }
 
@@ -205,6 +214,36 @@ static void report_write_escrow(struct enforcer *e, struct jsonw *w)
 	jsonw_object_end(w);
 }
 
+static bool report_is_acked(const struct report *report, size_t section)
+{
+	return strcmp(report->sent[section], report->acked[section]) == 0;
+}
+
+/*
+ * The server gets what changed of the apps; where the link costs money nothing, and it hears of
+ * what it has, so that it does not ask for the rest.
+ */
+static int report_shorten_apps(struct enforcer *e, struct buf *body)
+{
+	_cleanup_buf_ struct buf delta = {.max_bytes = LIMIT_REPORT_BYTES};
+	struct report *report = &e->report;
+	const char *acked = report->acked[REPORT_APPS];
+
+	report->apps_delta = false;
+	if (!body->n_bytes || !*acked || report_is_acked(report, REPORT_APPS))
+		return 0;
+	if (report->lean) {
+		memcpy(report->sent[REPORT_APPS], acked, sizeof(report->sent[REPORT_APPS]));
+		return 0;
+	}
+	if (!apps_report_write_delta(e, body->n_bytes, &delta))
+		return 0;
+	report->apps_delta = true;
+	buf_reset(body);
+	buf_append(body, delta.data, delta.n_bytes);
+	return body->error;
+}
+
 static int report_write_bodies(struct enforcer *e, struct report_bodies *bodies)
 {
 	static void (*const writers[REPORT_SECTION_MAX])(struct enforcer *, struct jsonw *) = {
@@ -213,6 +252,7 @@ static int report_write_bodies(struct enforcer *e, struct report_bodies *bodies)
 		[REPORT_AGENT] = report_write_agent,
 		[REPORT_DIAGNOSTICS] = report_write_diagnostics,
 		[REPORT_ESCROW] = report_write_escrow,
+		[REPORT_APPS] = apps_report_write,
 	};
 
 	for (size_t i = 0; i < REPORT_SECTION_MAX; i++) {
@@ -233,18 +273,14 @@ static int report_write_bodies(struct enforcer *e, struct report_bodies *bodies)
 		if (r < 0)
 			return r;
 	}
-	return 0;
-}
-
-static bool report_is_acked(const struct report *report, size_t section)
-{
-	return strcmp(report->sent[section], report->acked[section]) == 0;
+	return report_shorten_apps(e, &bodies->body[REPORT_APPS]);
 }
 
 /* What an administrator can wait for, where the link costs money. */
 static const bool report_bulk[REPORT_SECTION_MAX] = {
 	[REPORT_INVENTORY] = true,
 	[REPORT_AGENT] = true,
+	[REPORT_APPS] = true,
 };
 
 static bool report_has_body(const struct report *report, size_t section)
@@ -273,7 +309,8 @@ static void report_write_section(const struct report *report, const struct repor
 	jsonw_object(w, report_section_name((enum report_section)section));
 	jsonw_string(w, "digest", report->sent[section]);
 	if (report_has_body(report, section))
-		jsonw_raw(w, "body", bodies->body[section].data, bodies->body[section].n_bytes);
+		jsonw_raw(w, section == REPORT_APPS && report->apps_delta ? "delta" : "body",
+			bodies->body[section].data, bodies->body[section].n_bytes);
 	jsonw_object_end(w);
 }
 

@@ -19,6 +19,7 @@ enum report_section {
 	REPORT_AGENT,
 	REPORT_DIAGNOSTICS, /* only while there is a bundle that the server does not have */
 	REPORT_ESCROW,	    /* only where policies name certificates for it */
+	REPORT_APPS,	    /* all of it, or what changed: apps_report.h */
 	REPORT_SECTION_MAX,
 };
 const char *report_section_name(enum report_section section);
@@ -37,6 +38,7 @@ struct report {
 	bool complete;		/* every section is in it with its body */
 	bool diagnostics_whole; /* the bundle is in it, not what stands for it */
 	bool escrow_whole;	/* likewise */
+	bool apps_delta;	/* of that section, what changed is in it */
 	int64_t last_s;		/* wall clock of the last one sent; kept as state file "report" */
 };
 

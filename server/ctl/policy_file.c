@@ -8,6 +8,7 @@
 #include "agent/trust/escrow.h"
 #include "agent/util/clock.h"
 #include "policies/password.h"
+#include "server/ctl/apps_advice.h"
 #include "server/ctl/envelope.h"
 #include "server/ctl/signing.h"
 #include "server/ctl/span.h"
@@ -190,8 +191,10 @@ static void policy_file_warn_attempts(FILE *out, const struct profile *profile)
 
 void policy_file_warn(FILE *out, const struct policy *policy)
 {
-	for (size_t i = 0; i < policy->n_profiles; i++)
+	for (size_t i = 0; i < policy->n_profiles; i++) {
 		policy_file_warn_attempts(out, &policy->profiles[i]);
+		apps_advise(out, &policy->profiles[i]);
+	}
 	for (size_t i = 0; i < policy->n_unsupported; i++)
 		fprintf(out,
 			"warning: %s: this version does not know it; phones that do not either "

@@ -34,7 +34,7 @@ int policy_file_payload(const char *path, const char *text, size_t n_bytes,
 	struct json_object **ret_payload, struct fault *fault);
 
 /* One line for each setting that this version does not know, and for what is worth a second look:
- * it can destroy, or rules of passwords that contradict each other. */
+ * it can destroy, or rules that contradict each other or do nothing. */
 void policy_file_warn(FILE *out, const struct policy *policy);
 
 /* "signed by admin, second". */

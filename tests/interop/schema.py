@@ -62,6 +62,10 @@ def with_settings(settings):
     return policy(profiles=[{"id": "a", "settings": settings}])
 
 
+def with_apps(**settings):
+    return with_settings({"apps": settings})
+
+
 def with_when(when):
     return policy(profiles=[{"id": "a", "when": when, "settings": {}}])
 
@@ -105,6 +109,18 @@ VALID = {
     "choices": with_settings({"password": {"min_hash": "sha512", "at_maximum": "wipe"}}),
     "passwords": with_settings({"password": {"min_length": 6, "allow_numeric": True, "history": 0,
                                              "max_age": 3650, "max_attempts": 10}}),
+    "apps": with_apps(mode="allow", guard="enforce", noexec=True, update_every=1),
+    "apps patterns": with_apps(
+        allowed=["firefox", "name:fire* repository:edge origin:?", "repository:edge fire*", "origin:x",
+                 "flatpak:org.* remote:hub", "remote:hub flatpak:*", "sha256:" + "0a" * 32], blocked=["*"]),
+    "apps required": with_apps(required=["gtk+3.0", "_x", "7zip", "flatpak:flathub/org.gnome.Maps",
+                                         "flatpak:a.b-c/org.gnome.gitlab.x_1.My-App"]),
+    "apps pinned": with_apps(pinned=["vim=9.1.0-r0", "a=1", "b=1.02.3b_rc1_p20240101~0123abc-r12"]),
+    "apps sources": with_apps(repositories=["https://dl-cdn.alpinelinux.org/alpine/edge/main", "/srv/x"],
+                              signing_keys=["0a" * 32],
+                              flatpak_remotes=["https://dl.flathub.org/repo/", "oci+https://x/", "file:///srv/x"]),
+    "apps hidden": with_apps(hidden=["org.gnome.Maps.desktop", "My App.desktop"], update_hours=["00", "19", "23"]),
+    "apps empty lists": with_apps(allowed=[], blocked=[], repositories=[], update_hours=[]),
     "escrow": escrow(encoded(1), encoded(2), encoded(3), encoded(2048)),
     "escrow unknown member": policy(escrow={"certificates": [encoded(9)], "until": 1}),
     "profile unknown member": policy(profiles=[{"id": "a", "settings": {}, "priority": 1}]),
@@ -170,6 +186,30 @@ INVALID = {
     "choice case": with_settings({"password": {"min_hash": "SHA512"}}),
     "choice number": with_settings({"password": {"at_maximum": 0}}),
     "min_length low": with_settings({"password": {"min_length": 3}}),
+    "apps mode": with_apps(mode="block"),
+    "apps pattern kind": with_apps(blocked=["nam:fire"]),
+    "apps pattern empty term": with_apps(blocked=["name:"]),
+    "apps pattern spaces": with_apps(blocked=["name:a  origin:b"]),
+    "apps pattern end": with_apps(blocked=["a "]),
+    "apps pattern set": with_apps(blocked=["[ab]*"]),
+    "apps pattern mixed": with_apps(allowed=["name:a flatpak:b"]),
+    "apps pattern hash": with_apps(allowed=["sha256:0a"]),
+    "apps pattern terms": with_apps(allowed=["a origin:a repository:a a"]),
+    "apps list twice": with_apps(allowed=["a", "a"]),
+    "apps required version": with_apps(required=["vim=9"]),
+    "apps required option": with_apps(required=["--root"]),
+    "apps required flatpak": with_apps(required=["flatpak:flathub/Maps"]),
+    "apps pinned name": with_apps(pinned=["vim"]),
+    "apps pinned range": with_apps(pinned=["vim>=9"]),
+    "apps repository tag": with_apps(repositories=["@edge https://x/"]),
+    "apps repository scheme": with_apps(repositories=["ftp://x/"]),
+    "apps key": with_apps(signing_keys=["0A" * 32]),
+    "apps remote": with_apps(flatpak_remotes=["flathub"]),
+    "apps hidden path": with_apps(hidden=["../x.desktop"]),
+    "apps hidden ending": with_apps(hidden=["x"]),
+    "apps hour": with_apps(update_hours=["24"]),
+    "apps hour digits": with_apps(update_hours=["7"]),
+    "apps update_every": with_apps(update_every=91),
     "escrow array": policy(escrow=[]),
     "escrow empty": policy(escrow={}),
     "escrow none": escrow(),
@@ -226,6 +266,8 @@ ONLY_PARSER = {
     "text in bytes": policy(comment="\u00fc" * 200),
     "escrow one byte more": escrow(encoded(2049)),
     "escrow trailing bits": escrow("AB=="),
+    "apps pattern twice": with_apps(allowed=["a b"]),
+    "apps hidden in bytes": with_apps(hidden=["x" * 248 + ".desktop"]),
     "nesting": with_when(nested(9)),
     "many conditions": with_when({"all": [{"not": WINDOW}] * 32}),
 }

@@ -146,6 +146,21 @@ static inline void gen_when(struct gen *gen, unsigned int depth, struct jsonw *w
 	jsonw_object_end(w);
 }
 
+/* Patterns of apps; what else is a set has elements of other forms. */
+static inline void gen_texts(struct gen *gen, const struct setting_row *row, struct jsonw *w)
+{
+	static const char *const patterns[] = {
+		"*", "name:fire*", "origin:x repository:edge", "flatpak:org.*", "remote:hub"};
+
+	if (row->id != SETTING_APPS_ALLOWED && row->id != SETTING_APPS_BLOCKED)
+		return;
+	jsonw_array(w, row->name);
+	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++)
+		if (gen_below(gen, 2))
+			jsonw_string(w, NULL, patterns[i]);
+	jsonw_array_end(w);
+}
+
 static inline void gen_settings(struct gen *gen, struct jsonw *w)
 {
 	jsonw_object(w, "settings");
@@ -165,6 +180,8 @@ static inline void gen_settings(struct gen *gen, struct jsonw *w)
 			else if (row->type == VALUE_CHOICE)
 				jsonw_string(w, row->name,
 					row->choices[gen_between(gen, row->min, row->max)]);
+			else
+				gen_texts(gen, row, w);
 		}
 		jsonw_object_end(w);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_launcher.c - desktop files that are hidden, shown again, and what comes before them. */
+#include "tests/unit/platform/people.h"
 #include "tests/unit/platform/want_set.h"
 
 #define MAPS "usr/share/applications/org.gnome.Maps.desktop"
@@ -16,21 +17,13 @@ struct phone {
 
 static void begin(struct phone *p)
 {
-	char passwd[256];
+	static const char *const people[] = {"ann"};
 
 	memset(p, 0, sizeof(*p));
 	fixture_open(&p->f);
 	fixture_text(&p->f, MAPS, maps);
 	fixture_directory(&p->f, "usr/local/share");
-	/* A home counts if it is its account's own. */
-	snprintf(passwd, sizeof(passwd),
-		"root:x:0:0::/root:/bin/sh\nann:x:%u:%u::/home/ann:/bin/sh\n",
-		geteuid() ? geteuid() : 1000, getegid() ? getegid() : 1000);
-	fixture_text(&p->f, "etc/passwd", passwd);
-	fixture_text(&p->f, "etc/shadow", "root:!:::::::\nann:!:::::::\n");
-	fixture_directory(&p->f, "home/ann");
-	if (geteuid() == 0 && fchownat(p->f.platform.sysroot_fd, "home/ann", 1000, 1000, 0) < 0)
-		abort();
+	people_make(&p->f, people, ARRAY_SIZE(people), true);
 	if (launcher_backend_new(&p->f.platform, &p->b) < 0)
 		abort();
 }

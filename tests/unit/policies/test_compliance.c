@@ -517,8 +517,10 @@ static void test_write(void)
 		{"/", BAD, REASON_PLAIN_STORAGE, "plain: mmcblk0p3"},
 		{"/tmp", OK, REASON_MEMORY, ""},
 	};
-	_cleanup_(policy_freep) struct policy *b = policy_with("b", "{\"updates\":1,\"gadgets\":1}");
-	_cleanup_(policy_freep) struct policy *a = policy_with("a", "{\"network\":1,\"gadgets\":1}");
+	_cleanup_(policy_freep) struct policy *b =
+		policy_with("b", "{\"updates\":1,\"gadgets\":1}");
+	_cleanup_(policy_freep) struct policy *a =
+		policy_with("a", "{\"network\":1,\"gadgets\":1}");
 	struct policy *policies[] = {b, a};
 	_cleanup_buf_ struct buf out = BUF_INIT;
 	struct jsonw w = JSONW_INIT(&out);

@@ -104,6 +104,38 @@ static bool same_deciders(const struct effective *a, const struct effective *b)
 	return a->next_change_s == b->next_change_s && a->n_unsupported == b->n_unsupported;
 }
 
+static bool set_has(const struct string_set *set, const char *text)
+{
+	for (size_t i = 0; i < set->n_strings; i++)
+		if (strcmp(set->strings[i], text) == 0)
+			return true;
+	return false;
+}
+
+/* Nobody need have asked for all of a merged set, but for each element somebody has. */
+static bool is_asked_for(enum setting_id id, const struct value *value,
+	struct policy *const *policies, size_t n, const struct when_facts *facts)
+{
+	size_t n_asked = 0;
+
+	for (size_t e = 0; e < value->set.n_strings; e++) {
+		bool asked = false;
+
+		for (size_t i = 0; i < n; i++)
+			for (size_t k = 0; k < policies[i]->n_profiles; k++) {
+				const struct profile *p = &policies[i]->profiles[k];
+				int64_t next_s = INT64_MAX;
+
+				asked |= p->has[id] &&
+					 (!p->when || when_evaluate(p->when, facts, &next_s) ==
+							      TRUTH_TRUE) &&
+					 set_has(&p->values[id].set, value->set.strings[e]);
+			}
+		n_asked += asked;
+	}
+	return n_asked == value->set.n_strings;
+}
+
 /* At least as strict as every profile that applies, and no stricter than the strictest of them:
  * somebody asked for just this value. Profiles that do not apply play no part. */
 static bool is_the_strictest(const struct effective *effective, struct policy *const *policies,
@@ -136,6 +168,11 @@ static bool is_the_strictest(const struct effective *effective, struct policy *c
 		/* Nobody need have asked for both of two words, but for each somebody has. */
 		if (joins && setting->present && (setting->value.number & ~joined))
 			return false;
+		if (setting_row(id)->type == VALUE_SET || setting_row(id)->type == VALUE_LISTS) {
+			if (!is_asked_for(id, &setting->value, policies, n, facts))
+				return false;
+			continue;
+		}
 		if (!joins && setting->present &&
 			!value_equal(&setting->value, &setting->profile->values[id]))
 			return false;

@@ -558,7 +558,7 @@ static void test_format(void)
 			"encryption noncompliant for 90 min"},
 		{"{\"noncompliant\":{\"area\":\"encryption\",\"for\":7200}}",
 			"encryption noncompliant for 2 h"},
-		{"{\"noncompliant\":{\"area\":\"gadgets\",\"for\":61}}", "gadgets noncompliant for 61 s"},
+		{"{\"noncompliant\":{\"area\":\"apps\",\"for\":61}}", "apps noncompliant for 61 s"},
 		{TRUE_, "encryption noncompliant"},
 		{UNKNOWN, "unknown condition place"},
 		{FALSE_, "not (encryption noncompliant)"},
