@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "agent/enforcer/guard_walk.h"
+#include "agent/guard/born.h"
 #include "agent/util/codec.h"
 #include "agent/util/digest.h"
 #include "agent/util/fs.h"
@@ -380,6 +381,7 @@ static int look_at_file(struct guard_build *b, const struct apk_file *file)
 	const struct guard_package *package = &b->packages[b->package];
 	bool is_program = (file->mode & 0111) != 0;
 	_cleanup_free_ char *name = NULL, *owner = NULL;
+	struct guard_born born;
 	struct stat st;
 
 	if (!package->is_denied && !is_program)
@@ -396,9 +398,10 @@ static int look_at_file(struct guard_build *b, const struct apk_file *file)
 		return package->is_denied && is_program ? deny_path(b, package, name, owner) : 0;
 	if (!S_ISREG(st.st_mode) || (!is_program && !(st.st_mode & 0111)))
 		return 0;
+	born = (struct guard_born){st.st_dev, st.st_ino, guard_born_ns(b->directory_fd, name)};
 	if (!package->is_denied)
-		return guard_files_allow(&b->files, &st);
-	return guard_files_deny(&b->files, &st, package->reason, owner)
+		return guard_files_allow(&b->files, &born);
+	return guard_files_deny(&b->files, &born, package->reason, owner)
 		       ?: deny_path(b, package, name, owner);
 }
 
@@ -424,20 +427,20 @@ static int step_package(struct guard_build *b)
 
 /* --- files of Flatpaks -------------------------------------------------------------------- */
 
-static int found_denied(const struct stat *st, const char *owner, void *userdata)
+static int found_denied(const struct guard_found *found, const char *owner, void *userdata)
 {
 	struct guard_build *b = userdata;
 
-	return guard_files_deny(&b->files, st, b->flatpaks[b->flatpak].reason, owner);
+	return guard_files_deny(&b->files, &found->file, b->flatpaks[b->flatpak].reason, owner);
 }
 
 /* What a denied one has in common with others is theirs as well. */
-static int found_allowed(const struct stat *st, const char *owner, void *userdata)
+static int found_allowed(const struct guard_found *found, const char *owner, void *userdata)
 {
 	struct guard_build *b = userdata;
 
 	(void)owner;
-	return st->st_nlink > 1 ? guard_files_allow(&b->files, st) : 0;
+	return found->n_links > 1 ? guard_files_allow(&b->files, &found->file) : 0;
 }
 
 /* The next directory to walk: each app's, then the runtimes'. 1, or 0: no more. */
@@ -503,14 +506,15 @@ int guard_build_step(struct guard_build *b, size_t max_files)
 
 static int add_inode(const struct guard_file *file, const char *owner, void *userdata)
 {
+	const struct guard_born born = {file->device, file->inode, file->born_ns};
 	struct guard_build *b = userdata;
 
 	if (file->answer == GUARD_DENY)
 		b->counts.n_denied++;
 	else
 		b->counts.n_allowed++;
-	return guard_maker_add_inode(b->maker, file->device, file->inode, file->answer,
-		file->reason, file->answer == GUARD_DENY ? owner : NULL);
+	return guard_maker_add_born(b->maker, &born, file->answer, file->reason,
+		file->answer == GUARD_DENY ? owner : NULL);
 }
 
 int guard_build_finish(struct guard_build *b, struct buf *out, uint64_t *ret_generation,

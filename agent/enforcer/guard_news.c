@@ -98,13 +98,15 @@ void guard_path_public(const char *path, char ret_text[LIMIT_TEXT_BYTES + 1])
 {
 	for (size_t i = 0; i < ARRAY_SIZE(personal); i++) {
 		size_t n = strlen(personal[i].below);
-		const char *rest;
+		const char *rest, *last;
 
 		if (strncmp(path, personal[i].below, n) != 0)
 			continue;
+		/* What people call their folders is theirs as well. */
 		rest = strchr(path + n, '/');
-		snprintf(ret_text, LIMIT_TEXT_BYTES + 1, "%s%s", personal[i].shown,
-			rest ? rest : "");
+		last = rest ? strrchr(rest, '/') : "";
+		snprintf(ret_text, LIMIT_TEXT_BYTES + 1, "%s%s%s", personal[i].shown,
+			last == rest || !rest ? "" : "/...", last);
 		return;
 	}
 	snprintf(ret_text, LIMIT_TEXT_BYTES + 1, "%s", path);

@@ -3,8 +3,8 @@
  * guard_news.h - what the guard tells of programs that were not started: into the journal, which
  * goes to the organisation, and to the person at the phone, each not too often. Enforcer only.
  *
- * Names of users stay on the phone: of a path below a home, a stick or a card only what follows is
- * told.
+ * Names of users and of their folders stay on the phone: of a path below a home, a stick or a card
+ * only the last name is told.
  */
 #ifndef MDM_ENFORCER_GUARD_NEWS_H
 #define MDM_ENFORCER_GUARD_NEWS_H
@@ -54,7 +54,7 @@ struct guard_telling {
 void guard_rates_take(struct guard_rates *rates, const struct msg_guard_denied *denied,
 	int64_t now_us, struct guard_telling *ret_telling);
 
-/* A path as it may be told: "/home/ada/x/y" becomes "~/x/y". */
+/* A path as it may be told: "/home/ada/x/y" becomes "~/.../y". */
 void guard_path_public(const char *path, char ret_text[LIMIT_TEXT_BYTES + 1]);
 
 /* --- telling ------------------------------------------------------------------------------ */

@@ -5,9 +5,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/guard/born.h"
 #include "agent/util/fs.h"
 #include "agent/util/mem.h"
 
@@ -50,12 +52,13 @@ static int owner_at(struct guard_files *files, const char *owner, uint32_t *ret_
 	return files->owners.error;
 }
 
-int guard_files_deny(struct guard_files *files, const struct stat *st, enum guard_reason reason,
-	const char *owner)
+int guard_files_deny(struct guard_files *files, const struct guard_born *born,
+	enum guard_reason reason, const char *owner)
 {
 	struct guard_file file = {
-		.device = st->st_dev,
-		.inode = st->st_ino,
+		.device = born->device,
+		.inode = born->inode,
+		.born_ns = born->born_ns,
 		.answer = GUARD_DENY,
 		.reason = (uint16_t)reason,
 	};
@@ -70,11 +73,12 @@ int guard_files_deny(struct guard_files *files, const struct stat *st, enum guar
 	return r;
 }
 
-int guard_files_allow(struct guard_files *files, const struct stat *st)
+int guard_files_allow(struct guard_files *files, const struct guard_born *born)
 {
 	const struct guard_file file = {
-		.device = st->st_dev,
-		.inode = st->st_ino,
+		.device = born->device,
+		.inode = born->inode,
+		.born_ns = born->born_ns,
 		.answer = GUARD_ALLOW,
 	};
 
@@ -194,7 +198,8 @@ static void descend(struct guard_walk *walk, int at_fd, const char *name)
 }
 
 int guard_walk_next(struct guard_walk *walk,
-	int (*found)(const struct stat *st, const char *owner, void *userdata), void *userdata)
+	int (*found)(const struct guard_found *found, const char *owner, void *userdata),
+	void *userdata)
 {
 	const struct dirent *entry;
 	struct stat st;
@@ -216,7 +221,13 @@ int guard_walk_next(struct guard_walk *walk,
 		if (S_ISDIR(st.st_mode) && st.st_dev == walk->device)
 			descend(walk, dirfd(dir), entry->d_name);
 		if (S_ISREG(st.st_mode) && (st.st_mode & 0111)) {
-			r = found(&st, walk->owner, userdata);
+			const struct guard_found file = {
+				.file = {st.st_dev, st.st_ino,
+					guard_born_ns(dirfd(dir), entry->d_name)},
+				.n_links = st.st_nlink,
+			};
+
+			r = found(&file, walk->owner, userdata);
 			if (r < 0)
 				return r;
 		}

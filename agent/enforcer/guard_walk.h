@@ -9,13 +9,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/stat.h>
 
 #include "agent/guard/table.h"
 #include "agent/util/buf.h"
 
 struct guard_file {
-	uint64_t device, inode;
+	uint64_t device, inode, born_ns;
 	uint32_t owner; /* place of its text */
 	uint16_t answer, reason;
 };
@@ -32,15 +31,20 @@ struct guard_files {
 void guard_files_done(struct guard_files *files);
 
 /* 0; -ENOMEM; of those that may not run -E2BIG beyond LIMIT_GUARD_INODES. */
-int guard_files_deny(struct guard_files *files, const struct stat *st, enum guard_reason reason,
-	const char *owner);
-int guard_files_allow(struct guard_files *files, const struct stat *st);
+int guard_files_deny(struct guard_files *files, const struct guard_born *file,
+	enum guard_reason reason, const char *owner);
+int guard_files_allow(struct guard_files *files, const struct guard_born *file);
 
 /* Each inode once, in the order of their numbers: one that somebody may run is allowed. What visit
  * returns below 0 ends it. */
 int guard_files_each(struct guard_files *files,
 	int (*visit)(const struct guard_file *file, const char *owner, void *userdata),
 	void *userdata);
+
+struct guard_found {
+	struct guard_born file;
+	uint64_t n_links;
+};
 
 struct guard_walk;
 /* owner is copied. 0; -ENOENT, -ENOTDIR; -ENOMEM; -errno. */
@@ -51,6 +55,7 @@ void guard_walk_free(struct guard_walk *walk);
 /* One more entry; found is called if it is a program. 1; 0: there are no more; what found says
  * below 0. A directory that cannot be read is passed over. */
 int guard_walk_next(struct guard_walk *walk,
-	int (*found)(const struct stat *st, const char *owner, void *userdata), void *userdata);
+	int (*found)(const struct guard_found *found, const char *owner, void *userdata),
+	void *userdata);
 
 #endif

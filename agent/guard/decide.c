@@ -51,6 +51,9 @@ void guard_decide(const struct guard_table *table, const struct guard_file *file
 	const struct guard_path *path;
 
 	*ret_decision = (struct guard_decision){GUARD_STEP_ALLOW, GUARD_R_NONE, 0};
+	/* An upgrade gives the numbers of what it removes to what it installs. */
+	if (entry && entry->born_ns && file->born_ns && entry->born_ns != file->born_ns)
+		entry = NULL;
 	if (is_strict && guard_table_device_is_foreign(table, file->device)) {
 		deny(ret_decision, GUARD_R_FOREIGN, 0);
 		return;

@@ -19,6 +19,7 @@ enum guard_content {
 
 struct guard_file {
 	uint64_t device, inode; /* fstat(2) of the event's own descriptor */
+	uint64_t born_ns;	/* guard_born_ns() of it */
 	uint32_t uid, gid, mode;
 	uint64_t size_bytes;
 	bool has_path; /* path_digest is guard_path_digest() of it */

@@ -64,7 +64,10 @@ struct guard_header {
 
 struct guard_inode {
 	uint64_t device, inode; /* as stat(2) has them; inode 0: an empty slot */
-	uint32_t owner;		/* offset of a text: "firefox"; 0: none */
+	/* guard_born_ns() of born.h: a number that was used again belongs to another file; 0: not
+	 * known */
+	uint64_t born_ns;
+	uint32_t owner; /* offset of a text: "firefox"; 0: none */
 	uint16_t answer, reason;
 };
 
@@ -87,6 +90,12 @@ struct guard_maker;
 int guard_maker_new(struct guard_maker **ret_maker);
 void guard_maker_free(struct guard_maker *maker);
 int guard_maker_add_inode(struct guard_maker *maker, uint64_t device, uint64_t inode,
+	enum guard_answer answer, enum guard_reason reason, const char *owner);
+/* The same of the file that was made then; of another one with these numbers it says nothing. */
+struct guard_born {
+	uint64_t device, inode, born_ns;
+};
+int guard_maker_add_born(struct guard_maker *maker, const struct guard_born *file,
 	enum guard_answer answer, enum guard_reason reason, const char *owner);
 int guard_maker_add_path(
 	struct guard_maker *maker, const char *path, enum guard_reason reason, const char *owner);

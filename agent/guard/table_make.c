@@ -129,10 +129,18 @@ void guard_maker_free(struct guard_maker *maker)
 int guard_maker_add_inode(struct guard_maker *maker, uint64_t device, uint64_t inode,
 	enum guard_answer answer, enum guard_reason reason, const char *owner)
 {
+	const struct guard_born file = {.device = device, .inode = inode};
+
+	return guard_maker_add_born(maker, &file, answer, reason, owner);
+}
+
+int guard_maker_add_born(struct guard_maker *maker, const struct guard_born *file,
+	enum guard_answer answer, enum guard_reason reason, const char *owner)
+{
 	uint32_t index;
 	int r;
 
-	if (inode == 0 || answer >= GUARD_ANSWER_MAX || reason >= GUARD_REASON_MAX ||
+	if (file->inode == 0 || answer >= GUARD_ANSWER_MAX || reason >= GUARD_REASON_MAX ||
 		(answer == GUARD_DENY) != (reason != GUARD_R_NONE))
 		return -EINVAL;
 	if (maker->n_inodes >= LIMIT_GUARD_INODES)
@@ -144,8 +152,9 @@ int guard_maker_add_inode(struct guard_maker *maker, uint64_t device, uint64_t i
 		    sizeof(*maker->inodes)) < 0)
 		return -ENOMEM;
 	maker->inodes[maker->n_inodes++] = (struct guard_inode){
-		.device = device,
-		.inode = inode,
+		.device = file->device,
+		.inode = file->inode,
+		.born_ns = file->born_ns,
 		.owner = index,
 		.answer = (uint16_t)answer,
 		.reason = (uint16_t)reason,

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "agent/guard/confine.h"
+#include "agent/guard/born.h"
 #include "agent/guard/decide.h"
 #include "agent/guard/fd_message.h"
 #include "agent/guard/group.h"
@@ -222,6 +223,7 @@ static void take_event(struct verdict *v, const struct fanotify_event_metadata *
 	}
 	file.device = st.st_dev;
 	file.inode = st.st_ino;
+	file.born_ns = guard_born_ns(event->fd, "");
 	file.uid = st.st_uid;
 	file.gid = st.st_gid;
 	file.mode = st.st_mode;

@@ -521,18 +521,18 @@ static void test_marks(void)
 static void test_limits(void)
 {
 	struct guard_files files = {0};
-	struct stat st = {.st_dev = 1};
+	struct guard_born file = {.device = 1};
 
 	for (size_t i = 0; i < LIMIT_GUARD_INODES; i++) {
-		st.st_ino = i + 1;
-		CHECK_INT(guard_files_deny(&files, &st, GUARD_R_BLOCKED, "x"), 0);
+		file.inode = i + 1;
+		CHECK_INT(guard_files_deny(&files, &file, GUARD_R_BLOCKED, "x"), 0);
 	}
-	st.st_ino++;
-	CHECK_INT(guard_files_deny(&files, &st, GUARD_R_BLOCKED, "x"), -E2BIG);
-	CHECK_INT(guard_files_allow(&files, &st), 0);
+	file.inode++;
+	CHECK_INT(guard_files_deny(&files, &file, GUARD_R_BLOCKED, "x"), -E2BIG);
+	CHECK_INT(guard_files_allow(&files, &file), 0);
 	for (size_t i = 0; !files.is_cut && i < 2 * LIMIT_GUARD_INODES; i++) {
-		st.st_ino++;
-		CHECK_INT(guard_files_allow(&files, &st), 0);
+		file.inode++;
+		CHECK_INT(guard_files_allow(&files, &file), 0);
 	}
 	CHECK(files.is_cut);
 	CHECK_INT(files.n_files, 2 * LIMIT_GUARD_INODES);

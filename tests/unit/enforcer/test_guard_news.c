@@ -115,12 +115,12 @@ static void test_names_stay(void)
 		const char *path, *told;
 	} rows[] = {
 		{"/usr/bin/x", "/usr/bin/x"},
-		{"/home/ada/Games/x", "~/Games/x"},
+		{"/home/ada/Games/x", "~/.../x"},
 		{"/home/ada", "~"},
 		{"/home/", "~"},
 		{"/var/home/ada/x", "~/x"},
-		{"/run/media/ada/stick/x", "/run/media/~/stick/x"},
-		{"/media/ada/stick/x", "/media/~/stick/x"},
+		{"/run/media/ada/stick/x", "/run/media/~/.../x"},
+		{"/media/ada/stick/x", "/media/~/.../x"},
 		{"/run/user/1000/x", "/run/user/~/x"},
 		{"/homes/ada/x", "/homes/ada/x"},
 		{"", ""},
@@ -164,7 +164,7 @@ static void test_told(void)
 	guard_news_write(news, &w);
 	jsonw_object_end(&w);
 	CHECK(strstr(out.data, "\"denied\":2"));
-	CHECK(strstr(out.data, "Firefox") && !strstr(out.data, "ada"));
+	CHECK(strstr(out.data, "Firefox") && !strstr(out.data, "ada") && !strstr(out.data, "loads"));
 	guard_news_free(news);
 	journal_free(e.journal);
 	state_done(&e.state);

@@ -17,7 +17,10 @@ DEFINE_CLEANUP(struct guard_maker *, guard_maker_free)
 
 static const uint8_t good_hash[SHA256_BYTES] = {1, 2, 3};
 
-/* Inode 10 is refused, 11 allowed; /usr/bin/bad is refused by its path; device 9 is foreign. */
+static const struct guard_born refused_born = {1, 13, 500}, allowed_born = {1, 14, 500};
+
+/* Inodes 10 and 13 are refused, 11 and 14 allowed, the later of each only if made at 500;
+ * /usr/bin/bad is refused by its path; device 9 is foreign. */
 static int make(uint32_t flags, bool with_paths, bool with_hashes, struct buf *bytes,
 	struct guard_table *ret_table)
 {
@@ -28,6 +31,9 @@ static int make(uint32_t flags, bool with_paths, bool with_hashes, struct buf *b
 		guard_maker_add_inode(maker, 1, 10, GUARD_DENY, GUARD_R_BLOCKED, "bad") < 0 ||
 		guard_maker_add_inode(maker, 1, 11, GUARD_ALLOW, GUARD_R_NONE, "good") < 0 ||
 		guard_maker_add_inode(maker, 9, 11, GUARD_ALLOW, GUARD_R_NONE, "good") < 0 ||
+		guard_maker_add_born(maker, &refused_born, GUARD_DENY, GUARD_R_BLOCKED, "bad") <
+			0 ||
+		guard_maker_add_born(maker, &allowed_born, GUARD_ALLOW, GUARD_R_NONE, "") < 0 ||
 		guard_maker_add_device(maker, 9) < 0)
 		return -1;
 	if (with_paths &&
@@ -52,6 +58,16 @@ static const struct {
 } rows[] = {
 #define ROOTS .device = 1, .mode = SYSTEM, .size_bytes = 9
 	{"a refused inode", 0, 1, 0, {ROOTS, .inode = 10}, GUARD_STEP_DENY, GUARD_R_BLOCKED, "bad"},
+	{"a refused number, and its file", 0, 1, 0, {ROOTS, .inode = 13, .born_ns = 500},
+		GUARD_STEP_DENY, GUARD_R_BLOCKED, "bad"},
+	{"a refused number, nobody knows which file", 0, 1, 0, {ROOTS, .inode = 13},
+		GUARD_STEP_DENY, GUARD_R_BLOCKED, "bad"},
+	{"a refused number that another file has now", 0, 0, 0,
+		{ROOTS, .inode = 13, .born_ns = 501}, GUARD_STEP_REMEMBER},
+	{"an allowed number, and its file", 0, 1, 0, {ROOTS, .inode = 14, .born_ns = 500},
+		GUARD_STEP_REMEMBER},
+	{"an allowed number that another file has now", 0, 1, 0,
+		{ROOTS, .inode = 14, .born_ns = 499}, GUARD_STEP_ASK_PATH},
 	{"an allowed inode needs no path", STRICT, 1, 0, {ROOTS, .inode = 11}, GUARD_STEP_REMEMBER},
 	{"unknown, no paths are refused", STRICT, 0, 0, {ROOTS, .inode = 12}, GUARD_STEP_REMEMBER},
 	{"unknown, paths are", 0, 1, 0, {ROOTS, .inode = 12}, GUARD_STEP_ASK_PATH},
