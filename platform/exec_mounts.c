@@ -78,11 +78,11 @@ int exec_foreign_devices(
 		if (!is_mounted_in_system(root_fd, &table, device))
 			r = add_device(devices, &n, device);
 	}
-	if (r < 0)
+	if (r < 0 && r != -E2BIG)
 		return r;
 	memcpy(ret_devices, devices, n * sizeof(*devices));
 	*ret_n_devices = n;
-	return 0;
+	return r;
 }
 
 int exec_mounts_watch(sd_event *event, int root_fd, sd_event_io_handler_t handler, void *userdata,

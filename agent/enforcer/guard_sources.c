@@ -102,10 +102,10 @@ int guard_sources_build(struct guard_sources *s, struct guard_build **ret_build)
 	if (r < 0)
 		return r;
 	r = exec_foreign_devices(e->sysroot_fd, s->devices, &s->n_devices);
-	if (r < 0 && r != -ENOENT) {
-		log_warning("guard: mounts cannot be read: %s", strerror(-r));
+	if (r < 0 && r != -ENOENT)
+		log_warning("guard: not all mounts are known: %s", strerror(-r));
+	if (r < 0 && r != -E2BIG)
 		s->n_devices = 0;
-	}
 	/* What happens from here on is seen. */
 	inputs = (struct guard_inputs){
 		.root_fd = e->sysroot_fd,
