@@ -69,7 +69,7 @@ static struct phone {
 	struct buf text;
 	struct apk_db db;
 	struct app apps[MAX_PACKAGES];
-	char names[MAX_PACKAGES][16];
+	char names[MAX_PACKAGES][32];
 } phone;
 
 static const char *const directories[] = {"usr/bin", "bin", "usr/lib/app", "opt"};
