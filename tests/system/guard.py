@@ -223,8 +223,9 @@ def private_mounts_of_users_are_not_seen():
         command = "mount -t tmpfs none /mnt && cp %s /mnt/copy && /mnt/copy && echo ran" % users
         done = subprocess.run(["setpriv", "--reuid", str(USER), "--clear-groups", "unshare", "-Urm", "sh", "-c", command],
                               capture_output=True, text=True, check=False)
-        if "ran" not in done.stdout:
-            assert "Operation not permitted" in done.stderr or "denied" in done.stderr, done.stderr
+        if "unshare" in done.stderr:
+            return  # this system lets nobody have such a namespace, which closes it
+        assert "ran" in done.stdout, done
 
 
 def new_mount_is_watched_at_once():
@@ -482,9 +483,9 @@ def confined():
             status = status_of(pid)
             assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == capabilities, (pid, status["CapEff"])
             assert int(status["CapInh"], 16) == int(status["CapAmb"], 16) == 0
-            assert status["NoNewPrivs"] == "1" and int(status["Seccomp"]) == filtered, (pid, status)
+            assert status["NoNewPrivs"] == "1" and int(status["Seccomp"]) == (0 if is_sanitized() else filtered), (pid, status)
             assert os.getpriority(os.PRIO_PROCESS, pid) == -20
-        assert int(status_of(verdict)["VmLck"].split()[0]) > 0 and int(status_of(keeper)["VmLck"].split()[0]) > 0
+        assert is_sanitized() or all(int(status_of(pid)["VmLck"].split()[0]) > 0 for pid in (verdict, keeper))
         # Neither holds a file of a file system that it judges, nor anything but what it needs.
         held = [readlink("/proc/%d/fd/%s" % (verdict, fd)) for fd in os.listdir("/proc/%d/fd" % verdict)]
         assert not any(h.startswith(r.area) for h in held) and len(held) <= 9, held
@@ -498,11 +499,20 @@ def status_of(pid):
         return {line.split(":")[0]: line.split(":", 1)[1].strip() for line in f}
 
 
-def links_the_c_library_alone():
+def is_sanitized():
+    """Then there is no filter and no locked memory."""
+    return any("asan" in name for name in libraries())
+
+
+def libraries():
     needed = subprocess.run(["readelf", "-d", os.path.join(os.path.abspath(sys.argv[1]), "mdm-agent-guard")], capture_output=True,
                             text=True, check=True).stdout
-    found = [line.split("[")[1].split("]")[0] for line in needed.splitlines() if "NEEDED" in line]
-    assert all(name.startswith(("libc.", "ld-")) for name in found) or any("asan" in name for name in found), found
+    return [line.split("[")[1].split("]")[0] for line in needed.splitlines() if "NEEDED" in line]
+
+
+def links_the_c_library_alone():
+    found = libraries()
+    assert all(name.startswith(("libc.", "ld-")) for name in found) or is_sanitized(), found
 
 
 if __name__ == "__main__":
