@@ -13,7 +13,6 @@ import time
 
 from guard_rig import (ALLOW_MODE, END, NO_USER_PROGRAMS, STATE, USER, Rig, children, inode, main, make_table, readlink, run)
 
-ENFORCE = "set mode 1"
 STRICT = "set flags %d" % ALLOW_MODE
 CHURN_SECONDS = float(os.environ.get("GUARD_CHURN_SECONDS", "4"))
 LOADER = os.path.realpath(next(p for p in ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/ld-musl-x86_64.so.1",
