@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What mdm-agent-guard lets start and what not, by the kernel's own questions: guard.py OBJECT-TREE [TEST]…
 
-On file systems of the test's own, in a mount namespace of its own. Needs root."""
+On file systems of the test's own, in a mount namespace of its own. Needs root. GUARD_CHURN_SECONDS=600 is the long form
+of the churn of making, changing and starting programs (4)."""
 
 import ctypes
 import os
