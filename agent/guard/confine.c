@@ -74,7 +74,7 @@ int guard_confine_keeper(char ret_note[LIMIT_TEXT_BYTES + 1])
 	r = apply(&sandbox_role_guard_keeper);
 	if (r < 0)
 		return r;
-	if (!SANDBOX_SANITIZED && mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
+	if (!SANDBOX_SANITIZED && mlockall(MCL_CURRENT) < 0)
 		note(ret_note, "its memory may be swapped out");
 	return process_leave_no_core();
 }
@@ -120,7 +120,7 @@ int guard_confine_child(enum guard_filter filter, const int *keep_fds, size_t n_
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return -errno;
 	if (!SANDBOX_SANITIZED && filter == GUARD_FILTER_VERDICT)
-		(void)mlockall(MCL_CURRENT | MCL_FUTURE);
+		(void)mlockall(MCL_CURRENT);
 	r = process_leave_no_core();
 	if (r < 0)
 		return r;

@@ -60,6 +60,7 @@ static const int verdict_calls[] = {
 	SYS_write, /* answers */
 	SYS_readlinkat,
 	SYS_fanotify_mark,
+	SYS_mlock, /* a table */
 	SYS_timer_settime,
 #ifdef SYS_timer_settime64
 	SYS_timer_settime64,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -107,10 +108,12 @@ void keeper_start_verdict(struct keeper *k)
 			.hasher_fd = hasher_fd,
 			.kick_fd = k->kick_fd,
 			.has_evictable = k->facts.has_evictable,
-			.table = k->table,
+			.table_fd = k->table_fd,
 			.shared = k->shared,
 		};
 
+		/* It maps its own, and locks it apart from the program. */
+		munmap((void *)(uintptr_t)k->table.at, k->table.n_bytes);
 		_exit(guard_verdict_run(&verdict) < 0 ? 1 : 0);
 	}
 	close(control[1]);

@@ -44,6 +44,7 @@ struct waiting {
 
 struct verdict {
 	struct guard_verdict s;
+	struct guard_table table;
 	int proc_fd, own_fd; /* /proc and /proc/self/fd */
 	timer_t timer;
 	uint32_t serial;
@@ -64,7 +65,7 @@ static int64_t now_ms(void)
 /* --- the kernel's own watch */
 static void set_timer(struct verdict *v, bool on)
 {
-	uint32_t ms = v->s.table.header->answer_ms;
+	uint32_t ms = v->table.header->answer_ms;
 	struct itimerspec when = {0};
 
 	if (on) {
@@ -124,11 +125,11 @@ static void remember_denial(struct verdict *v, const struct guard_file *file, in
 		.pid = (uint32_t)pid,
 		.uid = uid,
 		.reason = decision->reason,
-		.audit = v->s.table.header->mode == GUARD_AUDIT,
+		.audit = v->table.header->mode == GUARD_AUDIT,
 	};
 
-	copy_text(denial.owner, sizeof(denial.owner),
-		guard_table_owner(&v->s.table, decision->owner));
+	copy_text(
+		denial.owner, sizeof(denial.owner), guard_table_owner(&v->table, decision->owner));
 	copy_text(denial.path, sizeof(denial.path), v->path);
 	(void)guard_ring_put(v->s.shared, &denial);
 	v->is_kicked = true;
@@ -139,7 +140,7 @@ static void conclude(struct verdict *v, int fd, int32_t pid, const struct guard_
 	const struct guard_decision *decision)
 {
 	bool is_refused = decision->step == GUARD_STEP_DENY;
-	bool is_audit = v->s.table.header->mode == GUARD_AUDIT;
+	bool is_audit = v->table.header->mode == GUARD_AUDIT;
 	uint32_t uid = 0;
 
 	/* While the one who asks still waits it is there to be looked at. */
@@ -187,7 +188,7 @@ static void judge(struct verdict *v, int fd, int32_t pid, struct guard_file *fil
 
 	v->path[0] = 0;
 	for (;;) {
-		guard_decide(&v->s.table, file, &decision);
+		guard_decide(&v->table, file, &decision);
 		if (decision.step == GUARD_STEP_ASK_PATH) {
 			n = find_path(v, fd);
 			file->has_path = true;
@@ -215,7 +216,7 @@ static void take_event(struct verdict *v, const struct fanotify_event_metadata *
 	if (fstat(event->fd, &st) < 0) {
 		struct guard_decision none = {GUARD_STEP_ALLOW, GUARD_R_NONE, 0};
 
-		if (v->s.table.header->flags & GUARD_F_FAIL_CLOSED)
+		if (v->table.header->flags & GUARD_F_FAIL_CLOSED)
 			none = (struct guard_decision){GUARD_STEP_DENY, GUARD_R_UNDECIDED, 0};
 		v->path[0] = 0;
 		conclude(v, event->fd, event->pid, &file, &none);
@@ -314,32 +315,40 @@ static int expire(struct verdict *v)
 }
 
 /* --- what the keeper says */
-static void swap_table(struct verdict *v, int fd)
+/* 0; -EBADMSG; other -errno. */
+static int map_table(int fd, struct guard_table *ret_table)
 {
-	struct guard_table table, old = v->s.table;
 	struct stat st;
 	void *at;
 
 	if (fstat(fd, &st) < 0 || st.st_size <= 0 || st.st_size > GUARD_TABLE_BYTES_MAX)
-		goto refused;
-	at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+		return -EBADMSG;
+	at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
 	if (at == MAP_FAILED)
-		goto refused;
-	if (guard_table_take(at, (size_t)st.st_size, &table) < 0) {
+		return -errno;
+	if (guard_table_take(at, (size_t)st.st_size, ret_table) < 0) {
 		munmap(at, (size_t)st.st_size);
-		goto refused;
+		return -EBADMSG;
 	}
-	v->s.table = table;
+	/* One that is larger than may be locked serves all the same. */
+	(void)mlock(at, (size_t)st.st_size);
+	return 0;
+}
+
+static void swap_table(struct verdict *v, int fd)
+{
+	struct guard_table table, old = v->table;
+	int r = map_table(fd, &table);
+
+	v->is_kicked = true;
+	atomic_store(&v->s.shared->has_refused, r < 0);
+	if (r < 0)
+		return;
+	v->table = table;
 	/* What was remembered were answers of the old one. */
 	(void)guard_group_forget_all(v->s.group_fd);
 	munmap((void *)(uintptr_t)old.at, old.n_bytes);
-	atomic_store(&v->s.shared->has_refused, 0);
 	atomic_store(&v->s.shared->generation, table.header->generation);
-	v->is_kicked = true;
-	return;
-refused:
-	atomic_store(&v->s.shared->has_refused, 1);
-	v->is_kicked = true;
 }
 
 static void give_group(struct verdict *v)
@@ -427,9 +436,14 @@ static int begin(struct verdict *v)
 	keep[3] = v->s.kick_fd;
 	keep[4] = v->proc_fd;
 	keep[5] = v->own_fd;
+	keep[6] = v->s.table_fd;
 	for (size_t i = 0; i < LIMIT_GUARD_HASHING; i++)
 		v->waiting[i].fd = -1;
-	return guard_confine_child(GUARD_FILTER_VERDICT, keep, 6);
+	r = guard_confine_child(GUARD_FILTER_VERDICT, keep, 7);
+	if (r == 0)
+		r = map_table(v->s.table_fd, &v->table);
+	close(TAKE_FD(v->s.table_fd));
+	return r;
 }
 
 static void kick(struct verdict *v)
@@ -452,7 +466,7 @@ int guard_verdict_run(struct guard_verdict *settings)
 		return r;
 	/* Whatever it inherited remembers the answers of a table before. */
 	(void)guard_group_forget_all(v.s.group_fd);
-	atomic_store(&v.s.shared->generation, v.s.table.header->generation);
+	atomic_store(&v.s.shared->generation, v.table.header->generation);
 	v.is_kicked = true;
 	kick(&v);
 	while (!v.is_over && r >= 0) {

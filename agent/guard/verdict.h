@@ -10,7 +10,6 @@
 #include <stdint.h>
 
 #include "agent/guard/shared.h"
-#include "agent/guard/table.h"
 
 /* Between the keeper and this process; one descriptor where it says so. */
 enum guard_word {
@@ -33,7 +32,7 @@ struct guard_verdict {
 	int hasher_fd;
 	int kick_fd; /* eventfd(2): there is something in shared */
 	bool has_evictable;
-	struct guard_table table;
+	int table_fd; /* the table to begin with; sound, the keeper has seen to that */
 	struct guard_shared *shared;
 };
 

@@ -30,7 +30,7 @@ struct node {
 struct walk {
 	int group_fd;
 	const char *only;
-	struct node nodes[LIMIT_MOUNTS];
+	struct node nodes[LIMIT_GUARD_MOUNTS];
 	size_t n_nodes;
 	uint64_t devices[LIMIT_GUARD_FILESYSTEMS];
 	struct guard_watched result;
@@ -78,7 +78,7 @@ static int each_mount(struct walk *walk, line_fn take)
 
 static void note_node(struct walk *walk, const struct guard_mount *mount)
 {
-	if (walk->n_nodes < LIMIT_MOUNTS)
+	if (walk->n_nodes < LIMIT_GUARD_MOUNTS)
 		walk->nodes[walk->n_nodes++] = (struct node){.id = mount->id,
 			.parent = mount->parent,
 			.is_far = guard_mount_kind(mount->type) == GUARD_MOUNT_FAR};
@@ -96,7 +96,10 @@ static bool is_behind_far(const struct walk *walk, const struct guard_mount *mou
 {
 	const struct node *node = find_node(walk, mount->parent);
 
-	for (size_t depth = 0; node && depth < LIMIT_MOUNTS; depth++) {
+	/* Beyond what is kept nobody knows what lies on the way. */
+	if (!node && walk->n_nodes == LIMIT_GUARD_MOUNTS)
+		return true;
+	for (size_t depth = 0; node && depth < LIMIT_GUARD_MOUNTS; depth++) {
 		if (node->is_far)
 			return true;
 		if (node->parent == node->id)

@@ -387,7 +387,6 @@ static const struct sandbox_limit guard_limits[] = {
 	/* Each program that waits for its answer is a descriptor; the kernel refuses beyond that.
 	 * In fail-closed mode that many numbers are answered after a fall. */
 	{RLIMIT_NOFILE, LIMIT_GUARD_FDS, "a batch of events, and programs that are being hashed"},
-	{RLIMIT_FSIZE, 0, "no file is written"},
 	{RLIMIT_MSGQUEUE, 0, "there are none"},
 	{RLIMIT_MEMLOCK, 128 * 1024 * 1024, "two tables, and the program"},
 };

@@ -184,6 +184,8 @@
 #define LIMIT_GUARD_HASHES 256 /* as many as a list has patterns */
 #define LIMIT_GUARD_DEVICES 64
 #define LIMIT_GUARD_OWNERS_BYTES (1024 * 1024)
+/* Mounts whose parents are known; fusermount(1) lets users make 1,000. */
+#define LIMIT_GUARD_MOUNTS 2048
 #define LIMIT_GUARD_FILESYSTEMS 64		   /* watched at once */
 #define LIMIT_GUARD_ANSWER_MS (60 * 1000)	   /* patience with one verdict */
 #define LIMIT_GUARD_HASH_BYTES (256 * 1024 * 1024) /* of a program; the largest AppImages */

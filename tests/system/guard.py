@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What mdm-agent-guard lets start and what not, by the kernel's own questions: guard.py OBJECT-TREE [TEST]…
 
-On file systems of the test's own, in a mount namespace of its own. Needs root."""
+On file systems of the test's own, in a mount namespace of its own. Needs root. GUARD_CHURN_SECONDS=600 is the long form
+of the churn of making, changing and starting programs (4)."""
 
 import ctypes
 import os
@@ -13,7 +14,6 @@ import time
 
 from guard_rig import (ALLOW_MODE, END, NO_USER_PROGRAMS, STATE, USER, Rig, children, inode, main, make_table, readlink, run)
 
-ENFORCE = "set mode 1"
 STRICT = "set flags %d" % ALLOW_MODE
 CHURN_SECONDS = float(os.environ.get("GUARD_CHURN_SECONDS", "4"))
 LOADER = os.path.realpath(next(p for p in ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/ld-musl-x86_64.so.1",
@@ -223,8 +223,9 @@ def private_mounts_of_users_are_not_seen():
         command = "mount -t tmpfs none /mnt && cp %s /mnt/copy && /mnt/copy && echo ran" % users
         done = subprocess.run(["setpriv", "--reuid", str(USER), "--clear-groups", "unshare", "-Urm", "sh", "-c", command],
                               capture_output=True, text=True, check=False)
-        if "ran" not in done.stdout:
-            assert "Operation not permitted" in done.stderr or "denied" in done.stderr, done.stderr
+        if "unshare" in done.stderr:
+            return  # this system lets nobody have such a namespace, which closes it
+        assert "ran" in done.stdout, done
 
 
 def new_mount_is_watched_at_once():
@@ -482,9 +483,9 @@ def confined():
             status = status_of(pid)
             assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == capabilities, (pid, status["CapEff"])
             assert int(status["CapInh"], 16) == int(status["CapAmb"], 16) == 0
-            assert status["NoNewPrivs"] == "1" and int(status["Seccomp"]) == filtered, (pid, status)
+            assert status["NoNewPrivs"] == "1" and int(status["Seccomp"]) == (0 if is_sanitized() else filtered), (pid, status)
             assert os.getpriority(os.PRIO_PROCESS, pid) == -20
-        assert int(status_of(verdict)["VmLck"].split()[0]) > 0 and int(status_of(keeper)["VmLck"].split()[0]) > 0
+        assert is_sanitized() or all(int(status_of(pid)["VmLck"].split()[0]) > 0 for pid in (verdict, keeper))
         # Neither holds a file of a file system that it judges, nor anything but what it needs.
         held = [readlink("/proc/%d/fd/%s" % (verdict, fd)) for fd in os.listdir("/proc/%d/fd" % verdict)]
         assert not any(h.startswith(r.area) for h in held) and len(held) <= 9, held
@@ -498,11 +499,20 @@ def status_of(pid):
         return {line.split(":")[0]: line.split(":", 1)[1].strip() for line in f}
 
 
-def links_the_c_library_alone():
+def is_sanitized():
+    """Then there is no filter and no locked memory."""
+    return any("asan" in name for name in libraries())
+
+
+def libraries():
     needed = subprocess.run(["readelf", "-d", os.path.join(os.path.abspath(sys.argv[1]), "mdm-agent-guard")], capture_output=True,
                             text=True, check=True).stdout
-    found = [line.split("[")[1].split("]")[0] for line in needed.splitlines() if "NEEDED" in line]
-    assert all(name.startswith(("libc.", "ld-")) for name in found) or any("asan" in name for name in found), found
+    return [line.split("[")[1].split("]")[0] for line in needed.splitlines() if "NEEDED" in line]
+
+
+def links_the_c_library_alone():
+    found = libraries()
+    assert all(name.startswith(("libc.", "ld-")) for name in found) or is_sanitized(), found
 
 
 if __name__ == "__main__":

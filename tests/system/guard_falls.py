@@ -6,6 +6,7 @@ The time is stated: at once where a process ends or is stopped, the table's answ
 takes a time for a fault: what would hang is ended after LONG seconds and fails. Needs root."""
 
 import glob
+import hashlib
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import tempfile
 import threading
 import time
 
-from guard_rig import ALLOW_MODE, END, FAIL_CLOSED, USER, Rig, children, main, readlink, run
+from guard_rig import ALLOW_MODE, GUARD, END, FAIL_CLOSED, USER, Rig, children, inode, main, readlink, run
 
 STRICT = "set flags %d" % ALLOW_MODE
 CLOSED = "set flags %d" % (ALLOW_MODE | FAIL_CLOSED)
@@ -117,7 +118,7 @@ def shim(top):
     library = os.path.join(top, "guard_shim.so")
     subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-o", library,
                     os.path.join(HERE, "../lib/guard_shim.c"), "-ldl"], check=True)
-    return {"LD_PRELOAD": library, "GUARD_SHIM_HANG": str(HANG_BYTES)}
+    return {"LD_PRELOAD": library, "GUARD_SHIM_HANG": str(HANG_BYTES), "ASAN_OPTIONS": "verify_asan_link_order=0"}
 
 
 def hanging_program(r):
@@ -209,12 +210,9 @@ def is_zombie(pid):
 
 
 def hasher_falls():
-    import hashlib
     with Rig() as r:
         users, good = r.program("users", owner=USER), r.program("good")
-        with open(users, "rb") as f:
-            content = "hash " + hashlib.sha256(f.read()).hexdigest()
-        r.table(STRICT, content)
+        r.table(STRICT, content_of(users))
         assert run(users)
         verdict = r.wait_verdict()
         hasher = next(pid for pid in children(r.process.pid) if pid != verdict)
@@ -264,6 +262,79 @@ def load(r, number, end):
     return 0
 
 
+# --- how it is started
+def bounded_as_by_a_service():
+    """Nothing but what it keeps is in the bounding set; whoever starts it sees to priority and memory."""
+    with Rig(start=False) as r:
+        hello = r.start(prefix=["setpriv", "--bounding-set=-all,+sys_admin,+dac_read_search,+lease", "--no-new-privs"])
+        assert "priority" in hello["note"], hello
+        users = r.program("users", owner=USER, mode=0o700)
+        r.table(STRICT, content_of(users))
+        assert run(users) and not run(r.program("other", owner=USER, source="/bin/false"))
+
+
+def detached():
+    with Rig(start=False) as r:
+        hello = r.start(argv=["--detach"])
+        assert r.process.wait(10) == 0
+        keeper = hello["keeper_pid"]
+        assert keeper != r.process.pid and os.getsid(keeper) != os.getsid(0)
+        r.table(STRICT)
+        assert not run(r.program("users", owner=USER))
+        r.send(END)
+        end = time.monotonic() + LONG
+        while os.path.exists("/proc/%d" % keeper) and not is_zombie(keeper):
+            assert time.monotonic() < end, "it does not end"
+            time.sleep(0.01)
+
+
+def listens_to_root_alone():
+    with Rig(start=False) as r:
+        r.listener.close()
+        os.unlink(r.path)
+        os.chmod(r.top, 0o777)
+        os.seteuid(USER)
+        try:
+            r.listen()
+            os.chmod(r.path, 0o777)
+        finally:
+            os.seteuid(0)
+        try:
+            r.start()
+            raise AssertionError("it talked to somebody else's socket")
+        except EOFError:
+            pass
+        r.listener.close()
+        r.listen()
+        assert r.accept()["keeper_pid"] == r.process.pid
+
+
+def usage():
+    for argv, status in (["--help"], 0), (["--version"], 0), (["--nothing"], 2), (["word"], 2), (["--socket", "x" * 108], 2):
+        done = subprocess.run([GUARD, *argv], capture_output=True, text=True, timeout=LONG, check=False)
+        assert done.returncode == status, (argv, done)
+        assert "mdm-agent-guard" in done.stdout + done.stderr, done
+
+
+def largest_table():
+    """All that the limits allow: taken, searched, and no reason for the watch to bite."""
+    with Rig() as r:
+        bad = r.program("bad")
+        lines = ["inode 99 %d allow p%d" % (i + 1, i % 5000) for i in range(256 * 1024 - 1)]
+        lines += ["path /usr/lib/refused/%d p%d" % (i, i % 5000) for i in range(65536)]
+        for _ in range(3):
+            state = r.table(STRICT, inode(bad, "deny"), *lines)
+            assert not run(bad) and state["n_restarts"] == 0, state
+        verdict = r.wait_verdict()
+        with open("/proc/%d/status" % verdict, encoding="utf-8") as f:
+            assert any(line.startswith("VmLck") for line in f)
+
+
+def content_of(path):
+    with open(path, "rb") as f:
+        return "hash " + hashlib.sha256(f.read()).hexdigest()
+
+
 if __name__ == "__main__":
     main([killed_open, stopped_open, killed_and_stopped_closed, hangs_open, hangs_closed, keeper_is_stopped, keeper_is_killed,
-          hasher_falls, killed_under_load])
+          hasher_falls, killed_under_load, bounded_as_by_a_service, detached, listens_to_root_alone, usage, largest_table])

@@ -115,10 +115,16 @@ class Rig:
         self.listener.listen(4)
         self.listener.settimeout(30)
 
-    def start(self, argv=()):
-        self.process = subprocess.Popen([GUARD, "--socket", self.path, "--mounts", ":".join(self.mounts), *argv],
-                                        env=self.env, stderr=subprocess.DEVNULL)
+    def start(self, argv=(), prefix=()):
+        """Its lines go to a file, as those of services do."""
+        with open(os.path.join(self.top, "log"), "ab") as log:
+            self.process = subprocess.Popen([*prefix, GUARD, "--socket", self.path, "--mounts", ":".join(self.mounts), *argv],
+                                            env=self.env, stderr=log)
         return self.accept()
+
+    def log(self):
+        with open(os.path.join(self.top, "log"), encoding="utf-8") as f:
+            return f.read()
 
     def accept(self):
         self.connection, _ = self.listener.accept()
