@@ -24,7 +24,7 @@ static void begin(struct phone *p, bool apk)
 {
 	memset(p, 0, sizeof(*p));
 	fixture_open(&p->f);
-	fixture_text(&p->f, "etc/os-release", "ID=postmarketos\nID_LIKE=alpine\n");
+	fixture_text(&p->f, "etc/alpine-release", "3.24\n");
 	if (apk) {
 		fixture_text(&p->f, "lib/apk/db/installed", db);
 		fixture_text(&p->f, "etc/apk/world", "alpine-base\nfirefox\nnano\n");
@@ -134,7 +134,8 @@ static void test_other_manager(void)
 	struct phone p;
 
 	begin(&p, false);
-	fixture_text(&p.f, "etc/os-release", "ID=debian\n");
+	if (unlinkat(p.f.platform.sysroot_fd, "etc/alpine-release", 0) < 0)
+		abort();
 	want(&p.want, SETTING_APPS_MODE, APPS_DENY);
 	want_set(&p.f, &p.want, SETTING_APPS_BLOCKED, blocked, 1);
 	CHECK_INT(reason_of(&p, SETTING_APPS_BLOCKED, COMPLIANCE_UNSUPPORTED), REASON_NO_MECHANISM);
