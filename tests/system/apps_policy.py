@@ -135,6 +135,36 @@ def test_progress_and_restart(phones):
     wait_for("the end", lambda: not phones.phone.status()["apps"]["running"])
 
 
+@with_phones()
+def test_worker_is_killed(phones):
+    """What breaks off in the middle is told as that, and tried again."""
+    lock = phones.lock()
+    phones.push({"mode": "deny", "blocked": ["firefox"]})
+    wait_for("running", lambda: phones.phone.status()["apps"]["running"])
+    pid = wait_for("the program", phones.worker)
+    os.kill(pid, signal.SIGKILL)
+    row = phones.wait_setting("blocked", "noncompliant", reason="app_failed")
+    check("broke off" in row["items"][0]["detail"] and "again at" in row["items"][0]["detail"], row)
+    lock.close()
+    # A policy that wants something else does not wait for the minute to be over.
+    phones.push({"mode": "deny", "blocked": ["firefox", "other"]})
+    phones.wait_setting("blocked", "compliant")
+
+
+@with_phones()
+def test_no_program(phones):
+    """Without the program that installs and removes: said, and everything else is enforced."""
+    phones.phone.stop()
+    phones.phone.options[1] = "/nonexistent/mdm-agent-apps"
+    phones.phone.start()
+    phones.push({"mode": "deny", "blocked": ["firefox"], "hidden": ["firefox.desktop"]})
+    row = phones.wait_setting("blocked", "noncompliant", reason="app_failed")
+    check("could not be" in row["items"][0]["detail"] or "could not begin" in row["items"][0]["detail"], row)
+    phones.wait_setting("hidden", "compliant")
+    row = phones.wait_command(phones.order("install", "name=htop"), "failed")
+    check(row["reason"] == "broken_off", row)
+
+
 @with_phones({"mode": "deny", "blocked": ["firefox"], "required": ["htop"]})
 def test_unenrol(phones):
     """Bans go with the enrolment, what is installed stays."""
@@ -247,7 +277,7 @@ def test_hidden_beside_a_long_job(phones):
 
 
 TESTS = [test_blocked, test_blocked_comes_later, test_allow, test_required_and_pinned, test_protected,
-         test_no_repository, test_progress_and_restart, test_unenrol, test_commands,
+         test_no_repository, test_progress_and_restart, test_worker_is_killed, test_no_program, test_unenrol, test_commands,
          test_command_waits_and_others_do_not, test_hook, test_updates, test_hidden_beside_a_long_job]
 
 

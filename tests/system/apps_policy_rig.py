@@ -133,6 +133,18 @@ class Phones:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return lock
 
+    def worker(self):
+        """The process of this phone's mdm-agent-apps; None: it does not run."""
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open("/proc/%s/cmdline" % pid, "rb") as f:
+                    words = f.read().split(b"\0")
+            except OSError:
+                continue
+            if words[0].endswith(b"/mdm-agent-apps") and self.phone.base.encode() in words:
+                return int(pid)
+        return None
+
     # --- commands
     def order(self, verb, *arguments):
         made = self.admin.json("command", verb, *arguments, "--device", self.device)["id"]
