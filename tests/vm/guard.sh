@@ -112,9 +112,9 @@ guard_enforce() {
 		again 5 refused as_user /mnt/own; r=$?; umount /mnt; exit $r'
 	check_guard "upgrades: the app stays refused, and its neighbour runs" '
 		for v in 2 3 4 5; do install_programs "$v-r0" game tool && refused game && tool || exit 1; done'
-	check_guard "it is gone, comes back, and is still refused" '
+	check_guard "it is gone, comes back, and is refused as soon as it is known" '
 		install_programs 6-r0 tool && rm -f /usr/bin/game && again 30 guard_is in_force &&
-		install_programs 7-r0 tool game && refused game'
+		install_programs 7-r0 tool game && again 10 refused game'
 	check_guard "the journal has it" 'again 30 eval "agentctl journal show --json | grep exec_denied | grep -q game"'
 	check_guard "logins, services and scripts go on" '
 		su -s /bin/sh phone -c "true" && printf "#!/bin/sh\nexit 0\n" >/usr/bin/script && chmod 755 /usr/bin/script && as_user script'
