@@ -147,13 +147,14 @@ pc_server := libevent libevent_openssl sqlite3 libssl libcrypto
 pc_mdmctl := libcurl json-c libcrypto libcrypt libqrencode
 
 # Programs: name, layer.
-PROGRAMS := mdm-agentd mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-wipe mdm-agent-apps mdm-agent-pamcheck mdm-agent-media agentctl mdm-server mdmctl
+PROGRAMS := mdm-agentd mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-wipe mdm-agent-apps mdm-agent-guard mdm-agent-pamcheck mdm-agent-media agentctl mdm-server mdmctl
 layer_mdm-agentd := enforcer
 layer_mdm-agent-net := net
 layer_mdm-agent-session := helper
 layer_mdm-agent-verify := verify
 layer_mdm-agent-wipe := wipe
 layer_mdm-agent-apps := apps
+layer_mdm-agent-guard := guard
 layer_mdm-agent-pamcheck := pam
 layer_mdm-agent-media := media
 layer_agentctl := ctl
@@ -389,7 +390,7 @@ deps-build:
 # Paths are filled in; the file then has the owner and the mode of an installed one.
 define install_filled # source, mode, destination
 	install -d $(DESTDIR)$(dir $(3))
-	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' $(1) > $(DESTDIR)$(3).new
+	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e 's|@STATEDIR@|$(STATEDIR)|g' $(1) > $(DESTDIR)$(3).new
 	chmod $(2) $(DESTDIR)$(3).new
 	mv -f $(DESTDIR)$(3).new $(DESTDIR)$(3)
 
@@ -397,7 +398,7 @@ endef
 # The same for what administrators change: never replaced.
 define install_once # source, mode, destination
 	test -e $(DESTDIR)$(3) || { install -d $(DESTDIR)$(dir $(3)) && \
-		sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' $(1) > $(DESTDIR)$(3) && \
+		sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e 's|@STATEDIR@|$(STATEDIR)|g' $(1) > $(DESTDIR)$(3) && \
 		chmod $(2) $(DESTDIR)$(3); }
 
 endef
@@ -406,7 +407,8 @@ SERVICE_PROGRAMS := mdm-server mdm-agentd
 services_systemd := $(foreach s,$(SERVICE_PROGRAMS),$(s).service:0644:$(SYSTEMDUNITDIR)/$(s).service) \
 	$(foreach p,mdm-agent mdm-server,$(p).sysusers:0644:$(SYSUSERSDIR)/$(p).conf \
 		$(p).tmpfiles:0644:$(TMPFILESDIR)/$(p).conf $(p).preset:0644:$(PRESETDIR)/80-$(p).preset)
-services_systemd += $(foreach s,wipe apps,mdm-agent-$(s).service:0644:$(SYSTEMDUNITDIR)/mdm-agent-$(s).service)
+# guard, apps: not enabled, the agent starts them, and by itself where there is no systemd.
+services_systemd += $(foreach s,wipe apps guard,mdm-agent-$(s).service:0644:$(SYSTEMDUNITDIR)/mdm-agent-$(s).service)
 services_openrc := $(foreach s,$(SERVICE_PROGRAMS) mdm-agent-wipe,$(s).initd:0755:$(INITDDIR)/$(s))
 # Early boot goes on with a wipe: postmarketOS, and Debian.
 early_wipe := ../initramfs/early-wipe.sh:0755:$(PREFIX)/share/mdm-agent/early-wipe.sh
@@ -455,7 +457,7 @@ install: all install-services install-docs
 	$(foreach p,mdm-agentd mdm-server,$(call install_program,$(p),$(PREFIX)/sbin))
 	$(foreach p,agentctl mdmctl,$(call install_program,$(p),$(PREFIX)/bin))
 	$(foreach p,mdm-agent-net mdm-agent-session mdm-agent-verify mdm-agent-wipe mdm-agent-apps mdm-agent-pamcheck \
-		mdm-agent-media,$(call \
+		mdm-agent-media mdm-agent-guard,$(call \
 		install_program,$(p),$(LIBEXECDIR)))
 	install -d -m 0700 $(DESTDIR)$(STATEDIR)
 	$(call install_program,pam_mdm.so,$(PAMDIR))
@@ -463,7 +465,7 @@ install: all install-services install-docs
 
 # Settings as they were installed; those that somebody changed stay.
 define uninstall_unchanged # source, destination
-	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' $(1) | \
+	sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' -e 's|@STATEDIR@|$(STATEDIR)|g' $(1) | \
 		cmp -s - $(DESTDIR)$(2) && rm -f $(DESTDIR)$(2) || true
 
 endef
@@ -478,6 +480,7 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/mdm-agentd $(DESTDIR)$(LIBEXECDIR)/mdm-agent-net \
 		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-session $(DESTDIR)$(LIBEXECDIR)/mdm-agent-verify \
 		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-wipe $(DESTDIR)$(LIBEXECDIR)/mdm-agent-apps $(DESTDIR)$(LIBEXECDIR)/mdm-agent-pamcheck $(DESTDIR)$(LIBEXECDIR)/mdm-agent-media \
+		$(DESTDIR)$(LIBEXECDIR)/mdm-agent-guard \
 		$(DESTDIR)$(PAMDIR)/pam_mdm.so \
 		$(DESTDIR)$(PREFIX)/bin/agentctl $(DESTDIR)$(PREFIX)/sbin/mdm-server \
 		$(DESTDIR)$(PREFIX)/bin/mdmctl \

@@ -17,6 +17,8 @@
 
 /* Where login.defs(5) does not say; shadow's own defaults. */
 #define UID_MIN_DEFAULT 1000
+#define UID_PEOPLE_LEAST 100 /* below are accounts that distributions fix */
+#define UID_NOBODY 65534
 #define UID_MAX_DEFAULT 60000
 /* What login.defs(5) calls never: passwords that live for centuries. */
 #define DAYS_NEVER 99999
@@ -235,6 +237,17 @@ static int read_login_defs(int root_fd, struct accounts_files *files)
 			files->uid_max = (uid_t)number;
 	}
 	return 0;
+}
+
+uid_t accounts_first_person(int root_fd)
+{
+	struct accounts_files files = {0};
+
+	/* 0 would make a person of root, who then could start nothing. */
+	return read_login_defs(root_fd, &files) == 0 && files.uid_min >= UID_PEOPLE_LEAST &&
+			       files.uid_min < UID_NOBODY
+		       ? files.uid_min
+		       : UID_MIN_DEFAULT;
 }
 
 /* login(1) starts whatever is there; shells(5) is asked only by chsh(1) and the like. */

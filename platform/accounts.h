@@ -50,6 +50,9 @@ void accounts_done(struct accounts *accounts);
 /* NULL: there is none of that name. */
 const struct account *accounts_find(const struct accounts *accounts, const char *name);
 
+/* The first uid of people, by login.defs(5); 1000 where it says none that makes sense. */
+uid_t accounts_first_person(int root_fd);
+
 /* Who gets in without being asked: a display manager or a console logs somebody in by itself. */
 struct autologin {
 	char user[LIMIT_USER_BYTES + 1]; /* "": nobody */

@@ -14,6 +14,11 @@ const backend_new_fn platform_backends[] = {
 	escrow_backend_new,
 	accounts_backend_new,
 	password_backend_new,
+	guard_backend_new,
+	noexec_backend_new,
+	apps_backend_new,
+	launcher_backend_new,
+	apk_sources_backend_new,
 };
 const size_t platform_n_backends = ARRAY_SIZE(platform_backends);
 

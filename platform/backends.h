@@ -14,5 +14,10 @@ int removable_backend_new(struct platform *platform, struct backend **ret_backen
 int escrow_backend_new(struct platform *platform, struct backend **ret_backend);
 int accounts_backend_new(struct platform *platform, struct backend **ret_backend);
 int password_backend_new(struct platform *platform, struct backend **ret_backend);
+int guard_backend_new(struct platform *platform, struct backend **ret_backend);
+int noexec_backend_new(struct platform *platform, struct backend **ret_backend);
+int apps_backend_new(struct platform *platform, struct backend **ret_backend);
+int launcher_backend_new(struct platform *platform, struct backend **ret_backend);
+int apk_sources_backend_new(struct platform *platform, struct backend **ret_backend);
 
 #endif

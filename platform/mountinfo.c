@@ -109,6 +109,19 @@ static enum mount_class classify(const char *type, const char *point)
 	return MOUNT_DEVICE;
 }
 
+bool mount_point_is_system(const char *point)
+{
+	static const char *const trees[] = {"/boot", "/efi", "/home", "/usr", "/var", "/etc",
+		"/opt", "/root", "/srv", "/nix", "/sysroot"};
+
+	if (strcmp(point, "/") == 0)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(trees); i++)
+		if (is_below(point, trees[i]))
+			return true;
+	return false;
+}
+
 /* Undoes "\040" (space), "\011", "\012", "\134" and "\043" in place. */
 static void unescape(char *text)
 {

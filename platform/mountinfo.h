@@ -50,6 +50,9 @@ void mount_table_done(struct mount_table *table);
  */
 const struct mount *mount_table_find(const struct mount_table *table, const char *path);
 
+/* Where only root mounts, and what a system is made of: never below /media, /mnt or /run. */
+bool mount_point_is_system(const char *point);
+
 struct swap {
 	char path[LIMIT_TEXT_BYTES + 1];
 	bool is_file;

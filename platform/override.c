@@ -118,6 +118,7 @@ static int adopt_own(
 	if (!entry->data)
 		return -ENOMEM;
 	memcpy(entry->data, bytes, n_bytes);
+	entry->data[n_bytes] = 0;
 	entry->n_data = n_bytes;
 	entry->kind = now->kind;
 	entry->owner = now->owner;

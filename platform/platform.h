@@ -27,12 +27,24 @@ struct platform {
 	const struct apps_known *apps;	   /* likewise; NULL: there is no record of the base */
 	/* Outside of the sysroot, for devices inside it; NULL: the sysroot's own. */
 	const char *cryptsetup_program;
+	/* /proc/self/mountinfo of the system, where this process has mounts of its own; 0: it has
+	 * not. */
+	int host_mounts_fd;
+	const struct guard_known *guard; /* lent by the enforcer; NULL: there is no guard */
+	/* What is wanted now, lent during a round; NULL: nothing is. */
+	const struct effective *desired;
+	struct apps_jobs *apps_jobs; /* NULL: nothing is installed or removed */
+	const struct device *device; /* NULL: nothing is known of power and network */
+	int state_fd; /* the state directory, for what a backend has to remember; 0: nothing */
 };
 
 struct backend;
 struct passwords_known; /* platform/password_known.h */
 struct luks_known;	/* platform/luks_known.h */
+struct guard_known;	/* platform/guard_known.h */
 struct apps_known;	/* platform/apps_known.h */
+struct apps_jobs;	/* platform/apps_job.h */
+struct device;		/* platform/device.h */
 
 /* Whether the mechanism is here, and if not, why not: a sentence for people. */
 struct backend_fact {

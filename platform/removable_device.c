@@ -246,23 +246,6 @@ void removable_users_done(struct removable_users *users)
 	*users = (struct removable_users){0};
 }
 
-/* Where only root mounts, and what a system is made of: never below /media, /mnt or /run. */
-static bool is_system_point(const char *point)
-{
-	static const char *const trees[] = {"/boot", "/efi", "/home", "/usr", "/var", "/etc",
-		"/opt", "/root", "/srv", "/nix", "/sysroot"};
-
-	if (strcmp(point, "/") == 0)
-		return true;
-	for (size_t i = 0; i < ARRAY_SIZE(trees); i++) {
-		size_t n = strlen(trees[i]);
-
-		if (strncmp(point, trees[i], n) == 0 && (!point[n] || point[n] == '/'))
-			return true;
-	}
-	return false;
-}
-
 /* Whether a mount or swap of these users is of that device. */
 static bool mount_is_of(
 	int root_fd, const struct mount *mount, unsigned int major, unsigned int minor)
@@ -285,7 +268,7 @@ static enum removable_use number_used(
 
 		if (mount->class != MOUNT_DEVICE || !mount_is_of(root_fd, mount, major, minor))
 			continue;
-		if (is_system_point(mount->point))
+		if (mount_point_is_system(mount->point))
 			return REMOVABLE_SYSTEM;
 		use = REMOVABLE_IN_USE;
 	}

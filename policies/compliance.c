@@ -94,6 +94,7 @@ static const struct word reasons[COMPLIANCE_REASON_MAX] = {
 	[REASON_GUARD_ABSENT] = {"guard_absent",
 		"The kernel cannot ask about the start of programs."},
 	[REASON_GUARD_DOWN] = {"guard_down", "The guard does not run."},
+	[REASON_UNDER_WAY] = {"under_way", "It is being done, or begins soon."},
 };
 
 const char *compliance_state_name(enum compliance_state state)
@@ -194,6 +195,7 @@ static enum compliance_state item_state(const struct observed_item *item)
 	case REASON_ESCROW_UNTOLD:
 	case REASON_NO_NETWORK:
 	case REASON_BUSY:
+	case REASON_UNDER_WAY:
 		return COMPLIANCE_PENDING;
 	case REASON_UNTRACEABLE:
 	case REASON_NOT_OBSERVED:

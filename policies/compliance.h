@@ -72,6 +72,7 @@ enum compliance_reason {
 	REASON_READ_ONLY_SYSTEM, /* "read_only_system" */
 	REASON_GUARD_ABSENT,	 /* "guard_absent" */
 	REASON_GUARD_DOWN,	 /* "guard_down" */
+	REASON_UNDER_WAY,	 /* "under_way" */
 	COMPLIANCE_REASON_MAX,
 };
 const char *compliance_reason_name(enum compliance_reason reason);

@@ -4,7 +4,7 @@
 #
 # Prints "bench NAME VALUE UNIT" for each figure, all of them measured in this run, and at the end
 # each beside its budget; ends with 1 if one was missed. In the contained system of contained.sh: the
-# machine stays untouched, only loopback is used. PARTs: documents apps pam wipe agent checkin wake
+# machine stays untouched, only loopback is used. PARTs: documents apps pam wipe guard agent checkin wake
 # server waiting idle; without any, all of them. The part "fleet" takes minutes and runs only if it
 # is named.
 # docs/benchmarks.md says what is measured how. IDLE_SECONDS (180), CHECKIN_RUNS (40), FLEET_PHONES
@@ -18,7 +18,7 @@ what=bench
 
 MDM_BENCH_PARTS=${MDM_BENCH_PARTS:-$(shift && echo "$*")}
 export MDM_BENCH_PARTS
-[ "$MDM_BENCH_PARTS" ] || MDM_BENCH_PARTS="documents apps pam wipe agent checkin wake server waiting idle"
+[ "$MDM_BENCH_PARTS" ] || MDM_BENCH_PARTS="documents apps pam wipe guard agent checkin wake server waiting idle"
 contained_enter scripts/bench.sh
 
 libexec=/usr/libexec/mdm-agent
@@ -124,6 +124,22 @@ measure_wipe() {
 	python3 bench/wipe.py "$tree" "$work/disk" >"$work/wipe" || fail "a wipe could not be measured"
 	figure wipe.bare_ms "$(value_of wipe.bare_ms "$work/wipe")" ms
 	figure wipe.keys_ms "$(value_of wipe.keys_ms "$work/wipe")" ms at-most 5000
+}
+
+# Needs root of the machine itself, and a kernel that asks: elsewhere there is nothing to measure.
+measure_guard() {
+	if ! python3 bench/guard.py "$tree" >"$work/guard" || ! [ "$(value_of repeat_ratio "$work/guard")" ]; then
+		echo "# guard: not measured here"
+		return
+	fi
+	for name in bare guard listener fapolicyd; do
+		for which in again first; do
+			value=$(value_of "${name}_${which}_us" "$work/guard")
+			[ -z "$value" ] || figure "guard.${name}_${which}_us" "$value" us
+		done
+	done
+	figure guard.exec_repeat_ratio "$(value_of repeat_ratio "$work/guard")" ratio at-most 1.03
+	figure guard.exec_first_us "$(value_of first_over_listener_us "$work/guard")" us at-most 30
 }
 
 # --- the phone -----------------------------------------------------------------------------------
@@ -485,6 +501,9 @@ if wanted checkin; then
 fi
 if wanted documents; then
 	measure_documents
+fi
+if wanted guard; then
+	measure_guard
 fi
 if wanted apps; then
 	measure_apps

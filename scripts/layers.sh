@@ -72,7 +72,7 @@ grep -nE '^#include <(fcntl|unistd|sys/|dirent|spawn|signal|pthread|netdb|arpa/)
 	>>"$errors"
 # Few files see effects, each a part of the enforcer at its edge; of these only reconcile.h sees
 # decisions as well.
-edges='^agent/enforcer/(reconcile|effects|reactions|auth|auth_accounts|recovery_private|apps_private)\.h$|^agent/enforcer/(clone|command_passcode|empty_trials|recovery|recovery_keep|recovery_run|removal|wipe_find|wipe_run|zerotouch)\.c$'
+edges='^agent/enforcer/(reconcile|effects|reactions|auth|auth_accounts|guard_host_private|recovery_private|apps_private|apps_work_private)\.h$|^agent/enforcer/(clone|command_passcode|empty_trials|guard_sources|guard_start|probe|recovery|recovery_keep|recovery_run|removal|wipe_find|wipe_run|zerotouch|apps_work|command_apps)\.c$'
 # shellcheck disable=SC2129 # one question after the other
 {
 	grep -ln '^#include "platform/' agent/*/*.[ch] | grep -vE "$edges" |
@@ -89,6 +89,7 @@ mdm-agent-net libjson-c libsystemd libelogind libsqlite3 libevent
 mdm-agent-verify libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libpam
 mdm-agent-wipe libcrypto libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libpam libseccomp
 mdm-agent-apps libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libpam libseccomp
+mdm-agent-guard libcrypto libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libpam libseccomp libcap libaudit
 mdm-agent-session libcurl libssl libjson-c libsqlite3 libevent
 mdm-agent-media libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libseccomp libpam
 mdm-agent-pamcheck libcurl libssl libjson-c libsystemd libelogind libsqlite3 libevent libseccomp

@@ -19,6 +19,9 @@ const struct brake_verb brake_verbs[] = {
 	{"rotate-recovery-key", false},
 	{"crypto-lock", true},
 	{"wipe", true},
+	{"install", false},
+	{"remove", false},
+	{"update", false},
 	{0},
 };
 

@@ -42,13 +42,13 @@ static void read_commit(const struct apps_run *run, const char *id, char ret_com
 		ret_commit[0] = '\0';
 }
 
-/* 1: disabled; 0: not; -ENOENT: there is no such remote. */
-static int is_disabled(const struct apps_run *run, const char *remote)
+/* 1: the remote's section has that line; 0: not; -ENOENT: there is no such remote. */
+static int remote_says(const struct apps_run *run, const char *remote, const char *line)
 {
 	_cleanup_free_ char *text = NULL;
 	char head[LIMIT_TEXT_BYTES + 16];
 	const char *at;
-	size_t n;
+	size_t n, n_line = strlen(line);
 	int r = fs_read(run->root_fd, SYSTEM_DIR "/repo/config", LIMIT_CONFIG_BYTES, &text, &n);
 
 	if (r < 0)
@@ -58,9 +58,14 @@ static int is_disabled(const struct apps_run *run, const char *remote)
 	if (!at || (at > text && at[-1] != '\n'))
 		return -ENOENT;
 	for (at += strlen(head); *at && *at != '['; at += strcspn(at, "\n"), at += *at == '\n')
-		if (strncmp(at, "xa.disable=true", 15) == 0)
+		if (strncmp(at, line, n_line) == 0 && (!at[n_line] || at[n_line] == '\n'))
 			return 1;
 	return 0;
+}
+
+static int is_disabled(const struct apps_run *run, const char *remote)
+{
+	return remote_says(run, remote, "xa.disable=true");
 }
 
 /* --- asking --------------------------------------------------------------------------------- */
@@ -278,6 +283,34 @@ static int set_remote(struct apps_run *run, const char *remote, bool disable)
 	return end_item(run, remote, why(&said, detail), detail);
 }
 
+/* What is in the file may have changed: flatpak looks at it when it is named again. */
+static int set_filter(struct apps_run *run, const char *remote, bool filter)
+{
+	_cleanup_(program_said_done) struct program_said said = {0};
+	bool is_root = strcmp(run->root, "/") == 0;
+	char path[PATH_MAX], option[PATH_MAX + 16], line[PATH_MAX + 16];
+	const char *const asked[] = {
+		"remote-modify", "--system", filter ? option : "--no-filter", remote};
+	char detail[LIMIT_TEXT_BYTES + 1];
+	int r;
+
+	snprintf(path, sizeof(path), "%.2048s/" APPS_FLATPAK_FILTER, is_root ? "" : run->root,
+		remote);
+	snprintf(option, sizeof(option), "--filter=%s", path);
+	snprintf(line, sizeof(line), "xa.filter=%s", path);
+	r = remote_says(run, remote, line);
+	if (r < 0)
+		return end_item(run, remote, APPS_E_UNKNOWN, "there is no such remote");
+	if (!filter && r == 0)
+		return end_item(run, remote, APPS_NOTHING_TO_DO, "");
+	r = ask(run, asked, ARRAY_SIZE(asked), &said);
+	if (r < 0)
+		return r;
+	if (remote_says(run, remote, line) == filter)
+		return end_item(run, remote, APPS_DONE, "");
+	return end_item(run, remote, why(&said, detail), detail);
+}
+
 int flatpak_step(struct apps_run *run, enum apps_step_kind kind, const struct apps_words *words)
 {
 	if (!run->flatpak || access(run->flatpak, X_OK) < 0)
@@ -293,10 +326,15 @@ int flatpak_step(struct apps_run *run, enum apps_step_kind kind, const struct ap
 	case APPS_STEP_FLATPAK_REMOTE_DISABLE:
 	case APPS_STEP_FLATPAK_REMOTE_ENABLE:
 		return set_remote(run, words->words[0], kind == APPS_STEP_FLATPAK_REMOTE_DISABLE);
+	case APPS_STEP_FLATPAK_REMOTE_FILTER:
+	case APPS_STEP_FLATPAK_REMOTE_UNFILTER:
+		return set_filter(run, words->words[0], kind == APPS_STEP_FLATPAK_REMOTE_FILTER);
 	case APPS_STEP_POLICY:
 	case APPS_STEP_ADD:
 	case APPS_STEP_REMOVE:
 	case APPS_STEP_UPGRADE:
+	case APPS_STEP_NOEXEC:
+	case APPS_STEP_EXEC:
 	case APPS_STEP_KIND_MAX:
 		break;
 	}

@@ -26,6 +26,10 @@ const char *const apps_step_names[APPS_STEP_KIND_MAX] = {
 	[APPS_STEP_FLATPAK_UPDATE] = "flatpak-update",
 	[APPS_STEP_FLATPAK_REMOTE_DISABLE] = "flatpak-remote-disable",
 	[APPS_STEP_FLATPAK_REMOTE_ENABLE] = "flatpak-remote-enable",
+	[APPS_STEP_FLATPAK_REMOTE_FILTER] = "flatpak-remote-filter",
+	[APPS_STEP_FLATPAK_REMOTE_UNFILTER] = "flatpak-remote-unfilter",
+	[APPS_STEP_NOEXEC] = "noexec",
+	[APPS_STEP_EXEC] = "exec",
 };
 
 const char *const apps_result_names[APPS_RESULT_MAX] = {
@@ -60,6 +64,10 @@ static const struct {
 	[APPS_STEP_FLATPAK_UPDATE] = {0, SIZE_MAX, true},
 	[APPS_STEP_FLATPAK_REMOTE_DISABLE] = {1, 1, false},
 	[APPS_STEP_FLATPAK_REMOTE_ENABLE] = {1, 1, false},
+	[APPS_STEP_FLATPAK_REMOTE_FILTER] = {1, 1, false},
+	[APPS_STEP_FLATPAK_REMOTE_UNFILTER] = {1, 1, false},
+	[APPS_STEP_NOEXEC] = {0, 0, true},
+	[APPS_STEP_EXEC] = {0, 0, true},
 };
 
 void apps_job_done(struct apps_job *job)

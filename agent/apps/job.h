@@ -45,7 +45,8 @@
 #define APPS_VIRTUAL ".mdm-agent-policy" /* name of the virtual package in the world */
 #define APPS_JOB_FILE "apps.job"	 /* in the run-time directory */
 #define APPS_PROGRESS_FILE "apps.progress"
-#define APPS_LOCK_FILE "apps.lock" /* held while a job runs (flock) */
+#define APPS_LOCK_FILE "apps.lock"			      /* held while a job runs (flock) */
+#define APPS_FLATPAK_FILTER "etc/mdm-agent/flatpak-%.64s.filter" /* of a remote; is there before */
 
 enum apps_step_kind {
 	APPS_STEP_POLICY,  /* the virtual package with all bans, pins and requirements */
@@ -57,6 +58,11 @@ enum apps_step_kind {
 	APPS_STEP_FLATPAK_UPDATE,
 	APPS_STEP_FLATPAK_REMOTE_DISABLE, /* one remote of the system */
 	APPS_STEP_FLATPAK_REMOTE_ENABLE,
+	/* Offers what the file APPS_FLATPAK_FILTER lets through, and everything again. */
+	APPS_STEP_FLATPAK_REMOTE_FILTER,
+	APPS_STEP_FLATPAK_REMOTE_UNFILTER,
+	APPS_STEP_NOEXEC, /* places where people can write start no programs; agent/apps/mounts.h */
+	APPS_STEP_EXEC,	  /* and what was done for that is taken back */
 	APPS_STEP_KIND_MAX,
 };
 extern const char *const apps_step_names[APPS_STEP_KIND_MAX];

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/apps/mounts.h"
 #include "agent/util/clock.h"
 #include "agent/util/fs.h"
 #include "agent/util/limits.h"
@@ -88,6 +89,43 @@ bool apps_run_is_late(const struct apps_run *run)
 	return clock_boottime_us() >= run->deadline_us;
 }
 
+struct mounts_told {
+	struct apps_run *run;
+	bool failed;
+	int r;
+};
+
+static void on_place(const char *place, enum apps_result result, const char *detail, void *userdata)
+{
+	struct mounts_told *told = userdata;
+
+	told->failed = told->failed || result != APPS_DONE;
+	if (told->r == 0)
+		told->r = apps_run_end(told->run, place, result, detail);
+}
+
+/* The kernel's list of mounts is that of this system, and of no directory below it. */
+static int run_mounts(struct apps_run *run, enum apps_step_kind kind)
+{
+	struct mounts_told told = {.run = run};
+	char detail[LIMIT_TEXT_BYTES + 1] = "";
+	int r;
+
+	if (strcmp(run->root, "/") != 0)
+		return apps_run_end(run, "", APPS_NOTHING_TO_DO, "it is not this system");
+	r = kind == APPS_STEP_NOEXEC
+		    ? apps_mounts_close(run->root_fd, run->runtime_fd, on_place, &told)
+		    : apps_mounts_open(run->root_fd, run->runtime_fd, on_place, &told);
+	if (told.r < 0)
+		return told.r;
+	if (r < 0)
+		snprintf(detail, sizeof(detail),
+			"mounts could not be read, or what is done could "
+			"not be written down: %s",
+			strerror(-r));
+	return apps_run_end(run, "", r < 0 || told.failed ? APPS_E_FAILED : APPS_DONE, detail);
+}
+
 static int run_step(struct apps_run *run, const struct apps_step *step)
 {
 	_cleanup_(apps_words_done) struct apps_words words = {0};
@@ -109,7 +147,12 @@ static int run_step(struct apps_run *run, const struct apps_step *step)
 	case APPS_STEP_FLATPAK_UPDATE:
 	case APPS_STEP_FLATPAK_REMOTE_DISABLE:
 	case APPS_STEP_FLATPAK_REMOTE_ENABLE:
+	case APPS_STEP_FLATPAK_REMOTE_FILTER:
+	case APPS_STEP_FLATPAK_REMOTE_UNFILTER:
 		return flatpak_step(run, step->kind, &words);
+	case APPS_STEP_NOEXEC:
+	case APPS_STEP_EXEC:
+		return run_mounts(run, step->kind);
 	case APPS_STEP_KIND_MAX:
 		break;
 	}

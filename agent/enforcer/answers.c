@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/enforcer/apps_work.h"
 #include "agent/enforcer/auth.h"
 #include "agent/enforcer/diagnostics.h"
+#include "agent/enforcer/guard_host.h"
 #include "agent/enforcer/renewal.h"
 #include "agent/enforcer/recovery.h"
 #include "agent/enforcer/unlock_code.h"
@@ -188,7 +190,9 @@ void answer_status(struct enforcer *e, struct buf *out)
 	status_compliance(e, &w);
 	status_refusals(e, &w);
 	commands_write_status(e, &w, "commands");
+	apps_work_write_status(e, &w, "apps");
 	auth_write_status(e, &w, "passwords");
+	guard_host_write(e, &w, "guard");
 	status_platform(e, &w);
 	jsonw_object(&w, "clock");
 	jsonw_string(&w, "verdict", clock_verdict_name(enforcer_clock_verdict(e)));

@@ -9,7 +9,7 @@
 
 #include "agent/util/codec.h"
 
-#define ARGUMENTS_MAX 24
+#define ARGUMENTS_MAX 32
 #define ARGUMENTS_VALUE 256 /* what getopt_long() returns for the first row; above any letter */
 
 #define AT(member) .offset = offsetof(struct enforcer_options, member)
@@ -38,6 +38,14 @@ const struct argument_row argument_rows[] = {
 		"cryptsetup, outside of --sysroot (its own)"},
 	{"wipe-program", 0, "PATH", AT(wipe_program), MDM_LIBEXEC_DIR "/mdm-agent-wipe",
 		"what destroys the data on the phone"},
+	{"guard-program", 0, "PATH", AT(guard_program), MDM_LIBEXEC_DIR "/mdm-agent-guard",
+		"what judges the start of programs"},
+	{"guard-socket", 0, "PATH", AT(guard_socket), NULL,
+		"where it connects (guard.sock beside --socket)"},
+	{"apps-program", 0, "PATH", AT(apps_program), MDM_LIBEXEC_DIR "/mdm-agent-apps",
+		"what installs and removes apps"},
+	{"apk", 0, "PATH", AT(apk_program), NULL, "apk for it (that of --sysroot)"},
+	{"flatpak", 0, "PATH", AT(flatpak_program), NULL, "flatpak for it (likewise)"},
 	{"runtime-dir", 0, "DIR", AT(runtime_dir), "/run/user", "where the buses of users are"},
 	{"zero-touch", 0, "FILE", AT(zero_touch), MDM_SYSCONF_DIR "/mdm-agent/zero-touch.conf",
 		"ticket of an image, to enrol by itself"},
@@ -46,6 +54,8 @@ const struct argument_row argument_rows[] = {
 	{"json", 0, .on = offsetof(struct enforcer_options, json), .help = "the same as JSON"},
 	{"prepare-removal", 0, .action = ARGUMENTS_PREPARE_REMOVAL,
 		.help = "put back what is left of an enrolment, and end"},
+	{"may-install", 0, .action = ARGUMENTS_MAY_INSTALL,
+		.help = "judge what apk is about to do, on standard input, and end"},
 	{"verbose", 'v', .on = offsetof(struct enforcer_options, verbose),
 		.help = "more lines in the log"},
 	{"help", 'h', .action = ARGUMENTS_HELP, .help = "this text"},
@@ -145,6 +155,21 @@ int arguments_parse(int argc, char **argv, struct enforcer_options *ret_options,
 	*ret_options = options;
 	*ret_action = action;
 	return 0;
+}
+
+int arguments_socket(const struct enforcer_options *options, const char *given, const char *name,
+	char ret_path[LIMIT_SOCKET_BYTES + 1])
+{
+	const char *slash = strrchr(options->socket_path, '/');
+	int n;
+
+	if (given)
+		n = snprintf(ret_path, LIMIT_SOCKET_BYTES + 1, "%s", given);
+	else
+		n = snprintf(ret_path, LIMIT_SOCKET_BYTES + 1, "%.*s%s",
+			slash ? (int)(slash + 1 - options->socket_path) : 0, options->socket_path,
+			name);
+	return n <= LIMIT_SOCKET_BYTES ? 0 : -ENAMETOOLONG;
 }
 
 void arguments_help(struct buf *out)

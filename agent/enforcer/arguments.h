@@ -14,6 +14,7 @@ enum arguments_action {
 	ARGUMENTS_VERSION,
 	ARGUMENTS_PREPARE_REMOVAL,
 	ARGUMENTS_PROBE,
+	ARGUMENTS_MAY_INSTALL,
 };
 
 struct argument_row {
@@ -36,6 +37,11 @@ extern const struct argument_row argument_rows[];
  */
 int arguments_parse(int argc, char **argv, struct enforcer_options *ret_options,
 	enum arguments_action *ret_action);
+
+/* Path of another socket: the one that was given, else that name beside agentctl's. 0;
+ * -ENAMETOOLONG. */
+int arguments_socket(const struct enforcer_options *options, const char *given, const char *name,
+	char ret_path[LIMIT_SOCKET_BYTES + 1]);
 
 /* The text of --help. */
 void arguments_help(struct buf *out);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "agent/enforcer/apps_work.h"
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/commands_private.h"
 #include "agent/enforcer/effects.h"
@@ -28,6 +29,10 @@ enum {
 	DEADLINE_CRYPTO_LOCK = 0,
 	/* Each of its steps has one. */
 	DEADLINE_WIPE = 0,
+	/* Each job has one, and ends. */
+	DEADLINE_INSTALL = 0,
+	DEADLINE_REMOVE = 0,
+	DEADLINE_UPDATE = 0,
 };
 #define RESUME_SYNC NULL
 #define RESUME_LOCK NULL
@@ -40,6 +45,9 @@ enum {
 #define RESUME_ROTATE_RECOVERY_KEY NULL
 #define RESUME_CRYPTO_LOCK command_crypto_lock_resume
 #define RESUME_WIPE command_wipe_resume
+#define RESUME_INSTALL command_apps_resume
+#define RESUME_REMOVE command_apps_resume
+#define RESUME_UPDATE command_apps_resume
 
 const struct command_handler command_handlers[VERB_MAX] = {
 #define X(id, name, role, valid_s, arguments, handler, help)                                       \

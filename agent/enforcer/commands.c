@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/enforcer/apps_work.h"
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/checkin_private.h"
 #include "agent/enforcer/commands_private.h"
@@ -79,6 +80,11 @@ static void commands_tell(struct enforcer *e)
 	checkin_schedule(e);
 }
 
+bool commands_is_beside(enum verb_id verb)
+{
+	return verb == VERB_INSTALL || verb == VERB_REMOVE || verb == VERB_UPDATE;
+}
+
 /*
  * The one place where a state changes: durable, then journalled, then told. What has ended has
  * ended even if that cannot be recorded: it is journalled, and after a restart it counts as
@@ -89,6 +95,7 @@ static int commands_set_state(
 {
 	enum command_state before = entry->state;
 	bool final = command_state_is_final(result->state);
+	bool is_beside = entry->command && commands_is_beside(entry->command->verb);
 	uint8_t boot[BOOT_ID_BYTES] = {0};
 	int r;
 
@@ -108,10 +115,10 @@ static int commands_set_state(
 		entry->boot[0] = 0;
 		return r;
 	}
-	/* Awake from the start of the work to its end. */
-	if (result->state == COMMAND_RUNNING)
+	/* Awake from the start of the work to its end; what installs sees to that by itself. */
+	if (result->state == COMMAND_RUNNING && !is_beside)
 		reactions_hold(e, REACTIONS_COMMAND);
-	else if (before == COMMAND_RUNNING)
+	else if (before == COMMAND_RUNNING && !is_beside)
 		reactions_release(e, REACTIONS_COMMAND);
 	commands_journal(e, entry);
 	log_info("command %s (%s): %s%s%s", entry->id, entry->verb,
@@ -189,6 +196,15 @@ enum verb_id commands_running(const struct enforcer *e)
 	return entry && entry->command ? entry->command->verb : VERB_MAX;
 }
 
+/* Whether it can be started now. */
+static bool commands_has_room(const struct commands *c, const struct ledger_entry *entry)
+{
+	if (entry->state != COMMAND_ACCEPTED)
+		return false;
+	return entry->command && commands_is_beside(entry->command->verb) ? !c->beside[0]
+									  : !c->running[0];
+}
+
 /* False: it could not be recorded that it runs, so it does not. */
 static bool commands_run(struct enforcer *e, struct ledger_entry *entry)
 {
@@ -215,8 +231,12 @@ static bool commands_run(struct enforcer *e, struct ledger_entry *entry)
 		c->ledger.leaving[0] = 0;
 		return false;
 	}
-	c->overdue = false;
-	memcpy(c->running, entry->id, sizeof(c->running));
+	if (commands_is_beside(entry->command->verb)) {
+		memcpy(c->beside, entry->id, sizeof(c->beside));
+	} else {
+		c->overdue = false;
+		memcpy(c->running, entry->id, sizeof(c->running));
+	}
 	handler->run(e, entry->command);
 	return true;
 }
@@ -228,10 +248,10 @@ static int commands_on_defer(sd_event_source *source, void *userdata)
 
 	(void)source;
 	c->defer = sd_event_source_unref(c->defer);
-	for (size_t i = 0; i < c->ledger.n_entries && !c->running[0]; i++) {
+	for (size_t i = 0; i < c->ledger.n_entries; i++) {
 		struct ledger_entry *entry = &c->ledger.entries[i];
 
-		if (entry->state != COMMAND_ACCEPTED)
+		if (!commands_has_room(c, entry))
 			continue;
 		if (entry->expires_s < commands_now(e)) {
 			commands_end(e, entry, COMMAND_EXPIRED, "expired",
@@ -251,10 +271,10 @@ void commands_schedule(struct enforcer *e)
 {
 	struct commands *c = e->commands;
 
-	if (c->running[0] || c->defer || c->unenroll != UNENROLL_NONE)
+	if (c->defer || c->unenroll != UNENROLL_NONE)
 		return;
 	for (size_t i = 0; i < c->ledger.n_entries; i++)
-		if (c->ledger.entries[i].state == COMMAND_ACCEPTED) {
+		if (commands_has_room(c, &c->ledger.entries[i])) {
 			(void)sd_event_add_defer(e->event, &c->defer, commands_on_defer, e);
 			return;
 		}
@@ -271,6 +291,17 @@ void commands_finish(struct enforcer *e, const struct command_result *result)
 	c->running[0] = 0;
 	if (entry && !overdue && commands_set_state(e, entry, result) == -EINVAL)
 		commands_end(e, entry, COMMAND_FAILED, "internal", "it ended in no known way");
+	commands_schedule(e);
+}
+
+void commands_finish_beside(struct enforcer *e, const struct command_result *result)
+{
+	struct commands *c = e->commands;
+	struct ledger_entry *entry = ledger_find(&c->ledger, c->beside);
+
+	c->beside[0] = 0;
+	if (entry && !command_state_is_final(entry->state))
+		commands_end(e, entry, result->state, result->reason, result->detail);
 	commands_schedule(e);
 }
 
@@ -433,7 +464,8 @@ void commands_forget(struct enforcer *e)
 	c->unenroll_timer = sd_event_source_unref(c->unenroll_timer);
 	c->unenroll = UNENROLL_NONE;
 	commands_interrupt(e);
-	c->running[0] = 0;
+	command_apps_forget(e);
+	c->running[0] = c->beside[0] = 0;
 	c->overdue = false;
 	if (c->ledger.n_entries == 0 && !c->ledger.leaving[0])
 		return;

@@ -116,7 +116,9 @@ static void commands_recover(struct enforcer *e, struct ledger_entry *entry)
 	if (entry->command && command_handlers[entry->command->verb].resume)
 		command_handlers[entry->command->verb].resume(
 			e, entry->command, strcmp(now, entry->boot) == 0, &result);
-	if (result.state == COMMAND_RUNNING)
+	if (result.state == COMMAND_RUNNING && commands_is_beside(entry->command->verb))
+		memcpy(e->commands->beside, entry->id, sizeof(e->commands->beside));
+	else if (result.state == COMMAND_RUNNING)
 		memcpy(e->commands->running, entry->id, sizeof(e->commands->running));
 	else
 		commands_end(e, entry, result.state, result.reason, result.detail);

@@ -23,6 +23,8 @@ struct commands {
 	struct ledger ledger;
 	struct command_nonces nonces;
 	char running[COMMAND_ID_LENGTH + 1]; /* its handler was called in this process; "" */
+	/* Likewise, of a verb that takes long and that others do not wait for; "" */
+	char beside[COMMAND_ID_LENGTH + 1];
 	bool overdue; /* its deadline passed; the handler has not said its last word yet */
 	sd_event_source *defer, *deadline;
 
@@ -45,6 +47,10 @@ void commands_end(struct enforcer *e, struct ledger_entry *entry, enum command_s
 void commands_note(struct enforcer *e, const char *reason, const char *detail);
 /* The verb of the one that is running; VERB_MAX: none is. */
 enum verb_id commands_running(const struct enforcer *e);
+/* Verbs that others need not wait for: one of them at a time, beside one of the others. */
+bool commands_is_beside(enum verb_id verb);
+/* The one beside has ended. */
+void commands_finish_beside(struct enforcer *e, const struct command_result *result);
 /* Starts the next one from the loop, if none is running. */
 void commands_schedule(struct enforcer *e);
 void commands_make_nonce(struct commands *c);

@@ -16,11 +16,16 @@
 #include <time.h>
 #include <systemd/sd-daemon.h>
 
+#include "agent/enforcer/arguments.h"
 #include "agent/enforcer/apps_inventory.h"
+#include "agent/enforcer/apps_rules.h"
+#include "agent/enforcer/apps_work.h"
 #include "agent/enforcer/auth.h"
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/clone.h"
 #include "agent/enforcer/empty_trials.h"
+#include "agent/enforcer/guard_host.h"
+#include "agent/enforcer/host_mounts.h"
 #include "agent/enforcer/local.h"
 #include "agent/enforcer/wake.h"
 #include "agent/enforcer/recovery.h"
@@ -204,6 +209,7 @@ static void enforcer_on_round(struct reconcile *r, bool changed, void *userdata)
 			compliance_state_name(
 				r->has_compliance ? r->compliance.overall : COMPLIANCE_UNKNOWN));
 	enforcer_is_ready(e);
+	apps_rules_update(e);
 	recovery_update(e);
 	reminder_update(e);
 	checkin_after_round(e, changed);
@@ -237,6 +243,7 @@ static void enforcer_on_reverted(struct reconcile *r, bool failed, void *userdat
 {
 	(void)r;
 	enforcer_is_ready(userdata);
+	apps_rules_forget(userdata);
 	checkin_reverted(userdata, failed);
 }
 
@@ -368,6 +375,8 @@ static int enforcer_open_platform(struct enforcer *e)
 		.sysroot_fd = e->sysroot_fd,
 		.sysroot_is_root = strcmp(e->options.sysroot, "/") == 0,
 		.vault_fd = e->vault_fd,
+		.host_mounts_fd = host_mounts_take(),
+		.state_fd = e->state.dir_fd,
 		.pam_check_program = e->options.pam_check_program,
 		.cryptsetup_program = e->options.cryptsetup_program,
 	};
@@ -394,6 +403,12 @@ static int enforcer_start(struct enforcer *e)
 			"It is asked for again at the next check-in; `agentctl sync` does so now.",
 			"the stored document \"%s\" was damaged and is not in force",
 			e->documents.damaged);
+	(void)guard_host_new(e, &e->guard);
+	r = apps_work_new(e, &e->apps_work);
+	if (r < 0)
+		log_error("jobs cannot be left where --socket is: %s; nothing is installed or "
+			  "removed",
+			strerror(-r));
 	r = reconcile_init(&e->reconcile, e->event, &e->platform, &e->documents, platform_backends,
 		platform_n_backends);
 	if (r < 0)
@@ -408,7 +423,6 @@ static int enforcer_start(struct enforcer *e)
 	(void)auth_new(e, e->auth_socket_path, &e->auth);
 	if (e->state.facts.enrolled)
 		reconcile_request(&e->reconcile, true);
-
 	r = local_new(e, e->options.socket_path, &e->local);
 	if (r < 0) {
 		log_error("%s cannot be listened on: %s; %s", e->options.socket_path, strerror(-r),
@@ -501,6 +515,8 @@ static void enforcer_stop(struct enforcer *e)
 	enforcer_journal(e, JOURNAL_STOPPED, &payload);
 	reactions_free(e->reactions);
 	reconcile_done(&e->reconcile);
+	guard_host_free(e->guard);
+	apps_work_free(e->apps_work);
 	documents_done(&e->documents);
 	commands_free(e->commands);
 	sd_event_source_unref(e->checkin_timer);
@@ -527,21 +543,6 @@ static void enforcer_warn(struct enforcer *e)
 			e->options.net_user, e->options.net_user);
 }
 
-/* pam_mdm.so's socket is beside agentctl's, unless somebody wants it elsewhere. */
-static int enforcer_name_sockets(struct enforcer *e)
-{
-	const char *path = e->options.auth_socket_path, *beside = e->options.socket_path;
-	const char *slash = strrchr(beside, '/');
-	int n;
-
-	if (path)
-		n = snprintf(e->auth_socket_path, sizeof(e->auth_socket_path), "%s", path);
-	else
-		n = snprintf(e->auth_socket_path, sizeof(e->auth_socket_path), "%.*sauth.sock",
-			slash ? (int)(slash + 1 - beside) : 0, beside);
-	return n < (int)sizeof(e->auth_socket_path) ? 0 : -ENAMETOOLONG;
-}
-
 static void enforcer_freep(struct enforcer **e)
 {
 	log_keep(NULL);
@@ -565,7 +566,8 @@ int enforcer_run(const struct enforcer_options *options)
 		.verbose = options->verbose,
 	};
 	e->sysroot_fd = e->vault_fd = e->lock_fd = -1;
-	if (enforcer_name_sockets(e) < 0) {
+	if (arguments_socket(options, options->auth_socket_path, "auth.sock", e->auth_socket_path) <
+		0) {
 		log_error("the path of a socket is too long: %s", e->options.socket_path);
 		return 1;
 	}

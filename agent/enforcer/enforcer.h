@@ -35,6 +35,11 @@ struct enforcer_options {
 	const char *pam_check_program;
 	const char *cryptsetup_program; /* NULL: that of sysroot */
 	const char *wipe_program;	/* mdm-agent-wipe */
+	const char *guard_program;	/* mdm-agent-guard */
+	const char *guard_socket;	/* where it connects; NULL: guard.sock beside it */
+	const char *apps_program;	/* mdm-agent-apps */
+	const char *apk_program;	/* for it; NULL: that of sysroot */
+	const char *flatpak_program;	/* likewise */
 	const char *sysroot;		/* "/" but for tests */
 	const char *net_program;
 	const char *net_user;
@@ -67,6 +72,7 @@ enum problem {
 	PROBLEM_COMMANDS_DAMAGED,
 	PROBLEM_PASSWORDS, /* attempts cannot be judged */
 	PROBLEM_ATTEMPTS,  /* they cannot be stored */
+	PROBLEM_GUARD,	   /* the start of programs is not judged, though it should be */
 	PROBLEM_MAX,
 };
 
@@ -85,6 +91,8 @@ struct recovery;       /* agent/enforcer/recovery.h */
 struct empty_trials;   /* agent/enforcer/empty_trials.h */
 struct wipe;	       /* agent/enforcer/wipe.h */
 struct apps_inventory; /* agent/enforcer/apps_inventory.h */
+struct apps_work;      /* agent/enforcer/apps_work.h */
+struct guard_host;     /* agent/enforcer/guard_host.h */
 
 struct enforcer {
 	struct enforcer_options options;
@@ -135,6 +143,8 @@ struct enforcer {
 	struct unlock_code *unlock_code; /* NULL: there are no codes */
 	struct recovery *recovery;	 /* NULL: no recovery keys are made */
 	struct wipe *wipe;		 /* NULL: none was ordered */
+	struct guard_host *guard;	 /* NULL: there is none */
+	struct apps_work *apps_work;	 /* NULL: nothing can be installed or removed */
 	struct apps_inventory *apps;	 /* NULL: nothing is known of apps */
 	struct empty_trials *trials;	 /* NULL: they are forgotten at the end of the process */
 	struct problem_text problems[PROBLEM_MAX];

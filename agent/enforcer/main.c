@@ -8,6 +8,7 @@
 #include <malloc.h>
 #endif
 
+#include "agent/enforcer/apps_rules.h"
 #include "agent/enforcer/arguments.h"
 #include "agent/enforcer/enforcer.h"
 #include "agent/enforcer/probe.h"
@@ -77,6 +78,8 @@ int main(int argc, char **argv)
 	}
 	if (action == ARGUMENTS_PREPARE_REMOVAL)
 		return removal_prepare(&options);
+	if (action == ARGUMENTS_MAY_INSTALL)
+		return apps_rules_ask(&options);
 	if (action == ARGUMENTS_PROBE)
 		return probe_run(&options);
 	/* The directory of the socket is ours where the service manager has not made it. */

@@ -14,6 +14,7 @@
 
 #include "agent/util/clock.h"
 #include "agent/util/jsonw.h"
+#include "platform/guard_known.h"
 
 #define PROBE_DEADLINE_US (60 * USEC_PER_SEC)
 
@@ -120,7 +121,6 @@ static int probe_judge(struct probe *p)
 			.backend = p->backends[i].backend->ops->name,
 			.observations = p->backends[i].backend->observations,
 		};
-	probe_want_everything(&p->everything);
 	return compliance_evaluate(
 		&p->everything, inputs, p->n_backends, NULL, clock_realtime_s(), &p->compliance);
 }
@@ -230,6 +230,14 @@ static void probe_write_text(const struct probe *p, struct buf *out)
 
 /* --- the whole ---------------------------------------------------------------------------- */
 
+/* Nobody starts a guard to see what can be enforced: there is one, and none runs. */
+static void probe_guard_get(struct guard_standing *ret_standing, void *userdata)
+{
+	(void)userdata;
+	*ret_standing = (struct guard_standing){.stand = GUARD_STANDS_OFF};
+}
+static const struct guard_known probe_guard = {.get = probe_guard_get};
+
 static int probe_open(struct probe *p, const struct enforcer_options *options)
 {
 	sigset_t mask;
@@ -239,6 +247,7 @@ static int probe_open(struct probe *p, const struct enforcer_options *options)
 		.sysroot_is_root = strcmp(options->sysroot, "/") == 0,
 		.cryptsetup_program = options->cryptsetup_program,
 		.vault_fd = -1,
+		.guard = &probe_guard,
 	};
 	if (p->platform.sysroot_fd < 0) {
 		log_error("%s cannot be opened: %s", options->sysroot, strerror(errno));
@@ -267,6 +276,8 @@ int probe_run(const struct enforcer_options *options)
 	int r = probe_open(&p, options);
 
 	p.event = p.platform.event;
+	probe_want_everything(&p.everything);
+	p.platform.desired = &p.everything;
 	if (r >= 0)
 		r = probe_observe(&p);
 	if (r >= 0)

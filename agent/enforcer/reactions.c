@@ -131,6 +131,9 @@ static void reactions_online(struct reactions *r)
 
 	r->grace = sd_event_source_unref(r->grace);
 	reactions_edge(r, !after_resume);
+	/* What failed for want of a network is tried again. */
+	if (r->e->state.facts.enrolled && !checkin_is_leaving(r->e))
+		reconcile_request(&r->e->reconcile, false);
 	checkin_schedule(r->e);
 }
 
@@ -233,7 +236,7 @@ int reactions_new(
 		free(r);
 		return error;
 	}
-	e->reconcile.device = r->device;
+	e->reconcile.device = e->platform.device = r->device;
 	*ret_reactions = r;
 	return 0;
 }
@@ -242,7 +245,7 @@ void reactions_free(struct reactions *reactions)
 {
 	if (!reactions)
 		return;
-	reactions->e->reconcile.device = NULL;
+	reactions->e->reconcile.device = reactions->e->platform.device = NULL;
 	device_free(reactions->device);
 	sd_event_source_unref(reactions->settle);
 	sd_event_source_unref(reactions->grace);

@@ -88,6 +88,7 @@ static int reconcile_compute(struct reconcile *r)
 		effective_done(&r->effective);
 	r->effective = effective;
 	r->has_effective = true;
+	r->platform->desired = &r->effective;
 	return 0;
 }
 
@@ -388,6 +389,7 @@ static void reconcile_reverted(struct reconcile *r)
 	if (r->has_compliance)
 		compliance_done(&r->compliance);
 	r->has_effective = r->has_compliance = false;
+	r->platform->desired = NULL;
 	memset(r->drifted, 0, sizeof(r->drifted));
 	escalation_init(&r->escalation, (const int64_t[AREA_MAX]){[0 ... AREA_MAX - 1] = -1});
 	r->again = false;
@@ -439,6 +441,8 @@ static int reconcile_on_defer(sd_event_source *source, void *userdata)
 		return 0;
 	if (r->begin)
 		r->begin(r, r->userdata);
+	/* Some can only say what they see beside what is wanted. Fails again, and loudly, below. */
+	(void)reconcile_compute(r);
 	reconcile_observe(r, RECONCILE_OBSERVING);
 	return 0;
 }
@@ -464,6 +468,7 @@ void reconcile_revert(struct reconcile *r)
 		return;
 	}
 	r->revert_wanted = false;
+	r->platform->desired = NULL;
 	reconcile_set_state(r, RECONCILE_REVERTING);
 	r->defer = sd_event_source_unref(r->defer);
 	r->debounce = sd_event_source_unref(r->debounce);
@@ -584,6 +589,7 @@ int reconcile_init(struct reconcile *r, sd_event *event, struct platform *platfo
 
 void reconcile_done(struct reconcile *r)
 {
+	r->platform->desired = NULL;
 	for (size_t i = 0; i < r->n_backends; i++)
 		backend_free(r->backends[i].backend);
 	if (r->has_effective)

@@ -5,8 +5,8 @@
  * the machine, with offsets that are checked once, when it is taken.
  *
  * struct guard_header, then, each aligned to 8 bytes: inodes (open addressing, by device and
- * inode), places (prefixes of paths), denied paths (sorted by digest), content hashes (sorted),
- * owners (texts, each ended by NUL).
+ * inode), denied paths (sorted by digest), content hashes (sorted), foreign devices (sorted),
+ * owners (texts, each ended by NUL; the first is the empty one).
  */
 #ifndef MDM_GUARD_TABLE_H
 #define MDM_GUARD_TABLE_H
@@ -64,7 +64,10 @@ struct guard_header {
 
 struct guard_inode {
 	uint64_t device, inode; /* as stat(2) has them; inode 0: an empty slot */
-	uint32_t owner;		/* offset of a text: "firefox"; 0: none */
+	/* guard_born_ns() of born.h: a number that was used again belongs to another file; 0: not
+	 * known */
+	uint64_t born_ns;
+	uint32_t owner; /* offset of a text: "firefox"; 0: none */
 	uint16_t answer, reason;
 };
 
@@ -82,17 +85,27 @@ struct guard_device {
 
 /* --- making (enforcer) */
 struct guard_maker;
-/* Limits: LIMIT_GUARD_INODES and so on. Everything returns 0, -E2BIG or -ENOMEM. */
+/* Limits: LIMIT_GUARD_INODES and so on. Everything returns 0, -E2BIG or -ENOMEM; -EINVAL for what
+ * no table can hold (inode 0; a refusal without a reason). */
 int guard_maker_new(struct guard_maker **ret_maker);
 void guard_maker_free(struct guard_maker *maker);
 int guard_maker_add_inode(struct guard_maker *maker, uint64_t device, uint64_t inode,
+	enum guard_answer answer, enum guard_reason reason, const char *owner);
+/* The same of the file that was made then; of another one with these numbers it says nothing. */
+struct guard_born {
+	uint64_t device, inode, born_ns;
+};
+int guard_maker_add_born(struct guard_maker *maker, const struct guard_born *file,
 	enum guard_answer answer, enum guard_reason reason, const char *owner);
 int guard_maker_add_path(
 	struct guard_maker *maker, const char *path, enum guard_reason reason, const char *owner);
 int guard_maker_add_hash(struct guard_maker *maker, const uint8_t digest[SHA256_BYTES]);
 int guard_maker_add_device(struct guard_maker *maker, uint64_t device);
-/* The table with these members of the header; the same input gives the same bytes but for
- * generation. */
+/*
+ * Appends the table with these members of the header (mode, flags, uid_min, answer_ms, generation);
+ * the same input, in whatever order, gives the same bytes but for generation. Of an inode or a path
+ * that was added twice the kinder answer stays. Once only: then the maker is to be freed.
+ */
 int guard_maker_finish(
 	struct guard_maker *maker, const struct guard_header *settings, struct buf *out);
 
@@ -109,6 +122,14 @@ const struct guard_inode *guard_table_inode(
 const struct guard_path *guard_table_path(const struct guard_table *table, uint64_t digest);
 bool guard_table_has_hash(const struct guard_table *table, const uint8_t digest[SHA256_BYTES]);
 bool guard_table_device_is_foreign(const struct guard_table *table, uint64_t device);
+/* "" for 0. At most LIMIT_NAME_BYTES of it are of use. */
 const char *guard_table_owner(const struct guard_table *table, uint32_t at);
+
+/* --- the same arithmetic on both sides */
+#define GUARD_TABLE_BYTES_MAX (32 * 1024 * 1024) /* more than all limits together come to */
+/* Where a search for an inode begins; the rest follows in order. n_slots: a power of two. */
+uint32_t guard_table_slot(uint64_t device, uint64_t inode, uint32_t n_slots);
+/* Sets the offsets and n_bytes from the numbers of a header. */
+void guard_table_lay_out(struct guard_header *header);
 
 #endif

@@ -93,6 +93,8 @@ static int drop_bounding_set(uint64_t keep)
 			continue;
 		if (errno == EINVAL || (errno == EPERM && geteuid() != 0))
 			return 0; /* no more capabilities, or none of them ours */
+		if (errno == EPERM && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+			return 0;
 		return -errno;
 	}
 	return 0;

@@ -16,9 +16,11 @@
  * installed it may also read the word lists of cracklib, which are opened while the password is
  * judged.
  *
- * A further role is a further row: the guard (agent/guard/: CAP_SYS_ADMIN for fanotify, no
- * sockets, no files beyond its rule table) and, should it ever be confined, the enforcer. The row
- * goes below the last one, its declaration to sandbox.h, its tests to tests/unit/sandbox/.
+ * The guard's processes link no library: their rows have capabilities and limits only, and their
+ * filters, by number, are in agent/guard/filter.c.
+ *
+ * A further role is a further row: should it ever be confined, the enforcer. The row goes below the
+ * last one, its declaration to sandbox.h, its tests to tests/unit/sandbox/.
  */
 #include <linux/capability.h>
 #include <sched.h>
@@ -378,4 +380,48 @@ const struct sandbox_role sandbox_role_verify_words = {
 	.n_paths = ARRAY_SIZE(verify_paths),
 	.calls = verify_words_calls,
 	.n_calls = ARRAY_SIZE(verify_words_calls),
+};
+
+static const struct sandbox_limit guard_limits[] = {
+	{RLIMIT_CORE, 0, "who runs what is in it"},
+	/* Each program that waits for its answer is a descriptor; the kernel refuses beyond that.
+	 * In fail-closed mode that many numbers are answered after a fall. */
+	{RLIMIT_NOFILE, LIMIT_GUARD_FDS, "a batch of events, and programs that are being hashed"},
+	{RLIMIT_MSGQUEUE, 0, "there are none"},
+	{RLIMIT_MEMLOCK, 128 * 1024 * 1024, "two tables, and the program"},
+};
+
+static const struct sandbox_capability guard_keeper_capabilities[] = {
+	{CAP_SYS_ADMIN, "fanotify asks for it"},
+	{CAP_DAC_READ_SEARCH, "a mark needs the right to read, on /run/user/1000 say"},
+	{CAP_LEASE, "for the process that hashes"},
+};
+const struct sandbox_role sandbox_role_guard_keeper = {
+	.name = "guard_keeper",
+	.capabilities = guard_keeper_capabilities,
+	.n_capabilities = ARRAY_SIZE(guard_keeper_capabilities),
+	.limits = guard_limits,
+	.n_limits = ARRAY_SIZE(guard_limits),
+};
+
+static const struct sandbox_capability guard_verdict_capabilities[] = {
+	{CAP_SYS_ADMIN, "answers are remembered by fanotify_mark(2)"},
+};
+const struct sandbox_role sandbox_role_guard_verdict = {
+	.name = "guard_verdict",
+	.capabilities = guard_verdict_capabilities,
+	.n_capabilities = ARRAY_SIZE(guard_verdict_capabilities),
+	.limits = guard_limits,
+	.n_limits = ARRAY_SIZE(guard_limits),
+};
+
+static const struct sandbox_capability guard_hasher_capabilities[] = {
+	{CAP_LEASE, "nobody writes to a file while it is hashed, whosever it is"},
+};
+const struct sandbox_role sandbox_role_guard_hasher = {
+	.name = "guard_hasher",
+	.capabilities = guard_hasher_capabilities,
+	.n_capabilities = ARRAY_SIZE(guard_hasher_capabilities),
+	.limits = guard_limits,
+	.n_limits = ARRAY_SIZE(guard_limits),
 };

@@ -87,6 +87,9 @@ struct sandbox_role {
 extern const struct sandbox_role sandbox_role_net;
 /* The second one may read the word lists of cracklib, and nothing else. */
 extern const struct sandbox_role sandbox_role_verify, sandbox_role_verify_words;
+/* Capabilities and limits alone: privilege_limit() and privilege_drop() apply them. */
+extern const struct sandbox_role sandbox_role_guard_keeper, sandbox_role_guard_verdict,
+	sandbox_role_guard_hasher;
 extern const struct sandbox_role sandbox_role_session, sandbox_role_push; /* step 1 only */
 
 /* What one run of the role needs beyond its row. */

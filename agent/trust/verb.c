@@ -127,6 +127,60 @@ static const struct verb_argument verb_wipe_arguments[] = {
 	{0},
 };
 
+#define VERB_APP_BYTES 128
+
+bool verb_app_is_valid(const char *text)
+{
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+	return *text && strchr(letters, *text) &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-") ==
+		       strlen(text);
+}
+
+static const struct verb_argument verb_install_arguments[] = {
+	{.name = "name",
+		.type = VERB_TEXT,
+		.min = 1,
+		.max = VERB_APP_BYTES,
+		.required = true,
+		.unit = "",
+		.form = verb_app_is_valid,
+		.help = "of the package; with source, the id of the Flatpak"},
+	{.name = "source",
+		.type = VERB_TEXT,
+		.min = 1,
+		.max = LIMIT_NAME_BYTES,
+		.unit = "",
+		.form = name_is_valid,
+		.help = "the Flatpak remote that has it, such as flathub"},
+	{0},
+};
+
+static const struct verb_argument verb_remove_arguments[] = {
+	{.name = "name",
+		.type = VERB_TEXT,
+		.min = 1,
+		.max = VERB_APP_BYTES,
+		.required = true,
+		.unit = "",
+		.form = verb_app_is_valid,
+		.help = "of the package, or the id of the Flatpak"},
+	{0},
+};
+
+static const struct verb_argument verb_update_arguments[] = {
+	{.name = "name",
+		.type = VERB_TEXT,
+		.min = 1,
+		.max = VERB_APP_BYTES,
+		.unit = "",
+		.form = verb_app_is_valid,
+		.help = "of the package, or the id of the Flatpak; without one, everything"},
+	{0},
+};
+
 const struct command_verb command_verbs[VERB_MAX] = {
 #define X(id, verb_name, verb_role, default_s, table, handler, text)                               \
 	[VERB_##id] = {.name = verb_name,                                                          \

@@ -68,7 +68,14 @@ struct verb_argument {
 		"removes every key of its disks but the organisation's recovery key, and restarts")  \
 	X(WIPE, "wipe", TRUST_ROLE_DESTROY, 15 * 60, verb_wipe_arguments, command_wipe,              \
 		"destroys the keys of its disks and what is not encrypted, or only what is the "     \
-		"organisation's")
+		"organisation's")                                                                    \
+	X(INSTALL, "install", TRUST_ROLE_COMMAND, 24 * 3600, verb_install_arguments,                 \
+		command_install,                                                                     \
+		"installs a package or a Flatpak, if its policy lets it be there")                   \
+	X(REMOVE, "remove", TRUST_ROLE_COMMAND, 24 * 3600, verb_remove_arguments, command_remove,    \
+		"removes a package or a Flatpak that is not part of its system")                     \
+	X(UPDATE, "update", TRUST_ROLE_COMMAND, 24 * 3600, verb_update_arguments, command_update,    \
+		"brings packages and Flatpaks up to date")
 
 enum verb_id {
 #define X(id, name, role, valid_s, arguments, handler, help) VERB_##id,
@@ -97,6 +104,9 @@ bool verb_hash_is_valid(const char *text);
 /* What a wipe is about: "device" or "corporate"; and what follows: "poweroff" or "reboot". */
 bool verb_scope_is_valid(const char *text);
 bool verb_finish_is_valid(const char *text);
+
+/* A name that package managers take for nothing but a name. */
+bool verb_app_is_valid(const char *text);
 
 /* VERB_MAX if there is none of that name. */
 enum verb_id command_verb_find(const char *name);

@@ -174,6 +174,9 @@
 #define LIMIT_APPS_OUTPUT_BYTES (256 * 1024)	/* what is kept of what a package manager says */
 #define LIMIT_APPS_SIMULATIONS 128		/* to find which words of a policy cannot be had */
 #define LIMIT_APPS_PATTERN_TERMS 6		/* one of each kind */
+#define LIMIT_APK_VARIABLES 16 /* of files with repositories; a distribution has one */
+#define LIMIT_APK_COMPONENTS 8 /* of one line */
+#define LIMIT_APK_SOURCES 64   /* files with repositories, keys, remotes: of each */
 
 /* The guard's table. A desktop has 5,000 files that can be executed. */
 #define LIMIT_GUARD_INODES (256 * 1024)
@@ -181,7 +184,14 @@
 #define LIMIT_GUARD_HASHES 256 /* as many as a list has patterns */
 #define LIMIT_GUARD_DEVICES 64
 #define LIMIT_GUARD_OWNERS_BYTES (1024 * 1024)
-#define LIMIT_GUARD_FILESYSTEMS 64 /* watched at once */
+/* Mounts whose parents are known; fusermount(1) lets users make 1,000. */
+#define LIMIT_GUARD_MOUNTS 2048
+#define LIMIT_GUARD_FILESYSTEMS 64		   /* watched at once */
+#define LIMIT_GUARD_ANSWER_MS (60 * 1000)	   /* patience with one verdict */
+#define LIMIT_GUARD_HASH_BYTES (256 * 1024 * 1024) /* of a program; the largest AppImages */
+#define LIMIT_GUARD_HASH_MS (10 * 1000)		   /* until it is given up */
+#define LIMIT_GUARD_FDS 256			   /* of each of its processes */
+#define LIMIT_GUARD_HASHING 64			   /* programs that wait for that at once */
 
 /* The plan of a wipe: a phone has one or two containers. */
 #define LIMIT_WIPE_DEVICES 16

@@ -17,4 +17,13 @@ int process_gain_nothing(void);
  */
 int process_leave_no_core(void);
 
+/*
+ * Leaves whoever started it, who may end with all that is below: another parent, another session,
+ * and the control group of nobody (version 2; the root of the tree is always there). Returns in the
+ * process that goes on, 0, or -errno if it could not. The one that was started ends when the other
+ * has left, with the status left, or refused: whoever waits for it may then end what is still in
+ * its group.
+ */
+int process_detach(int left, int refused);
+
 #endif

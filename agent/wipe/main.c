@@ -15,6 +15,7 @@
 #include "agent/util/codec.h"
 #include "agent/util/fs.h"
 #include "agent/util/mem.h"
+#include "agent/util/process.h"
 #include "agent/wipe/finish.h"
 #include "agent/wipe/intent.h"
 #include "agent/wipe/run.h"
@@ -113,48 +114,6 @@ static void mask_signals(void)
 	sigprocmask(SIG_BLOCK, &all, NULL);
 }
 
-/*
- * Whoever started it may end with all that is below it: another parent, another session, and the
- * control group of nobody (version 2; the root of the tree is always there). The first process ends
- * when the second has left: whoever waits for it may then end what is still in its group.
- */
-static int detach(void)
-{
-	static const char *const groups[] = {
-		"/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/unified/cgroup.procs"};
-	int left[2];
-	char byte;
-	pid_t pid;
-
-	if (pipe2(left, O_CLOEXEC) < 0)
-		return -errno;
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (pid > 0) {
-		close(left[1]);
-		/* A byte: it has; the end without one: it could not. */
-		_exit(read(left[0], &byte, 1) == 1 ? WIPE_EXIT_DONE : WIPE_EXIT_REFUSED);
-	}
-	close(left[0]);
-	if (setsid() < 0)
-		return -errno;
-	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
-		int fd = open(groups[i], O_WRONLY | O_CLOEXEC);
-
-		if (fd < 0)
-			continue;
-		/* Where the agent may not leave its group it stays there. */
-		if (write(fd, "0", 1) == 1)
-			i = ARRAY_SIZE(groups);
-		close(fd);
-	}
-	if (chdir("/") < 0 || write(left[1], "", 1) != 1)
-		return -errno;
-	close(left[1]);
-	return 0;
-}
-
 static int load_plan(const char *path, struct wipe_plan *ret_plan)
 {
 	_cleanup_free_ char *text = NULL;
@@ -209,7 +168,7 @@ static int run(struct arguments *a)
 	if (a->check)
 		return wipe_check(&plan, &a->options);
 	mask_signals();
-	if (a->detach && detach() < 0)
+	if (a->detach && process_detach(WIPE_EXIT_DONE, WIPE_EXIT_REFUSED) < 0)
 		return WIPE_EXIT_REFUSED;
 	finish_prepare(a->options.root_fd);
 	/* What it runs on may be what it destroys. The shadow of a sanitizer does not fit in. */

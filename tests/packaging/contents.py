@@ -20,7 +20,7 @@ PLACES = ("/etc/", "/usr/bin/", "/usr/sbin/", "/usr/libexec/mdm-agent/", "/usr/l
           "/usr/lib/tmpfiles.d/", "/usr/share/", "/var/lib/mdm-agent/")
 # Exposure as systemd counts it, 10 is none; what each line costs is in the unit.
 # What destroys the storage, and what runs scripts of packages, is kept from nothing.
-EXPOSURE = {"mdm-agent-apps.service": 10, "mdm-agent-wipe.service": 10, "mdm-agentd.service": 4.5, "mdm-server.service": 2.0}
+EXPOSURE = {"mdm-agent-apps.service": 10, "mdm-agent-guard.service": 7.5, "mdm-agent-wipe.service": 10, "mdm-agentd.service": 4.5, "mdm-server.service": 2.0}
 
 
 def packages(out):

@@ -11,7 +11,7 @@ import time
 
 from mdmctl_rig import BUILD, check
 
-PATIENCE = 60  # seconds until something that must happen is called missing
+PATIENCE = 60
 LOCKER = "etc/xdg/kscreenlockerrc"
 
 

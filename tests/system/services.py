@@ -48,7 +48,7 @@ class Tree:
         for name in ("mdm-server", "mdm-agentd"):
             shutil.copy(program, self.path("usr/sbin/" + name))
         os.makedirs(self.path("usr/libexec/mdm-agent"))
-        for name in ("wipe", "apps"):
+        for name in ("wipe", "apps", "guard"):
             shutil.copy(program, self.path("usr/libexec/mdm-agent/mdm-agent-" + name))
 
     def install(self):
@@ -70,7 +70,7 @@ SCRIPTS = ("etc/init.d/mdm-server", "etc/init.d/mdm-agentd", "etc/init.d/mdm-age
 @test
 def everything_is_in_its_place(tree):
     for name, mode in ((UNITS + "mdm-server.service", 0o644), (UNITS + "mdm-agentd.service", 0o644),
-                       (UNITS + "mdm-agent-wipe.service", 0o644),
+                       (UNITS + "mdm-agent-wipe.service", 0o644), (UNITS + "mdm-agent-guard.service", 0o644),
                        (UNITS + "mdm-agent-apps.service", 0o644), ("usr/share/mdm-agent/early-wipe.sh", 0o755),
                        *((script, 0o755) for script in SCRIPTS), ("etc/conf.d/mdm-server", 0o644),
                        ("etc/conf.d/mdm-agentd", 0o644), ("etc/mdm-server/mdm-server.conf", 0o644),
@@ -184,6 +184,7 @@ def presets_say_what_runs_by_itself(tree):
         wanted = top + "/etc/systemd/system/multi-user.target.wants/"
         assert os.path.lexists(wanted + "mdm-agentd.service")
         assert os.path.lexists(top + "/etc/systemd/system/sysinit.target.wants/mdm-agent-wipe.service")
+        assert not [d for d, _, files in os.walk(top + "/etc") if "mdm-agent-guard.service" in files]
         assert not os.path.lexists(wanted + "mdm-server.service")
 
 
@@ -199,7 +200,8 @@ def the_shipped_settings_are_right(tree):
 def systemd_finds_nothing_wrong(tree):
     if not needs("systemd-analyze"):
         return
-    for name in ("mdm-server.service", "mdm-agentd.service", "mdm-agent-wipe.service", "mdm-agent-apps.service"):
+    for name in ("mdm-server.service", "mdm-agentd.service", "mdm-agent-wipe.service", "mdm-agent-apps.service",
+                 "mdm-agent-guard.service"):
         done = run("systemd-analyze", "verify", tree.path(UNITS + name))
         lines = [line for line in done.stdout.splitlines() if "mdm-" in line]
         assert not lines, done.stdout
@@ -238,6 +240,21 @@ def the_agent_is_confined(tree):
         skipped.append("this systemd-analyze does not judge files")
         return
     assert float(found.group(1)) <= 3.5, done.stdout
+
+
+@test
+def the_guard_sees_the_system(tree):
+    """Nothing of its unit makes a mount namespace, and it has no more rights than its processes name."""
+    unit = tree.read(UNITS + "mdm-agent-guard.service")
+    for line in ("Protect(System|Home|Proc|KernelTunables|KernelModules|KernelLogs|ControlGroups|Hostname|Clock)=.*",
+                 "Private[A-Za-z]*=.*", "[A-Za-z]*Paths=.*", "[A-Za-z]*Directory=.*", "RootDirectory=.*", "DynamicUser=.*",
+                 "MountFlags=.*", "TemporaryFileSystem=.*", "ProcSubset=.*", "WantedBy=.*"):
+        assert not re.search("^%s$" % line, unit, re.M), line
+    allowed = " ".join(re.findall("^CapabilityBoundingSet=(.*)$", unit, re.M)).split()
+    assert sorted(allowed) == ["CAP_DAC_READ_SEARCH", "CAP_LEASE", "CAP_SETPCAP", "CAP_SYS_ADMIN"], allowed
+    # Ended in order it stays ended; where the kernel does not ask it is not tried over and over.
+    for line in ("Restart=on-failure", "RestartPreventExitStatus=2 3", "KillMode=mixed", "LimitMEMLOCK=128M"):
+        assert re.search("^%s$" % line, unit, re.M), line
 
 
 @test

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mount_list.h - the kernel's list of mounts as far as starting programs goes: which of them are
+ * places where people can write, and whether programs start from there. Pure; mdm-agent-apps, which
+ * changes it, and the enforcer, which looks, read it in the same way. Mount points and types may
+ * have been chosen by users.
+ */
+#ifndef MDM_APPS_MOUNT_LIST_H
+#define MDM_APPS_MOUNT_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define MOUNT_LIST_BYTES (1024 * 1024) /* of the text */
+#define MOUNT_LIST_MAX 1024	       /* more than that and nobody can say what is where */
+
+struct mount_entry {
+	unsigned int id;
+	char *point; /* escapes undone */
+	char *type;
+	char *flags; /* of the mount: "rw,nosuid,relatime" */
+	char *super; /* of the file system: "rw,user_id=1000" */
+	bool is_noexec;
+};
+
+struct mount_list {
+	struct mount_entry *entries; /* owned; in the order of the kernel: of two at one point the
+				      * later is seen */
+	size_t n;
+};
+
+/* /proc/self/mountinfo (proc(5)). 0; -EBADMSG; -E2BIG; -ENOMEM. */
+int mount_list_parse(const char *text, size_t n_bytes, struct mount_list *ret_list);
+void mount_list_done(struct mount_list *list);
+
+/* Undoes "\040" and the like in place; a NUL cuts nothing short. */
+void mount_unescape(char *text);
+
+/* Directories that are closed even where nothing is mounted at them; the last is NULL. */
+extern const char *const mount_places[];
+
+/* Whether a mount is a place where people can write: below those directories, where sticks and
+ * cards are mounted, or a user's own user-space file system. */
+bool mount_is_peoples(const struct mount_entry *entry);
+
+/* The mount that holds a path; NULL: none does. */
+const struct mount_entry *mount_list_covering(const struct mount_list *list, const char *path);
+
+/* The mount that is seen at a path; NULL: nothing is mounted there. */
+const struct mount_entry *mount_list_at(const struct mount_list *list, const char *path);
+
+/* Value of vm.memfd_noexec to want of a kernel of that release ("6.6.2-lts"): its first versions
+ * refuse all memory files where the strictest is set, and most programs make some. */
+int mount_list_memfd(const char *kernel_release);
+
+#endif

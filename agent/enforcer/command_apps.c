@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * command_apps.c - the commands "install", "remove" and "update": one job of mdm-agent-apps each,
+ * behind those that were begun before. What the policy forbids is refused before anything is begun.
+ * They take as long as the network lets them, and other commands are carried out meanwhile.
+ * Enforcer.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "agent/enforcer/apps_work_private.h"
+#include "agent/enforcer/command_verbs.h"
+#include "agent/enforcer/commands_private.h"
+#include "platform/apps_ask.h"
+
+#define COMMAND_JOB_DEADLINE_S 1800
+
+static const char *text_of(const struct command *command, const char *name)
+{
+	const struct command_value *value = command_argument(command, name);
+
+	return value && value->has ? value->text : "";
+}
+
+static void finish(
+	struct enforcer *e, enum command_state state, const char *reason, const char *detail)
+{
+	const struct command_result result = {state, reason, detail};
+
+	commands_finish_beside(e, &result);
+	/* What is installed is judged by the policy, and told. */
+	reconcile_request(&e->reconcile, false);
+}
+
+/* The worst of what came of it; done where something was done. */
+static const struct apps_outcome *find_worst(const struct apps_progress *progress)
+{
+	const struct apps_outcome *worst = NULL;
+
+	for (size_t i = 0; i < progress->n_outcomes; i++) {
+		const struct apps_outcome *outcome = &progress->outcomes[i];
+
+		/* A step tells of its items, and says less than they do. */
+		if (outcome->result > APPS_NOTHING_TO_DO &&
+			(!worst || worst->result <= APPS_NOTHING_TO_DO || !worst->name[0]))
+			worst = outcome;
+		else if (!worst ||
+			 (worst->result == APPS_NOTHING_TO_DO && outcome->result == APPS_DONE))
+			worst = outcome;
+	}
+	return worst;
+}
+
+static void on_ended(
+	struct apps_order *order, const struct apps_progress *progress, const char *failure)
+{
+	struct enforcer *e = order->userdata;
+	const struct apps_outcome *worst = progress ? find_worst(progress) : NULL;
+	char detail[LIMIT_TEXT_BYTES + 1];
+
+	apps_job_done(&order->job);
+	if (!worst) {
+		finish(e, COMMAND_FAILED, "broken_off",
+			progress ? "it ended without a word" : failure);
+		return;
+	}
+	snprintf(detail, sizeof(detail), "%.120s%s%.130s", worst->name, worst->name[0] ? ": " : "",
+		worst->detail);
+	if (worst->result == APPS_DONE)
+		finish(e, COMMAND_DONE, "", worst->detail);
+	else if (worst->result == APPS_NOTHING_TO_DO)
+		finish(e, COMMAND_DONE, "nothing_to_do", worst->detail);
+	else
+		finish(e,
+			worst->result == APPS_E_NO_MANAGER || worst->result == APPS_E_READ_ONLY
+				? COMMAND_REFUSED
+				: COMMAND_FAILED,
+			apps_result_names[worst->result], detail);
+}
+
+static void fill_order(struct apps_work *work, const char *id, struct enforcer *e)
+{
+	snprintf(work->order.job.id, sizeof(work->order.job.id), "command-%.40s", id);
+	work->order.job.deadline_s = COMMAND_JOB_DEADLINE_S;
+	work->order.ended = on_ended;
+	work->order.userdata = e;
+}
+
+static void begin(
+	struct enforcer *e, const struct command *command, int r, struct apps_asked *asked)
+{
+	struct apps_work *work = e->apps_work;
+	char detail[LIMIT_TEXT_BYTES + 1];
+
+	if (r == 0 && asked->answer != APPS_ANSWER_DO) {
+		finish(e, asked->answer == APPS_ANSWER_NOTHING ? COMMAND_DONE : COMMAND_REFUSED,
+			apps_answer_name(asked->answer), asked->detail);
+		apps_asked_done(asked);
+		return;
+	}
+	if (r == 0 && !work)
+		r = -ENOENT;
+	if (r == 0) {
+		fill_order(work, command->id, e);
+		work->order.job.steps = TAKE_PTR(asked->steps);
+		work->order.job.n_steps = asked->n_steps;
+		asked->n_steps = 0;
+		r = apps_jobs_give(work->jobs, &work->order);
+	}
+	apps_asked_done(asked);
+	if (r < 0) {
+		snprintf(detail, sizeof(detail), "it could not be begun: %s", strerror(-r));
+		finish(e, COMMAND_FAILED, "not_started", detail);
+	}
+}
+
+void command_install(struct enforcer *e, const struct command *command)
+{
+	struct apps_asked asked = {0};
+	int r = apps_ask_install(
+		&e->platform, text_of(command, "name"), text_of(command, "source"), &asked);
+
+	begin(e, command, r, &asked);
+}
+
+void command_remove(struct enforcer *e, const struct command *command)
+{
+	struct apps_asked asked = {0};
+	int r = apps_ask_remove(&e->platform, text_of(command, "name"), &asked);
+
+	begin(e, command, r, &asked);
+}
+
+void command_update(struct enforcer *e, const struct command *command)
+{
+	struct apps_asked asked = {0};
+	int r = apps_ask_update(&e->platform, text_of(command, "name"), &asked);
+
+	begin(e, command, r, &asked);
+}
+
+void command_apps_resume(struct enforcer *e, const struct command *command, bool same_boot,
+	struct command_result *ret_result)
+{
+	struct apps_work *work = e->apps_work;
+
+	*ret_result = (struct command_result){COMMAND_INTERRUPTED, "restarted",
+		"the agent was started again before it was begun"};
+	if (!work || !same_boot)
+		return;
+	fill_order(work, command->id, e);
+	if (apps_jobs_resume(work->jobs, &work->order) == 0)
+		*ret_result = (struct command_result){.state = COMMAND_RUNNING};
+}
+
+void command_apps_forget(struct enforcer *e)
+{
+	struct apps_work *work = e->apps_work;
+
+	if (!work)
+		return;
+	apps_jobs_forget(work->jobs, &work->order);
+	apps_job_done(&work->order.job);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * apps_look.h - the apps of the phone beside what the policy wants of them: what is as it should
+ * be, what can be made so by which steps of a job, and what cannot and why. Reads files, runs
+ * nothing. Enforcer only.
+ */
+#ifndef MDM_PLATFORM_APPS_LOOK_H
+#define MDM_PLATFORM_APPS_LOOK_H
+
+#include "agent/apps/job.h"
+#include "platform/apps.h"
+#include "platform/platform.h"
+#include "policies/apps_plan.h"
+
+struct look_item {
+	enum setting_id setting; /* that it is about */
+	char name[LIMIT_TEXT_BYTES + 1];
+	char detail[LIMIT_TEXT_BYTES + 1]; /* for people: why not, or what takes it along */
+	bool is_refused;		   /* nothing is done about it */
+	bool is_removal;
+	enum compliance_reason reason; /* present, missing, another version; or why it is refused */
+	/* Not refused: in which step it is done, and its word there. */
+	enum apps_step_kind kind;
+	char word[LIMIT_TEXT_BYTES + LIMIT_NAME_BYTES + 2];
+};
+
+struct apps_look {
+	struct apps_policy policy;
+	struct apps_snapshot *snapshot; /* owned */
+	struct look_item *items;	/* what is not as it should be; owned */
+	size_t n_items;
+	struct apps_step *steps; /* that make it so; owned */
+	size_t n_steps;
+	uint8_t digest[SHA256_BYTES]; /* of the steps; zeroes: there are none */
+};
+
+/* desired may be NULL: nothing is wanted, and the steps take back what was done. 0 or -errno. */
+int apps_look_take(
+	struct platform *platform, const struct effective *desired, struct apps_look *ret_look);
+void apps_look_done(struct apps_look *look);
+
+/* Appends an item. 0 or -ENOMEM. */
+int apps_look_add(struct apps_look *look, const struct look_item *item);
+
+/* Appends a step; words are copied. 0; -E2BIG: more than LIMIT_APPS_STEPS; -ENOMEM. */
+int apps_steps_add(
+	struct apps_step **steps, size_t *n_steps, enum apps_step_kind kind, const char *words);
+
+#endif

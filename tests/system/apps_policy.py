@@ -1,0 +1,285 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The area apps, from the policy to what is installed: what is blocked goes, what is required comes, what cannot be is
+told with its reason, and everything is lifted at the end. Against the stand-in apk; APK=program is a real one.
+
+Usage: apps_policy.py BUILD_DIR [NAME...]    The last line is "N passed, N failed, N skipped".
+"""
+import os
+import signal
+import sys
+
+sys.dont_write_bytecode = True
+from mdmctl_rig import check, run_tests
+from agent_rig import wait_for
+from apps_policy_rig import VIRTUAL, with_phones
+
+BASE = ["alpine-base", "apk-tools", "busybox", "gnome-thing", "musl", "postmarketos-ui"]
+
+
+@with_phones({"mode": "deny", "blocked": ["firefox"]})
+def test_blocked(phones):
+    """It goes, it stays away, and it may come back when the rule ends."""
+    phones.wait_setting("blocked", "compliant")
+    check(phones.installed() == sorted(BASE + ["nano"]), phones.installed())
+    check(phones.bans() == ["!firefox"], phones.bans())
+    jobs = [r["data"] for r in phones.phone.journal("app") if r["data"]["what"] == "job"]
+    check(len(jobs) == 1 and jobs[0]["cause"] == "policy" and not jobs[0]["failed"] and not jobs[0]["failure"] and
+          {"step": "policy", "words": "!firefox"} in jobs[0]["steps"], jobs)
+    check("app_found" not in {r["type"] for r in phones.phone.journal()}, phones.phone.journal())
+    check(phones.apk("add", "firefox", check_it=False).returncode != 0)
+    check(phones.apk("add", "htop").returncode == 0)
+    # Somebody lifts it by hand: it is put back.
+    phones.apk("del", VIRTUAL)
+    wait_for("the ban\n" + phones.phone.log(), lambda: phones.bans() == ["!firefox"])
+    phones.push({"mode": "deny", "blocked": ["nothing-of-that-name"]})
+    phones.wait_setting("blocked", "compliant")
+    wait_for("no ban of it", lambda: phones.bans() == ["!nothing-of-that-name"])
+    phones.apk("add", "firefox")
+    phones.push({})
+    wait_for("nothing is left\n" + phones.phone.log(), lambda: phones.bans() is None)
+    check("firefox" in phones.installed())
+
+
+@with_phones({"mode": "deny", "blocked": ["fire*"]})
+def test_blocked_comes_later(phones):
+    """A pattern of what nobody has: removed when it comes."""
+    phones.wait_setting("blocked", "compliant")
+    check("firefox" not in phones.installed())
+    done = phones.apk("add", "firefox-addon", check_it=False)
+    if done.returncode == 0:
+        wait_for("it is gone\n" + phones.phone.log(), lambda: "firefox-addon" not in phones.installed())
+    phones.wait_setting("blocked", "compliant")
+
+
+@with_phones({"mode": "allow", "allowed": ["nano", "maps"]})
+def test_allow(phones):
+    """What no list has goes; base stays, and so does what apps need."""
+    phones.wait_setting("allowed", "compliant")
+    check(phones.installed() == sorted(BASE + ["nano"]), phones.installed())
+    phones.apk("add", "maps")
+    phones.apk("add", "htop")
+    wait_for("htop is gone\n" + phones.phone.log(), lambda: "htop" not in phones.installed())
+    check("maps" in phones.installed())
+    phones.wait_setting("allowed", "compliant")
+
+
+@with_phones({"mode": "deny", "required": ["htop", "nosuch"], "pinned": ["maps=1.0-r0"], "blocked": ["firefox"]})
+def test_required_and_pinned(phones):
+    """What nobody has is told by itself, and is in nobody's way."""
+    item = phones.wait_setting("required", "noncompliant", item="nosuch")
+    check(item["reason"] == "app_unknown" and "again at" in item["detail"], item)
+    check("htop" in phones.installed() and "firefox" not in phones.installed())
+    phones.wait_setting("blocked", "compliant")
+    check([i["name"] for i in phones.setting("required")["items"]] == ["nosuch"])
+    phones.apk("add", "maps")
+    wait_for("the pinned version\n" + phones.phone.log(), lambda: phones.versions()["maps"] == "1.0-r0")
+    phones.wait_setting("pinned", "compliant")
+    # Removed by hand it comes back; the pause after what failed is short for another plan.
+    phones.repository.add("nosuch")
+    phones.push({"mode": "deny", "required": ["htop", "nosuch"]})
+    phones.wait_setting("required", "compliant")
+    check("nosuch" in phones.installed())
+
+
+@with_phones({"mode": "deny", "blocked": ["busybox", "gnome-thing", "firefox", "linux-*"]})
+def test_protected(phones):
+    """What the phone needs is refused by itself, with the chain; the rest is done."""
+    wait_for("the rest\n" + phones.phone.log(), lambda: "firefox" not in phones.installed())
+    wait_for("its end", lambda: len(phones.setting("blocked")["items"]) == 2)
+    row = phones.setting("blocked")
+    items = {i["name"]: i for i in row["items"]}
+    check(row["reason"] == "app_protected" and set(items) == {"busybox", "gnome-thing"}, row)
+    check(all(i["reason"] == "app_protected" and i["detail"] for i in items.values()), items)
+    check(set(BASE) <= set(phones.installed()))
+    check("!busybox" not in phones.bans())
+
+
+@with_phones()
+def test_no_repository(phones):
+    """A repository that cannot be reached: told as that, and tried again when told to."""
+    path = phones.phone.path("etc/apk/repositories")
+    with open(path, encoding="utf-8") as f:
+        there = f.read()
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("http://127.0.0.1:1/apk\n")
+    phones.push({"mode": "deny", "required": ["htop"]})
+    row = phones.wait_setting("required", "pending", "noncompliant", reason="no_network")
+    check(row["state"] == "pending", row)
+    check("htop" not in phones.installed())
+    # Bans need no network.
+    phones.push({"mode": "deny", "required": ["htop"], "blocked": ["firefox"]})
+    phones.wait_setting("blocked", "compliant")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(there)
+    phones.push({"mode": "deny", "required": ["htop"], "blocked": ["firefox", "other"]})
+    phones.wait_setting("required", "compliant")
+
+
+@with_phones()
+def test_progress_and_restart(phones):
+    """While it works the phone says so; an agent that is killed in the middle finds it done."""
+    lock = phones.lock()
+    phones.push({"mode": "deny", "blocked": ["firefox"]}, sync=True)
+    row = phones.wait_setting("blocked", "pending", reason="under_way")
+    check(row["items"][0]["name"] == "firefox" and "removed" in row["items"][0]["detail"], row)
+    wait_for("running", lambda: phones.phone.status()["apps"]["running"])
+    check("Apps  " in phones.phone.ok("status"), phones.phone.ok("status"))
+    # Others are served meanwhile.
+    check(phones.wait_command(phones.order("sync"), "done"))
+    phones.phone.stop(signal.SIGKILL)
+    lock.close()
+    phones.phone.start()
+    phones.wait_setting("blocked", "compliant")
+    check("firefox" not in phones.installed())
+    wait_for("the end", lambda: not phones.phone.status()["apps"]["running"])
+
+
+@with_phones()
+def test_worker_is_killed(phones):
+    """What breaks off in the middle is told as that, and tried again."""
+    lock = phones.lock()
+    phones.push({"mode": "deny", "blocked": ["firefox"]})
+    wait_for("running", lambda: phones.phone.status()["apps"]["running"])
+    pid = wait_for("the program", phones.worker)
+    os.kill(pid, signal.SIGKILL)
+    row = phones.wait_setting("blocked", "noncompliant", reason="app_failed")
+    check("broke off" in row["items"][0]["detail"] and "again at" in row["items"][0]["detail"], row)
+    lock.close()
+    # A policy that wants something else does not wait for the minute to be over.
+    phones.push({"mode": "deny", "blocked": ["firefox", "other"]})
+    phones.wait_setting("blocked", "compliant")
+
+
+@with_phones()
+def test_no_program(phones):
+    """Without the program that installs and removes: said, and everything else is enforced."""
+    phones.phone.stop()
+    phones.phone.options[1] = "/nonexistent/mdm-agent-apps"
+    phones.phone.start()
+    phones.push({"mode": "deny", "blocked": ["firefox"], "hidden": ["firefox.desktop"]})
+    row = phones.wait_setting("blocked", "noncompliant", reason="app_failed")
+    check("could not be" in row["items"][0]["detail"] or "could not begin" in row["items"][0]["detail"], row)
+    phones.wait_setting("hidden", "compliant")
+    row = phones.wait_command(phones.order("install", "name=htop"), "failed")
+    check(row["reason"] == "broken_off", row)
+
+
+@with_phones({"mode": "deny", "blocked": ["firefox"], "required": ["htop"]})
+def test_unenrol(phones):
+    """Bans go with the enrolment, what is installed stays."""
+    phones.wait_setting("required", "compliant")
+    phones.wait_setting("blocked", "compliant")
+    phones.phone.ok("unenroll", "--yes")
+    wait_for("the end\n" + phones.phone.log(), lambda: not phones.phone.status()["enrolled"])
+    check(phones.bans() is None, phones.bans())
+    check("firefox" not in phones.installed())
+    for name in ("apps.rules", "apps-updates"):
+        check(not os.path.exists(os.path.join(phones.phone.state, name)), name)
+    phones.apk("add", "firefox")
+
+
+@with_phones({"mode": "deny", "blocked": ["firefox"]})
+def test_commands(phones):
+    """install, remove, update: done, refused where the policy says no, failed with the reason."""
+    phones.wait_setting("blocked", "compliant")
+    row = phones.wait_command(phones.order("install", "name=htop"), "done", "failed", "refused")
+    check(row["state"] == "done" and "htop" in phones.world(), row)
+    row = phones.wait_command(phones.order("install", "name=firefox"), "done", "failed", "refused")
+    check((row["state"], row["reason"]) == ("refused", "blocked"), row)
+    row = phones.wait_command(phones.order("install", "name=nosuch"), "done", "failed", "refused")
+    check((row["state"], row["reason"]) == ("failed", "unknown_package"), row)
+    row = phones.wait_command(phones.order("remove", "name=gnome-thing"), "done", "failed", "refused")
+    check((row["state"], row["reason"]) == ("refused", "protected") and "the phone came with it" in row["detail"], row)
+    row = phones.wait_command(phones.order("remove", "name=nano"), "done", "failed", "refused")
+    check(row["state"] == "done" and "nano" not in phones.installed(), row)
+    row = phones.wait_command(phones.order("remove", "name=nano"), "done", "failed", "refused")
+    check((row["state"], row["reason"]) == ("done", "nothing_to_do"), row)
+    phones.repository.add("htop", "2.0-r0")
+    row = phones.wait_command(phones.order("update"), "done", "failed", "refused")
+    check(row["state"] == "done" and phones.versions()["htop"] == "2.0-r0", row)
+    bad = phones.admin.run("command", "install", "name=--allow-untrusted", "--device", phones.device)
+    check(bad.returncode != 0, bad.stdout)
+
+
+@with_phones()
+def test_command_waits_and_others_do_not(phones):
+    """A command that has to wait for the package manager keeps nobody else waiting, and survives the agent."""
+    lock = phones.lock()
+    install = phones.order("install", "name=htop")
+    phones.wait_command(install, "running")
+    check(phones.wait_command(phones.order("sync"), "done"))
+    second = phones.order("remove", "name=nano")
+    check(phones.command(second)["state"] == "accepted", phones.command(second))
+    phones.phone.stop(signal.SIGKILL)
+    phones.phone.start()
+    lock.close()
+    row = phones.wait_command(install, "done", "failed", "interrupted")
+    check(row["state"] == "done" and "htop" in phones.installed(), row, phones.phone.log())
+    check(phones.wait_command(second, "done") and "nano" not in phones.installed())
+
+
+@with_phones({"mode": "allow", "allowed": ["nano", "maps", "htop"], "blocked": ["gnome-extra"]}, hook=True)
+def test_hook(phones):
+    """What apk is about to install is judged before it does; dependencies by what is blocked alone."""
+    phones.wait_setting("allowed", "compliant")
+    rules = os.path.join(phones.phone.state, "apps.rules")
+    wait_for("rules", lambda: os.path.exists(rules))
+    check(os.stat(rules).st_mode & 0o777 == 0o600)
+    phones.repository.add("gnome-extra")
+    phones.repository.add("needs-extra", depends="gnome-extra")
+    phones.repository.add("maps-data")
+    phones.repository.add("htop", "3.0-r0", depends="maps-data")
+    done = phones.hooked("add", "firefox")
+    check(done.returncode != 0 and "firefox is not allowed on this phone by Example Org" in done.stderr and
+          "apps.allowed" in done.stderr, done.stdout + done.stderr)
+    # The agent need not run, and whatever it cannot judge passes.
+    phones.phone.stop()
+    check(phones.hooked("add", "firefox").returncode != 0)
+    for words in (("add", "htop"), ("add", "maps=1.0-r0"), ("add", "busybox"), ("del", "nano"), ("upgrade",),
+                  ("add", "nosuch"), ("add", "--virtual", ".x", "maps")):
+        done = phones.hooked(*words)
+        check(done.returncode == 0, words, done.stdout, done.stderr)
+    # Names of another package's make, signed by nobody.
+    check(phones.hooked("add", "-t", ".x", "firefox").returncode != 0)
+    os.unlink(rules)
+    check(phones.hooked("add", "firefox").returncode == 0)
+    phones.phone.start()
+
+
+@with_phones({"mode": "deny", "update_every": 1})
+def test_updates(phones):
+    """Due at once on a phone that never had any; done, remembered over a restart, not again the same day."""
+    phones.repository.add("nano", "2.0-r0")
+    phones.wait_setting("update_every", "compliant")
+    path = os.path.join(phones.phone.state, "apps-updates")
+    with open(path, encoding="utf-8") as f:
+        first = f.read()
+    check("\ndone 0\n" not in first, first)
+    phones.repository.add("nano", "3.0-r0")
+    phones.phone.stop()
+    phones.phone.start()
+    row = phones.wait_setting("update_every", "compliant")
+    check("last: 20" in row["detail"], row)
+    with open(path, encoding="utf-8") as f:
+        check(f.read() == first)
+    check(phones.versions()["nano"] != "3.0-r0")
+    phones.push({"mode": "deny", "update_every": 1, "update_hours": []})
+    phones.wait_setting("update_every", "noncompliant", reason="update_due")
+
+
+@with_phones({"mode": "deny", "hidden": ["firefox.desktop"], "blocked": ["nano"]})
+def test_hidden_beside_a_long_job(phones):
+    """What takes no package manager does not wait for one."""
+    phones.wait_setting("hidden", "compliant")
+    phones.wait_setting("blocked", "compliant")
+    check("NoDisplay=true" in phones.phone.read("usr/local/share/applications/firefox.desktop"))
+
+
+TESTS = [test_blocked, test_blocked_comes_later, test_allow, test_required_and_pinned, test_protected,
+         test_no_repository, test_progress_and_restart, test_worker_is_killed, test_no_program, test_unenrol, test_commands,
+         test_command_waits_and_others_do_not, test_hook, test_updates, test_hidden_beside_a_long_job]
+
+
+if __name__ == "__main__":
+    sys.exit(run_tests(TESTS))

@@ -1,0 +1,340 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""mdm-agent-guard when its processes fall, hang or are stopped: whoever waits goes on: guard_falls.py OBJECT-TREE [TEST]…
+
+The time is stated: at once where a process ends or is stopped, the table's answer_ms where it hangs. No test here
+takes a time for a fault: what would hang is ended after LONG seconds and fails. Needs root."""
+
+import glob
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from guard_rig import ALLOW_MODE, GUARD, END, FAIL_CLOSED, USER, Rig, children, inode, main, readlink, run
+
+STRICT = "set flags %d" % ALLOW_MODE
+CLOSED = "set flags %d" % (ALLOW_MODE | FAIL_CLOSED)
+HERE = os.path.dirname(os.path.abspath(__file__))
+LONG = 30
+HANG_BYTES = 54321
+
+
+class Waiting:
+    """Starts a program on a thread of its own, and says how that ended."""
+
+    def __init__(self, path):
+        self.answer = None
+        self.thread = threading.Thread(target=self.work, args=(path,), daemon=True)
+        self.thread.start()
+
+    def work(self, path):
+        self.answer = run(path, timeout=LONG)
+
+    def result(self):
+        self.thread.join(LONG)
+        assert not self.thread.is_alive(), "it still waits"
+        return self.answer
+
+
+def nobody_waits(r):
+    """No process is left in the kernel's wait for an answer."""
+    for stack in glob.glob("/proc/[0-9]*/wchan"):
+        try:
+            with open(stack, encoding="ascii") as f:
+                what = f.read()
+        except OSError:
+            continue
+        assert "fanotify" not in what, (stack, what)
+    assert r.process.poll() is None
+
+
+def killed_open():
+    with Rig() as r:
+        good, users = r.program("good"), r.program("users", owner=USER)
+        r.table(STRICT)
+        for n in range(1, 4):
+            verdict = r.wait_verdict()
+            os.kill(verdict, signal.SIGKILL)
+            assert run(good)
+            r.wait_verdict(other_than=verdict)
+            # The new one has a group of its own, and all that was watched.
+            state = r.receive()[1]
+            while state.get("n_restarts") != n or state.get("generation") != 1:
+                state = r.receive()[1]
+            assert state["n_filesystems"] == 1, state
+            assert not run(users)
+        nobody_waits(r)
+
+
+def stopped_open():
+    """The keeper hears of it at once; what waits meanwhile runs."""
+    with Rig() as r:
+        r.table(STRICT)
+        for n in range(5):
+            verdict = r.wait_verdict()
+            waits = [Waiting(r.program("p%d-%d" % (n, i))) for i in range(5)]
+            os.kill(verdict, signal.SIGSTOP)
+            waits += [Waiting(r.program("q%d-%d" % (n, i))) for i in range(5)]
+            assert all(w.result() for w in waits)
+            r.wait_verdict(other_than=verdict)
+        nobody_waits(r)
+
+
+def killed_and_stopped_closed():
+    """Fail-closed: what the dead one had not answered is refused, the rest waits for the next."""
+    with Rig() as r:
+        good, users = r.program("good"), r.program("users", owner=USER)
+        r.table(CLOSED)
+        assert run(good)
+        for how in (signal.SIGKILL, signal.SIGSTOP) * 3:
+            verdict = r.wait_verdict()
+            os.kill(verdict, how)
+            for _ in range(20):
+                assert not run(users), "in fail-closed mode somebody's program ran while nobody answered"
+            r.wait_verdict(other_than=verdict)
+        assert run(good)
+        nobody_waits(r)
+        # The policy changes: now the keeper keeps nothing.
+        assert has_group(r.process.pid)
+        r.table(STRICT)
+        assert not has_group(r.process.pid)
+        r.table(CLOSED)
+        assert has_group(r.process.pid)
+        assert not run(users)
+        r.send(END)
+        assert r.process.wait(10) == 0 and run(users)
+
+
+def has_group(pid):
+    return any(readlink("/proc/%d/fd/%s" % (pid, fd)) == "anon_inode:[fanotify]" for fd in os.listdir("/proc/%d/fd" % pid))
+
+
+def shim(top):
+    library = os.path.join(top, "guard_shim.so")
+    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-o", library,
+                    os.path.join(HERE, "../lib/guard_shim.c"), "-ldl"], check=True)
+    return {"LD_PRELOAD": library, "GUARD_SHIM_HANG": str(HANG_BYTES), "ASAN_OPTIONS": "verify_asan_link_order=0"}
+
+
+def hanging_program(r):
+    path = r.program("hang")
+    os.truncate(path, HANG_BYTES)
+    return path
+
+
+def hangs_open():
+    """A fault that makes it work for ever: the kernel's timer ends it, whether or not the keeper is well."""
+    with tempfile.TemporaryDirectory() as top:
+        for keeper_is_stopped in (False, True):
+            with Rig(env=shim(top)) as r:
+                good, users = r.program("good"), r.program("users", owner=USER)
+                r.table(STRICT, "set answer_ms 300")
+                verdict = r.wait_verdict()
+                if keeper_is_stopped:
+                    r.process.send_signal(signal.SIGSTOP)
+                assert run_or_broken(hanging_program(r))
+                assert run(good)
+                if keeper_is_stopped:
+                    # Nobody answers, nobody is asked.
+                    assert run(users)
+                    r.process.send_signal(signal.SIGCONT)
+                r.wait_verdict(other_than=verdict)
+                while r.receive()[1].get("n_restarts", 0) < 1:
+                    pass
+                assert not run(users)
+                nobody_waits(r)
+
+
+def hangs_closed():
+    with tempfile.TemporaryDirectory() as top:
+        with Rig(env=shim(top)) as r:
+            good = r.program("good")
+            r.table(CLOSED, "set answer_ms 300")
+            verdict = r.wait_verdict()
+            assert not run_or_broken(hanging_program(r))
+            r.wait_verdict(other_than=verdict)
+            assert run(good)
+            nobody_waits(r)
+
+
+def run_or_broken(path):
+    """A truncated program may run into ENOEXEC; then it was allowed."""
+    try:
+        return run(path, timeout=LONG)
+    except OSError as e:
+        assert e.errno in (8, 5, 22), e
+        return True
+
+
+def keeper_is_stopped():
+    with Rig() as r:
+        good, users = r.program("good"), r.program("users", owner=USER)
+        r.table(STRICT)
+        r.process.send_signal(signal.SIGSTOP)
+        for i in range(50):
+            assert run(good) and not run(users) and run(r.program("p%d" % i))
+        r.process.send_signal(signal.SIGCONT)
+        assert r.counts()["n_denied"] == 50
+
+
+def keeper_is_killed():
+    """All of it ends, and everything runs until the service manager starts it again."""
+    with Rig() as r:
+        for flags in (STRICT, CLOSED):
+            users = r.program("users", owner=USER)
+            r.table(flags)
+            assert not run(users)
+            pids = children(r.process.pid)
+            r.process.kill()
+            r.process.wait()
+            assert run(users)
+            end = time.monotonic() + LONG
+            while any(os.path.exists("/proc/%d" % pid) and not is_zombie(pid) for pid in pids):
+                assert time.monotonic() < end, "a child outlives the keeper"
+                time.sleep(0.01)
+            r.generation = 0
+            assert r.start()["generation"] == 0
+
+
+def is_zombie(pid):
+    try:
+        with open("/proc/%d/stat" % pid, encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def hasher_falls():
+    with Rig() as r:
+        users, good = r.program("users", owner=USER), r.program("good")
+        r.table(STRICT, content_of(users))
+        assert run(users)
+        verdict = r.wait_verdict()
+        hasher = next(pid for pid in children(r.process.pid) if pid != verdict)
+        os.kill(hasher, signal.SIGKILL)
+        # What cannot be read is not started; the rest goes on.
+        assert run(good)
+        end = time.monotonic() + LONG
+        while not run(users):
+            assert time.monotonic() < end, "nobody hashes any more"
+            time.sleep(0.05)
+        assert r.wait_verdict() == verdict
+
+
+def killed_under_load():
+    for flags in (STRICT, CLOSED):
+        with Rig() as r:
+            r.table(flags)
+            end = time.monotonic() + 4
+            pids = []
+            for number in range(6):
+                pid = os.fork()
+                if pid == 0:
+                    status = 99
+                    try:
+                        status = load(r, number, end)
+                    finally:
+                        os._exit(status)
+                pids.append(pid)
+            n = 0
+            while time.monotonic() < end:
+                verdict = r.verdict()
+                if verdict:
+                    try:
+                        os.kill(verdict, signal.SIGKILL if n % 2 else signal.SIGSTOP)
+                    except ProcessLookupError:
+                        pass
+                    n += 1
+                time.sleep(0.05)
+            statuses = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+            assert statuses == [0] * 6 and n > 3, (statuses, n)
+            nobody_waits(r)
+
+
+def load(r, number, end):
+    while time.monotonic() < end:
+        run(r.program("w%d" % number), timeout=LONG)
+    return 0
+
+
+# --- how it is started
+def bounded_as_by_a_service():
+    """Nothing but what it keeps is in the bounding set; whoever starts it sees to priority and memory."""
+    with Rig(start=False) as r:
+        hello = r.start(prefix=["setpriv", "--bounding-set=-all,+sys_admin,+dac_read_search,+lease", "--no-new-privs"])
+        assert "priority" in hello["note"], hello
+        users = r.program("users", owner=USER, mode=0o700)
+        r.table(STRICT, content_of(users))
+        assert run(users) and not run(r.program("other", owner=USER, source="/bin/false"))
+
+
+def detached():
+    with Rig(start=False) as r:
+        hello = r.start(argv=["--detach"])
+        assert r.process.wait(10) == 0
+        keeper = hello["keeper_pid"]
+        assert keeper != r.process.pid and os.getsid(keeper) != os.getsid(0)
+        r.table(STRICT)
+        assert not run(r.program("users", owner=USER))
+        r.send(END)
+        end = time.monotonic() + LONG
+        while os.path.exists("/proc/%d" % keeper) and not is_zombie(keeper):
+            assert time.monotonic() < end, "it does not end"
+            time.sleep(0.01)
+
+
+def listens_to_root_alone():
+    with Rig(start=False) as r:
+        r.listener.close()
+        os.unlink(r.path)
+        os.chmod(r.top, 0o777)
+        os.seteuid(USER)
+        try:
+            r.listen()
+            os.chmod(r.path, 0o777)
+        finally:
+            os.seteuid(0)
+        try:
+            r.start()
+            raise AssertionError("it talked to somebody else's socket")
+        except EOFError:
+            pass
+        r.listener.close()
+        r.listen()
+        assert r.accept()["keeper_pid"] == r.process.pid
+
+
+def usage():
+    for argv, status in (["--help"], 0), (["--version"], 0), (["--nothing"], 2), (["word"], 2), (["--socket", "x" * 108], 2):
+        done = subprocess.run([GUARD, *argv], capture_output=True, text=True, timeout=LONG, check=False)
+        assert done.returncode == status, (argv, done)
+        assert "mdm-agent-guard" in done.stdout + done.stderr, done
+
+
+def largest_table():
+    """All that the limits allow: taken, searched, and no reason for the watch to bite."""
+    with Rig() as r:
+        bad = r.program("bad")
+        lines = ["inode 99 %d allow p%d" % (i + 1, i % 5000) for i in range(256 * 1024 - 1)]
+        lines += ["path /usr/lib/refused/%d p%d" % (i, i % 5000) for i in range(65536)]
+        for _ in range(3):
+            state = r.table(STRICT, inode(bad, "deny"), *lines)
+            assert not run(bad) and state["n_restarts"] == 0, state
+        verdict = r.wait_verdict()
+        with open("/proc/%d/status" % verdict, encoding="utf-8") as f:
+            assert any(line.startswith("VmLck") for line in f)
+
+
+def content_of(path):
+    with open(path, "rb") as f:
+        return "hash " + hashlib.sha256(f.read()).hexdigest()
+
+
+if __name__ == "__main__":
+    main([killed_open, stopped_open, killed_and_stopped_closed, hangs_open, hangs_closed, keeper_is_stopped, keeper_is_killed,
+          hasher_falls, killed_under_load, bounded_as_by_a_service, detached, listens_to_root_alone, usage, largest_table])

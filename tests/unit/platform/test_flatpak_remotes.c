@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_flatpak_remotes.c - remotes that are not listed, and the filters of those that are. */
+#include "platform/flatpak_remotes.h"
+#include "tests/unit/platform/want_set.h"
+
+#define CONFIG "var/lib/flatpak/repo/config"
+
+static const char config[] = "[core]\nrepo_version=1\n\n[remote \"flathub\"]\n"
+			     "url=https://dl.flathub.org/repo/\n\n[remote \"other\"]\n"
+			     "url=https://other.example.org/repo\n\n[remote \"off\"]\n"
+			     "url=https://off.example.org/repo\nxa.disable=true\n";
+
+struct phone {
+	struct fixture f;
+	struct effective want;
+	struct apps_look look;
+	char state[256];
+};
+
+static void begin(struct phone *p)
+{
+	memset(p, 0, sizeof(*p));
+	fixture_open(&p->f);
+	fixture_text(&p->f, CONFIG, config);
+	p->f.platform.state_fd = check_tmpdir(p->state);
+}
+
+static void end(struct phone *p)
+{
+	apps_look_done(&p->look);
+	close(p->f.platform.state_fd);
+	fixture_close(&p->f);
+}
+
+/* "kind words" lines of the steps. */
+static const char *steps(struct phone *p, const struct effective *want)
+{
+	static char text[4096];
+
+	apps_look_done(&p->look);
+	if (apps_look_take(&p->f.platform, want, &p->look) < 0)
+		return "(failed)";
+	text[0] = 0;
+	for (size_t i = 0; i < p->look.n_steps; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s %s\n",
+			apps_step_names[p->look.steps[i].kind], p->look.steps[i].words);
+	return text;
+}
+
+static void test_foreign(void)
+{
+	char *list[] = {(char *)"https://dl.flathub.org/repo"};
+	struct phone p;
+
+	begin(&p);
+	CHECK_STR(steps(&p, NULL), "");
+	want_set(&p.f, &p.want, SETTING_APPS_FLATPAK_REMOTES, list, 1);
+	CHECK_STR(steps(&p, &p.want), "flatpak-remote-disable other\n");
+	CHECK_INT(p.look.n_items, 1);
+	CHECK_INT(p.look.items[0].reason, REASON_FOREIGN_SOURCE);
+	CHECK_INT(flatpak_remotes_prepare(&p.f.platform, &p.look), 0);
+	/* Done: and given back at the end, which the one that somebody had disabled is not. */
+	fixture_text(&p.f, CONFIG,
+		"[remote \"flathub\"]\nurl=https://dl.flathub.org/repo/\n[remote \"other\"]\n"
+		"url=https://other.example.org/repo\nxa.disable=true\n[remote \"off\"]\n"
+		"url=https://off.example.org/repo\nxa.disable=true\n");
+	CHECK_STR(steps(&p, &p.want), "");
+	CHECK_INT(p.look.n_items, 0);
+	CHECK_STR(steps(&p, NULL), "flatpak-remote-enable other\n");
+	fixture_text(&p.f, CONFIG, config);
+	CHECK_STR(steps(&p, NULL), "");
+	flatpak_remotes_tidy(&p.f.platform, &p.look, true);
+	CHECK(!check_exists(p.f.platform.state_fd, FLATPAK_DISABLED_FILE));
+	end(&p);
+}
+
+static void test_filters(void)
+{
+	char *blocked[] = {(char *)"flatpak:org.bad.*"};
+	struct phone p;
+
+	begin(&p);
+	want(&p.want, SETTING_APPS_MODE, APPS_DENY);
+	want_set(&p.f, &p.want, SETTING_APPS_BLOCKED, blocked, 1);
+	CHECK_STR(
+		steps(&p, &p.want), "flatpak-remote-filter flathub\nflatpak-remote-filter other\n");
+	CHECK_INT(flatpak_remotes_prepare(&p.f.platform, &p.look), 0);
+	CHECK_STR(
+		fixture_read(&p.f, "etc/mdm-agent/flatpak-flathub.filter"), "deny app/org.bad.*\n");
+	fixture_text(&p.f, CONFIG,
+		"[remote \"flathub\"]\nurl=https://dl.flathub.org/repo/\n"
+		"xa.filter=/etc/mdm-agent/flatpak-flathub.filter\n");
+	CHECK_STR(steps(&p, &p.want), "");
+	/* What no remote has goes; what the list says now is written again. */
+	flatpak_remotes_tidy(&p.f.platform, &p.look, false);
+	CHECK(!fixture_has(&p.f, "etc/mdm-agent/flatpak-other.filter"));
+	CHECK(fixture_has(&p.f, "etc/mdm-agent/flatpak-flathub.filter"));
+	blocked[0] = (char *)"flatpak:org.worse";
+	CHECK_STR(steps(&p, &p.want), "flatpak-remote-filter flathub\n");
+	CHECK_STR(steps(&p, NULL), "flatpak-remote-unfilter flathub\n");
+	fixture_text(&p.f, CONFIG, "[remote \"flathub\"]\nurl=https://dl.flathub.org/repo/\n");
+	CHECK_STR(steps(&p, NULL), "");
+	flatpak_remotes_tidy(&p.f.platform, &p.look, true);
+	CHECK(!fixture_has(&p.f, "etc/mdm-agent"));
+	end(&p);
+}
+
+static const char *filter(const struct apps_policy *policy, const char *remote)
+{
+	static struct buf out;
+
+	buf_done(&out);
+	out = BUF_INIT;
+	buf_append(&out, "", 0);
+	return flatpak_filter_write(policy, remote, &out) ? out.data : "(none)";
+}
+
+static void test_filter_text(void)
+{
+	char *blocked[] = {(char *)"flatpak:a.b?", (char *)"flatpak:org.x remote:r*",
+		(char *)"htop", (char *)"remote:bad"};
+	char *allowed[] = {
+		(char *)"firefox\nflatpak:a.b?\nflatpak:org.x remote:flathub\nremote:ours",
+		(char *)"flatpak:*"};
+	char *required[] = {(char *)"flatpak:flathub/org.needed", (char *)"htop"};
+	const struct string_set blocks = {blocked, 4}, allows = {allowed, 2}, needs = {required, 2};
+	struct apps_policy policy = {.mode = APPS_DENY, .blocked = &blocks};
+
+	CHECK_STR(filter(&policy, "flathub"), "(none)");
+	CHECK_STR(filter(&policy, "r2"), "deny app/org.x\n");
+	CHECK_STR(filter(&policy, "bad"), "deny app/*\n");
+	policy.mode = APPS_OFF;
+	CHECK_STR(filter(&policy, "r2"), "(none)");
+	policy = (struct apps_policy){.mode = APPS_ALLOW, .allowed = &allows, .required = &needs};
+	CHECK_STR(filter(&policy, "flathub"),
+		"deny *\nallow runtime/*\nallow app/a.b*\nallow app/org.x\nallow app/org.needed\n");
+	CHECK_STR(
+		filter(&policy, "ours"), "deny *\nallow runtime/*\nallow app/a.b*\nallow app/*\n");
+	CHECK_STR(filter(&policy, "other"), "deny *\nallow runtime/*\nallow app/a.b*\n");
+}
+
+static const struct check_test tests[] = {
+	{"foreign", test_foreign},
+	{"filters", test_filters},
+	{"filter_text", test_filter_text},
+};
+CHECK_MAIN(tests)
