@@ -70,6 +70,7 @@ done
 # The others, with the reason, and seconds of processor time as measured here:
 #   completions manpages openapi readme services dist   texts and scripts, the same on each processor
 #   main_job       its programs run in a root file system that has no emulator
+#   apps_worker apps_trouble apps_flatpak   they wait for package managers, which are this machine's
 #   hardware_key   OpenSSL's providers for keys in hardware are not there for this processor
 #   mdmctl mdmctl_ca mdmctl_keys mdmctl_online mdmctl_taken_over key_drill   an administrator's program
 #                  derives keys from passphrases, at four times the cost: more than 124 s for mdmctl

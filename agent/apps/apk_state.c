@@ -20,7 +20,6 @@
 #define DB_DIR "lib/apk/db"
 #define DB_FILE DB_DIR "/installed"
 #define WORLD_FILE "etc/apk/world"
-#define LIMIT_WORLD_BYTES (256 * 1024)
 
 void apk_state_done(struct apk_state *state)
 {
@@ -37,7 +36,7 @@ int apk_state_read(int root_fd, struct apk_state *ret_state)
 
 	if (r < 0)
 		return r;
-	r = fs_read(root_fd, WORLD_FILE, LIMIT_WORLD_BYTES, &state.world_text, &state.n_world);
+	r = fs_read(root_fd, WORLD_FILE, LIMIT_APK_WORLD_BYTES, &state.world_text, &state.n_world);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	r = apk_db_read(state.db_text, state.n_db, &state.db);
@@ -232,7 +231,7 @@ int apk_world_edit(
 	int r = take_lock(run, &lock_fd);
 
 	if (r == 0)
-		r = fs_read(run->root_fd, WORLD_FILE, LIMIT_WORLD_BYTES, &old, &n_old);
+		r = fs_read(run->root_fd, WORLD_FILE, LIMIT_APK_WORLD_BYTES, &old, &n_old);
 	if (r < 0)
 		return r;
 	for (char *line = old, *rest; *line; line = rest) {

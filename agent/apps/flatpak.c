@@ -17,7 +17,7 @@
 #include "agent/util/mem.h"
 
 #define SYSTEM_DIR "var/lib/flatpak"
-#define LIMIT_CONFIG_BYTES (256 * 1024)
+#define LIMIT_CONFIG_BYTES LIMIT_FLATPAK_FILE_BYTES
 
 /* --- state ---------------------------------------------------------------------------------- */
 

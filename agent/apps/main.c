@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,8 @@
 #include "agent/util/fs.h"
 #include "agent/util/mem.h"
 
+#define LOCK_TRIES 40
+#define LOCK_TRY_MS 50
 #define EXIT_REFUSED 1
 #define EXIT_USAGE 2
 #define EXIT_BUSY 3
@@ -93,7 +96,10 @@ static void be_modest(void)
 		fprintf(stderr, "mdm-agent-apps: priority stays as it is (%s)\n", strerror(errno));
 }
 
-/* Another one is at work: its job is carried out, ours is not. 0, -EBUSY, -errno. */
+/*
+ * Another one is at work: its job is carried out, ours is not. The agent looks whether there is one
+ * by taking the lock for a moment, which is waited for. 0, -EBUSY, -errno.
+ */
 static int take_lock(int runtime_fd, int *ret_fd)
 {
 	_cleanup_close_ int fd = openat(runtime_fd, APPS_LOCK_FILE,
@@ -101,8 +107,13 @@ static int take_lock(int runtime_fd, int *ret_fd)
 
 	if (fd < 0)
 		return -errno;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		if (i == LOCK_TRIES)
+			return -EBUSY;
+		poll(NULL, 0, LOCK_TRY_MS);
+	}
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }

@@ -118,13 +118,24 @@ static int run_step(struct apps_run *run, const struct apps_step *step)
 	return -EINVAL;
 }
 
+/* A step that could not be carried out has an end, too, and is not in the way of the next one. */
+static int end_step(struct apps_run *run, int r)
+{
+	char why[LIMIT_TEXT_BYTES];
+
+	if (r >= 0)
+		return 0;
+	snprintf(why, sizeof(why), "what is installed cannot be read or kept (%s)", strerror(-r));
+	return apps_run_end(run, "", APPS_E_FAILED, why);
+}
+
 int apps_run(struct apps_run *run)
 {
 	int r = 0;
 
 	run->deadline_us = clock_boottime_us() + run->job->deadline_s * USEC_PER_SEC;
 	memcpy(run->progress.id, run->job->id, sizeof(run->progress.id));
-	for (size_t i = 0; r == 0 && i < run->job->n_steps; i++) {
+	for (size_t i = 0; i < run->job->n_steps; i++) {
 		run->progress.is_running = true;
 		run->progress.step = run->job->steps[i].kind;
 		run->progress.percent = -1;
@@ -134,12 +145,10 @@ int apps_run(struct apps_run *run)
 			return r;
 		r = apps_run_is_late(run)
 			    ? apps_run_end(run, "", APPS_E_DEADLINE, "it was not begun any more")
-			    : run_step(run, &run->job->steps[i]);
-		run->progress.is_running = false;
+			    : end_step(run, run_step(run, &run->job->steps[i]));
+		if (r < 0)
+			return r;
 	}
-	if (r < 0 && apps_progress_add(&run->progress, run->progress.step, "", APPS_E_FAILED,
-			     strerror(-r)) < 0)
-		return r;
 	run->progress.is_running = false;
 	run->progress.is_over = true;
 	return write_progress(run);

@@ -21,7 +21,7 @@ struct apps_run {
 };
 
 /* Carries out the steps, one after the other, and says so. 0, or -errno: no progress could be
- * written, or no memory; nothing is left half done by that but what a step had not begun. */
+ * written, or no memory for it; steps behind that are not begun. */
 int apps_run(struct apps_run *run);
 
 /* --- for the steps */

@@ -172,7 +172,7 @@
 #define LIMIT_APPS_OUTCOMES 2048 /* items and steps that a job can say something of */
 #define LIMIT_APPS_PROGRESS_BYTES (1280 * 1024) /* 2,048 of the longest */
 #define LIMIT_APPS_OUTPUT_BYTES (256 * 1024)	/* what is kept of what a package manager says */
-#define LIMIT_APPS_SIMULATIONS 64		/* to find which words of a policy cannot be had */
+#define LIMIT_APPS_SIMULATIONS 128		/* to find which words of a policy cannot be had */
 #define LIMIT_APPS_PATTERN_TERMS 6		/* one of each kind */
 #define LIMIT_APK_VARIABLES 16 /* of files with repositories; a distribution has one */
 #define LIMIT_APK_COMPONENTS 8 /* of one line */

@@ -19,7 +19,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../lib/apk"))
 import repository  # noqa: E402  pylint: disable=wrong-import-position,import-error
 
-BUILD = os.path.abspath(os.environ.get("MDM_BUILD_DIR", os.path.join(HERE, "../../build/release")))
+# SUITE [OBJECT-TREE [PART-OF-A-NAME...]]
+BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else
+                        os.environ.get("MDM_BUILD_DIR", os.path.join(HERE, "../../build/release")))
 WORKER = os.path.join(BUILD, "mdm-agent-apps")
 STAND_IN = os.path.join(HERE, "../lib/apk/apk")
 APK = os.path.abspath(os.environ.get("APK") or STAND_IN)
@@ -70,8 +72,9 @@ class Phone:
 
     def remove(self):
         # apk-tools 2 mounts it below its root, and leaves that when it is ended.
-        if os.path.ismount(os.path.join(self.root, "proc")):
-            subprocess.run(["umount", "-l", os.path.join(self.root, "proc")], check=True)
+        for name in ("proc", "dev"):
+            while os.path.ismount(os.path.join(self.root, name)):
+                subprocess.run(["umount", "-l", os.path.join(self.root, name)], check=True)
         shutil.rmtree(self.base, ignore_errors=True)
 
     # --- state
@@ -213,7 +216,7 @@ def run_tests(tests):
     """Each with a phone of its own. Prints as all suites do."""
     own_mounts()
     passed = failed = skipped = 0
-    only = sys.argv[1:]
+    only = sys.argv[2:]
     if os.environ.get("APK") and not IS_ROOT:
         print("skipped: apk itself is tested as root")
         print("0 passed, 0 failed, 1 skipped")

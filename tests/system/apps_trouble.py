@@ -3,13 +3,15 @@
 """mdm-agent-apps when things go wrong: network, signatures, disk, lock, scripts, hooks, time. As apps_worker.py, for
 the stand-in and for a real apk."""
 
+import fcntl
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 
-from apps_rig import IS_ROOT, VIRTUAL, Server, Skip, equal, mount, repository, run_tests, wait_for
+from apps_rig import APK, BUILD, IS_ROOT, VIRTUAL, Server, Skip, equal, mount, repository, run_tests, wait_for
 
 
 def stock(phone):
@@ -220,6 +222,20 @@ def the_lock_is_never_free(phone):
     equal(phone.state(), before)
 
 
+def the_agent_looks_at_the_lock(phone):
+    """It holds it for a moment; the job is carried out all the same."""
+    stock(phone)
+    with open(os.path.join(phone.runtime, "apps.lock"), "w+b") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        process = phone.begin("add htop")
+        wait_for(lambda: any(os.path.realpath("/proc/%d/fd/%s" % (process.pid, n)) == os.path.realpath(lock.name)
+                             for n in os.listdir("/proc/%d/fd" % process.pid)))
+        assert not os.path.exists(os.path.join(phone.runtime, "apps.progress"))
+    equal(process.wait(timeout=60), 0)
+    process.stdout.close()
+    equal(phone.installed(), ["htop"])
+
+
 def one_job_at_a_time(phone):
     stock(phone)
     lock = phone.lock()
@@ -347,6 +363,39 @@ def its_parent_ends(phone):
     equal((phone.progress().step(), phone.installed()), ("done", ["slow"]))
 
 
+def apk_is_upgraded_first(phone):
+    """In the system itself, where no root is named: apk installs its successor, which goes on in its place."""
+    if not os.environ.get("APK") or not IS_ROOT:
+        raise Skip("the stand-in does not upgrade itself")
+    with open(APK, "rb") as f:
+        program = f.read()
+    for path in (APK, os.path.join(BUILD, "mdm-agent-apps")):
+        repository.copy_program(path, phone.root)
+    # Its place is that of the package: 3.0 looks for who owns what runs.
+    phone.repository.add("apk-tools", "2.0-r0", files={"sbin/apk": program})
+    phone.repository.add("htop", "3.1-r0")
+    phone.apk("add", "apk-tools", "htop")
+    phone.repository.add("apk-tools", "2.1-r0", files={"sbin/apk": program, "usr/share/apk-tools/new": "x"})
+    phone.repository.add("htop", "3.2-r0")
+    shutil.copytree(phone.repository.directory, os.path.join(phone.root, "repository"))
+    phone.write("etc/apk/repositories", "/repository\n")
+    os.makedirs(os.path.join(phone.root, "run/mdm-agent"))
+    mount("--bind", "/proc", os.path.join(phone.root, "proc"))
+    mount("--bind", "/dev", os.path.join(phone.root, "dev"))
+    phone.runtime = os.path.join(phone.root, "run/mdm-agent")
+    asked = subprocess.run(["chroot", phone.root, "/sbin/apk", "--simulate", "upgrade"], capture_output=True, text=True,
+                           check=False, timeout=60)
+    # "... not reliable": it would begin with itself.
+    assert "reliable" in asked.stdout + asked.stderr, asked
+    phone.write_job("upgrade", "policy !nano htop")
+    done = subprocess.run(["chroot", phone.root, os.path.join(BUILD, "mdm-agent-apps")], capture_output=True, text=True,
+                          check=False, timeout=60)
+    equal((done.returncode, done.stderr), (0, ""))
+    equal([s[1] for s in phone.progress().steps], ["done", "done"])
+    equal((phone.versions()["apk-tools"], phone.versions()["htop"]), ("2.1-r0", "3.2-r0"))
+    equal(phone.policy(), ["!nano", "htop"])
+
+
 def an_apk_that_floods(phone):
     """What it says is bounded, and what matters of it is at the end."""
     stock(phone)
@@ -362,9 +411,9 @@ def an_apk_that_floods(phone):
 TESTS = [no_network, the_network_goes_away, indexes_are_fetched, the_untrusted_is_not_installed,
          a_package_that_was_exchanged, a_package_that_is_gone, a_full_disk, a_read_only_system, a_script_that_fails,
          a_broken_package_is_in_no_way, a_hook_that_refuses, a_hook_sees_the_words, the_lock_is_waited_for,
-         the_lock_is_never_free, one_job_at_a_time, the_deadline_comes_before_the_change,
+         the_lock_is_never_free, the_agent_looks_at_the_lock, one_job_at_a_time, the_deadline_comes_before_the_change,
          the_deadline_comes_within_the_change, the_change_takes_for_ever, how_far_it_is, it_is_told_to_end, it_is_killed,
-         its_parent_ends, an_apk_that_floods]
+         its_parent_ends, apk_is_upgraded_first, an_apk_that_floods]
 
 if __name__ == "__main__":
     sys.exit(run_tests(TESTS))

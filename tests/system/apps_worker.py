@@ -205,6 +205,24 @@ def many_words_few_of_them_bad(phone):
     equal(phone.installed(), sorted(good))
 
 
+def more_bad_words_than_questions(phone):
+    """What was not asked any more is said to be that, and what is known by then is done."""
+    stock(phone)
+    p = phone.job("policy !nano htop " + " ".join("bad%d" % i for i in range(200)))
+    results = [v[0] for v in p.items.values()]
+    equal((len(results), set(results)), (200, {"unknown_package", "failed"}))
+    assert p.items["bad199"] == ("failed", "too much else could not be had"), p.items["bad199"]
+    equal((p.step(), phone.policy(), phone.installed()), ("done", ["!nano", "htop"], ["htop"]))
+
+
+def what_is_too_large(phone):
+    stock(phone)
+    phone.write("etc/apk/world", "".join("p%d\n" % i for i in range(20000)))
+    p = phone.job("policy !nano", "add foo")
+    equal([s[1] for s in p.steps], ["failed", "failed"])
+    equal(len(phone.world()), 20000)
+
+
 def a_world_that_is_broken_is_said(phone):
     """What somebody asked for and no repository has any more: apk does nothing at all until it leaves."""
     stock(phone)
@@ -348,7 +366,8 @@ TESTS = [only_root_s_own_job, the_progress_is_root_s_own, apk_sees_nothing_of_us
          the_same_policy_does_nothing, a_policy_that_is_broken_is_made_anew, policies_within_a_second,
          a_policy_is_lifted, what_somebody_installed_is_banned, what_others_need_stays,
          a_ban_that_fails_changes_no_world, what_nobody_has_is_named, nothing_can_be_had, bans_come_before_requirements,
-         many_words_few_of_them_bad, a_world_that_is_broken_is_said, names_that_are_none, one_is_installed,
+         many_words_few_of_them_bad,
+         more_bad_words_than_questions, what_is_too_large, a_world_that_is_broken_is_said, names_that_are_none, one_is_installed,
          some_are_installed_some_cannot_be, the_banned_is_not_installed, one_is_removed, what_is_needed_is_not_removed,
          steps_come_in_order, everything_is_upgraded, the_pinned_is_not_upgraded, some_are_upgraded,
          no_package_manager, an_immutable_system, a_stand_in_says_so]
