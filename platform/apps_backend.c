@@ -360,6 +360,27 @@ static int begin_policy(struct backend *b, struct apps_look *look)
 	return give_policy(b, look, POLICY_DEADLINE_S);
 }
 
+/* Whoever signs another policy does not wait for the pauses that the last one earned. */
+static void note_policy(struct backend *b, const struct effective *desired)
+{
+	struct apps_backend *s = b->state;
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	uint8_t digest[SHA256_BYTES];
+
+	for (enum setting_id id = 0; id < SETTING_MAX; id++) {
+		if (!b->ops->serves[id] || !desired->settings[id].present)
+			continue;
+		buf_printf(&text, "\n%d ", (int)id);
+		value_format(setting_row(id), &desired->settings[id].value, &text);
+	}
+	buf_append(&text, "", 0);
+	if (text.error || sha256(text.data, text.n_bytes, digest) < 0 ||
+		memcmp(digest, s->wanted, sizeof(digest)) == 0)
+		return;
+	memcpy(s->wanted, digest, sizeof(digest));
+	apps_retry_settled(&s->retry);
+}
+
 static int apps_apply(
 	struct backend *b, const struct effective *desired, backend_done_fn done, void *userdata)
 {
@@ -373,6 +394,7 @@ static int apps_apply(
 	b->apply_changed = s->did;
 	s->did = false;
 	s->again = sd_event_source_unref(s->again);
+	note_policy(b, desired);
 	r = apps_look_take(b->platform, desired, &look);
 	if (r == 0 && !b->platform->apps_jobs && look.n_steps)
 		r = -ENOSYS;

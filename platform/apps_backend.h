@@ -24,10 +24,11 @@ struct apps_backend {
 	struct apps_order policy, update;
 	uint8_t plan[SHA256_BYTES]; /* of the policy's job that was given last */
 	struct apps_retry retry;
-	bool resumed;	 /* what was begun before this process was asked for */
-	bool is_leaving; /* the call under way waits for the end of the policy's job */
-	bool did;	 /* a job ended since the last apply */
-	bool was_online; /* at the last apply */
+	uint8_t wanted[SHA256_BYTES]; /* of the policy at the last apply */
+	bool resumed;		      /* what was begun before this process was asked for */
+	bool is_leaving;	      /* the call under way waits for the end of the policy's job */
+	bool did;		      /* a job ended since the last apply */
+	bool was_online;	      /* at the last apply */
 	sd_event_source *again;
 	uint64_t again_us;
 

@@ -363,10 +363,9 @@ static void reconcile_finish(struct reconcile *r)
 		r->done(r, changed, r->userdata);
 }
 
-static void reconcile_failed(struct reconcile *r, int error)
+static void reconcile_failed(struct reconcile *r)
 {
 	/* Out of memory: what is in force stays in force; look again in a minute. */
-	(void)error;
 	reconcile_set_state(r, RECONCILE_IDLE);
 	r->again = false;
 	if (r->revert_wanted) {
@@ -389,7 +388,6 @@ static void reconcile_reverted(struct reconcile *r)
 	if (r->has_compliance)
 		compliance_done(&r->compliance);
 	r->has_effective = r->has_compliance = false;
-	r->platform->desired = NULL;
 	memset(r->drifted, 0, sizeof(r->drifted));
 	escalation_init(&r->escalation, (const int64_t[AREA_MAX]){[0 ... AREA_MAX - 1] = -1});
 	r->again = false;
@@ -428,7 +426,7 @@ static void reconcile_step(struct reconcile *r)
 		break;
 	}
 	if (error < 0)
-		reconcile_failed(r, error);
+		reconcile_failed(r);
 }
 
 static int reconcile_on_defer(sd_event_source *source, void *userdata)
@@ -441,8 +439,7 @@ static int reconcile_on_defer(sd_event_source *source, void *userdata)
 		return 0;
 	if (r->begin)
 		r->begin(r, r->userdata);
-	/* Some can only say what they see beside what is wanted. Fails again, and loudly, below. */
-	(void)reconcile_compute(r);
+	(void)reconcile_compute(r); /* some see things beside what is wanted; fails again later */
 	reconcile_observe(r, RECONCILE_OBSERVING);
 	return 0;
 }
@@ -589,7 +586,6 @@ int reconcile_init(struct reconcile *r, sd_event *event, struct platform *platfo
 
 void reconcile_done(struct reconcile *r)
 {
-	r->platform->desired = NULL;
 	for (size_t i = 0; i < r->n_backends; i++)
 		backend_free(r->backends[i].backend);
 	if (r->has_effective)
