@@ -77,6 +77,10 @@ static int guard_observe(struct backend *b, backend_done_fn done, void *userdata
 	struct guard_standing s;
 
 	backend_call_begin(&g->call, b, done, userdata);
+	if (!known) {
+		saw_why(b, COMPLIANCE_UNSUPPORTED, REASON_NO_MECHANISM, "");
+		return backend_call_end(&g->call, 0, "");
+	}
 	known->get(&s, known->userdata);
 	switch (s.stand) {
 	case GUARD_STANDS_OFF:
@@ -110,7 +114,7 @@ static int guard_apply(
 	int r;
 
 	backend_call_begin(&g->call, b, done, userdata);
-	r = known->want(desired, known->userdata);
+	r = known ? known->want(desired, known->userdata) : 0;
 	b->apply_changed = r > 0;
 	if (r < 0)
 		text_printf(message, "the guard's table cannot be made: %s", strerror(-r));
