@@ -17,6 +17,19 @@ enum {
 	GUARD_ENFORCES
 }; /* places in the choices of apps.guard */
 
+static const char *const stand_names[GUARD_STAND_MAX] = {
+	[GUARD_STANDS_OFF] = "off",
+	[GUARD_STANDS_STARTING] = "starting",
+	[GUARD_STANDS] = "in_force",
+	[GUARD_STANDS_DOWN] = "down",
+	[GUARD_STANDS_ABSENT] = "absent",
+};
+
+const char *guard_stand_name(enum guard_stand stand)
+{
+	return stand < GUARD_STAND_MAX ? stand_names[stand] : "unknown";
+}
+
 struct guard_backend {
 	struct backend_call call;
 };
