@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tool-layer: platform */
+/* tool-layer: enforcer */
 /*
  * apps_bench.c - a full inventory of a phone (everything read, what is an app told from the rest,
- * base marked, the list written as JSON) beside reading its database of packages and looking for
- * the ends of its lines. Both sides take turns; medians of the time that passes. Prints "NAME
- * VALUE" lines. Benchmarks only.
+ * base marked, the section of the report written, with its digest) beside reading its database of
+ * packages and looking for the ends of its lines. Both sides take turns; medians of the time that
+ * passes. Prints "NAME VALUE" lines. Benchmarks only.
  */
-#include "agent/util/jsonw.h"
+#include "agent/enforcer/apps_list.h"
 #include "bench/apk_phone.h"
 #include "bench/sample.h"
 #include "platform/apps.h"
@@ -52,34 +52,27 @@ static void bench_done(struct bench *b, const char *path)
 	close(b->root_fd);
 }
 
-static void write_app(struct jsonw *w, const struct app *app)
-{
-	jsonw_object(w, NULL);
-	jsonw_string(w, "kind", app->kind == APP_PACKAGE ? "package" : "flatpak");
-	jsonw_string(w, "name", app->name);
-	jsonw_string(w, "version", app->version);
-	jsonw_string(w, "origin", app->origin);
-	jsonw_string(w, "title", app->title);
-	jsonw_int(w, "size_kib", (int64_t)app->size_kib);
-	jsonw_bool(w, "explicit", app->is_explicit);
-	jsonw_bool(w, "base", app->is_base);
-	jsonw_bool(w, "shown", app->is_shown);
-	jsonw_object_end(w);
-}
-
 static void run_inventory(struct bench *b)
 {
 	const struct apps_request request = {
 		.root_fd = b->root_fd, .base = {b->base.data, b->base.n_bytes}};
 	_cleanup_(apps_snapshot_freep) struct apps_snapshot *s = NULL;
+	_cleanup_apps_section_ struct apps_section section = {0};
+	_cleanup_apps_list_ struct apps_list list = {0};
+	_cleanup_free_ struct apps_entry *entries = NULL;
 	_cleanup_buf_ struct buf out = BUF_INIT;
-	struct jsonw w = JSONW_INIT(&out);
+	struct apps_about about = {.manager = "apk"};
 
 	apk_phone_must(apps_collect(&request, &s) == 0);
-	jsonw_array(&w, NULL);
-	for (size_t i = 0; i < s->n_apps; i++)
-		write_app(&w, &s->apps[i]);
-	jsonw_array_end(&w);
+	about.n_packages = s->db.n_packages;
+	about.n_base = s->n_base;
+	apk_phone_must(apps_list_copy(s->apps, s->n_apps, NULL, NULL, &list) == 0);
+	entries = calloc(list.n_apps + 1, sizeof(*entries));
+	apk_phone_must(entries != NULL);
+	for (size_t i = 0; i < list.n_apps; i++)
+		entries[i] = (struct apps_entry){&list.apps[i], -1};
+	apk_phone_must(apps_section_make(&about, entries, list.n_apps, &section) == 0);
+	apps_section_write(&section, &out);
 	apk_phone_must(!out.error && s->n_base >= APK_PHONE_PACKAGES / 2);
 	b->n_apps = s->n_apps;
 	b->n_packages = s->db.n_packages;

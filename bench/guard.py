@@ -45,7 +45,8 @@ def start_fapolicyd(top, directory):
     """Its own configuration and rules over the system's, in this namespace; it watches one tmpfs by its mount."""
     if not os.path.exists(FAPOLICYD):
         return None
-    for name in ("/etc/fapolicyd", "/var/lib/fapolicyd", "/run/fapolicyd"):
+    # /run has its file of who runs already, which it leaves when it is killed.
+    for name in ("/etc/fapolicyd", "/var/lib/fapolicyd", "/run"):
         if not os.path.isdir(name):
             return None
         subprocess.run(["mount", "-t", "tmpfs", "none", name], check=True)
@@ -53,6 +54,7 @@ def start_fapolicyd(top, directory):
         f.write("permissive = 0\nnice_val = 14\nq_size = 640\nuid = root\ngid = root\ndb_max_size = 50\nsubj_cache_size = 1549\n"
                 "obj_cache_size = 8191\nwatch_fs = ramfs\ntrust = file\nintegrity = none\nsyslog_format = rule,dec,perm,pid,exe,:,path\n"
                 "rpm_sha256_only = 0\nallow_filesystem_mark = 0\n")
+    os.mkdir("/run/fapolicyd")
     os.mkdir("/etc/fapolicyd/trust.d")
     os.mkdir("/etc/fapolicyd/rules.d")
     with open("/etc/fapolicyd/fapolicyd.trust", "w", encoding="ascii") as f:

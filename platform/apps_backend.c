@@ -312,12 +312,11 @@ static int apps_observe(struct backend *b, backend_done_fn done, void *userdata)
 	const struct effective *desired = b->platform->desired;
 	char message[LIMIT_TEXT_BYTES + 1] = "";
 	struct apps_look look = {0};
-	int r = 0;
+	int r;
 
 	backend_call_begin(&s->call, b, done, userdata);
-	if (desired)
-		r = apps_look_take(b->platform, desired, &look);
-	if (r == 0 && desired)
+	r = apps_look_take(b->platform, desired, &look);
+	if (r == 0)
 		r = apps_backend_tell(b, &look, desired);
 	if (r < 0) {
 		text_printf(message, "what is installed cannot be looked at: %s", strerror(-r));

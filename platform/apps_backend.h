@@ -41,7 +41,8 @@ struct apps_backend {
 	char updates_failure[LIMIT_TEXT_BYTES + 1];
 };
 
-/* apps_tell.c: fills the observations of what is desired. 0 or -ENOMEM. */
+/* apps_tell.c: fills the observations of what is desired; NULL: says what could be judged. 0 or
+ * -ENOMEM. */
 int apps_backend_tell(
 	struct backend *b, const struct apps_look *look, const struct effective *desired);
 

@@ -169,9 +169,9 @@ static int tell_setting(struct tale *t, enum setting_id id)
 static bool is_lost(const struct tale *t, enum setting_id id)
 {
 	enum apps_manager manager = t->look->snapshot->manager;
-	const struct value *value = &t->desired->settings[id].value;
 
-	if (manager == APPS_MANAGER_APK || value_demands_nothing(setting_row(id), value))
+	if (manager == APPS_MANAGER_APK || (t->desired && value_demands_nothing(setting_row(id),
+								  &t->desired->settings[id].value)))
 		return false;
 	if (id == SETTING_APPS_PINNED)
 		return true;
@@ -251,7 +251,12 @@ int apps_backend_tell(
 	for (enum setting_id id = 0; r == 0 && id < SETTING_MAX; id++) {
 		if (!b->ops->serves[id])
 			continue;
-		if (!desired->settings[id].present)
+		if (!desired && is_lost(&t, id))
+			tell_lost(&t, id);
+		else if (!desired)
+			/* What is there is only good or bad beside what is wanted. */
+			backend_saw_none(b, id, COMPLIANCE_UNKNOWN, REASON_NOT_OBSERVED);
+		else if (!desired->settings[id].present)
 			observation_done(&b->observations[id]);
 		else if (id == SETTING_APPS_UPDATE_EVERY)
 			r = tell_updates(&t);

@@ -234,8 +234,12 @@ static int launcher_observe(struct backend *b, backend_done_fn done, void *userd
 
 	backend_call_begin(&s->call, b, done, userdata);
 	observation_done(o);
-	if (!wanted)
+	if (!wanted) {
+		if (!b->platform->desired)
+			backend_saw_none(
+				b, SETTING_APPS_HIDDEN, COMPLIANCE_UNKNOWN, REASON_NOT_OBSERVED);
 		return backend_call_end(&s->call, 0, "");
+	}
 	r = value_copy(wanted, &value);
 	if (r < 0)
 		return backend_call_end(&s->call, r, "out of memory");

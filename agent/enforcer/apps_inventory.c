@@ -19,6 +19,8 @@
 #define LOOK_AFTER_US (1 * USEC_PER_SEC)
 #define LOOK_DISTANCE_US (5 * USEC_PER_SEC)
 #define SEARCH_EVERY_US (6 * 3600 * USEC_PER_SEC)
+#define SEARCH_DELAY_US (60 * USEC_PER_SEC)
+#define BOOT_ENDS_US (600 * USEC_PER_SEC)
 #define SEARCH_STEP 128 /* names; less than a millisecond */
 #define TOLD_AN_HOUR 12
 #define TOLD_NAMES 16 /* in one record; the others are counted */
@@ -188,7 +190,7 @@ static void inventory_replace(struct apps_inventory *inventory, struct apps_list
 
 	told.w_appeared = JSONW_INIT(&told.appeared);
 	told.w_gone = JSONW_INIT(&told.gone);
-	if (!inventory->has_looked || inventory->is_acting) {
+	if (!inventory->has_looked || inventory->is_acting || inventory->is_silent) {
 		before_drop(inventory);
 		apps_list_done(&inventory->list);
 	} else if (!inventory->has_before) {
@@ -327,10 +329,13 @@ static int search_on_idle(sd_event_source *source, void *userdata)
 		log_warning("programs in homes could not be searched for: %s; tried again in %d h",
 			strerror(-r), (int)(SEARCH_EVERY_US / USEC_PER_SEC / 3600));
 	}
+	/* Nobody knows what lay there before the first time. */
+	inventory->is_silent = !inventory->searched_at_us;
 	inventory->searched_at_us = clock_boottime_us();
 	search_stop(inventory);
 	if (r == 0)
 		inventory_look(inventory, "missing");
+	inventory->is_silent = false;
 	return 0;
 }
 
@@ -340,6 +345,7 @@ static void search_begin(struct apps_inventory *inventory)
 
 	if (inventory->walk)
 		return;
+	inventory->walker = sd_event_source_unref(inventory->walker);
 	r = home_walk_new(inventory->e->sysroot_fd, &inventory->walk);
 	if (r >= 0)
 		r = sd_event_add_defer(
@@ -350,6 +356,28 @@ static void search_begin(struct apps_inventory *inventory)
 		r = sd_event_source_set_enabled(inventory->walker, SD_EVENT_ON);
 	if (r < 0)
 		search_stop(inventory);
+}
+
+static int search_on_time(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct apps_inventory *inventory = userdata;
+
+	(void)source;
+	(void)usec;
+	inventory->walker = sd_event_source_unref(inventory->walker);
+	search_begin(inventory);
+	return 0;
+}
+
+/* A phone that boots has other uses for its disk. */
+static void search_begin_later(struct apps_inventory *inventory)
+{
+	int64_t now_us = clock_boottime_us();
+
+	if (now_us >= BOOT_ENDS_US || sd_event_add_time(inventory->e->event, &inventory->walker,
+					      CLOCK_BOOTTIME, (uint64_t)(now_us + SEARCH_DELAY_US),
+					      10 * USEC_PER_SEC, search_on_time, inventory) < 0)
+		search_begin(inventory);
 }
 
 /* --- life -------------------------------------------------------------------------------- */
@@ -365,7 +393,6 @@ static void inventory_begin(struct apps_inventory *inventory, const char *cause)
 		log_warning("changes of apps are not noticed at once: the kernel watches no more "
 			    "files; they are looked for before each report");
 	inventory_look(inventory, cause);
-	search_begin(inventory);
 }
 
 static void inventory_end(struct apps_inventory *inventory)
@@ -403,6 +430,7 @@ int apps_inventory_new(struct enforcer *e, struct apps_inventory **ret_inventory
 		return 0;
 	apps_report_load(e);
 	inventory_begin(inventory, "missing");
+	search_begin_later(inventory);
 	return 0;
 }
 
@@ -417,8 +445,10 @@ void apps_inventory_free(struct apps_inventory *inventory)
 
 void apps_inventory_enrolled(struct enforcer *e)
 {
-	if (e->apps)
-		inventory_begin(e->apps, "enrolled");
+	if (!e->apps)
+		return;
+	inventory_begin(e->apps, "enrolled");
+	search_begin(e->apps);
 }
 
 void apps_inventory_forget(struct enforcer *e)
@@ -438,8 +468,11 @@ void apps_inventory_refresh(struct enforcer *e)
 		apps_identity(e->sysroot_fd, identity) < 0 ||
 		memcmp(identity, inventory->identity, sizeof(identity)) != 0)
 		inventory_look(inventory, "missing");
-	if (!inventory->searched_at_us ||
-		clock_boottime_us() - inventory->searched_at_us >= SEARCH_EVERY_US)
+	/* The first time is under way, or waits for its moment; unless that could not be begun. */
+	if (!inventory->walker && !inventory->searched_at_us)
+		search_begin(inventory);
+	else if (inventory->searched_at_us &&
+		 clock_boottime_us() - inventory->searched_at_us >= SEARCH_EVERY_US)
 		search_begin(inventory);
 }
 

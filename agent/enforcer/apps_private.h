@@ -28,10 +28,11 @@ struct apps_inventory {
 	struct home_walk *walk; /* NULL: nobody searches */
 	sd_event_source *walker;
 	struct home_programs programs;
-	int64_t searched_s, searched_at_us; /* 0: not yet */
+	int64_t searched_s, searched_at_us; /* 0: not yet since the start */
 
 	/* What came and went. */
 	bool is_acting;		 /* the agent itself installs and removes */
+	bool is_silent;		 /* what is seen now may have been there all the time */
 	struct apps_list before; /* from before what was not told yet */
 	bool has_before;
 	int64_t hour_at_us;

@@ -72,6 +72,11 @@ bool apps_report_write_delta(struct enforcer *e, size_t n_whole, struct buf *out
 	return true;
 }
 
+bool apps_report_waits(const struct enforcer *e)
+{
+	return e->apps && !e->apps->searched_at_us;
+}
+
 /* Whether the file says what the server has: its digest is the one of that text. */
 static void report_apps_store(struct enforcer *e, const struct apps_section *section)
 {

@@ -25,6 +25,12 @@ void apps_report_write(struct enforcer *e, struct jsonw *w);
  */
 bool apps_report_write_delta(struct enforcer *e, size_t n_whole, struct buf *out);
 
+/*
+ * Whether what has changed waits for the next report: until homes were searched, once after the
+ * start, what lies there would be told gone, and come back an hour later.
+ */
+bool apps_report_waits(const struct enforcer *e);
+
 /* An exchange ended, and report_acknowledge() has said what the server has, or there was none. */
 void apps_report_settle(struct enforcer *e);
 

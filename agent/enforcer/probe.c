@@ -121,6 +121,7 @@ static int probe_judge(struct probe *p)
 			.backend = p->backends[i].backend->ops->name,
 			.observations = p->backends[i].backend->observations,
 		};
+	probe_want_everything(&p->everything);
 	return compliance_evaluate(
 		&p->everything, inputs, p->n_backends, NULL, clock_realtime_s(), &p->compliance);
 }
@@ -276,8 +277,6 @@ int probe_run(const struct enforcer_options *options)
 	int r = probe_open(&p, options);
 
 	p.event = p.platform.event;
-	probe_want_everything(&p.everything);
-	p.platform.desired = &p.everything;
 	if (r >= 0)
 		r = probe_observe(&p);
 	if (r >= 0)

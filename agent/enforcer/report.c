@@ -232,7 +232,7 @@ static int report_shorten_apps(struct enforcer *e, struct buf *body)
 	report->apps_delta = false;
 	if (!body->n_bytes || !*acked || report_is_acked(report, REPORT_APPS))
 		return 0;
-	if (report->lean) {
+	if (report->lean || apps_report_waits(e)) {
 		memcpy(report->sent[REPORT_APPS], acked, sizeof(report->sent[REPORT_APPS]));
 		return 0;
 	}

@@ -11,6 +11,7 @@
 #include "agent/util/codec.h"
 #include "agent/util/digest.h"
 #include "agent/util/mem.h"
+#include "server/apps_merge.h"
 #include "server/report.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes);
@@ -45,6 +46,9 @@ static void require_section(const struct report_section *section)
 	uint8_t bytes[SHA256_BYTES];
 
 	require(name_is_valid(section->name) && hex_is_valid(section->digest, 8));
+	require(!section->delta.at || (!section->body.at && strcmp(section->name, "apps") == 0));
+	if (section->delta.at)
+		require(apps_delta_from(section->delta, digest) == 0);
 	if (!section->body.at)
 		return;
 	require(sha256(section->body.at, section->body.n, bytes) == 0);
@@ -105,6 +109,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 		require_section(&report.sections[i]);
 		if (report.sections[i].body.at)
 			require_inside(report.sections[i].body, text, n_bytes);
+		if (report.sections[i].delta.at)
+			require_inside(report.sections[i].delta, text, n_bytes);
 	}
 	for (size_t i = 0; i < report.n_events; i++) {
 		require(report.events[i].seq > 0);

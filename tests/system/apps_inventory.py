@@ -18,7 +18,7 @@ import sys
 sys.dont_write_bytecode = True
 import mdmctl_rig
 from mdmctl_rig import Admin, Server, Skip, check, run_tests
-from agent_rig import Agent, wait_for
+from agent_rig import PATIENCE, Agent, wait_for
 
 DATABASE, WORLD = "lib/apk/db/installed", "etc/apk/world"
 IMAGE = {"alpine-base": ("3.22-r0", "musl busybox apk-tools"), "musl": ("1.2.5-r10", ""),
@@ -67,6 +67,13 @@ class Phone(Agent):
 
     def names(self, base=False):
         return sorted(a["name"] for a in self.apps()["apps"] if a.get("base", False) == base)
+
+    def start(self):
+        super().start()
+        # What changed is told when homes were searched.
+        wait_for("a search of homes\n" + self.log(), lambda: self.apps()["about"] is None or self.apps()["searched"],
+                 2 * PATIENCE)
+        return self
 
     def sees(self, *names):
         wait_for("the apps %s; there are %s" % (names, self.names()), lambda: self.names() == sorted(names))
@@ -343,6 +350,10 @@ def programs_in_homes_without_folders(base):
         phone.sync_up()
         fleet.agree()
         found = [a for a in fleet.held()["apps"] if a["kind"] == "file"]
+        phone.stop()
+        phone.start()
+        phone.sync_up()
+        check(sorted(phone.section()) == ["digest"] and not phone.journal("app_found"), phone.journal())
         check(len(found) == 1 and found[0]["name"] == "Game.AppImage" and found[0]["user"] == uid, found)
         said = json.dumps(phone.json("privacy")) + json.dumps(phone.apps()) + json.dumps(phone.journal())
         check("anna" not in said and "Divorce" not in said, said)

@@ -23,7 +23,7 @@ def test_blocked(phones):
     phones.wait_setting("blocked", "compliant")
     check(phones.installed() == sorted(BASE + ["nano"]), phones.installed())
     check(phones.bans() == ["!firefox"], phones.bans())
-    jobs = [r["data"] for r in phones.phone.journal("app") if r["data"]["what"] == "job"]
+    jobs = wait_for("the record", lambda: [r["data"] for r in phones.phone.journal("app") if r["data"]["what"] == "job"])
     check(len(jobs) == 1 and jobs[0]["cause"] == "policy" and not jobs[0]["failed"] and not jobs[0]["failure"] and
           {"step": "policy", "words": "!firefox"} in jobs[0]["steps"], jobs)
     check("app_found" not in {r["type"] for r in phones.phone.journal()}, phones.phone.journal())
@@ -141,6 +141,8 @@ def test_worker_is_killed(phones):
     lock = phones.lock()
     phones.push({"mode": "deny", "blocked": ["firefox"]})
     wait_for("running", lambda: phones.phone.status()["apps"]["running"])
+    # Before it says something it may be the one that only leaves for another session.
+    wait_for("its first word", lambda: os.path.exists(os.path.join(phones.phone.base, "apps.progress")))
     pid = wait_for("the program", phones.worker)
     os.kill(pid, signal.SIGKILL)
     row = phones.wait_setting("blocked", "noncompliant", reason="app_failed")

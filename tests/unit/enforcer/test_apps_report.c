@@ -70,6 +70,8 @@ static void rig_init(struct rig *rig)
 	e->state.facts.enrolled = true;
 	signer_must(commands_new(e, &e->commands) == 0);
 	signer_must(apps_inventory_new(e, &e->apps) == 0);
+	/* Nobody has a home here. */
+	e->apps->searched_at_us = clock_boottime_us();
 }
 
 static void rig_done(struct rig *rig)
@@ -92,6 +94,7 @@ static void rig_restart(struct rig *rig)
 	rig->e.apps = NULL;
 	memset(&rig->e.report, 0, sizeof(rig->e.report));
 	signer_must(apps_inventory_new(&rig->e, &rig->e.apps) == 0);
+	rig->e.apps->searched_at_us = clock_boottime_us();
 }
 
 static struct json_object *member(struct json_object *object, const char *name)
@@ -216,6 +219,32 @@ static void test_restart(void)
 	CHECK_STR(rig_report(&rig, false), "body");
 }
 
+/* After a start nothing is told gone before homes were searched. */
+static void test_not_searched_yet(void)
+{
+	char first[32];
+	_rig_ struct rig rig;
+
+	rig_init(&rig);
+	rig.e.apps->searched_at_us = 0;
+	/* The first report of an enrolment does not wait. */
+	CHECK_STR(rig_report(&rig, false), "body");
+	rig_answer(&rig, "");
+	snprintf(first, sizeof(first), "%s", rig_digest(&rig));
+	rig_packages(&rig, IMAGE HTOP, "alpine-base htop\n");
+	rig_restart(&rig);
+	rig.e.apps->searched_at_us = 0;
+	CHECK_STR(rig_report(&rig, false), "");
+	CHECK_STR(rig_digest(&rig), first);
+	rig_answer(&rig, "");
+	/* The loop searches while it has nothing else to do. */
+	for (int i = 0; i < 1000 && !rig.e.apps->searched_at_us; i++)
+		CHECK(sd_event_run(rig.e.event, 100000) >= 0);
+	CHECK(rig.e.apps->searched_at_us && !rig.e.apps->walk);
+	CHECK_STR(rig_report(&rig, false), "delta");
+	CHECK(strcmp(rig_digest(&rig), first) != 0);
+}
+
 /* What costs money waits; the server is not made to ask for it. */
 static void test_lean(void)
 {
@@ -266,6 +295,46 @@ static void test_too_large(void)
 	CHECK(rig.text.n_bytes < LIMIT_REPORT_BYTES);
 	rig_answer(&rig, "");
 	CHECK_STR(rig_report(&rig, false), "");
+	result->items = NULL;
+	result->n_items = 0;
+}
+
+/* Where the list itself is the largest, it has no room, and comes when there is some. */
+static void test_too_large_itself(void)
+{
+	static struct observed_item items[400];
+	_cleanup_buf_ struct buf database = BUF_INIT, world = BUF_INIT;
+	struct compliance_result *result;
+	_rig_ struct rig rig;
+
+	rig_init(&rig);
+	buf_puts(&database, IMAGE);
+	buf_puts(&world, "alpine-base");
+	for (int i = 0; i < 1000; i++) {
+		buf_printf(&database, "P:p%050d\nV:%060d\no:%060d\n\n", i, i, i);
+		buf_printf(&world, " p%050d", i);
+	}
+	rig_packages(&rig, database.data, world.data);
+	result = &rig.e.reconcile.compliance.results[SETTING_ENCRYPTION_STORAGE];
+	for (size_t i = 0; i < ARRAY_SIZE(items); i++)
+		memset(items[i].name, 'n', LIMIT_TEXT_BYTES);
+	result->present = true;
+	result->items = items;
+	result->n_items = ARRAY_SIZE(items);
+	rig.e.reconcile.has_compliance = true;
+	CHECK_STR(rig_report(&rig, false), "body");
+	CHECK(strstr(rig.text.data, "\"body\":{\"too_large\":true}"));
+	CHECK(strstr(rig.text.data, "nnnn"));
+	rig_answer(&rig, "");
+	/* That is not what the server has now. */
+	CHECK(!rig_keeps(&rig));
+	CHECK_STR(rig_report(&rig, false), "body");
+	CHECK(!strstr(rig.text.data, "too_large") && rig.text.n_bytes > 100 * 1024);
+	rig_answer(&rig, "");
+	CHECK(rig_keeps(&rig));
+	rig_packages(&rig, IMAGE, "alpine-base\n");
+	/* Shorter as a whole than as what changed. */
+	CHECK_STR(rig_report(&rig, false), "body");
 	result->items = NULL;
 	result->n_items = 0;
 }
@@ -422,8 +491,10 @@ static const struct check_test tests[] = {
 	{"life", test_life},
 	{"asked for", test_asked_for},
 	{"restart", test_restart},
+	{"not searched yet", test_not_searched_yet},
 	{"lean", test_lean},
 	{"too large", test_too_large},
+	{"too large itself", test_too_large_itself},
 	{"nothing is known", test_nothing_is_known},
 	{"base", test_base},
 	{"base cannot be stored", test_base_cannot_be_stored},

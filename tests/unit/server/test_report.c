@@ -324,6 +324,27 @@ static void test_command_events(void)
 	CHECK_INT(report_command_parse(report.events[0].data, &said), -EBADMSG);
 }
 
+/* What changed of the apps: only there, only in place of a body, and said of which digest. */
+static void test_delta(void)
+{
+#define APPS(section) parse(",\"sections\":{\"apps\":{\"digest\":\"0011223344556677\"" section "}}")
+	CHECK_INT(APPS(",\"delta\":{\"from\":\"8899aabbccddeeff\",\"put\":[]}"), 0);
+	CHECK(!report.sections[0].body.at);
+	CHECK(memcmp(report.sections[0].delta.at, "{\"from\":\"8899", 13) == 0);
+	CHECK_INT(APPS(""), 0);
+	CHECK(!report.sections[0].delta.at);
+	CHECK_INT(APPS(",\"delta\":{}"), -EBADMSG);
+	CHECK_INT(APPS(",\"delta\":[]"), -EBADMSG);
+	CHECK_INT(APPS(",\"delta\":{\"from\":\"8899aabbccddeef\"}"), -EBADMSG);
+	CHECK_INT(APPS(",\"delta\":{\"from\":\"8899aabbccddeeff0\"}"), -EBADMSG);
+	CHECK_INT(APPS(",\"delta\":{\"from\":\"8899AABBCCDDEEFF\"}"), -EBADMSG);
+	CHECK_INT(APPS(",\"delta\":{\"from\":\"8899aabbccddeeff\",\"from\":\"8899aabbccddeeff\"}"),
+		-EBADMSG);
+	CHECK_INT(parse(",\"sections\":{\"agent\":{\"digest\":\"0011223344556677\",\"delta\":1}}"),
+		0);
+	CHECK(!report.sections[0].delta.at);
+}
+
 static const struct check_test tests[] = {
 	{"smallest", test_smallest},
 	{"have", test_have},
@@ -337,5 +358,6 @@ static const struct check_test tests[] = {
 	{"size_limit", test_size_limit},
 	{"number_and_push", test_number_and_push},
 	{"command_events", test_command_events},
+	{"delta", test_delta},
 };
 CHECK_MAIN(tests)
