@@ -17,6 +17,19 @@ enum {
 	GUARD_ENFORCES
 }; /* places in the choices of apps.guard */
 
+static const char *const stand_names[GUARD_STAND_MAX] = {
+	[GUARD_STANDS_OFF] = "off",
+	[GUARD_STANDS_STARTING] = "starting",
+	[GUARD_STANDS] = "in_force",
+	[GUARD_STANDS_DOWN] = "down",
+	[GUARD_STANDS_ABSENT] = "absent",
+};
+
+const char *guard_stand_name(enum guard_stand stand)
+{
+	return stand < GUARD_STAND_MAX ? stand_names[stand] : "unknown";
+}
+
 struct guard_backend {
 	struct backend_call call;
 };
@@ -77,6 +90,10 @@ static int guard_observe(struct backend *b, backend_done_fn done, void *userdata
 	struct guard_standing s;
 
 	backend_call_begin(&g->call, b, done, userdata);
+	if (!known) {
+		saw_why(b, COMPLIANCE_UNSUPPORTED, REASON_NO_MECHANISM, "");
+		return backend_call_end(&g->call, 0, "");
+	}
 	known->get(&s, known->userdata);
 	switch (s.stand) {
 	case GUARD_STANDS_OFF:
@@ -110,7 +127,7 @@ static int guard_apply(
 	int r;
 
 	backend_call_begin(&g->call, b, done, userdata);
-	r = known->want(desired, known->userdata);
+	r = known ? known->want(desired, known->userdata) : 0;
 	b->apply_changed = r > 0;
 	if (r < 0)
 		text_printf(message, "the guard's table cannot be made: %s", strerror(-r));

@@ -45,8 +45,9 @@
 #define APPS_VIRTUAL ".mdm-agent-policy" /* name of the virtual package in the world */
 #define APPS_JOB_FILE "apps.job"	 /* in the run-time directory */
 #define APPS_PROGRESS_FILE "apps.progress"
-#define APPS_LOCK_FILE "apps.lock"			      /* held while a job runs (flock) */
-#define APPS_FLATPAK_FILTER "etc/mdm-agent/flatpak-%.64s.filter" /* of a remote; is there before */
+#define APPS_LOCK_FILE "apps.lock"				 /* held while a job runs (flock) */
+#define APPS_FLATPAK_FILTER "etc/mdm-agent/flatpak-%.64s.filter" /* of a remote; is there before   \
+								  */
 
 enum apps_step_kind {
 	APPS_STEP_POLICY,  /* the virtual package with all bans, pins and requirements */

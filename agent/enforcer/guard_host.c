@@ -24,19 +24,6 @@
 #define MESSAGES_AT_ONCE 32
 #define FALL_FORGOTTEN_US (600 * USEC_PER_SEC)
 
-static const char *const stand_names[GUARD_STAND_MAX] = {
-	[GUARD_STANDS_OFF] = "off",
-	[GUARD_STANDS_STARTING] = "starting",
-	[GUARD_STANDS] = "in_force",
-	[GUARD_STANDS_DOWN] = "down",
-	[GUARD_STANDS_ABSENT] = "absent",
-};
-
-const char *guard_stand_name(enum guard_stand stand)
-{
-	return stand < GUARD_STAND_MAX ? stand_names[stand] : "unknown";
-}
-
 /* --- how it stands ------------------------------------------------------------------------ */
 
 static enum guard_stand host_stand(const struct guard_host *h)

@@ -121,6 +121,20 @@ guard_enforce() {
 	check_guard "the policy is met, as far as the guard goes" 'state_of guard compliant && state_of user_programs compliant'
 }
 
+guard_allow() {
+	guard_hash=$(vm_run 'sha256sum /bin/true | cut -d" " -f1')
+	guard_policy_next "allow" '"mode":"allow","allowed":["tool","sha256:'"$guard_hash"'"],"guard":"enforce"'
+	check_guard "an app that is in no list does not start, one that is does" 'refused game && refused as_user game && tool && as_user tool'
+	check_guard "the system that the phone came with runs" 'as_user /bin/sh -c "/bin/true && /usr/bin/id" && su -s /bin/sh phone -c true'
+	check_guard "a program of the user runs if its content is allowed" '
+		again 10 as_user /home/phone/own && cp /bin/true /home/phone/other && printf x >>/home/phone/other &&
+		chown 10000:10000 /home/phone/other && refused as_user /home/phone/other'
+	check_guard "... and not after it was changed" '
+		cp /home/phone/own /home/phone/own2 && chown 10000:10000 /home/phone/own2 && as_user /home/phone/own2 &&
+		printf x >>/home/phone/own2 && refused as_user /home/phone/own2'
+	check_guard "the policy is met, as far as the guard goes" 'state_of guard compliant'
+}
+
 guard_sandbox() {
 	guard_policy_next "enforce" "$guard_enforced,\"pinned\":[]"
 	check_guard "a sandbox as Flatpak makes it runs what may run" '

@@ -164,7 +164,8 @@ static void test_told(void)
 	guard_news_write(news, &w);
 	jsonw_object_end(&w);
 	CHECK(strstr(out.data, "\"denied\":2"));
-	CHECK(strstr(out.data, "Firefox") && !strstr(out.data, "ada") && !strstr(out.data, "loads"));
+	CHECK(strstr(out.data, "Firefox") && !strstr(out.data, "ada") &&
+		!strstr(out.data, "loads"));
 	guard_news_free(news);
 	journal_free(e.journal);
 	state_done(&e.state);

@@ -9,7 +9,7 @@
 
 if fleet_start && guard_policy '"mode":"off"' && fleet_zero_touch staff "$fleet_home/staff.conf" "$guard_phone"; then
 	guard_first_start
-	for chapter in ${VM_CHAPTERS:-audit enforce sandbox load killed closed noexec restart}; do
+	for chapter in ${VM_CHAPTERS:-audit enforce allow sandbox load killed closed noexec restart}; do
 		"guard_$chapter"
 	done
 	guard_unenrol
