@@ -93,9 +93,10 @@ int guard_sources_build(struct guard_sources *s, struct guard_build **ret_build)
 	size_t n_base = 0;
 	const struct apps_known *known = e->platform.apps;
 	int r = known ? known->base(&base, &n_base, known->userdata) : -ENOENT;
+	bool has_record = r == 0;
 
-	/* Without a record nobody can tell what the phone came with. */
-	if (r == 0)
+	/* Without a record nobody can tell what the phone came with; one may be empty. */
+	if (has_record)
 		request.base = (struct apk_text){base, n_base};
 	apps_snapshot_free(TAKE_PTR(s->snapshot));
 	r = apps_collect(&request, &s->snapshot);
@@ -113,7 +114,7 @@ int guard_sources_build(struct guard_sources *s, struct guard_build **ret_build)
 		.db = &s->snapshot->db,
 		.apps = s->snapshot->apps,
 		.n_apps = s->snapshot->n_apps,
-		.is_base = request.base.n > 0 ? s->snapshot->is_base : NULL,
+		.is_base = has_record ? s->snapshot->is_base : NULL,
 		.devices = s->devices,
 		.n_devices = s->n_devices,
 		.uid_min = accounts_first_person(e->sysroot_fd),

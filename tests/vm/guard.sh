@@ -68,6 +68,8 @@ guard_first_start() {
 	service restart
 	check "the phone enrols by itself" vm_host_until 90 phone_says enrolled true
 	check "the policy of its group arrives" vm_host_until 60 phone_says policies.0.stream staff
+	check_guard "what it came with is on record" '
+		again 60 eval "agentctl journal show --json | tr \"{\" \"\n\" | grep -q \"\\\"what\\\":\\\"base\\\"\"" && agentctl journal show --json | tr "{" "\n" | grep \"base\"'
 	check_guard "no guard runs" '! guard_pids && guard_is off'
 	check_guard "two apps are installed, and a user has a program of their own" '
 		install_programs 1-r0 game tool
