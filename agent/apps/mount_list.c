@@ -57,6 +57,7 @@ static bool has_option(const char *options, const char *wanted)
 
 static void entry_done(struct mount_entry *entry)
 {
+	free(entry->device);
 	free(entry->point);
 	free(entry->type);
 	free(entry->flags);
@@ -76,7 +77,7 @@ static int parse_line(char *line, struct mount_entry *ret_entry)
 {
 	char *fields[FIELDS] = {NULL}, *word, *rest = line;
 	struct mount_entry entry = {0};
-	int64_t id;
+	int64_t id, parent;
 	size_t n = 0;
 
 	while (n < 6 && (word = strsep(&rest, " ")))
@@ -86,17 +87,20 @@ static int parse_line(char *line, struct mount_entry *ret_entry)
 	while (n >= 6 && n < FIELDS && word && (word = strsep(&rest, " ")))
 		fields[n++] = word;
 	/* A source may be empty; strsep() sees that as a word. */
-	if (n != FIELDS || parse_int64(fields[0], 0, INT32_MAX, &id) < 0 || fields[4][0] != '/')
+	if (n != FIELDS || parse_int64(fields[0], 0, INT32_MAX, &id) < 0 ||
+		parse_int64(fields[1], 0, INT32_MAX, &parent) < 0 || fields[4][0] != '/')
 		return -EBADMSG;
 	entry = (struct mount_entry){
 		.id = (unsigned int)id,
+		.parent = (unsigned int)parent,
+		.device = strdup(fields[2]),
 		.point = strdup(fields[4]),
 		.type = strdup(fields[6]),
 		.flags = strdup(fields[5]),
 		.super = strdup(fields[8]),
 		.is_noexec = has_option(fields[5], "noexec") || has_option(fields[8], "noexec"),
 	};
-	if (!entry.point || !entry.type || !entry.flags || !entry.super) {
+	if (!entry.device || !entry.point || !entry.type || !entry.flags || !entry.super) {
 		entry_done(&entry);
 		return -ENOMEM;
 	}
@@ -171,6 +175,23 @@ const struct mount_entry *mount_list_covering(const struct mount_list *list, con
 			found = entry;
 	}
 	return found;
+}
+
+bool mount_list_is_upon(
+	const struct mount_list *list, const struct mount_entry *entry, unsigned int id)
+{
+	/* A list that was read while it changed may lead round and round. */
+	for (size_t depth = 0; entry && depth < list->n; depth++) {
+		const struct mount_entry *below = NULL;
+
+		if (entry->parent == id)
+			return true;
+		for (size_t i = 0; i < list->n && !below; i++)
+			if (list->entries[i].id == entry->parent && &list->entries[i] != entry)
+				below = &list->entries[i];
+		entry = below;
+	}
+	return false;
 }
 
 const struct mount_entry *mount_list_at(const struct mount_list *list, const char *path)

@@ -15,8 +15,9 @@
 #define MOUNT_LIST_MAX 1024	       /* more than that and nobody can say what is where */
 
 struct mount_entry {
-	unsigned int id;
-	char *point; /* escapes undone */
+	unsigned int id, parent;
+	char *device; /* "0:45", of the file system */
+	char *point;  /* escapes undone */
 	char *type;
 	char *flags; /* of the mount: "rw,nosuid,relatime" */
 	char *super; /* of the file system: "rw,user_id=1000" */
@@ -45,6 +46,10 @@ bool mount_is_peoples(const struct mount_entry *entry);
 
 /* The mount that holds a path; NULL: none does. */
 const struct mount_entry *mount_list_covering(const struct mount_list *list, const char *path);
+
+/* Whether a mount lies on another one, or on one that does, and so goes where that goes. */
+bool mount_list_is_upon(
+	const struct mount_list *list, const struct mount_entry *entry, unsigned int id);
 
 /* The mount that is seen at a path; NULL: nothing is mounted there. */
 const struct mount_entry *mount_list_at(const struct mount_list *list, const char *path);

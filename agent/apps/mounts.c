@@ -402,11 +402,49 @@ int apps_mounts_close(int root_fd, int runtime_fd, apps_place_fn tell, void *use
 
 /* --- taking it back ----------------------------------------------------------------------- */
 
+/* Whether what is mounted on a bind of ours is there without it as well: it was mounted before, or
+ * where mounts are shared. */
+static bool is_below_as_well(
+	const struct mount_list *list, const struct mount_entry *entry, unsigned int bind)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const struct mount_entry *other = &list->entries[i];
+
+		if (strcmp(other->point, entry->point) == 0 &&
+			strcmp(other->device, entry->device) == 0 && other->id != bind &&
+			!mount_list_is_upon(list, other, bind))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Sessions have mounted things on it since, their run-time directories above all. Where mounts are
+ * shared the bind would take along what is mounted below: so it is made private first. Where they
+ * are not, what came later is nowhere else: then the bind stays, until the phone restarts, and
+ * programs start from it.
+ */
+static int take_bind_away(struct closing *c, int fd, const struct mount_entry *entry)
+{
+	struct attributes private = {.propagation = MS_PRIVATE};
+	char path[64];
+
+	for (size_t i = 0; i < c->list.n; i++)
+		if (mount_list_is_upon(&c->list, &c->list.entries[i], entry->id) &&
+			!is_below_as_well(&c->list, &c->list.entries[i], entry->id))
+			return set_noexec(fd, entry, false);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (syscall(NR_MOUNT_SETATTR, fd, "", AT_EMPTY_PATH | TREE_RECURSIVE, &private,
+		    sizeof(private)) < 0 &&
+		mount(NULL, path, NULL, MS_PRIVATE | MS_REC, NULL) < 0)
+		return -errno;
+	return umount2(path, MNT_DETACH) < 0 ? -errno : 0;
+}
+
 static void open_line(struct closing *c, const struct record_line *line)
 {
 	const struct mount_entry *entry;
 	_cleanup_close_ int fd = -1;
-	char path[64];
 	int r;
 
 	if (strcmp(line->what, "memfd") == 0) {
@@ -419,9 +457,8 @@ static void open_line(struct closing *c, const struct record_line *line)
 		fd = open_mount(c, entry);
 	if (fd < 0)
 		return;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (strcmp(line->what, "bind") == 0)
-		r = umount2(path, MNT_DETACH) < 0 ? -errno : 0;
+		r = take_bind_away(c, fd, entry);
 	else
 		r = set_noexec(fd, entry, false);
 	tell_of(c, entry->point, r, "as it was");

@@ -50,6 +50,15 @@ static bool write_file(const char *path, const char *text)
 	return ok;
 }
 
+static bool write_file_new(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
 /* Who is not root becomes it in a user namespace, where the kernel lets people have one. */
 static bool become_root_of_nothing(void)
 {
@@ -189,6 +198,54 @@ static void story(void)
 	_exit(0);
 }
 
+/* Whoever is logged in keeps what is theirs when the phone is released. */
+static void sessions(unsigned long propagation)
+{
+	int root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int run_fd = open("/run", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool is_shared = propagation == MS_SHARED;
+	char *text;
+
+	MUST(mount(NULL, "/", NULL, propagation, NULL) == 0);
+	MUST(mkdir("/run/user/2000", 0755) == 0 && mkdir("/run/user/2000/doc", 0755) == 0);
+	MUST(mount("before", "/run/user/1000", "tmpfs", 0, NULL) == 0);
+	MUST(write_file_new("/run/user/1000/wayland-0"));
+	MUST(apps_mounts_close(root_fd, run_fd, note, NULL) == 0 && told.n_failed == 0);
+	/* Somebody logs in meanwhile. */
+	MUST(mount("later", "/run/user/2000", "tmpfs", 0, NULL) == 0);
+	MUST(mkdir("/run/user/2000/doc", 0755) == 0);
+	MUST(mount("doc", "/run/user/2000/doc", "tmpfs", 0, NULL) == 0);
+	MUST(write_file_new("/run/user/2000/bus") && write_file_new("/run/user/2000/doc/file"));
+	MUST(apps_mounts_close(root_fd, run_fd, note, NULL) == 0 && told.n_failed == 0);
+	MUST(!may_start("/run/user/2000") && !may_start("/run/user/1000"));
+
+	MUST(apps_mounts_open(root_fd, run_fd, note, NULL) == 0 && told.n_failed == 0);
+	MUST(access("/run/user/1000/wayland-0", F_OK) == 0);
+	MUST(access("/run/user/2000/bus", F_OK) == 0);
+	MUST(access("/run/user/2000/doc/file", F_OK) == 0);
+	MUST(may_start("/run/user") && may_start("/home") && may_start("/var/tmp"));
+	text = mounts_text();
+	MUST(text && !strstr(text, " /home ") && !strstr(text, " /var/tmp "));
+	MUST(is_shared == !strstr(text, " /run/user "));
+	MUST(access("/run/" APPS_MOUNTS_FILE, F_OK) < 0);
+	free(text);
+	/* What stayed is closed and opened like any other. */
+	MUST(apps_mounts_close(root_fd, run_fd, note, NULL) == 0 && !may_start("/run/user"));
+	MUST(apps_mounts_open(root_fd, run_fd, note, NULL) == 0 && may_start("/run/user"));
+	MUST(access("/run/user/2000/doc/file", F_OK) == 0 && told.n_failed == 0);
+	_exit(0);
+}
+
+static void sessions_shared(void)
+{
+	sessions(MS_SHARED);
+}
+
+static void sessions_private(void)
+{
+	sessions(MS_PRIVATE);
+}
+
 /* The record is the kernel's memory of a run-time directory; a damaged one undoes nothing. */
 static void damaged(void)
 {
@@ -243,6 +300,12 @@ static void test_story(void)
 	run_in_namespace(story);
 }
 
+static void test_sessions(void)
+{
+	run_in_namespace(sessions_shared);
+	run_in_namespace(sessions_private);
+}
+
 static void test_damaged(void)
 {
 	run_in_namespace(damaged);
@@ -250,6 +313,7 @@ static void test_damaged(void)
 
 static const struct check_test tests[] = {
 	{"closed, kept, taken back", test_story},
+	{"sessions that are there stay", test_sessions},
 	{"a damaged record", test_damaged},
 };
 CHECK_MAIN(tests)
