@@ -414,8 +414,9 @@ static int apps_apply(
 }
 
 /*
- * Bans and requirements end; what is installed stays, and is people's own. In a round of the policy
- * nobody waits for it; at the end of the enrolment somebody does, and nothing is wanted any more.
+ * Bans and requirements end. With the virtual package goes what was required and nobody else asked
+ * for; Flatpaks stay, of which nothing tells who asked for them. In a round of the policy nobody
+ * waits for it; at the end of the enrolment somebody does, and nothing is wanted any more.
  */
 static int apps_revert(struct backend *b, backend_done_fn done, void *userdata)
 {

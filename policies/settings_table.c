@@ -246,7 +246,9 @@ static const struct setting_row settings[SETTING_MAX] = {
 		"Packages, and Flatpaks as flatpak:REMOTE/ID, that are installed and kept.", NULL,
 		"Installed when there is a network; each that cannot be is reported with its reason. "
 		"What another pattern blocks, or a list of another profile does not allow, is not "
-		"installed. When the rule ends they stay, and are people's own.",
+		"installed. When the rule ends packages that nobody else asked for go again; what "
+		"somebody had before, or asked for since, stays, and so do Flatpaks: Flatpak keeps "
+		"no note of who asked for one.",
 		&app_form_required},
 	[SETTING_APPS_PINNED] = {SETTING_APPS_PINNED, AREA_APPS, "pinned", VALUE_SET, MERGE_UNION,
 		"", 0, 0, "Packages that stay at one version, as NAME=VERSION.", NULL,

@@ -167,15 +167,18 @@ def test_no_program(phones):
     check(row["reason"] == "broken_off", row)
 
 
-@with_phones({"mode": "deny", "blocked": ["firefox"], "required": ["htop"]})
+@with_phones({"mode": "deny", "blocked": ["firefox"], "required": ["htop", "vim"]})
 def test_unenrol(phones):
-    """Bans go with the enrolment, what is installed stays."""
+    """Bans go with the enrolment, and what was required, unless somebody else asked for it."""
     phones.wait_setting("required", "compliant")
+    check("htop" in phones.installed() and "htop" not in phones.world(), phones.world())
+    phones.apk("add", "vim")
     phones.wait_setting("blocked", "compliant")
     phones.phone.ok("unenroll", "--yes")
     wait_for("the end\n" + phones.phone.log(), lambda: not phones.phone.status()["enrolled"])
     check(phones.bans() is None, phones.bans())
     check("firefox" not in phones.installed())
+    check("htop" not in phones.installed() and "vim" in phones.installed(), phones.installed())
     for name in ("apps.rules", "apps-updates"):
         check(not os.path.exists(os.path.join(phones.phone.state, name)), name)
     phones.apk("add", "firefox")

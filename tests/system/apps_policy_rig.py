@@ -70,6 +70,7 @@ class Phones:
         add("firefox-addon", depends="firefox")
         add("nano")
         add("htop")
+        add("vim")
 
     def apk(self, *words, check_it=True):
         done = subprocess.run([APK, "--root", self.phone.root, "--no-interactive", *words], capture_output=True,

@@ -132,6 +132,18 @@ def a_policy_is_lifted(phone):
     equal(phone.job("policy").step(), "nothing_to_do")
 
 
+def what_was_required_goes_unless_somebody_asked_for_it(phone):
+    """Of requirements nothing stays but what somebody has asked for as well, before them or while they held."""
+    stock(phone)
+    phone.apk("add", "nano")
+    equal(phone.job("policy bar htop nano vim").step(), "done")
+    phone.apk("add", "vim")
+    equal(phone.job("policy htop nano vim").step(), "done")
+    equal(phone.installed(), ["htop", "nano", "vim"])
+    equal(phone.job("policy").step(), "done")
+    equal((phone.installed(), sorted(phone.world()), phone.policy()), (["nano", "vim"], ["nano", "vim"], None))
+
+
 def what_somebody_installed_is_banned(phone):
     """In the world it contradicts the ban: apk alone refuses that (it was seen to)."""
     stock(phone)
@@ -364,7 +376,7 @@ def a_stand_in_says_so(_phone):
 
 TESTS = [only_root_s_own_job, the_progress_is_root_s_own, apk_sees_nothing_of_us, a_policy_holds,
          the_same_policy_does_nothing, a_policy_that_is_broken_is_made_anew, policies_within_a_second,
-         a_policy_is_lifted, what_somebody_installed_is_banned, what_others_need_stays,
+         a_policy_is_lifted, what_was_required_goes_unless_somebody_asked_for_it, what_somebody_installed_is_banned, what_others_need_stays,
          a_ban_that_fails_changes_no_world, what_nobody_has_is_named, nothing_can_be_had, bans_come_before_requirements,
          many_words_few_of_them_bad,
          more_bad_words_than_questions, what_is_too_large, a_world_that_is_broken_is_said, names_that_are_none, one_is_installed,
