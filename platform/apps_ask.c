@@ -15,6 +15,7 @@ const char *apps_answer_name(enum apps_answer answer)
 	static const char *const names[APPS_ANSWER_MAX] = {
 		[APPS_ANSWER_DO] = "",
 		[APPS_ANSWER_NOTHING] = "nothing_to_do",
+		[APPS_ANSWER_UNKNOWN] = "unknown_package",
 		[APPS_ANSWER_BLOCKED] = "blocked",
 		[APPS_ANSWER_NOT_ALLOWED] = "not_allowed",
 		[APPS_ANSWER_PROTECTED] = "protected",
@@ -191,7 +192,7 @@ int apps_ask_update(struct platform *platform, const char *name, struct apps_ask
 	is_flatpak = *name && has_flatpak(look.snapshot, name);
 	if (*name && !is_flatpak &&
 		find_package(look.snapshot, name) == look.snapshot->db.n_packages)
-		answer(&asked, APPS_ANSWER_NOTHING, "it is not installed");
+		answer(&asked, APPS_ANSWER_UNKNOWN, "it is not installed");
 	if (asked.answer == APPS_ANSWER_DO && !is_flatpak &&
 		(*name || look.snapshot->manager == APPS_MANAGER_APK))
 		r = apps_steps_add(&asked.steps, &asked.n_steps, APPS_STEP_UPGRADE, name);

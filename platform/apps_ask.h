@@ -12,6 +12,7 @@
 enum apps_answer {
 	APPS_ANSWER_DO,	     /* the steps do it */
 	APPS_ANSWER_NOTHING, /* it is so already */
+	APPS_ANSWER_UNKNOWN, /* "unknown_package": nothing of that name can be brought up to date */
 	APPS_ANSWER_BLOCKED, /* "blocked" */
 	APPS_ANSWER_NOT_ALLOWED,
 	APPS_ANSWER_PROTECTED,

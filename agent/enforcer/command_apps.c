@@ -32,6 +32,25 @@ static void finish(
 	reconcile_request(&e->reconcile, false);
 }
 
+/* What came of it, and of what: arguments are not shown, and there may be ten of one verb. */
+static void say(const char *name, const char *text, char ret_detail[LIMIT_TEXT_BYTES + 1])
+{
+	/* A chain of dependencies begins with it. */
+	bool is_named = *name && strncmp(text, name, strlen(name)) == 0;
+
+	snprintf(ret_detail, LIMIT_TEXT_BYTES + 1, "%.120s%s%.130s", is_named ? "" : name,
+		*name && *text && !is_named ? ": " : "", text);
+}
+
+/* What an outcome that names nothing is about; "": everything. */
+static const char *order_name(const struct apps_order *order)
+{
+	const char *words = order->job.n_steps ? order->job.steps[0].words : "";
+	const char *space = strrchr(words, ' '); /* behind a Flatpak's remote */
+
+	return space ? space + 1 : words;
+}
+
 /* The worst of what came of it; done where something was done. */
 static const struct apps_outcome *find_worst(const struct apps_progress *progress)
 {
@@ -58,18 +77,20 @@ static void on_ended(
 	const struct apps_outcome *worst = progress ? find_worst(progress) : NULL;
 	char detail[LIMIT_TEXT_BYTES + 1];
 
+	say(worst && worst->name[0] ? worst->name : order_name(order),
+		worst	   ? worst->detail
+		: progress ? "it ended without a word"
+			   : failure,
+		detail);
 	apps_job_done(&order->job);
 	if (!worst) {
-		finish(e, COMMAND_FAILED, "broken_off",
-			progress ? "it ended without a word" : failure);
+		finish(e, COMMAND_FAILED, "broken_off", detail);
 		return;
 	}
-	snprintf(detail, sizeof(detail), "%.120s%s%.130s", worst->name, worst->name[0] ? ": " : "",
-		worst->detail);
 	if (worst->result == APPS_DONE)
-		finish(e, COMMAND_DONE, "", worst->detail);
+		finish(e, COMMAND_DONE, "", detail);
 	else if (worst->result == APPS_NOTHING_TO_DO)
-		finish(e, COMMAND_DONE, "nothing_to_do", worst->detail);
+		finish(e, COMMAND_DONE, "nothing_to_do", detail);
 	else
 		finish(e,
 			worst->result == APPS_E_NO_MANAGER || worst->result == APPS_E_READ_ONLY
@@ -93,8 +114,12 @@ static void begin(
 	char detail[LIMIT_TEXT_BYTES + 1];
 
 	if (r == 0 && asked->answer != APPS_ANSWER_DO) {
-		finish(e, asked->answer == APPS_ANSWER_NOTHING ? COMMAND_DONE : COMMAND_REFUSED,
-			apps_answer_name(asked->answer), asked->detail);
+		say(text_of(command, "name"), asked->detail, detail);
+		finish(e,
+			asked->answer == APPS_ANSWER_NOTHING   ? COMMAND_DONE
+			: asked->answer == APPS_ANSWER_UNKNOWN ? COMMAND_FAILED
+							       : COMMAND_REFUSED,
+			apps_answer_name(asked->answer), detail);
 		apps_asked_done(asked);
 		return;
 	}

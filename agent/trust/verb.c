@@ -147,7 +147,7 @@ static const struct verb_argument verb_install_arguments[] = {
 		.required = true,
 		.unit = "",
 		.form = verb_app_is_valid,
-		.help = "of the package; with source, the id of the Flatpak"},
+		.help = "the name of the package; with source, the id of the Flatpak"},
 	{.name = "source",
 		.type = VERB_TEXT,
 		.min = 1,
@@ -166,7 +166,7 @@ static const struct verb_argument verb_remove_arguments[] = {
 		.required = true,
 		.unit = "",
 		.form = verb_app_is_valid,
-		.help = "of the package, or the id of the Flatpak"},
+		.help = "the name of the package, or the id of the Flatpak"},
 	{0},
 };
 
@@ -177,7 +177,7 @@ static const struct verb_argument verb_update_arguments[] = {
 		.max = VERB_APP_BYTES,
 		.unit = "",
 		.form = verb_app_is_valid,
-		.help = "of the package, or the id of the Flatpak; without one, everything"},
+		.help = "the name of the package, or the id of the Flatpak; without one, everything"},
 	{0},
 };
 

@@ -16,7 +16,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 COMPARED = {
     "report": "c31897cb7500d2e1",
     "never": "06d81c9d43134a05",
-    "verb": "4f0747d32f71a879",
+    "verb": "9dd954d133479b79",
 }
 
 

@@ -44,6 +44,10 @@ CAVEATS = {
 CAVEATS.update({(system, "password.at_maximum"):
                 "`lock_out` instead of `wipe` on a phone that its assignment does not make the organisation's, and instead of "
                 "`crypto_lock` while the organisation has no recovery key that opens its disks" for system in SYSTEMS})
+CAVEATS.update({(system, row):
+                "needs a kernel with CONFIG_FANOTIFY_ACCESS_PERMISSIONS, which nobody sees before the guard has been started; without it "
+                "the phone says `guard_absent`" for system in SYSTEMS
+                for row in ("apps.guard", "apps.guard_failure", "apps.user_programs")})
 # Works on files in the place of disks, and so makes and reads those of the trees.
 CRYPTSETUP = shutil.which("cryptsetup", path="/usr/sbin:/sbin:/usr/bin") or "/usr/sbin/cryptsetup"
 # How it is known, in expected.tsv and in the table.

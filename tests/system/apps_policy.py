@@ -189,9 +189,9 @@ def test_commands(phones):
     """install, remove, update: done, refused where the policy says no, failed with the reason."""
     phones.wait_setting("blocked", "compliant")
     row = phones.wait_command(phones.order("install", "name=htop"), "done", "failed", "refused")
-    check(row["state"] == "done" and "htop" in phones.world(), row)
+    check(row["state"] == "done" and row["detail"].startswith("htop") and "htop" in phones.world(), row)
     row = phones.wait_command(phones.order("install", "name=firefox"), "done", "failed", "refused")
-    check((row["state"], row["reason"]) == ("refused", "blocked"), row)
+    check((row["state"], row["reason"]) == ("refused", "blocked") and row["detail"].startswith("firefox: "), row)
     row = phones.wait_command(phones.order("install", "name=nosuch"), "done", "failed", "refused")
     check((row["state"], row["reason"]) == ("failed", "unknown_package"), row)
     row = phones.wait_command(phones.order("remove", "name=gnome-thing"), "done", "failed", "refused")
@@ -199,7 +199,10 @@ def test_commands(phones):
     row = phones.wait_command(phones.order("remove", "name=nano"), "done", "failed", "refused")
     check(row["state"] == "done" and "nano" not in phones.installed(), row)
     row = phones.wait_command(phones.order("remove", "name=nano"), "done", "failed", "refused")
-    check((row["state"], row["reason"]) == ("done", "nothing_to_do"), row)
+    check((row["state"], row["reason"]) == ("done", "nothing_to_do") and row["detail"].startswith("nano: "), row)
+    # What is not there is not up to date, and perhaps misspelt.
+    row = phones.wait_command(phones.order("update", "name=nano"), "done", "failed", "refused")
+    check((row["state"], row["reason"], row["detail"]) == ("failed", "unknown_package", "nano: it is not installed"), row)
     phones.repository.add("htop", "2.0-r0")
     row = phones.wait_command(phones.order("update"), "done", "failed", "refused")
     check(row["state"] == "done" and phones.versions()["htop"] == "2.0-r0", row)

@@ -218,7 +218,7 @@ static void test_asking(void)
 	CHECK_INT(REMOVE("nosuch"), APPS_ANSWER_NOTHING);
 	CHECK_INT(UPDATE(""), APPS_ANSWER_DO);
 	CHECK_INT(UPDATE("firefox"), APPS_ANSWER_DO);
-	CHECK_INT(UPDATE("nosuch"), APPS_ANSWER_NOTHING);
+	CHECK_INT(UPDATE("nosuch"), APPS_ANSWER_UNKNOWN);
 	end(&p);
 }
 
