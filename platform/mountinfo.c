@@ -9,9 +9,9 @@
 
 #include "agent/util/codec.h"
 #include "agent/util/mem.h"
+#include "agent/util/mount_line.h"
 
 #define PATH_BYTES_MAX 4096
-#define FIELDS_MAX 11 /* six, optional ones not counted, the dash, three */
 
 static const char *const pseudo_types[] = {
 	"autofs",
@@ -122,27 +122,6 @@ bool mount_point_is_system(const char *point)
 	return false;
 }
 
-/* Undoes "\040" (space), "\011", "\012", "\134" and "\043" in place. */
-static void unescape(char *text)
-{
-	char *to = text;
-
-	for (const char *from = text; *from;) {
-		if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] >= '0' &&
-			from[2] <= '7' && from[3] >= '0' && from[3] <= '7') {
-			char c = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 |
-					(from[3] - '0'));
-
-			/* No path has a NUL; nothing is cut short by one. */
-			*to++ = c ? c : '?';
-			from += 4;
-		} else {
-			*to++ = *from++;
-		}
-	}
-	*to = 0;
-}
-
 static void mount_done(struct mount *mount)
 {
 	free(mount->root);
@@ -173,77 +152,36 @@ static char *next_word(char **line)
 	return word;
 }
 
-static bool parse_device(const char *text, unsigned int *ret_major, unsigned int *ret_minor)
+static int parse_line(const char *line, size_t n_bytes, struct mount *ret_mount)
 {
-	char copy[32], *colon;
-	int64_t major, minor;
-
-	if (strlen(text) >= sizeof(copy))
-		return false;
-	memcpy(copy, text, strlen(text) + 1);
-	colon = strchr(copy, ':');
-	if (!colon)
-		return false;
-	*colon = 0;
-	if (parse_int64(copy, 0, UINT32_MAX, &major) < 0 ||
-		parse_int64(colon + 1, 0, UINT32_MAX, &minor) < 0)
-		return false;
-	*ret_major = (unsigned int)major;
-	*ret_minor = (unsigned int)minor;
-	return true;
-}
-
-static char *copy_unescaped(const char *text)
-{
-	char *copy = strdup(text);
-
-	if (copy)
-		unescape(copy);
-	return copy;
-}
-
-/* id parent major:minor root point options [optional...] - type source super-options */
-static int parse_line(char *line, struct mount *ret_mount)
-{
-	char *fields[FIELDS_MAX] = {NULL}, *word;
+	struct mount_line split;
 	struct mount mount = {0};
-	size_t n = 0;
+	int r = mount_line_split(line, n_bytes, &split);
 
-	while (n < 6 && (word = next_word(&line)))
-		fields[n++] = word;
-	if (n < 6 || !parse_device(fields[2], &mount.major, &mount.minor))
-		return -EBADMSG;
-	while ((word = next_word(&line)) && strcmp(word, "-") != 0)
-		;
-	if (!word)
-		return -EBADMSG;
-	while (n < 9 && (word = next_word(&line)))
-		fields[n++] = word;
-	/* A source may be an empty text, and then leaves one field less. */
-	if (n < 8)
-		return -EBADMSG;
-	mount.root = copy_unescaped(fields[3]);
-	mount.point = copy_unescaped(fields[4]);
-	mount.type = copy_unescaped(fields[6]);
-	mount.source = copy_unescaped(n == 9 ? fields[7] : "");
-	mount.options = copy_unescaped(n == 9 ? fields[8] : fields[7]);
+	if (r < 0)
+		return r;
+	mount = (struct mount){
+		.major = split.major,
+		.minor = split.minor,
+		.root = mount_text_dup(&split.root),
+		.point = mount_text_dup(&split.point),
+		.type = mount_text_dup(&split.type),
+		.source = mount_text_dup(&split.source),
+		.options = mount_text_dup(&split.super),
+	};
 	if (!mount.root || !mount.point || !mount.type || !mount.source || !mount.options) {
 		mount_done(&mount);
 		return -ENOMEM;
-	}
-	if (mount.point[0] != '/') {
-		mount_done(&mount);
-		return -EBADMSG;
 	}
 	mount.class = classify(mount.type, mount.point);
 	*ret_mount = mount;
 	return 0;
 }
 
-static int table_add(struct mount_table *table, char *line)
+static int table_add(struct mount_table *table, const char *line, size_t n_bytes)
 {
 	struct mount mount, *larger;
-	int r = parse_line(line, &mount);
+	int r = parse_line(line, n_bytes, &mount);
 
 	if (r < 0)
 		return r;
@@ -266,24 +204,17 @@ static int table_add(struct mount_table *table, char *line)
 int mountinfo_parse(const char *text, size_t n_bytes, struct mount_table *ret_table)
 {
 	_cleanup_(mount_table_done) struct mount_table table = {0};
-	_cleanup_free_ char *copy = malloc(n_bytes + 1);
-	char *line, *end;
 
-	if (!copy)
-		return -ENOMEM;
-	memcpy(copy, text, n_bytes);
-	copy[n_bytes] = 0;
-	if (strlen(copy) != n_bytes)
-		return -EBADMSG;
-	for (line = copy; *line; line = end) {
-		int r;
+	while (n_bytes) {
+		const char *end = memchr(text, '\n', n_bytes);
+		size_t n = end ? (size_t)(end - text) : n_bytes;
+		int r = table_add(&table, text, n);
 
-		end = line + strcspn(line, "\n");
-		if (*end)
-			*end++ = 0;
-		r = table_add(&table, line);
 		if (r < 0)
 			return r;
+		n += end != NULL;
+		text += n;
+		n_bytes -= n;
 	}
 	*ret_table = table;
 	table = (struct mount_table){0};
@@ -339,7 +270,8 @@ int swaps_parse(
 			return -EBADMSG;
 		if (n_swaps == SWAPS_MAX)
 			return -E2BIG;
-		unescape(path);
+		n_path = strlen(path);
+		(void)mount_text_copy(&(struct mount_text){path, n_path}, path, n_path + 1);
 		n_path = strlen(path);
 		if (n_path > strlen(deleted) &&
 			strcmp(path + n_path - strlen(deleted), deleted) == 0)

@@ -7,10 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/util/codec.h"
 #include "agent/util/mem.h"
-
-#define FIELDS 9
+#include "agent/util/mount_line.h"
 
 const char *const mount_places[] = {
 	"/home", "/var/home", "/tmp", "/var/tmp", "/dev/shm", "/run/user", NULL};
@@ -25,39 +23,8 @@ static bool is_below(const char *path, const char *directory)
 	return strncmp(path, directory, n) == 0 && (path[n] == '/' || !path[n]);
 }
 
-void mount_unescape(char *text)
-{
-	char *to = text;
-
-	for (const char *from = text; *from;) {
-		if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] >= '0' &&
-			from[2] <= '7' && from[3] >= '0' && from[3] <= '7') {
-			char c = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 |
-					(from[3] - '0'));
-
-			*to++ = c ? c : '?';
-			from += 4;
-		} else {
-			*to++ = *from++;
-		}
-	}
-	*to = 0;
-}
-
-/* Whether one of the words between commas is that. */
-static bool has_option(const char *options, const char *wanted)
-{
-	size_t n = strlen(wanted);
-
-	for (const char *at = options; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
-		if (strncmp(at, wanted, n) == 0 && (!at[n] || at[n] == ','))
-			return true;
-	return false;
-}
-
 static void entry_done(struct mount_entry *entry)
 {
-	free(entry->device);
 	free(entry->point);
 	free(entry->type);
 	free(entry->flags);
@@ -72,40 +39,30 @@ void mount_list_done(struct mount_list *list)
 	*list = (struct mount_list){0};
 }
 
-/* id parent major:minor root point flags [optional...] - type source super */
-static int parse_line(char *line, struct mount_entry *ret_entry)
+static int parse_line(const char *line, size_t n_bytes, struct mount_entry *ret_entry)
 {
-	char *fields[FIELDS] = {NULL}, *word, *rest = line;
-	struct mount_entry entry = {0};
-	int64_t id, parent;
-	size_t n = 0;
+	struct mount_line split;
+	struct mount_entry entry;
+	int r = mount_line_split(line, n_bytes, &split);
 
-	while (n < 6 && (word = strsep(&rest, " ")))
-		fields[n++] = word;
-	while ((word = strsep(&rest, " ")) && strcmp(word, "-") != 0)
-		;
-	while (n >= 6 && n < FIELDS && word && (word = strsep(&rest, " ")))
-		fields[n++] = word;
-	/* A source may be empty; strsep() sees that as a word. */
-	if (n != FIELDS || parse_int64(fields[0], 0, INT32_MAX, &id) < 0 ||
-		parse_int64(fields[1], 0, INT32_MAX, &parent) < 0 || fields[4][0] != '/')
-		return -EBADMSG;
+	if (r < 0)
+		return r;
 	entry = (struct mount_entry){
-		.id = (unsigned int)id,
-		.parent = (unsigned int)parent,
-		.device = strdup(fields[2]),
-		.point = strdup(fields[4]),
-		.type = strdup(fields[6]),
-		.flags = strdup(fields[5]),
-		.super = strdup(fields[8]),
-		.is_noexec = has_option(fields[5], "noexec") || has_option(fields[8], "noexec"),
+		.id = split.id,
+		.parent = split.parent,
+		.major = split.major,
+		.minor = split.minor,
+		.point = mount_text_dup(&split.point),
+		.type = mount_text_dup(&split.type),
+		.flags = mount_text_dup(&split.flags),
+		.super = mount_text_dup(&split.super),
+		.is_noexec = mount_text_has(&split.flags, "noexec") ||
+			     mount_text_has(&split.super, "noexec"),
 	};
-	if (!entry.device || !entry.point || !entry.type || !entry.flags || !entry.super) {
+	if (!entry.point || !entry.type || !entry.flags || !entry.super) {
 		entry_done(&entry);
 		return -ENOMEM;
 	}
-	mount_unescape(entry.point);
-	mount_unescape(entry.type);
 	*ret_entry = entry;
 	return 0;
 }
@@ -113,19 +70,19 @@ static int parse_line(char *line, struct mount_entry *ret_entry)
 int mount_list_parse(const char *text, size_t n_bytes, struct mount_list *ret_list)
 {
 	_cleanup_(mount_list_done) struct mount_list list = {0};
-	_cleanup_free_ char *copy = NULL;
-	char *rest, *line;
+	const char *end;
 
 	if (n_bytes > MOUNT_LIST_BYTES)
 		return -E2BIG;
-	copy = strndup(text, n_bytes);
-	if (!copy)
-		return -ENOMEM;
-	for (rest = copy; (line = strsep(&rest, "\n"));) {
+	for (; n_bytes; n_bytes -= (size_t)(end - text), text = end) {
 		struct mount_entry *more;
+		size_t n;
 		int r;
 
-		if (!*line)
+		end = memchr(text, '\n', n_bytes);
+		n = end ? (size_t)(end - text) : n_bytes;
+		end = text + n + (end != NULL);
+		if (n == 0)
 			continue;
 		if (list.n == MOUNT_LIST_MAX)
 			return -E2BIG;
@@ -135,7 +92,7 @@ int mount_list_parse(const char *text, size_t n_bytes, struct mount_list *ret_li
 				return -ENOMEM;
 			list.entries = more;
 		}
-		r = parse_line(line, &list.entries[list.n]);
+		r = parse_line(text, n, &list.entries[list.n]);
 		if (r < 0)
 			return r;
 		list.n++;
@@ -148,7 +105,9 @@ int mount_list_parse(const char *text, size_t n_bytes, struct mount_list *ret_li
 /* FUSE says whose it is: "user_id=1000". */
 static bool is_users_fuse(const struct mount_entry *entry)
 {
-	return strncmp(entry->type, "fuse", 4) == 0 && !has_option(entry->super, "user_id=0");
+	struct mount_text super = {entry->super, strlen(entry->super)};
+
+	return strncmp(entry->type, "fuse", 4) == 0 && !mount_text_has(&super, "user_id=0");
 }
 
 bool mount_is_peoples(const struct mount_entry *entry)

@@ -16,8 +16,8 @@
 
 struct mount_entry {
 	unsigned int id, parent;
-	char *device; /* "0:45", of the file system */
-	char *point;  /* escapes undone */
+	unsigned int major, minor; /* of the file system */
+	char *point;		   /* escapes undone */
 	char *type;
 	char *flags; /* of the mount: "rw,nosuid,relatime" */
 	char *super; /* of the file system: "rw,user_id=1000" */
@@ -33,9 +33,6 @@ struct mount_list {
 /* /proc/self/mountinfo (proc(5)). 0; -EBADMSG; -E2BIG; -ENOMEM. */
 int mount_list_parse(const char *text, size_t n_bytes, struct mount_list *ret_list);
 void mount_list_done(struct mount_list *list);
-
-/* Undoes "\040" and the like in place; a NUL cuts nothing short. */
-void mount_unescape(char *text);
 
 /* Directories that are closed even where nothing is mounted at them; the last is NULL. */
 extern const char *const mount_places[];

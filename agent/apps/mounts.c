@@ -20,6 +20,7 @@
 #include "agent/apps/mount_list.h"
 #include "agent/util/codec.h"
 #include "agent/util/fs.h"
+#include "agent/util/mount_line.h"
 
 #define MOUNTINFO "proc/self/mountinfo"
 #define RECORD_BYTES (64 * 1024)
@@ -97,10 +98,12 @@ struct record_line {
 static bool record_parse(char *line, struct record_line *ret_line)
 {
 	char *what = strsep(&line, " "), *number = line ? strsep(&line, " ") : NULL;
+	struct mount_text point;
 
 	if (!line || parse_int64(number, 0, INT32_MAX, &ret_line->number) < 0)
 		return false;
-	mount_unescape(line);
+	point = (struct mount_text){line, strlen(line)};
+	(void)mount_text_copy(&point, line, point.n + 1);
 	ret_line->what = what;
 	ret_line->point = line;
 	return true;
@@ -198,12 +201,9 @@ static int open_mount(const struct closing *c, const struct mount_entry *entry)
 
 static bool has_word(const char *words, const char *word)
 {
-	size_t n = strlen(word);
+	struct mount_text text = {words, strlen(words)};
 
-	for (const char *at = words; (at = strstr(at, word)); at += n)
-		if ((at == words || at[-1] == ',') && (!at[n] || at[n] == ','))
-			return true;
-	return false;
+	return mount_text_has(&text, word);
 }
 
 /* Before 5.12 all flags of a mount are set together: the others as they are. */
@@ -410,8 +410,8 @@ static bool is_below_as_well(
 	for (size_t i = 0; i < list->n; i++) {
 		const struct mount_entry *other = &list->entries[i];
 
-		if (strcmp(other->point, entry->point) == 0 &&
-			strcmp(other->device, entry->device) == 0 && other->id != bind &&
+		if (strcmp(other->point, entry->point) == 0 && other->major == entry->major &&
+			other->minor == entry->minor && other->id != bind &&
 			!mount_list_is_upon(list, other, bind))
 			return true;
 	}
