@@ -47,14 +47,6 @@ static int digest_of(const struct source *source, char ret_hex[2 * SHA256_BYTES 
 	return r;
 }
 
-static bool has_string(const struct string_set *set, const char *text)
-{
-	for (size_t i = 0; i < set->n_strings; i++)
-		if (strcmp(set->strings[i], text) == 0)
-			return true;
-	return false;
-}
-
 /* How many lines, or keys, of it are listed and how many are not. variables go on from file to
  * file. */
 static int count(enum source_kind kind, const struct source *source, const struct string_set *list,
@@ -74,7 +66,7 @@ static int count(enum source_kind kind, const struct source *source, const struc
 	r = digest_of(source, hex);
 	if (r < 0)
 		return r;
-	is_listed = has_string(list, hex);
+	is_listed = string_set_has(list, hex);
 	*ret_kept = is_listed;
 	*ret_out = !is_listed;
 	return 0;
@@ -103,9 +95,10 @@ static int see(struct seen *seen, const char *text, const char *path)
 	char **strings;
 	size_t at = 0;
 
-	if (has_string(seen->set, text))
+	if (string_set_has(seen->set, text))
 		return 0;
-	if (seen->wanted && !has_string(seen->wanted, text) && seen->n_items < LIMIT_APK_SOURCES) {
+	if (seen->wanted && !string_set_has(seen->wanted, text) &&
+		seen->n_items < LIMIT_APK_SOURCES) {
 		*item = (struct observed_item){
 			.state = COMPLIANCE_NONCOMPLIANT, .reason = REASON_FOREIGN_SOURCE};
 		text_printf(item->name, "%s", text);

@@ -33,14 +33,6 @@ void apps_asked_done(struct apps_asked *asked)
 	*asked = (struct apps_asked){0};
 }
 
-static bool has_text(const struct string_set *set, const char *text)
-{
-	for (size_t i = 0; set && i < set->n_strings; i++)
-		if (strcmp(set->strings[i], text) == 0)
-			return true;
-	return false;
-}
-
 static bool is_required(const struct apps_policy *policy, const char *name, bool is_flatpak)
 {
 	struct app_flatpak_name flatpak;
@@ -48,7 +40,7 @@ static bool is_required(const struct apps_policy *policy, const char *name, bool
 	if (policy->mode == APPS_OFF)
 		return false;
 	if (!is_flatpak)
-		return has_text(policy->required, name);
+		return string_set_has(policy->required, name);
 	for (size_t i = 0; policy->required && i < policy->required->n_strings; i++)
 		if (app_flatpak_read(policy->required->strings[i], &flatpak) &&
 			strcmp(flatpak.id, name) == 0)

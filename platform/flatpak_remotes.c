@@ -122,19 +122,6 @@ static char *read_disabled(const struct platform *platform)
 	return text;
 }
 
-static bool has_line(const char *lines, const char *name)
-{
-	size_t n = strlen(name);
-
-	while (lines && *lines) {
-		if (strncmp(lines, name, n) == 0 && lines[n] == '\n')
-			return true;
-		lines += strcspn(lines, "\n");
-		lines += *lines == '\n';
-	}
-	return false;
-}
-
 /* --- looking ---------------------------------------------------------------------------------- */
 
 static size_t without_slashes(const char *url)
@@ -217,10 +204,10 @@ int flatpak_remotes_look(
 			r = add_foreign(look, remote);
 		if (remote->user[0] || !name_is_valid(remote->name) || !listed)
 			continue;
-		if (remote->is_disabled && has_line(disabled, remote->name))
+		if (remote->is_disabled && text_has_line(disabled, remote->name))
 			r = apps_steps_add(&look->steps, &look->n_steps,
 				APPS_STEP_FLATPAK_REMOTE_ENABLE, remote->name);
-		if (r == 0 && (!remote->is_disabled || has_line(disabled, remote->name)))
+		if (r == 0 && (!remote->is_disabled || text_has_line(disabled, remote->name)))
 			r = look_at_filter(platform, look, remote);
 	}
 	return r;
@@ -260,7 +247,7 @@ int flatpak_remotes_prepare(struct platform *platform, const struct apps_look *l
 		if (step->kind == APPS_STEP_FLATPAK_REMOTE_FILTER)
 			r = write_filter(platform, look, step->words);
 		if (step->kind != APPS_STEP_FLATPAK_REMOTE_DISABLE ||
-			has_line(disabled, step->words))
+			text_has_line(disabled, step->words))
 			continue;
 		buf_printf(&lines, "%s\n", step->words);
 		more = true;

@@ -29,6 +29,14 @@ const char *merge_kind_name(enum merge_kind kind)
 	return names[kind];
 }
 
+bool string_set_has(const struct string_set *set, const char *text)
+{
+	for (size_t i = 0; set && i < set->n_strings; i++)
+		if (strcmp(set->strings[i], text) == 0)
+			return true;
+	return false;
+}
+
 static void string_set_done(struct string_set *set)
 {
 	for (size_t i = 0; i < set->n_strings; i++)

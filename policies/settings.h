@@ -145,6 +145,9 @@ struct string_set {
 	size_t n_strings;
 };
 
+/* Whether text is in it; NULL is an empty set. */
+bool string_set_has(const struct string_set *set, const char *text);
+
 struct value {
 	enum value_type type;
 	int64_t number;	       /* VALUE_INT; VALUE_BOOL as 0 and 1; VALUE_CHOICE: the place */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/util/codec.h"
 #include "policies/app_pattern.h"
 #include "policies/apps.h"
 
@@ -196,27 +197,6 @@ static bool is_asked_for(const struct question *q, const char *name)
 	return false;
 }
 
-static bool has_line(const char *lines, const char *name)
-{
-	size_t n = strlen(name);
-
-	while (lines && *lines) {
-		if (strncmp(lines, name, n) == 0 && lines[n] == '\n')
-			return true;
-		lines += strcspn(lines, "\n");
-		lines += *lines == '\n';
-	}
-	return false;
-}
-
-static bool has_string(const struct string_set *set, const char *text)
-{
-	for (size_t i = 0; set && i < set->n_strings; i++)
-		if (strcmp(set->strings[i], text) == 0)
-			return true;
-	return false;
-}
-
 /* "(1/3) Installing NAME@TAG (VERSION)", cut in place. False: another line. */
 static bool read_installing(char *line, struct app *ret_app)
 {
@@ -259,7 +239,7 @@ static int judge_app(const struct apps_rules *rules, const char *base, const str
 	enum app_fit fit = APP_FITS_NOT;
 
 	/* A virtual package has no contents; what it needs is judged by itself. */
-	if (app->name[0] == '.' || has_line(base, app->name))
+	if (app->name[0] == '.' || text_has_line(base, app->name))
 		return 0;
 	app->is_explicit = is_asked_for(q, app->name);
 	if (rules->policy.blocked)
@@ -267,7 +247,7 @@ static int judge_app(const struct apps_rules *rules, const char *base, const str
 	if (fit == APP_FITS)
 		return refuse(rules, app->name, "apps.blocked", ret_why);
 	if (rules->policy.mode != APPS_ALLOW || !app->is_explicit || app_is_protected(app->name) ||
-		has_string(rules->policy.required, app->name))
+		string_set_has(rules->policy.required, app->name))
 		return 0;
 	/* What a file calls itself is its maker's word, if nobody signed it. */
 	if ((q->has_file && q->is_untrusted) || !rules->policy.allowed ||

@@ -306,3 +306,16 @@ bool text_is_valid(const char *text, size_t n_bytes)
 	}
 	return true;
 }
+
+bool text_has_line(const char *lines, const char *line)
+{
+	size_t n = strlen(line);
+
+	while (lines && *lines) {
+		if (strncmp(lines, line, n) == 0 && lines[n] == '\n')
+			return true;
+		lines += strcspn(lines, "\n");
+		lines += *lines == '\n';
+	}
+	return false;
+}

@@ -65,4 +65,7 @@ int parse_int64(const char *text, int64_t min, int64_t max, int64_t *ret_value);
 /* Well-formed UTF-8 (RFC 3629) without control characters below 0x20 and 0x7f. */
 bool text_is_valid(const char *text, size_t n_bytes);
 
+/* Whether one of the lines, each ended by '\n', is that one. lines may be NULL: none is. */
+bool text_has_line(const char *lines, const char *line);
+
 #endif

@@ -394,6 +394,16 @@ static void test_utf8(void)
 	CHECK(!text_is_valid("a\0b", 3));
 }
 
+static void test_lines(void)
+{
+	CHECK(text_has_line("a\nbc\n", "a") && text_has_line("a\nbc\n", "bc"));
+	CHECK(text_has_line("\n", "") && !text_has_line("a\n", ""));
+	CHECK(!text_has_line("a\nbc\n", "b") && !text_has_line("a\nbc\n", "c"));
+	/* A line that was cut short is none. */
+	CHECK(!text_has_line("a\nbc", "bc"));
+	CHECK(!text_has_line("", "a") && !text_has_line(NULL, "a"));
+}
+
 static const struct check_test tests[] = {
 	{"base64url_vectors", test_base64url_vectors},
 	{"base64url_refused", test_base64url_refused},
@@ -408,5 +418,6 @@ static const struct check_test tests[] = {
 	{"names", test_names},
 	{"numbers", test_numbers},
 	{"utf8", test_utf8},
+	{"lines", test_lines},
 };
 CHECK_MAIN(tests)
