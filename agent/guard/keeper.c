@@ -221,7 +221,7 @@ static void do_round(struct keeper *k, int group_fd)
 {
 	struct guard_watched watched;
 
-	if (guard_watch_mounts(group_fd, k->options.only, &watched) < 0)
+	if (guard_watch_mounts(group_fd, k->options.only, k->shared, &watched) < 0)
 		return;
 	if (memcmp(&watched, &k->watched, sizeof(watched)) != 0)
 		k->is_state_wanted = true;

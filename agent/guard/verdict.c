@@ -228,6 +228,7 @@ static void take_event(struct verdict *v, const struct fanotify_event_metadata *
 	file.uid = st.st_uid;
 	file.gid = st.st_gid;
 	file.mode = st.st_mode;
+	file.is_foreign = guard_foreign_has(v->s.shared, st.st_dev);
 	file.size_bytes = st.st_size < 0 ? 0 : (uint64_t)st.st_size;
 	judge(v, event->fd, event->pid, &file);
 }
