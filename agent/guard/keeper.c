@@ -64,6 +64,7 @@ static void say_hello(struct keeper *k)
 		.has_permissions = k->facts.has_permissions,
 		.has_evictable = k->facts.has_evictable,
 		.keeper_pid = (uint32_t)getpid(),
+		.version = guard_version(),
 		.generation = atomic_load(&k->shared->generation),
 	};
 
