@@ -239,6 +239,15 @@ static void watch_mount(struct walk *walk, const struct guard_mount *mount)
 		walk->devices[walk->result.n_filesystems++] = device_of(mount);
 }
 
+/* A user can do that with the directories that are theirs, and go on below. */
+static bool is_covered_by_far(const struct walk *walk, const struct guard_mount *mount)
+{
+	for (size_t i = 0; i < walk->n_nodes; i++)
+		if (walk->nodes[i].parent == mount->id && walk->nodes[i].is_far)
+			return true;
+	return false;
+}
+
 /* Once all is watched that can be: the same file system may be mounted where it could. */
 static void name_mount(struct walk *walk, const struct guard_mount *mount)
 {
@@ -249,7 +258,7 @@ static void name_mount(struct walk *walk, const struct guard_mount *mount)
 		return;
 	if (is_near(walk, mount)) {
 		fd = is_done(walk, mount) ? -1 : open_mount(mount);
-		if (fd < 0 || !is_mount(fd, mount->id))
+		if (fd < 0 || (!is_mount(fd, mount->id) && !is_covered_by_far(walk, mount)))
 			return;
 	}
 	name_unwatched(walk, mount);
