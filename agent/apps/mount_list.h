@@ -11,8 +11,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define MOUNT_LIST_BYTES (1024 * 1024) /* of the text */
-#define MOUNT_LIST_MAX 1024	       /* more than that and nobody can say what is where */
+/* fusermount(1) lets users make 1,000, at paths as long as they like: nobody keeps places open by
+ * filling the list. */
+#define MOUNT_LIST_BYTES (8 * 1024 * 1024) /* of the text */
+#define MOUNT_LIST_MAX 4096		   /* more than that and nobody can say what is where */
 
 struct mount_entry {
 	unsigned int id, parent;

@@ -23,7 +23,8 @@
 #include "agent/util/mount_line.h"
 
 #define MOUNTINFO "proc/self/mountinfo"
-#define RECORD_BYTES (64 * 1024)
+#define RECORD_BYTES (256 * 1024)
+#define RECORD_LINE_BYTES(point) (4 * strlen(point) + 32)
 
 /* From linux/mount.h of 5.12 and asm-generic/unistd.h: the same on every processor. */
 #define ATTR_NOEXEC 0x00000008
@@ -264,7 +265,9 @@ static void close_mount(struct closing *c, const struct mount_entry *entry)
 	/* It has gone, or something lies over it: nobody starts anything from it by this path. */
 	if (r == -ENOENT || r == -ESTALE)
 		return;
-	if (r == 0) {
+	/* Users choose how many mounts they make, and how long their paths are. What does not fit
+	 * is closed for as long as it is there: better than open because of them. */
+	if (r == 0 && c->record.n_bytes + RECORD_LINE_BYTES(entry->point) <= RECORD_BYTES) {
 		record_add(c, "flag", entry->id, entry->point);
 		r = write_record(c);
 	}

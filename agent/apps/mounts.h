@@ -21,7 +21,8 @@ typedef void (*apps_place_fn)(
 /* Closes what is open. 0; -errno: nothing could be looked at or written down. */
 int apps_mounts_close(int root_fd, int runtime_fd, apps_place_fn tell, void *userdata);
 
-/* Takes back what was written down, exactly. 0; -errno. */
+/* Takes back what was written down, exactly; but nothing that was mounted meanwhile is taken along:
+ * a bind that alone holds some stays until the phone restarts, and is open. 0; -errno. */
 int apps_mounts_open(int root_fd, int runtime_fd, apps_place_fn tell, void *userdata);
 
 #endif

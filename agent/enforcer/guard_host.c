@@ -172,6 +172,13 @@ void guard_host_note_in_force(struct guard_host *h, uint64_t generation)
 
 static void host_on_hello(struct guard_host *h, const struct msg_guard_hello *hello)
 {
+	/* From before an upgrade: with what that mends. Its end is seen, and another one started.
+	 */
+	if (hello->version && hello->version != guard_version()) {
+		log_info("guard: it is of another version, and ends");
+		host_end_guard(h);
+		return;
+	}
 	h->said_hello = true;
 	h->hello = *hello;
 	h->arrival = sd_event_source_unref(h->arrival);
@@ -249,6 +256,10 @@ static int host_on_message(sd_event_source *source, int fd, uint32_t events, voi
 			message_done(&m);
 		}
 		if (r < 0) {
+			/* Who speaks another language would come again and again; that word all
+			 * know. */
+			if (r != -ECONNRESET)
+				host_end_guard(h);
 			guard_host_fell(
 				h, r == -ECONNRESET ? "it ended" : "it said what no guard says");
 			return 0;

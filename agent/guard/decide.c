@@ -54,7 +54,7 @@ void guard_decide(const struct guard_table *table, const struct guard_file *file
 	/* An upgrade gives the numbers of what it removes to what it installs. */
 	if (entry && entry->born_ns && file->born_ns && entry->born_ns != file->born_ns)
 		entry = NULL;
-	if (is_strict && guard_table_device_is_foreign(table, file->device)) {
+	if (is_strict && (file->is_foreign || guard_table_device_is_foreign(table, file->device))) {
 		deny(ret_decision, GUARD_R_FOREIGN, 0);
 		return;
 	}

@@ -21,6 +21,7 @@ struct guard_file {
 	uint64_t device, inode; /* fstat(2) of the event's own descriptor */
 	uint64_t born_ns;	/* guard_born_ns() of it */
 	uint32_t uid, gid, mode;
+	bool is_foreign; /* mounted where foreign file systems are, since the table was made */
 	uint64_t size_bytes;
 	bool has_path; /* path_digest is guard_path_digest() of it */
 	uint64_t path_digest;

@@ -23,12 +23,16 @@
 /*
  * FAN_CLASS_PRE_CONTENT would take something away: for such listeners the kernel lets a file be
  * written while it is executed.
+ *
+ * O_NONBLOCK is of the files that come with the events: the kernel opens them for us inside
+ * read(2), and whoever owns one may hold a lease on it (fcntl(2)), which would keep us, and with us
+ * everybody, waiting for up to lease-break-time. As it is the kernel refuses that one start.
  */
 int guard_group_new(void)
 {
 	int fd = fanotify_init(FAN_CLASS_CONTENT | FAN_CLOEXEC | FAN_NONBLOCK |
 				       FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS,
-		O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NOATIME);
+		O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NOATIME | O_NONBLOCK);
 
 	return fd < 0 ? -errno : fd;
 }

@@ -64,6 +64,7 @@ static void say_hello(struct keeper *k)
 		.has_permissions = k->facts.has_permissions,
 		.has_evictable = k->facts.has_evictable,
 		.keeper_pid = (uint32_t)getpid(),
+		.version = guard_version(),
 		.generation = atomic_load(&k->shared->generation),
 	};
 
@@ -221,7 +222,7 @@ static void do_round(struct keeper *k, int group_fd)
 {
 	struct guard_watched watched;
 
-	if (guard_watch_mounts(group_fd, k->options.only, &watched) < 0)
+	if (guard_watch_mounts(group_fd, k->options.only, k->shared, &watched) < 0)
 		return;
 	if (memcmp(&watched, &k->watched, sizeof(watched)) != 0)
 		k->is_state_wanted = true;

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #define PAUSE_MAX_MS 5000 /* nobody is held up meanwhile: the kernel lets everything run */
 #define PAUSE_CLOSED_MAX_MS 2000
 #define STUCK_MAX 4
+#define HASHER_PRIORITY -5
 
 void keeper_kill(pid_t pid)
 {
@@ -46,6 +48,9 @@ static int fork_hasher(struct keeper *k)
 	pid = fork();
 	if (pid == 0) {
 		(void)signal(SIGIO, SIG_IGN);
+		/* Only who started a program of their own waits for it: a file of 256 MB that
+		 * changes all the time does not go before everything else. */
+		(void)setpriority(PRIO_PROCESS, 0, HASHER_PRIORITY);
 		if (guard_confine_child(GUARD_FILTER_HASHER, &pair[1], 1) == 0)
 			guard_hasher_run(pair[1]);
 		_exit(0);
@@ -186,6 +191,9 @@ void keeper_reap(struct keeper *k)
 			k->hasher_begin_ms = keeper_now_ms() + 1000;
 		} else if (k->n_stuck > 0) {
 			k->n_stuck--;
+			/* Nobody was started in its place while there were too many. */
+			if (k->hasher_pid == 0 && k->hasher_begin_ms == NEVER)
+				k->hasher_begin_ms = keeper_now_ms() + 1000;
 		}
 	}
 }

@@ -2,7 +2,6 @@
 /* mounts.c - lines of /proc/self/mountinfo; see mounts.h. Pure; the keeper. */
 #include "agent/guard/mounts.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "agent/util/mem.h"
@@ -46,4 +45,29 @@ enum guard_mount_kind guard_mount_kind(const char *type)
 	return strncmp(type, "fuse.", 5) == 0 || strncmp(type, "fuseblk.", 8) == 0
 		       ? GUARD_MOUNT_FAR
 		       : GUARD_MOUNT_WATCHED;
+}
+
+bool guard_mount_is_system(const struct guard_mount *mount)
+{
+	static const char *const trees[] = {"/boot", "/efi", "/home", "/usr", "/var", "/etc",
+		"/opt", "/root", "/srv", "/nix", "/sysroot"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(trees); i++) {
+		size_t n = strlen(trees[i]);
+
+		if (strncmp(mount->path, trees[i], n) == 0 &&
+			(mount->path[n] == '/' || !mount->path[n]))
+			return true;
+	}
+	return strcmp(mount->path, "/") == 0;
+}
+
+bool guard_mount_is_made_here(const struct guard_mount *mount)
+{
+	static const char *const types[] = {"tmpfs", "ramfs", "rootfs", "devtmpfs", "overlay"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (strcmp(mount->type, types[i]) == 0)
+			return true;
+	return false;
 }

@@ -68,3 +68,28 @@ bool guard_ring_take(struct guard_shared *shared, struct guard_denial *ret_denia
 	*ret_denial = denial;
 	return true;
 }
+
+void guard_foreign_put(struct guard_shared *shared, const uint64_t *devices, uint32_t n_devices)
+{
+	uint32_t other = (atomic_load(&shared->foreign_turn) + 1) % 2;
+
+	if (n_devices > LIMIT_GUARD_DEVICES)
+		n_devices = LIMIT_GUARD_DEVICES;
+	for (uint32_t i = 0; i < n_devices; i++)
+		atomic_store_explicit(
+			&shared->foreign[other].devices[i], devices[i], memory_order_relaxed);
+	atomic_store_explicit(&shared->foreign[other].n, n_devices, memory_order_relaxed);
+	atomic_store(&shared->foreign_turn, other);
+}
+
+bool guard_foreign_has(struct guard_shared *shared, uint64_t device)
+{
+	uint32_t turn = atomic_load(&shared->foreign_turn) % 2;
+	uint32_t n = atomic_load_explicit(&shared->foreign[turn].n, memory_order_relaxed);
+
+	for (uint32_t i = 0; i < n && i < LIMIT_GUARD_DEVICES; i++)
+		if (atomic_load_explicit(&shared->foreign[turn].devices[i], memory_order_relaxed) ==
+			device)
+			return true;
+	return false;
+}

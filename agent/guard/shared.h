@@ -32,6 +32,15 @@ struct guard_shared {
 	_Atomic uint32_t is_hash_stuck; /* who hashes has not answered in time */
 	_Atomic uint64_t n_events, n_denied, n_lost;
 	_Atomic uint32_t n_written, n_read;
+	/*
+	 * Foreign file systems that are mounted, as stat(2) has them: the table's are those of its
+	 * making. One list is read while the other one is written.
+	 */
+	_Atomic uint32_t foreign_turn;
+	struct {
+		_Atomic uint32_t n;
+		_Atomic uint64_t devices[LIMIT_GUARD_DEVICES];
+	} foreign[2];
 	struct guard_denial ring[GUARD_RING_SIZE];
 };
 
@@ -40,6 +49,10 @@ bool guard_ring_put(struct guard_shared *shared, const struct guard_denial *deni
 /* By the keeper, which believes nothing: texts end, numbers are in their range, the path and the
  * owner are printable. false: there is none. */
 bool guard_ring_take(struct guard_shared *shared, struct guard_denial *ret_denial);
+
+/* By the keeper, before the first of them is watched. */
+void guard_foreign_put(struct guard_shared *shared, const uint64_t *devices, uint32_t n_devices);
+bool guard_foreign_has(struct guard_shared *shared, uint64_t device);
 
 /* Makes printable UTF-8 of whatever is in text: other bytes become '?'; cut at its size. */
 void guard_text_clean(char *text, size_t size_bytes);

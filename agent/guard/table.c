@@ -38,6 +38,11 @@ uint64_t guard_path_digest(const char *path, size_t n_bytes)
 	return h ^ (h >> 32);
 }
 
+uint32_t guard_version(void)
+{
+	return (uint32_t)guard_path_digest(MDM_VERSION, strlen(MDM_VERSION)) | 1U;
+}
+
 uint32_t guard_table_slot(uint64_t device, uint64_t inode, uint32_t n_slots)
 {
 	uint64_t h = inode + device * UINT64_C(0x9e3779b97f4a7c15);

@@ -126,6 +126,9 @@ bool guard_table_device_is_foreign(const struct guard_table *table, uint64_t dev
 const char *guard_table_owner(const struct guard_table *table, uint32_t at);
 
 /* --- the same arithmetic on both sides */
+/* A number of this version of the programs, never 0: a guard outlives the agent, and its upgrades.
+ */
+uint32_t guard_version(void);
 #define GUARD_TABLE_BYTES_MAX (32 * 1024 * 1024) /* more than all limits together come to */
 /* Where a search for an inode begins; the rest follows in order. n_slots: a power of two. */
 uint32_t guard_table_slot(uint64_t device, uint64_t inode, uint32_t n_slots);

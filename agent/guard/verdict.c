@@ -228,8 +228,21 @@ static void take_event(struct verdict *v, const struct fanotify_event_metadata *
 	file.uid = st.st_uid;
 	file.gid = st.st_gid;
 	file.mode = st.st_mode;
+	file.is_foreign = guard_foreign_has(v->s.shared, st.st_dev);
 	file.size_bytes = st.st_size < 0 ? 0 : (uint64_t)st.st_size;
 	judge(v, event->fd, event->pid, &file);
+}
+
+/*
+ * What cannot be opened for us (a lease, a damaged disk, a key that is not there) is refused by the
+ * kernel and gone from the queue; whoever has such a file ends nothing by it. Without a number for
+ * descriptors everything would be refused for ever: another process has them again.
+ */
+static int failed_read(int error)
+{
+	if (error == EAGAIN || error == EINTR)
+		return 0;
+	return error == EBADF || error == EFAULT || error == EMFILE ? -error : 1;
 }
 
 /* 1: there may be more; 0: there is none; -errno: the group is of no use any more. */
@@ -239,7 +252,7 @@ static int take_events(struct verdict *v)
 	ssize_t n = read(v->s.group_fd, events, sizeof(events));
 
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		return failed_read(errno);
 	for (; FAN_EVENT_OK(event, n); event = FAN_EVENT_NEXT(event, n)) {
 		if (event->vers != FANOTIFY_METADATA_VERSION)
 			return -EPROTO;

@@ -24,7 +24,8 @@
 /* Of each mount, whether the way to it leads through one that may not answer. */
 struct node {
 	uint32_t id, parent;
-	bool is_far;
+	bool is_far, is_system;
+	uint64_t device; /* as mountinfo has it */
 };
 
 struct walk {
@@ -33,6 +34,8 @@ struct walk {
 	struct node nodes[LIMIT_GUARD_MOUNTS];
 	size_t n_nodes;
 	uint64_t devices[LIMIT_GUARD_FILESYSTEMS];
+	uint64_t foreign[LIMIT_GUARD_DEVICES]; /* as stat(2) has them */
+	uint32_t n_foreign;
 	struct guard_watched result;
 	struct guard_mount mount;
 	char buffer[GUARD_MOUNT_LINE_BYTES];
@@ -76,12 +79,19 @@ static int each_mount(struct walk *walk, line_fn take)
 	}
 }
 
+static uint64_t device_of(const struct guard_mount *mount)
+{
+	return (uint64_t)mount->major << 32 | mount->minor;
+}
+
 static void note_node(struct walk *walk, const struct guard_mount *mount)
 {
 	if (walk->n_nodes < LIMIT_GUARD_MOUNTS)
 		walk->nodes[walk->n_nodes++] = (struct node){.id = mount->id,
 			.parent = mount->parent,
-			.is_far = guard_mount_kind(mount->type) == GUARD_MOUNT_FAR};
+			.is_far = guard_mount_kind(mount->type) == GUARD_MOUNT_FAR,
+			.is_system = guard_mount_is_system(mount),
+			.device = device_of(mount)};
 }
 
 static const struct node *find_node(const struct walk *walk, uint32_t id)
@@ -188,9 +198,30 @@ static bool is_near(const struct walk *walk, const struct guard_mount *mount)
 	return guard_mount_kind(mount->type) == GUARD_MOUNT_WATCHED && !is_behind_far(walk, mount);
 }
 
+/* Mounted nowhere but where people mount theirs; whose its files are was written elsewhere. */
+static void note_foreign(struct walk *walk, const struct guard_mount *mount)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	if (walk->n_foreign == LIMIT_GUARD_DEVICES || !is_wanted(walk->only, mount->path) ||
+		!is_near(walk, mount) || guard_mount_is_made_here(mount))
+		return;
+	for (size_t i = 0; i < walk->n_nodes; i++)
+		if (walk->nodes[i].is_system && walk->nodes[i].device == device_of(mount))
+			return;
+	fd = open_mount(mount);
+	if (fd < 0 || !is_mount(fd, mount->id) || fstat(fd, &st) < 0)
+		return;
+	for (uint32_t i = 0; i < walk->n_foreign; i++)
+		if (walk->foreign[i] == st.st_dev)
+			return;
+	walk->foreign[walk->n_foreign++] = st.st_dev;
+}
+
 static bool is_done(const struct walk *walk, const struct guard_mount *mount)
 {
-	uint64_t device = (uint64_t)mount->major << 32 | mount->minor;
+	uint64_t device = device_of(mount);
 
 	for (size_t i = 0; i < walk->result.n_filesystems; i++)
 		if (walk->devices[i] == device)
@@ -200,10 +231,21 @@ static bool is_done(const struct walk *walk, const struct guard_mount *mount)
 
 static void watch_mount(struct walk *walk, const struct guard_mount *mount)
 {
+	/* What came while we walked was not asked whether it is foreign; another walk follows. */
+	if (!find_node(walk, mount->id))
+		return;
 	if (is_wanted(walk->only, mount->path) && is_near(walk, mount) && !is_done(walk, mount) &&
 		walk->result.n_filesystems < LIMIT_GUARD_FILESYSTEMS && watch(walk, mount) == 0)
-		walk->devices[walk->result.n_filesystems++] =
-			(uint64_t)mount->major << 32 | mount->minor;
+		walk->devices[walk->result.n_filesystems++] = device_of(mount);
+}
+
+/* A user can do that with the directories that are theirs, and go on below. */
+static bool is_covered_by_far(const struct walk *walk, const struct guard_mount *mount)
+{
+	for (size_t i = 0; i < walk->n_nodes; i++)
+		if (walk->nodes[i].parent == mount->id && walk->nodes[i].is_far)
+			return true;
+	return false;
 }
 
 /* Once all is watched that can be: the same file system may be mounted where it could. */
@@ -216,13 +258,14 @@ static void name_mount(struct walk *walk, const struct guard_mount *mount)
 		return;
 	if (is_near(walk, mount)) {
 		fd = is_done(walk, mount) ? -1 : open_mount(mount);
-		if (fd < 0 || !is_mount(fd, mount->id))
+		if (fd < 0 || (!is_mount(fd, mount->id) && !is_covered_by_far(walk, mount)))
 			return;
 	}
 	name_unwatched(walk, mount);
 }
 
-int guard_watch_mounts(int group_fd, const char *only, struct guard_watched *ret_watched)
+int guard_watch_mounts(int group_fd, const char *only, struct guard_shared *shared,
+	struct guard_watched *ret_watched)
 {
 	static struct walk walk;
 	int r;
@@ -230,10 +273,15 @@ int guard_watch_mounts(int group_fd, const char *only, struct guard_watched *ret
 	walk.group_fd = group_fd;
 	walk.only = only;
 	walk.n_nodes = 0;
+	walk.n_foreign = 0;
 	memset(&walk.result, 0, sizeof(walk.result));
 	r = each_mount(&walk, note_node);
 	if (r == 0)
+		r = each_mount(&walk, note_foreign);
+	if (r == 0) {
+		guard_foreign_put(shared, walk.foreign, walk.n_foreign);
 		r = each_mount(&walk, watch_mount);
+	}
 	if (r == 0)
 		r = each_mount(&walk, name_mount);
 	if (r < 0)

@@ -10,6 +10,7 @@
 
 #include "agent/util/limits.h"
 
+struct guard_shared;
 struct guard_watched {
 	uint32_t n_filesystems, n_unwatched;
 	char unwatched[LIMIT_TEXT_BYTES + 1]; /* "/media/x: vfat, ..." */
@@ -18,9 +19,11 @@ struct guard_watched {
 /*
  * only: "/a:/b", mounts that are looked at; NULL: all. A mark that is there already stays as it is.
  * Everything is walked each time: numbers of mounts and devices are used again, so that what looks
- * the same may be another one. 0 or -errno (no /proc).
+ * the same may be another one. What is foreign is put into shared before it is marked. 0 or -errno
+ * (no /proc).
  */
-int guard_watch_mounts(int group_fd, const char *only, struct guard_watched *ret_watched);
+int guard_watch_mounts(int group_fd, const char *only, struct guard_shared *shared,
+	struct guard_watched *ret_watched);
 
 /* The agent's own programs, and what they are started by, run whatever happens to the guard. */
 void guard_exempt_own(int group_fd);

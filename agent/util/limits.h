@@ -182,11 +182,12 @@
 #define LIMIT_GUARD_INODES (256 * 1024)
 #define LIMIT_GUARD_PATHS 65536
 #define LIMIT_GUARD_HASHES 256 /* as many as a list has patterns */
-#define LIMIT_GUARD_DEVICES 64
+/* File systems: whoever may mount images (udisks) makes dozens, and those beyond are not judged. */
+#define LIMIT_GUARD_DEVICES 256
 #define LIMIT_GUARD_OWNERS_BYTES (1024 * 1024)
 /* Mounts whose parents are known; fusermount(1) lets users make 1,000. */
 #define LIMIT_GUARD_MOUNTS 2048
-#define LIMIT_GUARD_FILESYSTEMS 64		   /* watched at once */
+#define LIMIT_GUARD_FILESYSTEMS 512		   /* watched at once */
 #define LIMIT_GUARD_ANSWER_MS (60 * 1000)	   /* patience with one verdict */
 #define LIMIT_GUARD_HASH_BYTES (256 * 1024 * 1024) /* of a program; the largest AppImages */
 #define LIMIT_GUARD_HASH_MS (10 * 1000)		   /* until it is given up */

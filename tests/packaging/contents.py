@@ -164,7 +164,7 @@ def programs_know_nothing_of_where_they_were_built(_top, out):
                 assert out.encode() not in f.read(), path
             assert ".debug_info" not in good("readelf", "-SW", path), path
             count += 1
-    assert count == 11, count
+    assert count == 13, count
 
 
 def the_tarball_is_the_same_wherever_it_is_made(top, _out):

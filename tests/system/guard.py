@@ -270,6 +270,59 @@ def foreign_devices_are_refused():
         assert run(good)
 
 
+def covered_file_system_is_named():
+    """A user may mount over a directory of theirs; whoever stands below still starts programs from it."""
+    with Rig(start=False) as r:
+        libc = ctypes.CDLL(None, use_errno=True)
+        fuse = os.open("/dev/fuse", os.O_RDWR)
+        options = b"fd=%d,rootmode=40000,user_id=0,group_id=0" % fuse
+        if libc.mount(b"none", r.area.encode(), b"fuse", 0, options) != 0:
+            os.close(fuse)
+            return  # no such file systems here
+        r.start()
+        state = r.table(STRICT)
+        assert state["n_filesystems"] == 0, state
+        assert state["unwatched"] == "%s: tmpfs, %s: fuse" % (r.area, r.area), state
+        os.close(fuse)
+
+
+def hasher_goes_before_nobody():
+    with Rig() as r:
+        users = r.program("users", owner=USER)
+        r.table(STRICT, "hash " + "0" * 64)
+        assert not run(users)
+        verdict = r.wait_verdict()
+        hasher = next(pid for pid in children(r.process.pid) if pid != verdict)
+        assert os.getpriority(os.PRIO_PROCESS, verdict) == -20, "it was raised for who answers"
+        assert os.getpriority(os.PRIO_PROCESS, hasher) == -5, os.getpriority(os.PRIO_PROCESS, hasher)
+
+
+def stick_is_foreign_at_once():
+    """Whose the files of a stick are was written elsewhere: it is judged as foreign before the next table says so."""
+    with Rig(extra_mounts=["stick"]) as r:
+        stick, image = os.path.join(r.top, "stick"), os.path.join(r.top, "image")
+        with open(image, "wb") as f:
+            f.truncate(8 << 20)
+        if subprocess.run(["mkfs.ext4", "-q", image], check=False).returncode != 0:
+            return  # no such tool
+        os.mkdir(stick)
+        r.table(STRICT)
+        if subprocess.run(["mount", "-o", "loop", image, stick], check=False, stderr=subprocess.DEVNULL).returncode != 0:
+            return  # no loop devices here
+        program = r.program("program", directory=stick)
+        while r.receive()[1].get("n_filesystems") != 2:
+            pass
+        assert not run(program, uid=USER)
+        assert r.denial()["reason"] == "foreign_file_system"
+        # Nobody minds, and what was remembered then is no answer when somebody does.
+        r.table("set flags 0")
+        assert run(program)
+        r.table(STRICT)
+        assert not run(program)
+        # Where the system has it as well it is the system's.
+        assert run(r.program("good"))
+
+
 def overlay_is_watched():
     with Rig(extra_mounts=["merged"]) as r:
         parts = {}
@@ -484,7 +537,7 @@ def confined():
             assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == capabilities, (pid, status["CapEff"])
             assert int(status["CapInh"], 16) == int(status["CapAmb"], 16) == 0
             assert status["NoNewPrivs"] == "1" and int(status["Seccomp"]) == (0 if is_sanitized() else filtered), (pid, status)
-            assert os.getpriority(os.PRIO_PROCESS, pid) == -20
+            assert os.getpriority(os.PRIO_PROCESS, pid) == (-5 if pid == others[0] else -20)
         assert is_sanitized() or all(int(status_of(pid)["VmLck"].split()[0]) > 0 for pid in (verdict, keeper))
         # Neither holds a file of a file system that it judges, nor anything but what it needs.
         held = [readlink("/proc/%d/fd/%s" % (verdict, fd)) for fd in os.listdir("/proc/%d/fd" % verdict)]
@@ -520,7 +573,7 @@ if __name__ == "__main__":
           write_drops_the_answer, answer_is_not_remembered_while_it_is_written, upgrade_by_rename, other_names_of_the_same_file,
           deleted_files_are_judged, memory_files_are_not_seen, loader_is_not_seen_but_noexec_helps, scripts_and_interpreters,
           interpreter_of_a_user_is_refused, private_mounts_of_users_are_not_seen, new_mount_is_watched_at_once,
-          foreign_devices_are_refused, overlay_is_watched, storms_are_answered, churn_without_a_false_answer,
+          foreign_devices_are_refused, stick_is_foreign_at_once, covered_file_system_is_named, hasher_goes_before_nobody, overlay_is_watched, storms_are_answered, churn_without_a_false_answer,
           tables_change_under_load, new_table_takes_back_what_was_remembered,
           refusals_are_counted_not_repeated, names_of_strangers_do_no_harm, goes_on_without_the_enforcer,
           damaged_tables_are_refused, end_lets_go, confined, links_the_c_library_alone])

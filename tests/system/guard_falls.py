@@ -5,6 +5,7 @@
 The time is stated: at once where a process ends or is stopped, the table's answer_ms where it hangs. No test here
 takes a time for a fault: what would hang is ended after LONG seconds and fails. Needs root."""
 
+import fcntl
 import glob
 import hashlib
 import os
@@ -148,6 +149,51 @@ def hangs_open():
                     pass
                 assert not run(users)
                 nobody_waits(r)
+
+
+def leases_hold_nobody_up():
+    """Who owns a program may hold a lease on it; opening it then waits, for somebody who need not hurry."""
+    for flags in (STRICT, CLOSED):
+        with Rig() as r:
+            good, users, held = r.program("good"), r.program("users", owner=USER), r.program("held", owner=USER)
+            r.table(flags)
+            verdict = r.wait_verdict()
+            reader, writer = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                os.setresuid(USER, USER, USER)
+                signal.signal(signal.SIGIO, signal.SIG_IGN)
+                fd = os.open(held, os.O_RDWR)
+                fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+                os.write(writer, b"!")
+                time.sleep(2 * LONG)
+                os._exit(0)
+            assert os.read(reader, 1) == b"!"
+            try:
+                waits = [Waiting(held) for _ in range(5)]
+                for _ in range(20):
+                    assert run(good) and not run(users), "refused programs run while somebody holds a lease"
+                assert not any(w.result() for w in waits)
+                assert r.verdict() == verdict, "a lease ended the process that answers"
+            finally:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                os.close(reader)
+                os.close(writer)
+            assert not run(held)
+            nobody_waits(r)
+
+
+def unreadable_programs_end_nothing():
+    """The kernel refuses what it cannot open for the guard: a key that is missing, a disk that is broken."""
+    with tempfile.TemporaryDirectory() as top:
+        with Rig(env=dict(shim(top), GUARD_SHIM_ERRORS="126,5,117,22")) as r:
+            users = r.program("users", owner=USER)
+            r.table(STRICT)
+            verdict = r.wait_verdict()
+            for _ in range(12):
+                assert not run(users)
+            assert r.verdict() == verdict, "a program that cannot be read ended the process that answers"
 
 
 def hangs_closed():
@@ -336,5 +382,6 @@ def content_of(path):
 
 
 if __name__ == "__main__":
-    main([killed_open, stopped_open, killed_and_stopped_closed, hangs_open, hangs_closed, keeper_is_stopped, keeper_is_killed,
+    main([killed_open, stopped_open, killed_and_stopped_closed, hangs_open, leases_hold_nobody_up, unreadable_programs_end_nothing,
+          hangs_closed, keeper_is_stopped, keeper_is_killed,
           hasher_falls, killed_under_load, bounded_as_by_a_service, detached, listens_to_root_alone, usage, largest_table])

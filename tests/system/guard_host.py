@@ -50,8 +50,8 @@ class Guard:
     def send(self, kind, body):
         self.s.send(struct.pack("=II", kind, len(body)) + body)
 
-    def hello(self, generation=0, permissions=1, note=b""):
-        self.send(HELLO, struct.pack("=IIIIQ257s7x", permissions, 0, os.getpid(), 0, generation, note))
+    def hello(self, generation=0, permissions=1, note=b"", version=0):
+        self.send(HELLO, struct.pack("=IIIIQ257s7x", permissions, 0, os.getpid(), version, generation, note))
         return self
 
     def state(self, generation, refused=0, restarts=0, unwatched=b""):
@@ -301,6 +301,9 @@ def test_lies(phone):
                                                                 0, 0, 0, 0, b"\xff" * 257)):
         g = Guard(phone.path)
         g.s.send(nonsense)
+        # Told to end, or an older one would come again and again.
+        if nonsense:
+            check(g.receive() == END, "it is not told to end", nonsense)
         check(g.receive() == 0, "it goes on", nonsense)
         g.close()
     first = Guard(phone.path).hello().in_force()
@@ -314,6 +317,19 @@ def test_lies(phone):
     wait_for("the journal to say so", lambda: {"restarted", "unwatched"} <= set(phone.journal()))
     wait_for("the place to be named", lambda: "/media/x" in phone.setting("guard")["detail"])
     check(os.stat(phone.path).st_mode & 0o777 == 0o600, "others may connect")
+
+
+@with_phone({"mode": "deny", "guard": "enforce"})
+def test_older(phone):
+    """A guard outlives the agent, but not its upgrade."""
+    phone.wait_starts(1)
+    g = Guard(phone.path).hello(version=4711)
+    check(g.receive() == END, "an older one goes on")
+    g.close()
+    phone.wait_starts(2)
+    newer = Guard(phone.path).hello().in_force()
+    phone.wait_guard("in_force")
+    newer.close()
 
 
 @with_phone({"mode": "deny", "blocked": ["game"], "guard": "enforce"})
@@ -450,5 +466,5 @@ if __name__ == "__main__":
     if os.geteuid() == 0 and "MDM_GUARD_HOST_NS" not in os.environ and shutil.which("unshare"):
         os.execvpe("unshare", ["unshare", "-m", "--propagation", "private", sys.executable, *sys.argv],
                    dict(os.environ, MDM_GUARD_HOST_NS="1"))
-    sys.exit(run_tests([test_real,test_story, test_outlives_the_agent, test_falls, test_absent, test_lies, test_denials,
+    sys.exit(run_tests([test_real,test_story, test_outlives_the_agent, test_falls, test_absent, test_lies, test_older, test_denials,
                         test_leaving, test_not_enrolled], beside=4))

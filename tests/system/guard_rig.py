@@ -67,7 +67,7 @@ def read_message(data):
     body = data[8:]
     assert len(body) == n, (kind, n, len(body))
     if kind == HELLO:
-        names = ["has_permissions", "has_evictable", "keeper_pid", "reserved", "generation", "note"]
+        names = ["has_permissions", "has_evictable", "keeper_pid", "version", "generation", "note"]
         values = list(struct.unpack("=IIIIQ257s7x", body))
     elif kind == STATE:
         names = ["generation", "n_filesystems", "n_unwatched", "n_restarts", "refused_table", "n_events", "n_denied",

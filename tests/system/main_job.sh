@@ -161,7 +161,7 @@ agentctl policy show --json >"$work/shown.json"
 	def digests(sections):
 	    return {name: section["digest"] for name, section in sections.items()}
 	held = read("device.json")["sections"]
-	assert set(last["sections"]) == {"compliance", "inventory", "agent"}, last["sections"]
+	assert set(last["sections"]) == {"compliance", "inventory", "agent", "apps"}, last["sections"]
 	assert digests(last["sections"]) == digests(held), (digests(last["sections"]), digests(held))
 	with open(work + "/policy.jws") as file:
 	    payload = file.readline().split(".")[1]

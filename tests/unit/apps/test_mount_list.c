@@ -96,11 +96,28 @@ static void test_memfd(void)
 	CHECK_INT(mount_list_memfd(""), 1);
 }
 
+/* What users can fill it with leaves the rest readable. */
+static void test_filled(void)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct mount_list list;
+	char path[4000];
+
+	memset(path, 'x', sizeof(path));
+	for (int i = 0; i < 1100; i++)
+		buf_printf(&text, "%d 1 0:%d / /home/ada/%.*s rw - fuse.x x rw,user_id=1000\n",
+			i + 1, i, (int)sizeof(path), path);
+	CHECK_INT(mount_list_parse(text.data, text.n_bytes, &list), 0);
+	CHECK_INT(list.n, 1100);
+	mount_list_done(&list);
+}
+
 static const struct check_test tests[] = {
 	{"whose", test_whose},
 	{"stacked", test_stacked},
 	{"damaged", test_damaged},
 	{"limits", test_limits},
 	{"memfd", test_memfd},
+	{"filled by a user", test_filled},
 };
 CHECK_MAIN(tests)

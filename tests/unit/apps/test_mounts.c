@@ -236,6 +236,33 @@ static void sessions(unsigned long propagation)
 	_exit(0);
 }
 
+/* Mounts of a user, at paths as long as they get, leave no place open. */
+static void filled(void)
+{
+	int root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int run_fd = open("/run", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char path[3600] = "/home/ada", point[3700];
+
+	for (int i = 0; i < 14; i++) {
+		size_t n = strlen(path);
+
+		path[n] = '/';
+		memset(path + n + 1, 'x', 240);
+		path[n + 241] = 0;
+	}
+	for (int i = 0; i < 100; i++) {
+		snprintf(point, sizeof(point), "%s/%d", path, i);
+		MUST(fs_make_dirs(root_fd, point + 1, 0755) >= 0);
+		MUST(mount("filler", point, "tmpfs", 0, "size=4k") == 0);
+	}
+	MUST(mount("stick", "/run/media/ada/My Stick", "tmpfs", 0, NULL) == 0);
+	MUST(apps_mounts_close(root_fd, run_fd, note, NULL) == 0 && told.n_failed == 0);
+	MUST(!may_start("/run/media/ada/My Stick") && !may_start("/home/ada"));
+	MUST(apps_mounts_open(root_fd, run_fd, note, NULL) == 0 && told.n_failed == 0);
+	MUST(may_start("/home/ada"));
+	_exit(0);
+}
+
 static void sessions_shared(void)
 {
 	sessions(MS_SHARED);
@@ -306,6 +333,11 @@ static void test_sessions(void)
 	run_in_namespace(sessions_private);
 }
 
+static void test_filled(void)
+{
+	run_in_namespace(filled);
+}
+
 static void test_damaged(void)
 {
 	run_in_namespace(damaged);
@@ -314,6 +346,7 @@ static void test_damaged(void)
 static const struct check_test tests[] = {
 	{"closed, kept, taken back", test_story},
 	{"sessions that are there stay", test_sessions},
+	{"filled by a user", test_filled},
 	{"a damaged record", test_damaged},
 };
 CHECK_MAIN(tests)

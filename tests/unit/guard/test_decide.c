@@ -134,6 +134,10 @@ static const struct {
 		GUARD_R_FOREIGN, ""},
 	{"of a stick, whatever its number says", USERS, 0, 0,
 		{.device = 9, .inode = 11, .mode = SYSTEM}, GUARD_STEP_DENY, GUARD_R_FOREIGN, ""},
+	{"of a stick that the table does not know yet", STRICT, 0, 0,
+		{ROOTS, .inode = 12, .is_foreign = true}, GUARD_STEP_DENY, GUARD_R_FOREIGN, ""},
+	{"of such a stick, nobody minds", 0, 0, 0, {ROOTS, .inode = 12, .is_foreign = true},
+		GUARD_STEP_REMEMBER},
 	{"of a stick, nobody minds", 0, 0, 0, {.device = 9, .inode = 12, .mode = SYSTEM},
 		GUARD_STEP_REMEMBER},
 };
