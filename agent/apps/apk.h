@@ -64,6 +64,11 @@ struct apk_ask {
  * the state does not tell, except why.
  */
 int apk_ask(struct apps_run *run, const struct apk_ask *ask, struct program_said *ret_said);
+/*
+ * Before that is asked: what the step "keep" names and would go along, as nothing needs it any
+ * more, becomes a member of the world. 0 or -errno, after which it must not be asked.
+ */
+int apk_keep(struct apps_run *run, const struct apk_ask *ask);
 /* Between two tries to get the lock; the progress says what it is waiting for. */
 void apk_wait_for_lock(struct apps_run *run, int64_t wait_us);
 bool apk_is_solved(const struct program_said *said);

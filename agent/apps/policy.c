@@ -272,8 +272,10 @@ static int commit_once(struct policy *p, struct program_said *ret_said)
 {
 	const struct apk_ask ask = {
 		.verb = APK_ADD_POLICY, .words = p->good.words, .n_words = p->good.n};
-	int r = apk_ask(p->run, &ask, ret_said);
+	int r = apk_keep(p->run, &ask);
 
+	if (r == 0)
+		r = apk_ask(p->run, &ask, ret_said);
 	apk_state_done(&p->now);
 	return r < 0 ? r : apk_state_read(p->run->root_fd, &p->now);
 }

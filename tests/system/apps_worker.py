@@ -144,6 +144,35 @@ def what_was_required_goes_unless_somebody_asked_for_it(phone):
     equal((phone.installed(), sorted(phone.world()), phone.policy()), (["nano", "vim"], ["nano", "vim"], None))
 
 
+def what_has_to_stay_joins_the_world(phone):
+    """An app alone held it: whatever takes the app away leaves what the step "keep" names."""
+    r = phone.repository
+    r.add("wifi", depends="libradio")
+    r.add("libradio")
+    for name in ("one", "two", "three"):
+        r.add(name, depends="wifi")
+    r.add("other")
+    r.add("against", depends="!wifi")
+    equal(phone.job("policy three").step(), "done")
+    phone.apk("add", "one", "two")
+    equal([s[:2] for s in phone.job("keep wifi", "remove one", "policy !two three").steps],
+          [("keep", "done"), ("remove", "done"), ("policy", "done")])
+    equal((phone.installed(), phone.world()), (["libradio", "three", "wifi"], [VIRTUAL]))
+    p = phone.job("keep wifi", "policy")
+    equal((p.step(1), phone.installed(), phone.world()), ("done", ["libradio", "wifi"], ["wifi"]))
+    # once it is there nothing that is against it can be
+    p = phone.job("keep wifi", "policy against other")
+    equal((p.item("against"), phone.installed()), ("conflict", ["libradio", "other", "wifi"]))
+    equal(phone.job("policy").step(), "done")
+    phone.apk("add", "one", "other")
+    phone.apk("del", "wifi")
+    equal((phone.job("keep wifi", "remove one").step(1), phone.installed()), ("done", ["libradio", "other", "wifi"]))
+    # others go as ever
+    phone.apk("add", "one")
+    phone.apk("del", "wifi")
+    equal((phone.job("keep other", "remove one").step(1), phone.installed()), ("done", ["other"]))
+
+
 def what_somebody_installed_is_banned(phone):
     """In the world it contradicts the ban: apk alone refuses that (it was seen to)."""
     stock(phone)
@@ -376,7 +405,7 @@ def a_stand_in_says_so(_phone):
 
 TESTS = [only_root_s_own_job, the_progress_is_root_s_own, apk_sees_nothing_of_us, a_policy_holds,
          the_same_policy_does_nothing, a_policy_that_is_broken_is_made_anew, policies_within_a_second,
-         a_policy_is_lifted, what_was_required_goes_unless_somebody_asked_for_it, what_somebody_installed_is_banned, what_others_need_stays,
+         a_policy_is_lifted, what_has_to_stay_joins_the_world, what_was_required_goes_unless_somebody_asked_for_it, what_somebody_installed_is_banned, what_others_need_stays,
          a_ban_that_fails_changes_no_world, what_nobody_has_is_named, nothing_can_be_had, bans_come_before_requirements,
          many_words_few_of_them_bad,
          more_bad_words_than_questions, what_is_too_large, a_world_that_is_broken_is_said, names_that_are_none, one_is_installed,
