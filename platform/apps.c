@@ -213,7 +213,12 @@ static int compare_base(const void *a, const void *b)
 {
 	const struct app *x = a, *y = b;
 
-	return x->is_base != y->is_base ? x->is_base - y->is_base : compare_apps(a, b);
+	if (x->is_base != y->is_base)
+		return x->is_base - y->is_base;
+	/* Nobody hides what all have behind what they have themselves. */
+	if (!*x->user != !*y->user)
+		return *x->user ? 1 : -1;
+	return compare_apps(a, b);
 }
 
 /* False: no memory for its texts. */

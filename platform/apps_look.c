@@ -374,6 +374,24 @@ static bool is_required_flatpak(const struct apps_policy *policy, const char *id
 	return false;
 }
 
+/* More than anybody looks at: what the policy does not let be may be among them. */
+static int take_unseen_flatpaks(struct apps_look *look, const struct effective *desired)
+{
+	struct look_item out = {
+		.is_refused = true, .reason = REASON_APP_PRESENT, .is_removal = true};
+	bool may_tell = look->policy.mode == APPS_ALLOW ||
+			(look->policy.mode == APPS_DENY && look->policy.blocked);
+
+	if (!look->snapshot->flatpaks.more || !may_tell)
+		return 0;
+	out.setting = look->policy.mode == APPS_ALLOW ? setting_of_allowed(desired)
+						      : SETTING_APPS_BLOCKED;
+	snprintf(out.name, sizeof(out.name), "flatpaks");
+	snprintf(out.detail, sizeof(out.detail),
+		"somebody has more Flatpaks of their own than can be looked at");
+	return apps_look_add(look, &out);
+}
+
 static int look_at_flatpaks(struct apps_look *look, const struct effective *desired)
 {
 	const struct apps_snapshot *snapshot = look->snapshot;
@@ -422,6 +440,8 @@ int apps_look_take(
 	r = take_snapshot(platform, &look.snapshot);
 	if (r == 0)
 		r = look_at_flatpaks(&look, desired);
+	if (r == 0)
+		r = take_unseen_flatpaks(&look, desired);
 	if (r == 0)
 		r = look_at_packages(&look, desired);
 	if (r == 0)
