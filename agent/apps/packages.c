@@ -12,7 +12,8 @@
 #include "agent/util/limits.h"
 #include "agent/util/mem.h"
 
-/* True: there is no apk to be asked, which is the end of the step. */
+/* True: there is no apk to be asked, which is the end of the step. Otherwise what a job that broke
+ * off left undone is put right first. */
 static bool is_unavailable(struct apps_run *run, int *ret)
 {
 	const char *why = "";
@@ -20,7 +21,9 @@ static bool is_unavailable(struct apps_run *run, int *ret)
 
 	if (result != APPS_DONE)
 		*ret = apps_run_end(run, "", result, why);
-	return result != APPS_DONE;
+	else
+		*ret = apk_world_recover(run);
+	return result != APPS_DONE || *ret < 0;
 }
 
 int apk_refresh(struct apps_run *run, struct program_said *ret_said, enum apps_result *ret_late)

@@ -183,6 +183,33 @@ def what_somebody_installed_is_banned(phone):
     equal((phone.installed(), phone.world()), (["nano"], [VIRTUAL, "nano"]))
 
 
+def what_was_taken_out_comes_back_after_a_kill(phone):
+    """Killed, or without power, between the world and the transaction; stands for apk: a script that hangs then."""
+    stock(phone)
+    script = os.path.join(phone.base, "apk")
+    with open(script, "w", encoding="utf-8") as f:
+        f.write("#!/bin/sh\ncase \"$*\" in *--virtual*) kill -9 $PPID ;; esac\nexec %s \"$@\"\n" % APK)
+    os.chmod(script, 0o755)
+    phone.apk("add", "foo", "htop=3.0-r0", "nano")
+    before = phone.state()
+    phone.write_job("policy !foo !htop")
+    equal(phone.run(apk=script).returncode, -9)
+    equal(sorted(phone.world()), ["nano"])
+    equal(phone.job("add nano").step(), "nothing_to_do")
+    equal(sorted(phone.world()), ["foo", "htop=3.0-r0", "nano"])
+    equal(sorted(phone.read("etc/apk/world").split()), sorted(before[1].split()))
+    equal(sorted(n for n in os.listdir(os.path.join(phone.root, "etc/apk")) if n.startswith("world")), ["world"])
+    # Killed again; the ban of one of them holds by now.
+    phone.write_job("policy !foo !htop")
+    equal(phone.run(apk=script).returncode, -9)
+    phone.apk("add", "--virtual", VIRTUAL, "!htop")
+    p = phone.job("policy !htop vim")
+    equal((p.step(), sorted(phone.world()), phone.policy()), ("done", [VIRTUAL, "foo", "nano"], ["!htop", "vim"]))
+    equal(phone.installed(), ["foo", "libz", "nano", "vim"])
+    p = phone.job("policy !foo")
+    equal((p.step(), phone.installed(), sorted(os.listdir(os.path.join(phone.root, "etc/apk")))[-1]), ("done", ["nano"], "world"))
+
+
 def what_others_need_stays(phone):
     stock(phone)
     phone.apk("add", "bar", "htop=3.0-r0")
@@ -405,7 +432,7 @@ def a_stand_in_says_so(_phone):
 
 TESTS = [only_root_s_own_job, the_progress_is_root_s_own, apk_sees_nothing_of_us, a_policy_holds,
          the_same_policy_does_nothing, a_policy_that_is_broken_is_made_anew, policies_within_a_second,
-         a_policy_is_lifted, what_has_to_stay_joins_the_world, what_was_required_goes_unless_somebody_asked_for_it, what_somebody_installed_is_banned, what_others_need_stays,
+         a_policy_is_lifted, what_has_to_stay_joins_the_world, what_was_required_goes_unless_somebody_asked_for_it, what_somebody_installed_is_banned, what_was_taken_out_comes_back_after_a_kill, what_others_need_stays,
          a_ban_that_fails_changes_no_world, what_nobody_has_is_named, nothing_can_be_had, bans_come_before_requirements,
          many_words_few_of_them_bad,
          more_bad_words_than_questions, what_is_too_large, a_world_that_is_broken_is_said, names_that_are_none, one_is_installed,
