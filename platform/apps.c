@@ -130,14 +130,19 @@ static bool is_of_alpine(int root_fd)
 	       backend_file_exists(root_fd, "usr/local/sbin/apk");
 }
 
+static void say_unreadable(struct apps_snapshot *s, const char *path, int r)
+{
+	s->manager = APPS_MANAGER_UNREADABLE;
+	text_printf(s->manager_detail, "/%s cannot be read: %s", path,
+		r == -EFBIG || r == -E2BIG ? "it is too large" : strerror(-r));
+}
+
 static void say_manager(struct apps_snapshot *s, int root_fd, int r)
 {
 	if (r == 0) {
 		s->manager = APPS_MANAGER_APK;
 	} else if (r != -ENOENT && r != -ENOTDIR) {
-		s->manager = APPS_MANAGER_UNREADABLE;
-		text_printf(s->manager_detail, "/lib/apk/db/installed cannot be read: %s",
-			r == -EFBIG || r == -E2BIG ? "it is too large" : strerror(-r));
+		say_unreadable(s, "lib/apk/db/installed", r);
 	} else if (is_of_alpine(root_fd)) {
 		s->manager = APPS_MANAGER_IMMUTABLE;
 		text_printf(s->manager_detail,
@@ -168,6 +173,9 @@ static int read_packages(const struct apps_request *request, struct apps_snapsho
 		&n_world);
 	if (r == -ENOMEM)
 		return r;
+	/* Nobody would seem to have chosen anything, nor the image. */
+	if (r < 0 && r != -ENOENT && s->manager == APPS_MANAGER_APK)
+		say_unreadable(s, "etc/apk/world", r);
 	s->world = (struct apk_text){owned->world_text, n_world};
 	s->is_base = calloc(s->db.n_packages + 1, sizeof(*s->is_base));
 	s->is_explicit = calloc(s->db.n_packages + 1, sizeof(*s->is_explicit));
@@ -205,7 +213,12 @@ static int compare_base(const void *a, const void *b)
 {
 	const struct app *x = a, *y = b;
 
-	return x->is_base != y->is_base ? x->is_base - y->is_base : compare_apps(a, b);
+	if (x->is_base != y->is_base)
+		return x->is_base - y->is_base;
+	/* Nobody hides what all have behind what they have themselves. */
+	if (!*x->user != !*y->user)
+		return *x->user ? 1 : -1;
+	return compare_apps(a, b);
 }
 
 /* False: no memory for its texts. */

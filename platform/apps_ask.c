@@ -163,6 +163,8 @@ int apps_ask_remove(struct platform *platform, const char *name, struct apps_ask
 			"the policy requires it: take it out there first");
 	else if (!is_flatpak)
 		r = judge_removal(look.snapshot, name, &asked);
+	if (r == 0 && asked.answer == APPS_ANSWER_DO && !is_flatpak)
+		r = apps_steps_keep(&asked.steps, &asked.n_steps, look.snapshot);
 	if (r == 0 && asked.answer == APPS_ANSWER_DO)
 		r = apps_steps_add(&asked.steps, &asked.n_steps,
 			is_flatpak ? APPS_STEP_FLATPAK_REMOVE : APPS_STEP_REMOVE, name);

@@ -170,6 +170,28 @@ static int take_package(
 	return apps_look_add(look, &out);
 }
 
+int apps_steps_keep(struct apps_step **steps, size_t *n_steps, const struct apps_snapshot *snapshot)
+{
+	_cleanup_buf_ struct buf strays = {.max_bytes = LIMIT_APPS_JOB_BYTES / 2};
+	_cleanup_buf_ struct buf words = BUF_INIT;
+	int r = apps_base_strays(&snapshot->db, snapshot->world, snapshot->is_base, &strays);
+
+	buf_append(&strays, "", 0);
+	for (const char *at = strays.data; r == 0 && at && *at;) {
+		size_t n = strcspn(at, " ");
+
+		/* One strange name does not spoil the job. */
+		if (apps_word_is_valid(at, n) && *at != '!') {
+			buf_puts(&words, words.n_bytes ? " " : "");
+			buf_append(&words, at, n);
+		}
+		at += n + (at[n] == ' ');
+	}
+	if (r < 0 || strays.error || words.error)
+		return r < 0 ? r : strays.error ? strays.error : words.error;
+	return words.n_bytes ? apps_steps_add(steps, n_steps, APPS_STEP_KEEP, words.data) : 0;
+}
+
 /* What leaves the world first: the virtual package would be against it otherwise. */
 static int plan_steps(struct apps_look *look, const struct apps_plan *plan)
 {
@@ -179,6 +201,7 @@ static int plan_steps(struct apps_look *look, const struct apps_plan *plan)
 
 	if (r < 0 || is_settled)
 		return r;
+	r = apps_steps_keep(&look->steps, &look->n_steps, look->snapshot);
 	for (size_t i = 0; r == 0 && i < plan->n_items; i++) {
 		const struct apps_item *item = &plan->items[i];
 
@@ -351,6 +374,24 @@ static bool is_required_flatpak(const struct apps_policy *policy, const char *id
 	return false;
 }
 
+/* More than anybody looks at: what the policy does not let be may be among them. */
+static int take_unseen_flatpaks(struct apps_look *look, const struct effective *desired)
+{
+	struct look_item out = {
+		.is_refused = true, .reason = REASON_APP_PRESENT, .is_removal = true};
+	bool may_tell = look->policy.mode == APPS_ALLOW ||
+			(look->policy.mode == APPS_DENY && look->policy.blocked);
+
+	if (!look->snapshot->flatpaks.more || !may_tell)
+		return 0;
+	out.setting = look->policy.mode == APPS_ALLOW ? setting_of_allowed(desired)
+						      : SETTING_APPS_BLOCKED;
+	snprintf(out.name, sizeof(out.name), "flatpaks");
+	snprintf(out.detail, sizeof(out.detail),
+		"somebody has more Flatpaks of their own than can be looked at");
+	return apps_look_add(look, &out);
+}
+
 static int look_at_flatpaks(struct apps_look *look, const struct effective *desired)
 {
 	const struct apps_snapshot *snapshot = look->snapshot;
@@ -399,6 +440,8 @@ int apps_look_take(
 	r = take_snapshot(platform, &look.snapshot);
 	if (r == 0)
 		r = look_at_flatpaks(&look, desired);
+	if (r == 0)
+		r = take_unseen_flatpaks(&look, desired);
 	if (r == 0)
 		r = look_at_packages(&look, desired);
 	if (r == 0)

@@ -46,4 +46,9 @@ int apps_look_add(struct apps_look *look, const struct look_item *item);
 int apps_steps_add(
 	struct apps_step **steps, size_t *n_steps, enum apps_step_kind kind, const char *words);
 
+/* Before steps that take packages away: those of the base that nothing but apps hold, if there are
+ * any. As apps_steps_add(). */
+int apps_steps_keep(
+	struct apps_step **steps, size_t *n_steps, const struct apps_snapshot *snapshot);
+
 #endif

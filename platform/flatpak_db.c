@@ -25,7 +25,8 @@
 struct reader {
 	struct flatpak_db db;
 	size_t n_apps_max;
-	size_t n_entries; /* names seen in directories of apps */
+	/* Of the installation: names seen in directories of apps, apps, bytes of files. */
+	size_t n_entries, n_apps, n_bytes;
 	int fd;		  /* of the installation, borrowed */
 	const char *path; /* of it, below the root */
 	const char *user; /* "": the system's */
@@ -51,8 +52,23 @@ static bool is_meant(const struct desktop_entry *entry)
 	return entry->is_application && !entry->hidden && !entry->no_display;
 }
 
+/* A file of the app, if there is still room for one. */
+static int read_file(struct reader *r, int fd, const char *name, char **ret_text, size_t *ret_n)
+{
+	int e;
+
+	if (*r->user && r->n_bytes >= LIMIT_FLATPAK_HOME_BYTES) {
+		r->db.more = true;
+		return -EFBIG;
+	}
+	e = home_read_at(fd, name, LIMIT_FLATPAK_FILE_BYTES, ret_text, ret_n);
+	if (e == 0)
+		r->n_bytes += *ret_n;
+	return e;
+}
+
 /* What the exported desktop entries say. That of the app's own name gives its title. */
-static void read_desktop(int deploy_fd, struct flatpak_app *app)
+static void read_desktop(struct reader *r, int deploy_fd, struct flatpak_app *app)
 {
 	static const char directory[] = "export/share/applications";
 	char own[LIMIT_TEXT_BYTES + 16];
@@ -71,7 +87,7 @@ static void read_desktop(int deploy_fd, struct flatpak_app *app)
 		size_t n_text;
 
 		if (!desktop_id(next->d_name, id) ||
-			home_read_at(fd, next->d_name, LIMIT_DESKTOP_BYTES, &text, &n_text) < 0 ||
+			read_file(r, fd, next->d_name, &text, &n_text) < 0 ||
 			desktop_entry_read(text, n_text, &entry) < 0)
 			continue;
 		app->is_shown |= is_meant(&entry);
@@ -84,7 +100,7 @@ static int add_app(struct reader *r, const struct flatpak_app *app, const char *
 {
 	struct flatpak_app *added;
 
-	if (r->db.n_apps == LIMIT_APPS) {
+	if (r->db.n_apps == LIMIT_APPS || (*r->user && r->n_apps == LIMIT_FLATPAK_HOME_APPS)) {
 		r->db.more = true;
 		return 0;
 	}
@@ -103,6 +119,7 @@ static int add_app(struct reader *r, const struct flatpak_app *app, const char *
 	if (asprintf(&added->deploy, "%s/%s", r->path, path) < 0)
 		return -ENOMEM;
 	r->db.n_apps++;
+	r->n_apps++;
 	return 0;
 }
 
@@ -123,15 +140,14 @@ static int read_branch(struct reader *r, const struct place *branch, struct flat
 	if (!hex_is_valid(commit, 32))
 		return 0;
 	fd = home_open_at(branch->fd, commit, O_PATH | O_DIRECTORY);
-	if (fd < 0 ||
-		home_read_at(fd, "deploy", LIMIT_FLATPAK_FILE_BYTES, &deploy, &n_deploy) < 0 ||
-		home_read_at(fd, "metadata", LIMIT_FLATPAK_FILE_BYTES, &metadata, &n_metadata) < 0)
+	if (fd < 0 || read_file(r, fd, "deploy", &deploy, &n_deploy) < 0 ||
+		read_file(r, fd, "metadata", &metadata, &n_metadata) < 0)
 		return 0;
 	if (flatpak_deploy_read(deploy, n_deploy, app) < 0 ||
 		flatpak_metadata_read(metadata, n_metadata, app, id, sizeof(id)) < 0)
 		return 0;
 	memcpy(app->commit, commit, sizeof(app->commit));
-	read_desktop(fd, app);
+	read_desktop(r, fd, app);
 	snprintf(path, sizeof(path), "%s/%s", branch->path, commit);
 	return add_app(r, app, path);
 }
@@ -178,12 +194,13 @@ static int read_level(
 {
 	int fd = home_open_at(above->fd, ".", O_RDONLY | O_DIRECTORY), e = 0;
 	_cleanup_(closedirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const size_t n_max = *r->user ? LIMIT_FLATPAK_HOME_ENTRIES : LIMIT_FLATPAK_ENTRIES;
 	const struct dirent *entry;
 
 	if (fd >= 0 && !dir)
 		close(fd);
 	while (dir && e == 0 && (entry = readdir(dir))) {
-		if (r->n_entries == LIMIT_FLATPAK_ENTRIES) {
+		if (r->n_entries == n_max) {
 			r->db.more = true;
 			break;
 		}
@@ -229,6 +246,7 @@ static int read_installation(struct reader *r, int fd, const char *path, const c
 	r->fd = fd;
 	r->path = path;
 	r->user = user;
+	r->n_entries = r->n_apps = r->n_bytes = 0;
 	e = read_remotes(r);
 	if (e < 0 || apps_fd < 0)
 		return e;

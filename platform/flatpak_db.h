@@ -43,7 +43,7 @@ struct flatpak_db {
 	size_t n_apps;			/* at most LIMIT_APPS */
 	struct flatpak_remote *remotes; /* sorted by user and name; owned */
 	size_t n_remotes;		/* at most LIMIT_FLATPAK_REMOTES */
-	bool more;			/* there were more of one or the other */
+	bool more;			/* there were more than anybody looks at */
 	size_t n_homes_skipped;		/* whose Flatpaks nobody saw */
 };
 

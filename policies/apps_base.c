@@ -184,3 +184,41 @@ size_t apps_base_mark(const struct apk_db *db, struct apk_text names, bool *ret_
 	}
 	return n_marked;
 }
+
+static void add_stray(const struct apk_db *db, size_t package, bool *held, struct buf *out)
+{
+	const struct apk_text *name = &db->packages[package].name;
+
+	buf_puts(out, out->n_bytes ? " " : "");
+	buf_append(out, name->at, name->n);
+	held[package] = true;
+}
+
+int apps_base_strays(
+	const struct apk_db *db, struct apk_text world, const bool *base, struct buf *out)
+{
+	_cleanup_free_ bool *held = calloc(db->n_packages + 1, sizeof(*held));
+	_cleanup_free_ bool *needed = calloc(db->n_packages + 1, sizeof(*needed));
+
+	if (!held || !needed)
+		return -ENOMEM;
+	mark_named(db, world, held);
+	for (size_t i = 0; i < db->n_packages; i++)
+		held[i] = held[i] && base[i] && !is_virtual(&db->packages[i]);
+	apk_db_close(db, held);
+	for (size_t i = 0; i < db->n_packages; i++)
+		if (base[i] && !held[i])
+			mark_named(db, db->packages[i].depends, needed);
+	for (size_t i = 0; i < db->n_packages; i++)
+		if (base[i] && !held[i] && !needed[i])
+			add_stray(db, i, held, out);
+	apk_db_close(db, held);
+	/* What is left needs itself in a circle. */
+	for (size_t i = 0; i < db->n_packages; i++) {
+		if (!base[i] || held[i])
+			continue;
+		add_stray(db, i, held, out);
+		apk_db_close(db, held);
+	}
+	return out->error;
+}

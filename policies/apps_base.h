@@ -35,6 +35,14 @@ int apps_base_make(const struct apk_db *db, struct apk_text world,
  */
 size_t apps_base_mark(const struct apk_db *db, struct apk_text names, bool *ret_marks);
 
+/*
+ * Appends the names of packages of base, by single spaces, that would go along with an app because
+ * nothing of base that is in the world needs them; of those that need one another, the ones at the
+ * top. base: marks. 0 or -ENOMEM.
+ */
+int apps_base_strays(
+	const struct apk_db *db, struct apk_text world, const bool *base, struct buf *out);
+
 /* Marks the packages that the world names or that provide what it names, conflicts aside. */
 void apps_world_mark(const struct apk_db *db, struct apk_text world, bool *ret_marks);
 

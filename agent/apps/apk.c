@@ -218,6 +218,45 @@ int apk_ask(struct apps_run *run, const struct apk_ask *ask, struct program_said
 	}
 }
 
+static bool has_word(const char *words, const char *word, size_t n_word)
+{
+	for (size_t n; *words; words += n + (words[n] == ' ')) {
+		n = strcspn(words, " ");
+		if (n == n_word && memcmp(words, word, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+int apk_keep(struct apps_run *run, const struct apk_ask *ask)
+{
+	static const char purging[] = ") Purging ";
+	_cleanup_(program_said_done) struct program_said said = {0};
+	_cleanup_buf_ struct buf lost = BUF_INIT;
+	struct apk_ask simulation = *ask;
+	int r;
+
+	if (!run->keep)
+		return 0;
+	simulation.simulated = true;
+	r = apk_ask(run, &simulation, &said);
+	if (r < 0)
+		return r;
+	for (const char *at = said.output.data; at && (at = strstr(at, purging));) {
+		size_t n;
+
+		at += strlen(purging);
+		n = strcspn(at, " @\n");
+		if (!has_word(run->keep, at, n))
+			continue;
+		buf_puts(&lost, lost.n_bytes ? " " : "");
+		buf_append(&lost, at, n);
+	}
+	if (lost.error)
+		return lost.error;
+	return lost.n_bytes ? apk_world_edit(run, NULL, lost.data, NULL) : 0;
+}
+
 bool apk_is_solved(const struct program_said *said)
 {
 	return said->end == PROGRAM_EXITED && said->status < 99 && said->output.data &&

@@ -64,6 +64,11 @@ struct apk_ask {
  * the state does not tell, except why.
  */
 int apk_ask(struct apps_run *run, const struct apk_ask *ask, struct program_said *ret_said);
+/*
+ * Before that is asked: what the step "keep" names and would go along, as nothing needs it any
+ * more, becomes a member of the world. 0 or -errno, after which it must not be asked.
+ */
+int apk_keep(struct apps_run *run, const struct apk_ask *ask);
 /* Between two tries to get the lock; the progress says what it is waiting for. */
 void apk_wait_for_lock(struct apps_run *run, int64_t wait_us);
 bool apk_is_solved(const struct program_said *said);
@@ -84,9 +89,17 @@ enum apps_result apk_source_trouble(
 /*
  * Takes members out of the world whose name is that of a word of "out", and appends the lines "in",
  * with apk's lock held. *ret_taken: the lines that were taken out, by single spaces; owned by the
- * caller, or NULL if there were none. 0; -EBUSY: the lock was held until the deadline; -errno.
+ * caller, or NULL if there were none; they are written down beside the world before. 0; -EBUSY: the
+ * lock was held until the deadline; -errno.
  */
 int apk_world_edit(
 	struct apps_run *run, const struct apps_words *out, const char *in, char **ret_taken);
+
+/*
+ * What is written down of that: forgotten once the transaction is over, and put back into the world
+ * where a job broke off before, unless the ban holds by now. 0 or -errno.
+ */
+int apk_world_forget(struct apps_run *run);
+int apk_world_recover(struct apps_run *run);
 
 #endif

@@ -20,6 +20,7 @@
 #define DB_DIR "lib/apk/db"
 #define DB_FILE DB_DIR "/installed"
 #define WORLD_FILE "etc/apk/world"
+#define TAKEN_FILE WORLD_FILE ".mdm-agent" /* what is out of the world for a while */
 
 void apk_state_done(struct apk_state *state)
 {
@@ -257,13 +258,65 @@ int apk_world_edit(
 	}
 	if (world.error || taken.error)
 		return -ENOMEM;
-	if (taken.n_bytes || (in && *in)) {
+	if (taken.n_bytes && ret_taken)
+		r = fs_replace(run->root_fd, TAKEN_FILE, taken.data, taken.n_bytes, &owner);
+	if (r == 0 && (taken.n_bytes || (in && *in))) {
 		r = fs_replace(run->root_fd, WORLD_FILE, world.n_bytes ? world.data : "",
 			world.n_bytes, &owner);
-		if (r < 0)
-			return r;
 	}
+	if (r < 0)
+		return r;
 	if (ret_taken)
 		*ret_taken = taken.n_bytes ? TAKE_PTR(taken.data) : NULL;
 	return 0;
+}
+
+int apk_world_forget(struct apps_run *run)
+{
+	int r = fs_remove(run->root_fd, TAKEN_FILE);
+
+	return r == -ENOENT ? 0 : r;
+}
+
+/* Whether the virtual package bans it. */
+static bool is_banned(const struct apk_state *state, const struct apk_text *name)
+{
+	const struct apk_package *package = find(state, APPS_VIRTUAL);
+	struct apk_text rest = package ? package->depends : (struct apk_text){0};
+	struct apk_dependency d;
+
+	while (apk_dependency_next(&rest, &d))
+		if (d.is_conflict && d.name.n == name->n &&
+			memcmp(d.name.at, name->at, name->n) == 0)
+			return true;
+	return false;
+}
+
+int apk_world_recover(struct apps_run *run)
+{
+	_cleanup_(apk_state_done) struct apk_state state = {0};
+	_cleanup_free_ char *taken = NULL;
+	_cleanup_buf_ struct buf in = BUF_INIT;
+	char name[LIMIT_TEXT_BYTES + 1], *rest = NULL;
+	size_t n;
+	int r = fs_read(run->root_fd, TAKEN_FILE, LIMIT_APK_WORLD_BYTES, &taken, &n);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	r = apk_state_read(run->root_fd, &state);
+	if (r < 0)
+		return r;
+	for (char *word = strtok_r(taken, " \n", &rest); word;
+		word = strtok_r(NULL, " \n", &rest)) {
+		apk_word_name(word, name);
+		if (apk_state_is_in_world(&state, name) ||
+			is_banned(&state, &(struct apk_text){name, strlen(name)}))
+			continue;
+		buf_printf(&in, "%s%s", in.n_bytes ? " " : "", word);
+	}
+	if (in.error)
+		return in.error;
+	if (in.n_bytes)
+		r = apk_world_edit(run, NULL, in.data, NULL);
+	return r < 0 ? r : apk_world_forget(run);
 }

@@ -335,6 +335,7 @@ int flatpak_step(struct apps_run *run, enum apps_step_kind kind, const struct ap
 	case APPS_STEP_UPGRADE:
 	case APPS_STEP_NOEXEC:
 	case APPS_STEP_EXEC:
+	case APPS_STEP_KEEP:
 	case APPS_STEP_KIND_MAX:
 		break;
 	}

@@ -30,6 +30,7 @@ const char *const apps_step_names[APPS_STEP_KIND_MAX] = {
 	[APPS_STEP_FLATPAK_REMOTE_UNFILTER] = "flatpak-remote-unfilter",
 	[APPS_STEP_NOEXEC] = "noexec",
 	[APPS_STEP_EXEC] = "exec",
+	[APPS_STEP_KEEP] = "keep",
 };
 
 const char *const apps_result_names[APPS_RESULT_MAX] = {
@@ -68,6 +69,7 @@ static const struct {
 	[APPS_STEP_FLATPAK_REMOTE_UNFILTER] = {1, 1, false},
 	[APPS_STEP_NOEXEC] = {0, 0, true},
 	[APPS_STEP_EXEC] = {0, 0, true},
+	[APPS_STEP_KEEP] = {1, SIZE_MAX, true},
 };
 
 void apps_job_done(struct apps_job *job)

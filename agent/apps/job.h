@@ -10,6 +10,7 @@
  *	mdm-agent-apps 1
  *	id 01JD-4
  *	deadline 1800
+ *	keep networkmanager
  *	policy !firefox htop vim=9.1-r0
  *	remove nano
  *	upgrade
@@ -18,7 +19,7 @@
  *	flatpak-update
  *	end
  *
- * A line for each step, carried out in the order of the file; "policy", "upgrade" and
+ * A line for each step, carried out in the order of the file; "keep", "policy", "upgrade" and
  * "flatpak-update" stand once at most, "remove" and the other flatpak lines once for each name.
  * "policy" has all dependencies of the virtual package; without words it removes that. "upgrade"
  * and "flatpak-update" with words are for these alone.
@@ -45,9 +46,10 @@
 #define APPS_VIRTUAL ".mdm-agent-policy" /* name of the virtual package in the world */
 #define APPS_JOB_FILE "apps.job"	 /* in the run-time directory */
 #define APPS_PROGRESS_FILE "apps.progress"
-#define APPS_LOCK_FILE "apps.lock"				 /* held while a job runs (flock) */
-#define APPS_FLATPAK_FILTER "etc/mdm-agent/flatpak-%.64s.filter" /* of a remote; is there before   \
-								  */
+#define APPS_LOCK_FILE "apps.lock" /* held while a job runs (flock) */
+#define APPS_FLATPAK_FILTER                                                                        \
+	"etc/mdm-agent/flatpak-%.64s.filter" /* of a remote; is there before                       \
+					      */
 
 enum apps_step_kind {
 	APPS_STEP_POLICY,  /* the virtual package with all bans, pins and requirements */
@@ -64,6 +66,9 @@ enum apps_step_kind {
 	APPS_STEP_FLATPAK_REMOTE_UNFILTER,
 	APPS_STEP_NOEXEC, /* places where people can write start no programs; agent/apps/mounts.h */
 	APPS_STEP_EXEC,	  /* and what was done for that is taken back */
+	/* Packages that must not go along with anything that the steps behind this one take away:
+	 * where one would, because nothing else needs it any more, it joins the world before. */
+	APPS_STEP_KEEP,
 	APPS_STEP_KIND_MAX,
 };
 extern const char *const apps_step_names[APPS_STEP_KIND_MAX];

@@ -12,7 +12,8 @@
 #include "agent/util/limits.h"
 #include "agent/util/mem.h"
 
-/* True: there is no apk to be asked, which is the end of the step. */
+/* True: there is no apk to be asked, which is the end of the step. Otherwise what a job that broke
+ * off left undone is put right first. */
 static bool is_unavailable(struct apps_run *run, int *ret)
 {
 	const char *why = "";
@@ -20,7 +21,9 @@ static bool is_unavailable(struct apps_run *run, int *ret)
 
 	if (result != APPS_DONE)
 		*ret = apps_run_end(run, "", result, why);
-	return result != APPS_DONE;
+	else
+		*ret = apk_world_recover(run);
+	return result != APPS_DONE || *ret < 0;
 }
 
 int apk_refresh(struct apps_run *run, struct program_said *ret_said, enum apps_result *ret_late)
@@ -53,7 +56,9 @@ static int lift_policy(struct apps_run *run)
 		return r;
 	if (!apk_state_is_installed(&before, name) && !apk_state_is_in_world(&before, name))
 		return apps_run_end(run, "", APPS_NOTHING_TO_DO, "");
-	r = apk_ask(run, &ask, &said);
+	r = apk_keep(run, &ask);
+	if (r == 0)
+		r = apk_ask(run, &ask, &said);
 	if (r == 0)
 		r = apk_state_read(run->root_fd, &after);
 	if (r < 0)
@@ -175,8 +180,10 @@ static int add_good(struct apps_run *run, const struct apk_state *before,
 	_cleanup_(program_said_done) struct program_said said = {0};
 	_cleanup_(apk_state_done) struct apk_state after = {0};
 	const struct apk_ask ask = {.verb = APK_ADD, .words = good->words, .n_words = good->n};
-	int r = apk_ask(run, &ask, &said);
+	int r = apk_keep(run, &ask);
 
+	if (r == 0)
+		r = apk_ask(run, &ask, &said);
 	if (r == 0 && said.end == PROGRAM_EXITED)
 		r = clean_world(run, before, good);
 	if (r == 0)
@@ -255,7 +262,9 @@ int apk_step_remove(struct apps_run *run, const char *name)
 	if (!in_world && !apk_state_is_installed(&before, name))
 		return apps_run_end(run, "", APPS_NOTHING_TO_DO, "");
 	if (in_world) {
-		r = apk_ask(run, &ask, &said);
+		r = apk_keep(run, &ask);
+		if (r == 0)
+			r = apk_ask(run, &ask, &said);
 		if (r == 0)
 			r = apk_state_read(run->root_fd, &after);
 		if (r < 0)

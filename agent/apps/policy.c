@@ -4,6 +4,7 @@
  * mdm-agent-apps, as root.
  *
  * 1. What is banned leaves the world, in which it would contradict the ban; apk does nothing yet.
+ *    It is written down before: a job that breaks off here loses nobody's choice.
  * 2. apk is asked, as a simulation, whether it can have all of it; if not, which words are to
  * blame. Each of them gets a result of its own, and what they took out of the world comes back.
  * 3. The rest is one transaction: what is banned goes, what is required comes.
@@ -272,8 +273,10 @@ static int commit_once(struct policy *p, struct program_said *ret_said)
 {
 	const struct apk_ask ask = {
 		.verb = APK_ADD_POLICY, .words = p->good.words, .n_words = p->good.n};
-	int r = apk_ask(p->run, &ask, ret_said);
+	int r = apk_keep(p->run, &ask);
 
+	if (r == 0)
+		r = apk_ask(p->run, &ask, ret_said);
 	apk_state_done(&p->now);
 	return r < 0 ? r : apk_state_read(p->run->root_fd, &p->now);
 }
@@ -352,7 +355,7 @@ static int apply(struct policy *p)
 int policy_apply(struct apps_run *run, const struct apps_words *words)
 {
 	_cleanup_(policy_done) struct policy p = {.trouble = APPS_DONE};
-	int r = policy_init(run, words, &p);
+	int r = policy_init(run, words, &p), e = 0;
 
 	if (r < 0)
 		return r;
@@ -362,11 +365,13 @@ int policy_apply(struct apps_run *run, const struct apps_words *words)
 	r = apply(&p);
 	/* Nothing of it came to be: the world is as it was. */
 	if ((r < 0 || p.trouble > APPS_NOTHING_TO_DO) && p.taken && !p.is_committed) {
-		int e = give_back(&p, true);
-
+		e = give_back(&p, true);
 		if (e < 0 && r == 0 && !p.why[0])
 			snprintf(p.why, sizeof(p.why),
 				"and what is banned could not be put back into the world");
 	}
+	/* What could not be put back now is by the next step that asks apk. */
+	if (p.taken && e == 0)
+		e = apk_world_forget(run);
 	return r < 0 ? r : apps_run_end(run, "", p.trouble, p.why);
 }

@@ -153,6 +153,9 @@ static int run_step(struct apps_run *run, const struct apps_step *step)
 	case APPS_STEP_NOEXEC:
 	case APPS_STEP_EXEC:
 		return run_mounts(run, step->kind);
+	case APPS_STEP_KEEP:
+		run->keep = step->words;
+		return apps_run_end(run, "", APPS_DONE, "");
 	case APPS_STEP_KIND_MAX:
 		break;
 	}

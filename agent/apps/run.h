@@ -15,6 +15,7 @@ struct apps_run {
 	const char *apk, *flatpak;
 	int64_t deadline_us, patience_us; /* deadline: of CLOCK_BOOTTIME */
 	const struct apps_job *job;
+	const char *keep; /* words of the step "keep", borrowed from the job; NULL: none */
 	struct apps_progress progress;
 	int64_t written_us; /* when the progress was */
 	bool is_unwritten;  /* something in it is new */

@@ -61,7 +61,17 @@ static int base_store(struct apps_inventory *inventory, struct buf *lines)
 	return inventory->unsaved_base.error;
 }
 
-/* -EAGAIN: the packages cannot be read now. */
+/*
+ * Whether what is there can be what the phone came with, for good: of half a database, or without a
+ * world, the user interface would be no part of it, and be removed as an app some day.
+ */
+static bool is_whole(const struct apps_snapshot *snapshot)
+{
+	return snapshot->manager == APPS_MANAGER_APK && snapshot->db.n_packages > 0 &&
+	       snapshot->db.n_malformed == 0 && snapshot->world.n > 0;
+}
+
+/* -EAGAIN: the packages cannot be read now, or there are none. */
 static int base_make(struct apps_inventory *inventory, const char *cause, struct buf *ret_lines)
 {
 	_cleanup_(apps_snapshot_freep) struct apps_snapshot *snapshot = NULL;
@@ -71,10 +81,9 @@ static int base_make(struct apps_inventory *inventory, const char *cause, struct
 
 	if (r < 0)
 		return r;
-	if (snapshot->manager == APPS_MANAGER_UNREADABLE)
+	if (!is_whole(snapshot))
 		return -EAGAIN;
-	if (snapshot->manager == APPS_MANAGER_APK)
-		r = apps_base_make(&snapshot->db, snapshot->world, app_is_protected, &lines);
+	r = apps_base_make(&snapshot->db, snapshot->world, app_is_protected, &lines);
 	if (r == 0)
 		r = base_store(inventory, &lines);
 	if (r < 0)

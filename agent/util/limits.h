@@ -156,9 +156,13 @@
 #define LIMIT_FLATPAK_REMOTES 64
 #define LIMIT_FLATPAK_FILE_BYTES (256 * 1024) /* deploy, metadata, config; each has a few KiB */
 #define LIMIT_FLATPAK_ENTRIES 16384	      /* names in all directories of apps */
-#define LIMIT_DESKTOP_BYTES (64 * 1024)	      /* one desktop entry in a hundred languages */
-#define LIMIT_DESKTOP_ENTRIES 4096	      /* of all directories; a full desktop has 300 */
-#define LIMIT_DESKTOP_NAMES 16		      /* values of XDG_CURRENT_DESKTOP */
+/* Of one home, so that nobody's takes from the system, from others, or from the agent's time. */
+#define LIMIT_FLATPAK_HOME_APPS 128
+#define LIMIT_FLATPAK_HOME_ENTRIES 2048
+#define LIMIT_FLATPAK_HOME_BYTES (4 * 1024 * 1024) /* read of all its files */
+#define LIMIT_DESKTOP_BYTES (64 * 1024)		   /* one desktop entry in a hundred languages */
+#define LIMIT_DESKTOP_ENTRIES 4096		   /* of all directories; a full desktop has 300 */
+#define LIMIT_DESKTOP_NAMES 16			   /* values of XDG_CURRENT_DESKTOP */
 /* Homes: names looked at in all of them, bytes of the paths waiting to be, directories below. */
 #define LIMIT_HOME_ENTRIES (256 * 1024)
 #define LIMIT_HOME_WAITING_BYTES (512 * 1024)

@@ -279,6 +279,33 @@ def damaged_files(base):
         check(causes == ["enrolled", "damaged", "missing"], causes)
 
 
+def half_of_a_system_is_no_base(base):
+    """Cut off by a power failure, or not readable: what the phone came with is not recorded from that."""
+    with Fleet(base) as fleet:
+        phone = fleet.phone
+        n_base = phone.apps()["about"]["base"]
+        record = os.path.join(phone.state, "apps-base")
+        for path in ("lib/apk/db/installed", "etc/apk/world"):
+            for text in ("", None):
+                whole = phone.read(path)
+                phone.stop()
+                os.unlink(record)
+                os.unlink(os.path.join(phone.root, path))
+                if text is None:
+                    os.mkdir(os.path.join(phone.root, path))
+                else:
+                    phone.write(path, text)
+                phone.start()
+                phone.apps()
+                check(not os.path.exists(record), path, text)
+                phone.stop()
+                (os.rmdir if text is None else os.unlink)(os.path.join(phone.root, path))
+                phone.write(path, whole)
+                phone.start()
+                wait_for("the record", lambda: os.path.exists(record))
+                check(phone.apps()["about"]["base"] == n_base, phone.apps())
+
+
 def what_is_installed_later_is_no_base(base):
     with Fleet(base) as fleet:
         phone = fleet.phone
@@ -388,7 +415,7 @@ def anybody_may_look(base):
 
 
 TESTS = [all_of_it_then_what_changed, what_came_and_went_is_in_the_journal, a_restart_sends_nothing_again,
-         a_server_that_was_put_back, damaged_files, what_is_installed_later_is_no_base,
+         a_server_that_was_put_back, damaged_files, half_of_a_system_is_no_base, what_is_installed_later_is_no_base,
          leaving_leaves_nothing, a_phone_without_apk, programs_in_homes_without_folders,
          the_administrators_list, anybody_may_look]
 

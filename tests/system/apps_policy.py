@@ -64,6 +64,17 @@ def test_allow(phones):
     phones.wait_setting("allowed", "compliant")
 
 
+@with_phones({"mode": "allow", "allowed": ["nothing"], "required": ["vpn-applet"]}, installed=["network-applet"])
+def test_base_that_an_app_alone_holds(phones):
+    """The way to the network does not go along with the app that brought it, nor with the requirement that came later."""
+    phones.wait_setting("allowed", "compliant")
+    phones.wait_setting("required", "compliant")
+    check("network-applet" not in phones.installed() and "networkmanager" in phones.installed(), phones.installed())
+    phones.phone.ok("unenroll", "--yes")
+    wait_for("the end\n" + phones.phone.log(), lambda: not phones.phone.status()["enrolled"])
+    check("vpn-applet" not in phones.installed() and "networkmanager" in phones.installed(), phones.installed())
+
+
 @with_phones({"mode": "deny", "required": ["htop", "nosuch"], "pinned": ["maps=1.0-r0"], "blocked": ["firefox"]})
 def test_required_and_pinned(phones):
     """What nobody has is told by itself, and is in nobody's way."""
@@ -284,7 +295,8 @@ def test_hidden_beside_a_long_job(phones):
     check("NoDisplay=true" in phones.phone.read("usr/local/share/applications/firefox.desktop"))
 
 
-TESTS = [test_blocked, test_blocked_comes_later, test_allow, test_required_and_pinned, test_protected,
+TESTS = [test_blocked, test_blocked_comes_later, test_allow, test_base_that_an_app_alone_holds,
+         test_required_and_pinned, test_protected,
          test_no_repository, test_progress_and_restart, test_worker_is_killed, test_no_program, test_unenrol, test_commands,
          test_command_waits_and_others_do_not, test_hook, test_updates, test_hidden_beside_a_long_job]
 

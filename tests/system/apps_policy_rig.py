@@ -33,7 +33,7 @@ def key():
 class Phones:
     """The organisation and its one phone, on which base, firefox, epiphany and nano are installed."""
 
-    def __init__(self, base, policy=None, hook=False, options=()):
+    def __init__(self, base, policy=None, installed=(), hook=False, options=()):
         os.chmod(base, 0o755)
         self.base, self.admin = base, Admin(base)
         self.server = Server(self.admin)
@@ -44,7 +44,7 @@ class Phones:
             env={"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent"})
         repository.make_root(self.phone.root, [self.repository.directory], [key()], os.geteuid() == 0)
         self.stock()
-        self.apk("add", "alpine-base", "postmarketos-ui", "firefox", "nano")
+        self.apk("add", "alpine-base", "postmarketos-ui", "firefox", "nano", *installed)
         self.serial = 0
         if policy is not None:
             self.push(policy, sync=False)
@@ -71,6 +71,9 @@ class Phones:
         add("nano")
         add("htop")
         add("vim")
+        add("networkmanager")
+        add("network-applet", depends="networkmanager")
+        add("vpn-applet", depends="networkmanager")
 
     def apk(self, *words, check_it=True):
         done = subprocess.run([APK, "--root", self.phone.root, "--no-interactive", *words], capture_output=True,

@@ -144,6 +144,35 @@ def what_was_required_goes_unless_somebody_asked_for_it(phone):
     equal((phone.installed(), sorted(phone.world()), phone.policy()), (["nano", "vim"], ["nano", "vim"], None))
 
 
+def what_has_to_stay_joins_the_world(phone):
+    """An app alone held it: whatever takes the app away leaves what the step "keep" names."""
+    r = phone.repository
+    r.add("wifi", depends="libradio")
+    r.add("libradio")
+    for name in ("one", "two", "three"):
+        r.add(name, depends="wifi")
+    r.add("other")
+    r.add("against", depends="!wifi")
+    equal(phone.job("policy three").step(), "done")
+    phone.apk("add", "one", "two")
+    equal([s[:2] for s in phone.job("keep wifi", "remove one", "policy !two three").steps],
+          [("keep", "done"), ("remove", "done"), ("policy", "done")])
+    equal((phone.installed(), phone.world()), (["libradio", "three", "wifi"], [VIRTUAL]))
+    p = phone.job("keep wifi", "policy")
+    equal((p.step(1), phone.installed(), phone.world()), ("done", ["libradio", "wifi"], ["wifi"]))
+    # once it is there nothing that is against it can be
+    p = phone.job("keep wifi", "policy against other")
+    equal((p.item("against"), phone.installed()), ("conflict", ["libradio", "other", "wifi"]))
+    equal(phone.job("policy").step(), "done")
+    phone.apk("add", "one", "other")
+    phone.apk("del", "wifi")
+    equal((phone.job("keep wifi", "remove one").step(1), phone.installed()), ("done", ["libradio", "other", "wifi"]))
+    # others go as ever
+    phone.apk("add", "one")
+    phone.apk("del", "wifi")
+    equal((phone.job("keep other", "remove one").step(1), phone.installed()), ("done", ["other"]))
+
+
 def what_somebody_installed_is_banned(phone):
     """In the world it contradicts the ban: apk alone refuses that (it was seen to)."""
     stock(phone)
@@ -152,6 +181,33 @@ def what_somebody_installed_is_banned(phone):
     p = phone.job("policy !foo !htop")
     equal((p.step(), p.items), ("done", {}))
     equal((phone.installed(), phone.world()), (["nano"], [VIRTUAL, "nano"]))
+
+
+def what_was_taken_out_comes_back_after_a_kill(phone):
+    """Killed, or without power, between the world and the transaction; stands for apk: a script that hangs then."""
+    stock(phone)
+    script = os.path.join(phone.base, "apk")
+    with open(script, "w", encoding="utf-8") as f:
+        f.write("#!/bin/sh\ncase \"$*\" in *--virtual*) kill -9 $PPID ;; esac\nexec %s \"$@\"\n" % APK)
+    os.chmod(script, 0o755)
+    phone.apk("add", "foo", "htop=3.0-r0", "nano")
+    before = phone.state()
+    phone.write_job("policy !foo !htop")
+    equal(phone.run(apk=script).returncode, -9)
+    equal(sorted(phone.world()), ["nano"])
+    equal(phone.job("add nano").step(), "nothing_to_do")
+    equal(sorted(phone.world()), ["foo", "htop=3.0-r0", "nano"])
+    equal(sorted(phone.read("etc/apk/world").split()), sorted(before[1].split()))
+    equal(sorted(n for n in os.listdir(os.path.join(phone.root, "etc/apk")) if n.startswith("world")), ["world"])
+    # Killed again; the ban of one of them holds by now.
+    phone.write_job("policy !foo !htop")
+    equal(phone.run(apk=script).returncode, -9)
+    phone.apk("add", "--virtual", VIRTUAL, "!htop")
+    p = phone.job("policy !htop vim")
+    equal((p.step(), sorted(phone.world()), phone.policy()), ("done", [VIRTUAL, "foo", "nano"], ["!htop", "vim"]))
+    equal(phone.installed(), ["foo", "libz", "nano", "vim"])
+    p = phone.job("policy !foo")
+    equal((p.step(), phone.installed(), sorted(os.listdir(os.path.join(phone.root, "etc/apk")))[-1]), ("done", ["nano"], "world"))
 
 
 def what_others_need_stays(phone):
@@ -376,7 +432,7 @@ def a_stand_in_says_so(_phone):
 
 TESTS = [only_root_s_own_job, the_progress_is_root_s_own, apk_sees_nothing_of_us, a_policy_holds,
          the_same_policy_does_nothing, a_policy_that_is_broken_is_made_anew, policies_within_a_second,
-         a_policy_is_lifted, what_was_required_goes_unless_somebody_asked_for_it, what_somebody_installed_is_banned, what_others_need_stays,
+         a_policy_is_lifted, what_has_to_stay_joins_the_world, what_was_required_goes_unless_somebody_asked_for_it, what_somebody_installed_is_banned, what_was_taken_out_comes_back_after_a_kill, what_others_need_stays,
          a_ban_that_fails_changes_no_world, what_nobody_has_is_named, nothing_can_be_had, bans_come_before_requirements,
          many_words_few_of_them_bad,
          more_bad_words_than_questions, what_is_too_large, a_world_that_is_broken_is_said, names_that_are_none, one_is_installed,

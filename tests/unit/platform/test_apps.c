@@ -321,6 +321,8 @@ static void test_limit_database(void)
 	fd = openat(f.platform.sysroot_fd, "etc/apk/world", O_WRONLY | O_CLOEXEC);
 	CHECK(fd >= 0 && ftruncate(fd, LIMIT_APK_WORLD_BYTES + 1) == 0);
 	s = collect(&f, NULL, NULL);
+	CHECK_INT(s->manager, APPS_MANAGER_UNREADABLE);
+	CHECK(strstr(s->manager_detail, "/etc/apk/world") != NULL);
 	CHECK_STR(listed(s), ""); /* nobody is known to have asked for it */
 	apps_snapshot_free(s);
 	close(fd);

@@ -359,6 +359,82 @@ static void test_limit_entries(void)
 	fixture_close(&f);
 }
 
+#define ANN "home/ann/.local/share/flatpak"
+#define BOB "home/bob/.local/share/flatpak"
+
+/* However much one has, the system's and others' are seen. */
+static void test_limit_home(void)
+{
+	struct fixture f;
+	char id[32], path[512];
+
+	fixture_open(&f);
+	people_make(&f, people, 2, true);
+	flatpak_install(&f, SYSTEM, "org.system", "r", "1", NULL);
+	flatpak_install(&f, BOB, "org.bob", "r", "1", NULL);
+	for (unsigned int i = 0; i < LIMIT_FLATPAK_HOME_APPS; i++) {
+		snprintf(id, sizeof(id), "a.a%u", i);
+		flatpak_install(&f, ANN, id, "r", "1", NULL);
+	}
+	check_limit(&f, LIMIT_FLATPAK_HOME_APPS + 2, 0, false);
+	flatpak_install(&f, ANN, "a.more", "r", "1", NULL);
+	check_limit(&f, LIMIT_FLATPAK_HOME_APPS + 2, 0, true);
+	fixture_close(&f);
+
+	fixture_open(&f);
+	people_make(&f, people, 2, true);
+	flatpak_install(&f, BOB, "org.bob", "r", "1", NULL);
+	fixture_text(&f, ANN "/app/x", "");
+	for (unsigned int i = 3; i < LIMIT_FLATPAK_HOME_ENTRIES; i++) {
+		snprintf(path, sizeof(path), "%s/" ANN "/app/x%u", f.path, i);
+		CHECK_INT(symlink("x", path), 0);
+	}
+	check_limit(&f, 1, 0, false);
+	snprintf(path, sizeof(path), "%s/" ANN "/app/more", f.path);
+	CHECK_INT(symlink("x", path), 0);
+	check_limit(&f, 1, 0, true);
+	fixture_close(&f);
+}
+
+/* One large file by many names costs its owner nothing, and the agent not much. */
+static void test_limit_home_bytes(void)
+{
+	char *text = malloc(LIMIT_DESKTOP_BYTES);
+	char first[512], path[512], id[32];
+	struct fixture f;
+	const char *entry = "[Desktop Entry]\nType=Application\nName=x\n";
+
+	CHECK(text);
+	memset(text, '\n', LIMIT_DESKTOP_BYTES);
+	memcpy(text, entry, strlen(entry));
+	fixture_open(&f);
+	people_make(&f, people, 2, true);
+	flatpak_install(&f, SYSTEM, "org.system", "r", "1", entry);
+	flatpak_install(&f, BOB, "org.bob", "r", "1", entry);
+	for (unsigned int i = 0; i < 3; i++) {
+		snprintf(id, sizeof(id), "a.a%u", i);
+		flatpak_install(&f, ANN, id, "r", "1", entry);
+		for (unsigned int k = 0; k < 40; k++) {
+			snprintf(path, sizeof(path),
+				ANN "/app/%s/aarch64/stable/" FLATPAK_COMMIT
+				    "/export/share/applications/x%u.desktop",
+				id, k);
+			if (i == 0 && k == 0) {
+				fixture_write(&f, path, text, LIMIT_DESKTOP_BYTES);
+				snprintf(first, sizeof(first), "%s", path);
+			} else {
+				CHECK_INT(linkat(f.platform.sysroot_fd, first,
+						  f.platform.sysroot_fd, path, 0),
+					0);
+			}
+		}
+		/* 40 of them are 2.5 MiB. */
+		check_limit(&f, 2 + (i < 2 ? i + 1 : 2), 0, i > 0);
+	}
+	free(text);
+	fixture_close(&f);
+}
+
 static const struct check_test tests[] = {
 	{"real deploy", test_real_deploy},
 	{"cut deploy", test_cut_deploy},
@@ -374,5 +450,7 @@ static const struct check_test tests[] = {
 	{"limit of remotes", test_limit_remotes},
 	{"limit of bytes", test_limit_bytes},
 	{"limit of entries", test_limit_entries},
+	{"limit of a home", test_limit_home},
+	{"limit of a home's bytes", test_limit_home_bytes},
 };
 CHECK_MAIN(tests)

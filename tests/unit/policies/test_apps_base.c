@@ -135,10 +135,42 @@ static void test_world(void)
 	apk_db_done(&db);
 }
 
+static void strays_are(const char *text, const char *members, const char *expected)
+{
+	_cleanup_buf_ struct buf lines = BUF_INIT, strays = BUF_INIT;
+	struct apk_db db;
+	bool marks[32];
+
+	CHECK_INT(apk_db_read(text, strlen(text), &db), 0);
+	CHECK_INT(apps_base_make(&db, text_of(members), is_network, &lines), 0);
+	apps_base_mark(&db, (struct apk_text){lines.data, lines.n_bytes}, marks);
+	buf_append(&strays, "", 0);
+	CHECK_INT(apps_base_strays(&db, text_of(members), marks, &strays), 0);
+	CHECK_STR(strays.data, expected);
+	apk_db_done(&db);
+}
+
+static void test_strays(void)
+{
+	strays_are(phone, world, "mdm-agent networkmanager");
+	strays_are(phone, "networkmanager\nmdm-agent\n", "");
+	/* An app holds it, or a virtual package: both may go. */
+	strays_are("P:applet\nV:1\nD:networkmanager\n\nP:networkmanager\nV:1\nD:libnm\n\n"
+		   "P:libnm\nV:1\n\n",
+		"applet\n", "networkmanager");
+	strays_are("P:.mdm-agent-policy\nV:1\nD:networkmanager\n\nP:networkmanager\nV:1\n\n",
+		".mdm-agent-policy=1\n", "networkmanager");
+	/* In a circle, one of them. */
+	strays_are("P:networkmanager\nV:1\nD:a\n\nP:a\nV:1\nD:networkmanager\n\n", "",
+		"networkmanager");
+	strays_are("", "", "");
+}
+
 static const struct check_test tests[] = {
 	{"base", test_base},
 	{"without a world", test_without_world},
 	{"mark", test_mark},
 	{"world", test_world},
+	{"strays", test_strays},
 };
 CHECK_MAIN(tests)
