@@ -48,8 +48,7 @@ static enum apps_mode mode_of(const struct advice *a)
 static void advise_mode(const struct advice *a)
 {
 	static const enum setting_id ids[] = {SETTING_APPS_ALLOWED, SETTING_APPS_BLOCKED,
-		SETTING_APPS_REQUIRED, SETTING_APPS_PINNED, SETTING_APPS_USER_FLATPAKS,
-		SETTING_APPS_USER_PROGRAMS, SETTING_APPS_GUARD};
+		SETTING_APPS_REQUIRED, SETTING_APPS_PINNED, SETTING_APPS_USER_FLATPAKS};
 
 	if (mode_of(a) == APPS_ALLOW && !a->profile->has[SETTING_APPS_ALLOWED])
 		advise(a, "mode is allow without a list: packages and Flatpaks need no permission "
@@ -62,6 +61,12 @@ static void advise_mode(const struct advice *a)
 				setting_row(ids[i])->name);
 			return;
 		}
+	/* What lies where people can write needs no list. */
+	if (mode_of(a) == APPS_OFF && a->profile->has[SETTING_APPS_GUARD] &&
+		a->profile->values[SETTING_APPS_GUARD].number > 0 &&
+		!is_false(a, SETTING_APPS_USER_PROGRAMS))
+		advise(a, "guard has nothing to judge by unless another profile that applies sets "
+			  "the mode");
 }
 
 static void advise_blocked(const struct advice *a)

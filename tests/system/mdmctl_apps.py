@@ -44,7 +44,7 @@ def what_does_nothing_is_said(base):
             ({"mode": "deny", "user_programs": False}, "user_programs is false, and nothing holds them back"),
             ({"mode": "deny", "update_every": 1, "update_hours": []}, "update_hours is empty"),
             ({"mode": "deny", "update_hours": ["02"]}, "update_hours does nothing unless another profile"),
-            ({"guard": "enforce"}, "guard does nothing unless another profile"),
+            ({"guard": "enforce"}, "guard has nothing to judge by unless another profile"),
             ({"mode": "deny", "repositories": []}, "repositories is empty"),
             ({"mode": "deny", "allowed": ["nano"]}, "allowed says nothing about packages"),
             ({"mode": "allow", "allowed": ["nano", "htop"], "blocked": ["h*"]},
@@ -61,6 +61,8 @@ def a_misspelt_setting_is_guessed(base):
         out = a.ok("policy", "check", a.policy(settings={"apps": {wrong: "x"}}))
         check("warning: apps.%s: this version does not know it" % wrong in out, out)
         check(("did you mean %s?" % right in out) if right else "mean" not in out, wrong, out)
+    # The guard holds back what lies where people can write, whatever the mode is.
+    check("warning" not in a.ok("policy", "check", a.policy(settings={"apps": {"guard": "enforce", "user_programs": False}})))
     # A file that may run has its place in the mode deny.
     check("warning" not in a.ok("policy", "check", a.policy(settings={"apps": {
         "mode": "deny", "guard": "enforce", "user_programs": False, "allowed": ["sha256:" + "a" * 64]}})))
