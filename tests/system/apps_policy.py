@@ -206,6 +206,10 @@ def test_commands(phones):
     phones.repository.add("htop", "2.0-r0")
     row = phones.wait_command(phones.order("update"), "done", "failed", "refused")
     check(row["state"] == "done" and phones.versions()["htop"] == "2.0-r0", row)
+    # Who came and went by an order was brought and taken by nobody else.
+    check(not phones.phone.journal("app_found"), phones.phone.journal("app_found"))
+    phones.apk("add", "maps")
+    wait_for("a record", lambda: [r["data"]["appeared"] for r in phones.phone.journal("app_found")] == [["maps"]])
     bad = phones.admin.run("command", "install", "name=--allow-untrusted", "--device", phones.device)
     check(bad.returncode != 0, bad.stdout)
 
