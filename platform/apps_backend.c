@@ -344,6 +344,7 @@ static int begin_policy(struct backend *b, struct apps_look *look)
 	int64_t at_us;
 
 	if (!look->n_steps) {
+		s->is_settling = false;
 		apps_retry_settled(&s->retry);
 		forget_outcomes(s);
 		return 0;
@@ -378,6 +379,7 @@ static void note_policy(struct backend *b, const struct effective *desired)
 		memcmp(digest, s->wanted, sizeof(digest)) == 0)
 		return;
 	memcpy(s->wanted, digest, sizeof(digest));
+	s->is_settling = true;
 	apps_retry_settled(&s->retry);
 }
 
@@ -395,6 +397,7 @@ static int apps_apply(
 	s->did = false;
 	s->again = sd_event_source_unref(s->again);
 	note_policy(b, desired);
+	b->apply_late = s->is_settling;
 	r = apps_look_take(b->platform, desired, &look);
 	if (r == 0 && !b->platform->apps_jobs && look.n_steps)
 		r = -ENOSYS;
@@ -427,6 +430,7 @@ static int apps_revert(struct backend *b, backend_done_fn done, void *userdata)
 
 	backend_call_begin(&s->call, b, done, userdata);
 	b->apply_changed = s->did;
+	b->apply_late = true;
 	s->did = false;
 	s->again = sd_event_source_unref(s->again);
 	if (is_leaving && b->platform->apps_jobs) {

@@ -25,6 +25,7 @@ struct apps_backend {
 	uint8_t plan[SHA256_BYTES]; /* of the policy's job that was given last */
 	struct apps_retry retry;
 	uint8_t wanted[SHA256_BYTES]; /* of the policy at the last apply */
+	bool is_settling;	      /* another policy, and not all of it was done yet */
 	bool resumed;		      /* what was begun before this process was asked for */
 	bool is_leaving;	      /* the call under way waits for the end of the policy's job */
 	bool did;		      /* a job ended since the last apply */

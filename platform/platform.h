@@ -85,6 +85,7 @@ struct backend {
 	struct platform *platform; /* borrowed */
 	struct observation observations[SETTING_MAX];
 	bool apply_changed; /* the last apply found something to change (set by apply) */
+	bool apply_late;    /* that was the end of what another policy began: no drift */
 	void *state;	    /* of the backend */
 };
 

@@ -108,7 +108,8 @@ static const char *pattern_fault(const char *pattern, size_t n_bytes)
 			return "is no pattern: terms are name:, origin:, repository:, flatpak:, "
 			       "remote:, sha256:, one space between";
 		if (seen & 1u << term.kind)
-			return "has two terms of one kind";
+			return "has two terms of one kind: what a space stands between is one pattern, "
+			       "all of which has to fit";
 		seen |= 1u << term.kind;
 		if (term.kind == APP_TERM_SHA256 && !digits_are_valid(term.value, term.n_value))
 			return "wants 64 lower-case hexadecimal digits behind sha256:";

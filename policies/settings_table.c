@@ -228,10 +228,11 @@ static const struct setting_row settings[SETTING_MAX] = {
 		NULL,
 		"A pattern is one or more of name:GLOB, origin:GLOB and repository:GLOB for packages, "
 		"flatpak:GLOB and remote:GLOB for Flatpaks, or sha256:HEX for files, each at most once, "
-		"with one space between where all have to fit; a word alone is a name. * stands for any "
-		"text, ? for one character. What the same profile requires is in its list as well. What "
-		"an allowed app needs comes with it, but has to be allowed itself if launchers show it. "
-		"Where no profile has a list, packages and Flatpaks need no permission, files do.",
+		"with one space between where all have to fit; a word alone is a name. * stands "
+		"for any text, ? for one character; upper and lower case differ. What the same "
+		"profile requires is in its list as well. What an allowed app needs comes with "
+		"it, but has to be allowed itself if launchers show it. Where no profile has a "
+		"list, packages and Flatpaks need no permission, files do.",
 		&app_form_pattern},
 	[SETTING_APPS_BLOCKED] = {SETTING_APPS_BLOCKED, AREA_APPS, "blocked", VALUE_SET,
 		MERGE_UNION, "", 0, 0,

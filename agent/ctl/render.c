@@ -26,6 +26,21 @@ static const struct render_words render_unseen = {
 static const struct render_words render_vain = {
 	"cannot be told", PAGE_WARN, RENDER_WHETHER "cannot be told"};
 
+/* Pending, and nothing was set: it is being done, or waits. */
+static const struct render_words render_under_way = {
+	"not done yet", PAGE_WARN, RENDER_ASKED "not done yet"};
+
+static bool render_is_under_way(const char *reason)
+{
+	static const enum compliance_reason reasons[] = {
+		REASON_UNDER_WAY, REASON_NO_NETWORK, REASON_BUSY};
+
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
+		if (strcmp(reason, compliance_reason_name(reasons[i])) == 0)
+			return true;
+	return false;
+}
+
 static bool render_is_unseen(const char *reason)
 {
 	return strcmp(reason, compliance_reason_name(REASON_NOT_OBSERVED)) == 0;
@@ -37,6 +52,9 @@ struct render_words render_state(const char *state, const char *reason)
 		return (struct render_words){"unknown", PAGE_WARN, "how things stand is unknown"};
 	if (reason && strcmp(state, compliance_state_name(COMPLIANCE_UNKNOWN)) == 0)
 		return render_is_unseen(reason) ? render_unseen : render_vain;
+	if (reason && strcmp(state, compliance_state_name(COMPLIANCE_PENDING)) == 0 &&
+		render_is_under_way(reason))
+		return render_under_way;
 	for (int i = 0; i < COMPLIANCE_STATE_MAX; i++)
 		if (strcmp(state, compliance_state_name((enum compliance_state)i)) == 0)
 			return render_states[i];

@@ -6,6 +6,7 @@
 #include "agent/ctl/ago.h"
 #include "agent/ctl/peek.h"
 #include "agent/ctl/render.h"
+#include "policies/compliance.h"
 
 /* A verdict of docs/protocol.md in words; NULL: nothing has to be said. */
 static struct render_words apps_verdict(const char *verdict)
@@ -17,7 +18,8 @@ static struct render_words apps_verdict(const char *verdict)
 		{"allowed", {NULL, PAGE_PLAIN, NULL}},
 		{"blocked", {"blocked", PAGE_BAD, NULL}},
 		{"not_allowed", {"not in the list of what is allowed", PAGE_BAD, NULL}},
-		{"protected", {"would be blocked, but the phone needs it", PAGE_WARN, NULL}},
+		{"protected", {"stays whatever the rules say, because the phone needs it",
+				      PAGE_PLAIN, NULL}},
 	};
 
 	for (size_t i = 0; verdict && i < ARRAY_SIZE(rows); i++)
@@ -119,6 +121,13 @@ static void apps_waiting(struct page *p, struct json_object *waiting)
 			if (strcmp(rows[k].setting, setting) == 0)
 				words = rows[k].words;
 		render_spaced(peek_text(item, "reason", ""), reason, sizeof(reason));
+		/* Nobody is to wait for what will never happen. */
+		if (strcmp(peek_text(item, "reason", ""),
+			    compliance_reason_name(REASON_APP_PROTECTED)) == 0) {
+			words = strcmp(setting, "blocked") == 0 ? "is blocked, and stays"
+								: "is not allowed, and stays";
+			reason[0] = 0;
+		}
 		page_open(p, 2, 4);
 		page_add(p, PAGE_BOLD, "%s", peek_text(item, "name", "?"));
 		page_add(p, PAGE_PLAIN, " %s", words);

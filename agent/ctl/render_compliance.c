@@ -27,12 +27,27 @@ static void compliance_items(struct page *p, struct json_object *items)
 	}
 }
 
+/* What stands in the line of the first item need not stand above it as well. */
+static bool compliance_repeats(const char *detail, struct json_object *items)
+{
+	struct json_object *first = peek_length(items) ? peek_at(items, 0) : NULL;
+	const char *name = peek_text(first, "name", ""), *text = peek_text(first, "detail", "");
+	size_t n = strlen(name);
+
+	if (!first || !*text)
+		return false;
+	return strcmp(detail, text) == 0 ||
+	       (strncmp(detail, name, n) == 0 && detail[n] == ':' &&
+		       strcmp(detail + n + 1 + (detail[n + 1] == ' '), text) == 0);
+}
+
 static void compliance_one(struct page *p, struct json_object *setting, int64_t now_s)
 {
 	struct render_words words =
 		render_state(peek_string(setting, "state"), peek_string(setting, "reason"));
 	char desired[RENDER_VALUE_BYTES], observed[RENDER_VALUE_BYTES], text[AGO_TEXT], reason[64];
-	struct json_object *value = NULL;
+	struct json_object *value = NULL, *items = peek_array(setting, "items");
+	bool is_met = strcmp(peek_text(setting, "state", ""), "compliant") == 0, is_untraceable;
 	int64_t since;
 
 	render_value(setting, "desired", "desired_text", desired, sizeof(desired));
@@ -49,8 +64,10 @@ static void compliance_one(struct page *p, struct json_object *setting, int64_t 
 
 	page_open(p, 2, 4);
 	page_add(p, PAGE_PLAIN, "Wanted %s", desired);
-	if (peek_string(setting, "observed_text") ||
-		(json_object_object_get_ex(setting, "observed", &value) && value))
+	if (!is_met && peek_length(items) && strcmp(desired, observed) == 0)
+		; /* Of lists of apps the items say what is not so. */
+	else if (peek_string(setting, "observed_text") ||
+		 (json_object_object_get_ex(setting, "observed", &value) && value))
 		page_add(p, PAGE_PLAIN, "; seen %s", observed);
 	else
 		page_add(p, PAGE_PLAIN, "; nothing seen");
@@ -60,14 +77,17 @@ static void compliance_one(struct page *p, struct json_object *setting, int64_t 
 	}
 	page_add(p, PAGE_PLAIN, ".");
 	page_close(p);
-	if (peek_string(setting, "detail"))
+	is_untraceable = strcmp(peek_text(setting, "reason", ""),
+				 compliance_reason_name(REASON_UNTRACEABLE)) == 0;
+	/* The sentence behind it speaks of it. */
+	if (peek_string(setting, "detail") &&
+		(is_untraceable || !compliance_repeats(peek_string(setting, "detail"), items)))
 		page_line(p, 2, PAGE_PLAIN, "%s", peek_string(setting, "detail"));
-	if (strcmp(peek_text(setting, "reason", ""), compliance_reason_name(REASON_UNTRACEABLE)) ==
-		0)
+	if (is_untraceable)
 		page_line(p, 2, PAGE_PLAIN,
 			"The agent cannot see which disk lies below it. That is so for some layered "
 			"and network file systems.");
-	compliance_items(p, peek_array(setting, "items"));
+	compliance_items(p, items);
 }
 
 void render_compliance(struct page *p, struct json_object *answer, int64_t now_s)

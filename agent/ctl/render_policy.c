@@ -123,7 +123,9 @@ static void explain_one(struct page *p, struct json_object *setting)
 		page_line(p, 2, PAGE_DIM, "%s", peek_string(setting, "help"));
 	if (peek_string(setting, "why"))
 		page_line(p, 2, PAGE_DIM, "%s", peek_string(setting, "why"));
-	if (set && peek_string(setting, "profile"))
+	if (set && json_object_is_type(value, json_type_array) && peek_length(contributors) > 1)
+		page_line(p, 2, PAGE_PLAIN, "Made of the lists of all profiles that apply now:");
+	else if (set && peek_string(setting, "profile"))
 		page_line(p, 2, PAGE_PLAIN, "Decided by profile %s of policy %s%s",
 			peek_string(setting, "profile"), peek_text(setting, "stream", "?"),
 			peek_length(contributors) > 1 ? "; the strictest wins." : ".");

@@ -80,14 +80,21 @@ static void enrol_explain(struct ctl *ctl, const struct ticket *ticket)
 	}
 	page_open(&page, 2, 4);
 	page_add(&page, PAGE_PLAIN,
-		"- learn model, system version, whether the rules hold, and what "
-		"the agent did ('agentctl privacy' shows every report)");
+		"- learn model, system version, which apps are installed (never which of them you "
+		"use), whether the rules hold, and what the agent did ('agentctl privacy' shows "
+		"every report)");
 	page_close(&page);
 	page_open(&page, 2, 4);
 	page_add(&page, PAGE_PLAIN,
-		"- lock the screen, show you messages, restart the phone, end the management, and have "
-		"the agent's log sent, without names and files of yours ('agentctl command list' "
-		"shows what was ordered)");
+		"- lock the screen, show you messages, restart the phone, install, update and remove "
+		"apps, end the management, and have the agent's log sent, without names and files of "
+		"yours ('agentctl command list' shows what was ordered)");
+	page_close(&page);
+	page_open(&page, 2, 4);
+	page_add(&page, PAGE_PLAIN,
+		"- two of them together: give your account another passcode, lock the disks so that only "
+		"the recovery key opens them, if you had one made, and erase the phone, if it is the "
+		"organisation's");
 	page_close(&page);
 	page_open(&page, 2, 4);
 	page_add(&page, PAGE_PLAIN,

@@ -9,6 +9,7 @@
 #include "agent/enforcer/apps_private.h"
 #include "agent/enforcer/apps_record.h"
 #include "agent/enforcer/apps_report.h"
+#include "agent/enforcer/apps_work_private.h"
 #include "agent/util/account.h"
 #include "agent/util/clock.h"
 #include "agent/util/jsonw.h"
@@ -306,11 +307,14 @@ static void inventory_on_change(void *userdata)
 static void known_acting(bool is_acting, void *userdata)
 {
 	struct apps_inventory *inventory = userdata;
+	const struct apps_work *work = inventory->e->apps_work;
 
 	/* What the job did is seen as such. */
 	if (inventory->is_acting && !is_acting)
 		inventory_look(inventory, "missing");
-	inventory->is_acting = is_acting;
+	/* The end of one may be the beginning of the next. */
+	inventory->is_acting =
+		is_acting || (work && work->jobs && apps_jobs_waiting(work->jobs) > 0);
 }
 
 /* --- programs in homes ------------------------------------------------------------------- */

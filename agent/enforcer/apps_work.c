@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/enforcer/apps_work_private.h"
+#include "platform/apps_known.h"
 #include "agent/enforcer/enforcer.h"
 #include "agent/util/jsonw.h"
 
@@ -93,6 +94,9 @@ static void on_told(const struct apps_job *job, const struct apps_progress *prog
 	jsonw_string(&w, "failure", failure);
 	jsonw_object_end(&w);
 	enforcer_journal(work->e, JOURNAL_APP, &payload);
+	/* Whoever gave it: what it changed is nobody else's doing. */
+	if (work->e->platform.apps)
+		work->e->platform.apps->acting(false, work->e->platform.apps->userdata);
 }
 
 /* --- life ---------------------------------------------------------------------------------- */

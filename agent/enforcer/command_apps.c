@@ -12,6 +12,7 @@
 #include "agent/enforcer/command_verbs.h"
 #include "agent/enforcer/commands_private.h"
 #include "platform/apps_ask.h"
+#include "platform/apps_known.h"
 
 #define COMMAND_JOB_DEADLINE_S 1800
 
@@ -99,6 +100,13 @@ static void on_ended(
 			apps_result_names[worst->result], detail);
 }
 
+/* What it changes is not somebody else's doing; apps_work.c tells of its end. */
+static void tell_begun(const struct enforcer *e)
+{
+	if (e->platform.apps)
+		e->platform.apps->acting(true, e->platform.apps->userdata);
+}
+
 static void fill_order(struct apps_work *work, const char *id, struct enforcer *e)
 {
 	snprintf(work->order.job.id, sizeof(work->order.job.id), "command-%.40s", id);
@@ -131,6 +139,8 @@ static void begin(
 		work->order.job.n_steps = asked->n_steps;
 		asked->n_steps = 0;
 		r = apps_jobs_give(work->jobs, &work->order);
+		if (r == 0)
+			tell_begun(e);
 	}
 	apps_asked_done(asked);
 	if (r < 0) {
@@ -174,8 +184,10 @@ void command_apps_resume(struct enforcer *e, const struct command *command, bool
 	if (!work || !same_boot)
 		return;
 	fill_order(work, command->id, e);
-	if (apps_jobs_resume(work->jobs, &work->order) == 0)
+	if (apps_jobs_resume(work->jobs, &work->order) == 0) {
+		tell_begun(e);
 		*ret_result = (struct command_result){.state = COMMAND_RUNNING};
+	}
 }
 
 void command_apps_forget(struct enforcer *e)

@@ -228,8 +228,8 @@ static void reconcile_backend_done(
 	if (error == 0 && r->current == RECONCILE_APPLYING && b->apply_changed) {
 		/* A changed file whose compiled value was still right is drift as well. */
 		reconcile_journal_backend(r,
-			rb->touched && !r->policy_changed ? JOURNAL_DRIFT_REPAIRED
-							  : JOURNAL_APPLIED,
+			rb->touched && !r->policy_changed && !b->apply_late ? JOURNAL_DRIFT_REPAIRED
+									    : JOURNAL_APPLIED,
 			rb, "");
 		r->changed = true;
 	}

@@ -48,8 +48,7 @@ static enum apps_mode mode_of(const struct advice *a)
 static void advise_mode(const struct advice *a)
 {
 	static const enum setting_id ids[] = {SETTING_APPS_ALLOWED, SETTING_APPS_BLOCKED,
-		SETTING_APPS_REQUIRED, SETTING_APPS_PINNED, SETTING_APPS_USER_FLATPAKS,
-		SETTING_APPS_USER_PROGRAMS};
+		SETTING_APPS_REQUIRED, SETTING_APPS_PINNED, SETTING_APPS_USER_FLATPAKS};
 
 	if (mode_of(a) == APPS_ALLOW && !a->profile->has[SETTING_APPS_ALLOWED])
 		advise(a, "mode is allow without a list: packages and Flatpaks need no permission "
@@ -62,6 +61,12 @@ static void advise_mode(const struct advice *a)
 				setting_row(ids[i])->name);
 			return;
 		}
+	/* What lies where people can write needs no list. */
+	if (mode_of(a) == APPS_OFF && a->profile->has[SETTING_APPS_GUARD] &&
+		a->profile->values[SETTING_APPS_GUARD].number > 0 &&
+		!is_false(a, SETTING_APPS_USER_PROGRAMS))
+		advise(a, "guard has nothing to judge by unless another profile that applies sets "
+			  "the mode");
 }
 
 static void advise_blocked(const struct advice *a)
@@ -85,6 +90,47 @@ static void advise_blocked(const struct advice *a)
 		if (why)
 			advise(a, "blocked has %s, which no phone removes: it is %s", text, why);
 	}
+}
+
+/* One pattern of the list: what the profile blocks as well. Whether it is of files. */
+static bool advise_allowed_one(const struct advice *a, const char *allowed, size_t n_allowed)
+{
+	static const char file[] = "sha256:";
+	struct app app = {.kind = APP_PACKAGE};
+	char text[LIMIT_TEXT_BYTES + 1];
+	const char *name, *pattern;
+	enum app_fit fit;
+	size_t n;
+
+	if (app_pattern_is_one_package(allowed, n_allowed, &name, &n)) {
+		snprintf(text, sizeof(text), "%.*s", (int)n, name);
+		app.name = text;
+		pattern = app_set_fit(set_of(a, SETTING_APPS_BLOCKED), &app, &fit);
+		if (fit == APP_FITS)
+			advise(a, "allowed has %s, which blocked has as %s: blocked counts", text,
+				pattern);
+	}
+	return n_allowed >= strlen(file) && memcmp(allowed, file, strlen(file)) == 0;
+}
+
+/* A list that another mode reads, and what is in both lists. */
+static void advise_allowed(const struct advice *a)
+{
+	const struct string_set *lists = set_of(a, SETTING_APPS_ALLOWED);
+	size_t n_others = 0;
+
+	/* A list is one text, with a pattern in each line. */
+	for (size_t i = 0; lists && i < lists->n_strings; i++)
+		for (const char *at = lists->strings[i]; *at;) {
+			size_t n = strcspn(at, "\n");
+
+			n_others += !advise_allowed_one(a, at, n);
+			at += n + (at[n] == '\n');
+		}
+	/* Files may run by their content in the mode deny, too. */
+	if (n_others && mode_of(a) == APPS_DENY)
+		advise(a, "allowed says nothing about packages and Flatpaks unless another "
+			  "profile that applies sets the mode to allow");
 }
 
 /* Required or pinned: what the profile itself blocks. */
@@ -133,7 +179,8 @@ static void advise_pins(const struct advice *a)
 static void advise_rest(const struct advice *a)
 {
 	const struct profile *profile = a->profile;
-	const struct string_set *hours = set_of(a, SETTING_APPS_UPDATE_HOURS);
+	const struct string_set *hours = set_of(a, SETTING_APPS_UPDATE_HOURS),
+				*repositories = set_of(a, SETTING_APPS_REPOSITORIES);
 	bool guards =
 		profile->has[SETTING_APPS_GUARD] &&
 		profile->values[SETTING_APPS_GUARD].number == setting_row(SETTING_APPS_GUARD)->max;
@@ -141,6 +188,12 @@ static void advise_rest(const struct advice *a)
 	if (is_false(a, SETTING_APPS_USER_PROGRAMS) && !guards)
 		advise(a, "user_programs is false, and nothing holds them back unless another "
 			  "profile that applies sets guard to enforce");
+	if (hours && !profile->has[SETTING_APPS_UPDATE_EVERY])
+		advise(a, "update_hours does nothing unless another profile that applies sets "
+			  "update_every");
+	if (repositories && repositories->n_strings == 0)
+		advise(a, "repositories is empty: no phone takes its last source of updates away; "
+			  "it changes nothing and reports it");
 	if (hours && hours->n_strings == 0)
 		advise(a, "update_hours is empty: there is no hour in which updates may begin");
 	if (profile->has[SETTING_APPS_GUARD_FAILURE] &&
@@ -156,6 +209,7 @@ void apps_advise(FILE *out, const struct profile *profile)
 
 	advise_mode(&a);
 	advise_blocked(&a);
+	advise_allowed(&a);
 	advise_against(&a, SETTING_APPS_REQUIRED);
 	advise_against(&a, SETTING_APPS_PINNED);
 	advise_pins(&a);

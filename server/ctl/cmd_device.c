@@ -13,6 +13,8 @@
 #include "server/ctl/span.h"
 #include "server/ctl/text.h"
 
+#define DEVICE_VALUE_COLUMNS 24
+
 /* A device with sixteen groups and policies has some 70 members of the LIMIT_JSON_MEMBERS. */
 #define DEVICE_PAGE 50
 
@@ -107,6 +109,102 @@ static void device_print_serials(struct ctl *ctl, const struct response_device *
 	fprintf(ctl->out, "\n");
 }
 
+/* A value in a column; lists of apps may be longer than the screen is wide. */
+static void device_add_value(struct table *table, const char *text)
+{
+	_cleanup_buf_ struct buf cut = BUF_INIT;
+	size_t n_columns = 0, n = 0;
+
+	if (text_columns(text) <= DEVICE_VALUE_COLUMNS) {
+		table_add(table, text);
+		return;
+	}
+	for (; text[n]; n++)
+		if (((unsigned char)text[n] & 0xc0) != 0x80 && ++n_columns == DEVICE_VALUE_COLUMNS)
+			break;
+	buf_append(&cut, text, n);
+	buf_puts(&cut, "~");
+	buf_append(&cut, "", 0);
+	table_add(table, cut.data);
+}
+
+/* It is not met, and the value looks as if it were: the items say what is not so. */
+static bool device_is_told_by_items(const struct response_setting *setting)
+{
+	return strcmp(setting->state, "compliant") != 0 && setting->items &&
+	       json_object_array_length(setting->items) > 0 &&
+	       strcmp(setting->desired, setting->observed) == 0;
+}
+
+static void device_print_part(struct ctl *ctl, int indent, const char *text)
+{
+	_cleanup_buf_ struct buf plain = BUF_INIT;
+
+	text_plain(&plain, text);
+	fprintf(ctl->out, "%*s%s", indent, "", plain.n_bytes ? plain.data : "-");
+}
+
+/* One setting that is not met, with each thing that is not so, and why. */
+static int device_print_unmet(
+	struct ctl *ctl, const struct response_setting *setting, struct fault *fault)
+{
+	struct response_item item;
+	size_t n_shown = 0;
+	int r = 0;
+
+	device_print_part(ctl, 2, setting->area);
+	fputc('.', ctl->out);
+	device_print_part(ctl, 0, setting->setting);
+	fputs(": ", ctl->out);
+	device_print_part(ctl, 0, setting->state);
+	if (*setting->reason) {
+		fputs(", ", ctl->out);
+		device_print_part(ctl, 0, setting->reason);
+	}
+	fputc('\n', ctl->out);
+	for (size_t i = 0; (r = response_item(setting, i, &item, fault)) == 0; i++) {
+		if (strcmp(item.state, "compliant") == 0)
+			continue;
+		n_shown++;
+		device_print_part(ctl, 4, item.name);
+		if (*item.reason && strcmp(item.reason, setting->reason) != 0) {
+			fputs(", ", ctl->out);
+			device_print_part(ctl, 0, item.reason);
+		}
+		if (*item.detail) {
+			fputs(": ", ctl->out);
+			device_print_part(ctl, 0, item.detail);
+		}
+		fputc('\n', ctl->out);
+	}
+	if (r == -ENOENT && !n_shown && *setting->detail) {
+		device_print_part(ctl, 4, setting->detail);
+		fputc('\n', ctl->out);
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
+/* What the columns of the table are too narrow for. */
+static int device_print_details(
+	struct ctl *ctl, const struct response_device *device, struct fault *fault)
+{
+	struct response_setting setting;
+	bool any = false;
+	int r;
+
+	for (size_t n = 0; (r = response_setting(device, n, &setting, fault)) == 0; n++) {
+		if (strcmp(setting.state, "compliant") == 0)
+			continue;
+		if (!any)
+			fprintf(ctl->out, "\nNot as it should be\n");
+		any = true;
+		r = device_print_unmet(ctl, &setting, fault);
+		if (r)
+			return r;
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
 static int device_print_settings(
 	struct ctl *ctl, const struct response_device *device, struct fault *fault)
 {
@@ -124,14 +222,13 @@ static int device_print_settings(
 		n++;
 		table_printf(&table, "%s.%s", setting.area, setting.setting);
 		table_add(&table, setting.state);
-		table_add(&table, setting.desired);
-		table_add(&table, setting.observed);
-		table_printf(&table, "%s%s%s",
-			strcmp(setting.reason, "ok") == 0 && *setting.detail ? "" : setting.reason,
-			*setting.reason && *setting.detail && strcmp(setting.reason, "ok") != 0
-				? ": "
-				: "",
-			setting.detail);
+		device_add_value(&table, setting.desired);
+		/* Of what is told thing by thing the value is what was asked for. */
+		device_add_value(&table, device_is_told_by_items(&setting) ? "" : setting.observed);
+		/* Of what is not met the details are below. */
+		table_add(&table, strcmp(setting.reason, "ok") == 0 && *setting.detail
+					  ? setting.detail
+					  : setting.reason);
 	}
 	if (r != -ENOENT)
 		return r;
@@ -140,8 +237,9 @@ static int device_print_settings(
 		return 0;
 	}
 	fprintf(ctl->out, "\n");
-	return table_print(&table, ctl->out, ctl->colour) < 0 ? fault_errno(fault, ENOMEM, "output")
-							      : 0;
+	if (table_print(&table, ctl->out, ctl->colour) < 0)
+		return fault_errno(fault, ENOMEM, "output");
+	return device_print_details(ctl, device, fault);
 }
 
 int cmd_device_show(struct ctl *ctl, const struct args *args, struct fault *fault)

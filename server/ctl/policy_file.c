@@ -9,6 +9,7 @@
 #include "agent/util/clock.h"
 #include "policies/password.h"
 #include "server/ctl/apps_advice.h"
+#include "server/ctl/args.h"
 #include "server/ctl/envelope.h"
 #include "server/ctl/signing.h"
 #include "server/ctl/span.h"
@@ -189,17 +190,38 @@ static void policy_file_warn_attempts(FILE *out, const struct profile *profile)
 			profile->id);
 }
 
+/* The setting that AREA.SETTING may have been meant for; NULL: none is near. */
+static const char *nearest_setting(const char *unknown)
+{
+	const char *names[SETTING_MAX], *dot = strchr(unknown, '.');
+	size_t n = 0;
+
+	for (size_t i = 0; dot && i < SETTING_MAX; i++) {
+		const struct setting_row *row = setting_row((enum setting_id)i);
+		const char *area = area_row(row->area)->name;
+
+		if (strlen(area) == (size_t)(dot - unknown) &&
+			memcmp(area, unknown, strlen(area)) == 0)
+			names[n++] = row->name;
+	}
+	return dot ? args_nearest(dot + 1, names, n) : NULL;
+}
+
 void policy_file_warn(FILE *out, const struct policy *policy)
 {
 	for (size_t i = 0; i < policy->n_profiles; i++) {
 		policy_file_warn_attempts(out, &policy->profiles[i]);
 		apps_advise(out, &policy->profiles[i]);
 	}
-	for (size_t i = 0; i < policy->n_unsupported; i++)
+	for (size_t i = 0; i < policy->n_unsupported; i++) {
+		const char *meant = nearest_setting(policy->unsupported[i]);
+
 		fprintf(out,
-			"warning: %s: this version does not know it; phones that do not either "
-			"report it as unsupported\n",
-			policy->unsupported[i]);
+			"warning: %s: this version does not know it%s%s%s; phones that do not know "
+			"it either leave it out and report it as unsupported\n",
+			policy->unsupported[i], meant ? " (did you mean " : "", meant ? meant : "",
+			meant ? "?)" : "");
+	}
 	if (policy->n_unsupported_dropped)
 		fprintf(out, "warning: %zu more of these\n", policy->n_unsupported_dropped);
 }

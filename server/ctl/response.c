@@ -194,9 +194,34 @@ int response_setting(const struct response_device *device, size_t n,
 	reader_text(&reader, item, "observed_text", setting.observed, sizeof(setting.observed));
 	reader_text(&reader, item, "detail", setting.detail, sizeof(setting.detail));
 	setting.since_s = reader_int(&reader, item, "since");
+	setting.items = reader_array(&reader, item, "items");
 	if (reader.bad)
 		return reader_fault(&reader, fault);
 	*ret_setting = setting;
+	return 0;
+}
+
+int response_item(const struct response_setting *setting, size_t n, struct response_item *ret_item,
+	struct fault *fault)
+{
+	struct reader reader = {.path = "compliance"};
+	struct response_item item = {0};
+	struct json_object *row;
+
+	if (!setting->items || n >= json_object_array_length(setting->items))
+		return -ENOENT;
+	row = json_object_array_get_idx(setting->items, n);
+	if (!json_object_is_type(row, json_type_object)) {
+		json_fail(&reader.error, "items", "must have objects as rows");
+		return reader_fault(&reader, fault);
+	}
+	reader_text(&reader, row, "name", item.name, sizeof(item.name));
+	reader_text(&reader, row, "state", item.state, sizeof(item.state));
+	reader_text(&reader, row, "reason", item.reason, sizeof(item.reason));
+	reader_text(&reader, row, "detail", item.detail, sizeof(item.detail));
+	if (reader.bad)
+		return reader_fault(&reader, fault);
+	*ret_item = item;
 	return 0;
 }
 

@@ -59,6 +59,7 @@ struct response_setting {
 	char desired[LIMIT_TEXT_BYTES + 1], observed[LIMIT_TEXT_BYTES + 1];
 	char detail[LIMIT_TEXT_BYTES + 1];
 	int64_t since_s;
+	struct json_object *items; /* borrowed, may be NULL: response_item() */
 };
 /*
  * The n-th setting of the device's compliance section. 0 with the setting filled, -ENOENT behind
@@ -66,6 +67,15 @@ struct response_setting {
  */
 int response_setting(const struct response_device *device, size_t n,
 	struct response_setting *ret_setting, struct fault *fault);
+
+/* One thing of those that a setting is about: a disk, an app. */
+struct response_item {
+	char name[LIMIT_TEXT_BYTES + 1], detail[LIMIT_TEXT_BYTES + 1];
+	char state[LIMIT_NAME_BYTES + 1], reason[LIMIT_NAME_BYTES + 1];
+};
+/* The n-th of them. 0 with the item filled, -ENOENT behind the last one, or FAULT_*. */
+int response_item(const struct response_setting *setting, size_t n, struct response_item *ret_item,
+	struct fault *fault);
 
 struct response_event {
 	int64_t row, seq, time_s;

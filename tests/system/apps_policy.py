@@ -26,12 +26,15 @@ def test_blocked(phones):
     jobs = wait_for("the record", lambda: [r["data"] for r in phones.phone.journal("app") if r["data"]["what"] == "job"])
     check(len(jobs) == 1 and jobs[0]["cause"] == "policy" and not jobs[0]["failed"] and not jobs[0]["failure"] and
           {"step": "policy", "words": "!firefox"} in jobs[0]["steps"], jobs)
-    check("app_found" not in {r["type"] for r in phones.phone.journal()}, phones.phone.journal())
+    # What a policy begins and ends later is no drift.
+    wait_for("its end", lambda: {"backend": "apps"} in [r["data"] for r in phones.phone.journal("applied")])
+    check(not {"app_found", "drift_repaired"} & {r["type"] for r in phones.phone.journal()}, phones.phone.journal())
     check(phones.apk("add", "firefox", check_it=False).returncode != 0)
     check(phones.apk("add", "htop").returncode == 0)
     # Somebody lifts it by hand: it is put back.
     phones.apk("del", VIRTUAL)
     wait_for("the ban\n" + phones.phone.log(), lambda: phones.bans() == ["!firefox"])
+    wait_for("drift", lambda: {"backend": "apps"} in [r["data"] for r in phones.phone.journal("drift_repaired")])
     phones.push({"mode": "deny", "blocked": ["nothing-of-that-name"]})
     phones.wait_setting("blocked", "compliant")
     wait_for("no ban of it", lambda: phones.bans() == ["!nothing-of-that-name"])
@@ -217,6 +220,10 @@ def test_commands(phones):
     phones.repository.add("htop", "2.0-r0")
     row = phones.wait_command(phones.order("update"), "done", "failed", "refused")
     check(row["state"] == "done" and phones.versions()["htop"] == "2.0-r0", row)
+    # Who came and went by an order was brought and taken by nobody else.
+    check(not phones.phone.journal("app_found"), phones.phone.journal("app_found"))
+    phones.apk("add", "maps")
+    wait_for("a record", lambda: [r["data"]["appeared"] for r in phones.phone.journal("app_found")] == [["maps"]])
     bad = phones.admin.run("command", "install", "name=--allow-untrusted", "--device", phones.device)
     check(bad.returncode != 0, bad.stdout)
 

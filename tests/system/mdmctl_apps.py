@@ -42,10 +42,30 @@ def what_does_nothing_is_said(base):
             ({"mode": "deny", "blocked": ["vim"], "pinned": ["vim=9"]}, "pinned has vim=9, which blocked has as vim"),
             ({"mode": "deny", "pinned": ["vim=9", "vim=8", "vim-x=1"]}, "pinned has vim=8 and vim=9: neither counts"),
             ({"mode": "deny", "user_programs": False}, "user_programs is false, and nothing holds them back"),
-            ({"mode": "deny", "update_hours": []}, "update_hours is empty"),
+            ({"mode": "deny", "update_every": 1, "update_hours": []}, "update_hours is empty"),
+            ({"mode": "deny", "update_hours": ["02"]}, "update_hours does nothing unless another profile"),
+            ({"guard": "enforce"}, "guard has nothing to judge by unless another profile"),
+            ({"mode": "deny", "repositories": []}, "repositories is empty"),
+            ({"mode": "deny", "allowed": ["nano"]}, "allowed says nothing about packages"),
+            ({"mode": "allow", "allowed": ["nano", "htop"], "blocked": ["h*"]},
+             "allowed has htop, which blocked has as h*: blocked counts"),
             ({"mode": "deny", "guard_failure": "closed"}, "guard_failure is closed")):
         out = a.ok("policy", "check", a.policy(settings={"apps": apps}))
         check(out.count("warning: ") == 1 and "apps." + says in out, (apps, out))
+
+
+@test
+def a_misspelt_setting_is_guessed(base):
+    a = Admin(base, make=False)
+    for wrong, right in (("blokced", "blocked"), ("Mode", "mode"), ("pined", "pinned"), ("screensaver", None)):
+        out = a.ok("policy", "check", a.policy(settings={"apps": {wrong: "x"}}))
+        check("warning: apps.%s: this version does not know it" % wrong in out, out)
+        check(("did you mean %s?" % right in out) if right else "mean" not in out, wrong, out)
+    # The guard holds back what lies where people can write, whatever the mode is.
+    check("warning" not in a.ok("policy", "check", a.policy(settings={"apps": {"guard": "enforce", "user_programs": False}})))
+    # A file that may run has its place in the mode deny.
+    check("warning" not in a.ok("policy", "check", a.policy(settings={"apps": {
+        "mode": "deny", "guard": "enforce", "user_programs": False, "allowed": ["sha256:" + "a" * 64]}})))
 
 
 @test

@@ -9,6 +9,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -237,14 +238,24 @@ def devices_are_shown(base):
                 {"area": "encryption", "setting": "storage", "state": "noncompliant",
                  "reason": "plain_storage", "desired": True, "desired_text": "yes",
                  "observed": False, "observed_text": "no", "detail": "mmcblk0p3", "since": 1,
-                 "items": []}]}}})
+                 "items": []},
+                {"area": "apps", "setting": "required", "state": "noncompliant", "reason": "app_unknown",
+                 "desired_text": "one, " * 20, "observed_text": "one, " * 20, "detail": "nosuch: no repository has it",
+                 "since": 1, "items": [
+                     {"name": "nosuch", "state": "noncompliant", "reason": "app_unknown", "detail": "no repository has it"},
+                     {"name": "fine", "state": "compliant", "reason": "ok", "detail": ""},
+                     {"name": "far", "state": "pending", "reason": "no_network", "detail": ""}]}]}}})
         fake.answers["GET", "/v1/admin/devices/" + ID] = (200, json.dumps(full))
         out = a.ok("device", "show", ID)
-        for word in ("encryption.storage", "plain_storage: mmcblk0p3", "assignment 3",
+        for word in ("encryption.storage", "plain_storage\n    mmcblk0p3\n", "assignment 3",
                      "policy staff 7", "2030-03-17"):
             check(word in out, word, "is not in", out)
         check(max(len(line) for line in out.splitlines()) <= 80, out)
         check("\033" not in out)
+        # A list of apps leaves room for the reason, and each app has a line of its own.
+        check(re.search(r"^apps.required +noncompliant  one, one, one, one, one~ +- +app_unknown$", out, re.M), out)
+        check("  apps.required: noncompliant, app_unknown\n    nosuch: no repository has it\n    far" in out, out)
+        check(", no_network\n" in out and "fine" not in out, out)
         check(a.json("device", "show", "00112")["id"] == ID)
         a.fails(2, "device", "show", "0011", says="more than one")
         a.fails(4, "device", "show", "9", says="no device")
