@@ -30,6 +30,14 @@
 #define SECCOMP_RET_KILL_PROCESS 0x80000000U
 #endif
 
+/* On 32 bits musl has no plain name for the calls whose time would end in 2038. */
+#if !defined(SYS_clock_gettime) && defined(SYS_clock_gettime32)
+#define SYS_clock_gettime SYS_clock_gettime32
+#endif
+#if !defined(SYS_timer_settime) && defined(SYS_timer_settime32)
+#define SYS_timer_settime SYS_timer_settime32
+#endif
+
 /* Descriptors that are there, memory that is never code, time, and the end. */
 #define EVERYBODYS                                                                                 \
 	SYS_read, SYS_close, SYS_sendmsg, SYS_recvmsg, SYS_ppoll, SYS_munmap, SYS_exit,            \
