@@ -305,7 +305,7 @@ struct msg_guard_hello {
 	uint32_t has_permissions; /* 1: the kernel asks about the start of programs */
 	uint32_t has_evictable;	  /* 1: FAN_MARK_EVICTABLE */
 	uint32_t keeper_pid;
-	uint32_t version; /* guard_version() of its program; 0: not said */
+	uint32_t version;    /* guard_version() of its program; 0: not said */
 	uint64_t generation; /* of the table in force, which it may have from before; 0: none */
 	char note[LIMIT_TEXT_BYTES + 1]; /* what is missing, for people; may be "" */
 	uint8_t reserved_bytes[7];
