@@ -274,7 +274,8 @@ static int look_at_lost_packages(struct apps_look *look)
 
 /* --- Flatpaks -------------------------------------------------------------------------------- */
 
-/* One that may not be there. What is a person's own the agent leaves to them, and says so. */
+/* One that may not be there. What is a person's own the agent leaves to them, and says so;
+ * not who it is: this goes into the report. */
 static int take_bad_flatpak(struct apps_look *look, const struct app *app, enum setting_id setting)
 {
 	struct look_item out = {
@@ -290,7 +291,7 @@ static int take_bad_flatpak(struct apps_look *look, const struct app *app, enum 
 	snprintf(out.word, sizeof(out.word), "%s", app->name);
 	if (out.is_refused)
 		snprintf(out.detail, sizeof(out.detail),
-			"%.40s's own Flatpak: only they can remove it", app->user);
+			"somebody's own Flatpak: only they can remove it");
 	r = apps_look_add(look, &out);
 	if (r == 0 && !out.is_refused && apps_word_is_valid(app->name, strlen(app->name)))
 		r = apps_steps_add(

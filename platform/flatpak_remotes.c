@@ -157,8 +157,9 @@ static int add_foreign(struct apps_look *look, const struct flatpak_remote *remo
 	snprintf(item.name, sizeof(item.name), "%.100s", remote->name);
 	snprintf(item.word, sizeof(item.word), "%.100s", remote->name);
 	if (remote->user[0])
-		snprintf(item.detail, sizeof(item.detail), "%.40s's own: %.180s", remote->user,
-			remote->url);
+		/* Neither who it is nor an address, which may lie in a home: this is reported. */
+		snprintf(item.detail, sizeof(item.detail),
+			"somebody's own: only they can remove it");
 	else
 		snprintf(item.detail, sizeof(item.detail), "%.240s", remote->url);
 	r = apps_look_add(look, &item);

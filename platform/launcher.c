@@ -213,7 +213,8 @@ static void judge(
 	own = find_own(homes, id);
 	item->reason = REASON_NOT_ENFORCED;
 	if (own)
-		text_printf(item->detail, "%.40s has an own copy, which comes first", own->user);
+		text_printf(item->detail, "account %u has an own copy, which comes first",
+			(unsigned int)own->uid);
 	else if (backend_file_exists(root_fd, path))
 		text_printf(item->detail,
 			"Flatpak's comes first: block the Flatpak if it may not be used");

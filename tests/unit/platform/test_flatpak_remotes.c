@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_flatpak_remotes.c - remotes that are not listed, and the filters of those that are. */
 #include "platform/flatpak_remotes.h"
+#include "tests/unit/platform/flatpak_fixture.h"
+#include "tests/unit/platform/people.h"
 #include "tests/unit/platform/want_set.h"
 
 #define CONFIG "var/lib/flatpak/repo/config"
@@ -139,7 +141,33 @@ static void test_filter_text(void)
 	CHECK_STR(filter(&policy, "other"), "deny *\nallow runtime/*\nallow app/a.b*\n");
 }
 
+/* What is somebody's own is told, and neither who it is nor a path: it goes into the report. */
+static void test_nobody_is_named(void)
+{
+	static const char *const people[] = {"annabel"};
+	char *list[] = {(char *)"https://dl.flathub.org/repo/"}, *blocked[] = {(char *)"flatpak:*"};
+	struct phone p;
+
+	begin(&p);
+	people_make(&p.f, people, 1, true);
+	flatpak_install(&p.f, "home/annabel/.local/share/flatpak", "org.mine", "mine", "1", NULL);
+	fixture_text(&p.f, "home/annabel/.local/share/flatpak/repo/config",
+		"[remote \"mine\"]\nurl=file:///home/annabel/repo\n");
+	want_set(&p.f, &p.want, SETTING_APPS_FLATPAK_REMOTES, list, 1);
+	want_set(&p.f, &p.want, SETTING_APPS_BLOCKED, blocked, 1);
+	p.want.settings[SETTING_APPS_MODE].present = true;
+	p.want.settings[SETTING_APPS_MODE].value.number = APPS_DENY;
+	steps(&p, &p.want);
+	CHECK(p.look.n_items >= 3);
+	for (size_t i = 0; i < p.look.n_items; i++) {
+		CHECK(!strstr(p.look.items[i].detail, "annabel"));
+		CHECK(!strstr(p.look.items[i].name, "annabel"));
+	}
+	end(&p);
+}
+
 static const struct check_test tests[] = {
+	{"nobody is named", test_nobody_is_named},
 	{"foreign", test_foreign},
 	{"filters", test_filters},
 	{"filter_text", test_filter_text},

@@ -123,6 +123,7 @@ static void test_what_comes_first(void)
 		CHECK_INT(fixture_apply(&p.f, p.b, &p.want), 0);
 		fixture_text(&p.f, places[i], maps);
 		CHECK_INT(fixture_observe(&p.f, p.b), 0);
+		CHECK(!strstr(p.b->observations[SETTING_APPS_HIDDEN].items[0].detail, "ann"));
 		judged(&p.want, p.b, SETTING_APPS_HIDDEN, &state, &reason);
 		CHECK_INT(state, COMPLIANCE_NONCOMPLIANT);
 		CHECK_INT(reason, REASON_NOT_ENFORCED);
