@@ -249,7 +249,7 @@ static void test_damaged(void)
 }
 
 static const struct check_test tests[] = {
-	{"closed, kept, taken back", test_story},
-	{"a damaged record", test_damaged},
+	{"story", test_story},
+	{"damaged", test_damaged},
 };
 CHECK_MAIN(tests)
