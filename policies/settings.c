@@ -334,8 +334,13 @@ void value_format(const struct setting_row *row, const struct value *value, stru
 		break;
 	case VALUE_INT:
 		buf_printf(out, "%" PRId64, value->number);
+		/* "1 day"; seconds are "s" */
 		if (*row->unit)
-			buf_printf(out, " %s", row->unit);
+			buf_printf(out, " %.*s",
+				(int)strlen(row->unit) -
+					(value->number == 1 && strlen(row->unit) > 3 &&
+						row->unit[strlen(row->unit) - 1] == 's'),
+				row->unit);
 		break;
 	case VALUE_CHOICE:
 		buf_puts(out, row->choices[value->number]);

@@ -17,7 +17,7 @@ import sys
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(sys.argv[1])
 PROGRAMS = {"agentctl": "1", "mdmctl": "1", "mdm-agentd": "8", "mdm-agent-net": "8", "mdm-agent-session": "8",
-            "mdm-agent-apps": "8", "mdm-agent-media": "8", "mdm-agent-pamcheck": "8", "mdm-agent-verify": "8", "mdm-agent-wipe": "8",
+            "mdm-agent-apps": "8", "mdm-agent-guard": "8", "mdm-agent-media": "8", "mdm-agent-pamcheck": "8", "mdm-agent-verify": "8", "mdm-agent-wipe": "8",
             "mdm-server": "8"}
 MODULES = ["pam_mdm"]
 FORMATS = ["mdm-document", "mdm-journal", "mdm-policy", "mdm-server.conf", "mdm-ticket", "mdm-zero-touch.conf"]
@@ -216,6 +216,10 @@ def roles_of_the_agent():
     equal(defined(page("mdm-agent-apps.8")["OPTIONS"]), long_options(text))
     equal(exits("mdm-agent-apps.8"), {"0", "1", "2", "3"})
     equal(program("mdm-agent-apps", "--no-such-option").returncode, 2)
+    text = program("mdm-agent-guard", "--help").stdout
+    equal(defined(page("mdm-agent-guard.8")["OPTIONS"]), long_options(text))
+    equal(exits("mdm-agent-guard.8"), {"0", "1", "2", "3"})
+    equal(program("mdm-agent-guard", "--no-such-option").returncode, 2)
     text = program("mdm-agent-media", "--help").stdout
     words = set(re.search(r"mdm-agent-media ([a-z_|]+)\n", text).group(1).split("|"))
     equal(defined(page("mdm-agent-media.8")["DESCRIPTION"]) & words, words)

@@ -344,9 +344,9 @@ static void test_damaged(void)
 }
 
 static const struct check_test tests[] = {
-	{"closed, kept, taken back", test_story},
-	{"sessions that are there stay", test_sessions},
-	{"filled by a user", test_filled},
-	{"a damaged record", test_damaged},
+	{"story", test_story},
+	{"sessions", test_sessions},
+	{"filled", test_filled},
+	{"damaged", test_damaged},
 };
 CHECK_MAIN(tests)

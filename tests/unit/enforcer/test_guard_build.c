@@ -550,7 +550,7 @@ static void test_pauses(void)
 }
 
 static const struct check_test tests[] = {
-	{"as the model", test_as_the_model},
+	{"as_the_model", test_as_the_model},
 	{"without a record of the base", test_without_a_record_of_the_base},
 	{"flatpaks share", test_flatpaks_share},
 	{"contents", test_contents},

@@ -175,7 +175,7 @@ static const struct check_test tests[] = {
 	{"rates", test_rates},
 	{"hourly", test_hourly},
 	{"nobody is told of services and audits", test_nobody_is_told_of_services_and_audits},
-	{"names stay", test_names_stay},
+	{"names_stay", test_names_stay},
 	{"told", test_told},
 };
 CHECK_MAIN(tests)

@@ -323,6 +323,17 @@ static void test_format(void)
 	value_format(&rows[MERGE_UNION], &none, &out);
 	CHECK_STR(out.data, "yes|no|300 s|300|none");
 	buf_reset(&out);
+	/* One of something is one. */
+	seconds.number = 1;
+	value_format(&rows[MERGE_MIN], &seconds, &out);
+	buf_puts(&out, "|");
+	value_format(setting_row(SETTING_APPS_UPDATE_EVERY), &seconds, &out);
+	buf_puts(&out, "|");
+	seconds.number = 7;
+	value_format(setting_row(SETTING_APPS_UPDATE_EVERY), &seconds, &out);
+	CHECK_STR(out.data, "1 s|1 day|7 days");
+	seconds.number = 300;
+	buf_reset(&out);
 	jsonw_array(&w, NULL);
 	value_write(&rows[MERGE_OR], &yes, &w, NULL);
 	value_write(&rows[MERGE_OR], &no, &w, NULL);
