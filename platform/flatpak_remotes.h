@@ -10,8 +10,9 @@
 
 #include "platform/apps_look.h"
 
-#define FLATPAK_DISABLED_FILE "apps-remotes" /* in the state directory: names of what we disabled  \
-					      */
+#define FLATPAK_DISABLED_FILE                                                                      \
+	"apps-remotes" /* in the state directory: names of what we disabled                        \
+			*/
 
 /* Adds items and steps. 0 or -errno. */
 int flatpak_remotes_look(

@@ -163,13 +163,20 @@ const struct mount_entry *mount_list_at(const struct mount_list *list, const cha
 	return found;
 }
 
+/* The decimal number that a text begins with, 0 if with none; no version has more than 4 digits. */
+static unsigned int leading_number(const char *text)
+{
+	unsigned int number = 0;
+
+	for (size_t i = 0; i < 4 && text[i] >= '0' && text[i] <= '9'; i++)
+		number = number * 10 + (unsigned int)(text[i] - '0');
+	return number;
+}
+
 int mount_list_memfd(const char *kernel_release)
 {
-	unsigned long major, minor = 0;
-	char *end;
+	const char *dot = strchr(kernel_release, '.');
+	unsigned int major = leading_number(kernel_release);
 
-	major = strtoul(kernel_release, &end, 10);
-	if (*end == '.')
-		minor = strtoul(end + 1, NULL, 10);
-	return major > 6 || (major == 6 && minor >= 6) ? 2 : 1;
+	return major > 6 || (major == 6 && dot && leading_number(dot + 1) >= 6) ? 2 : 1;
 }

@@ -150,7 +150,8 @@ static void test_blocked_by(void)
 static void gen_patterns(struct gen *gen, const char *key, struct jsonw *w)
 {
 	static const char *const patterns[] = {"a*", "name:?b", "origin:o", "a* origin:p",
-		"repository:edge", "flatpak:a*", "remote:r", "flatpak:?b remote:r", "sha256:" HEX};
+		"repository:edge", "flatpak:a*", "remote:r", "flatpak:?b remote:r",
+		("sha256:" HEX)};
 
 	jsonw_array(w, key);
 	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++)
