@@ -109,19 +109,6 @@ static enum mount_class classify(const char *type, const char *point)
 	return MOUNT_DEVICE;
 }
 
-bool mount_point_is_system(const char *point)
-{
-	static const char *const trees[] = {"/boot", "/efi", "/home", "/usr", "/var", "/etc",
-		"/opt", "/root", "/srv", "/nix", "/sysroot"};
-
-	if (strcmp(point, "/") == 0)
-		return true;
-	for (size_t i = 0; i < ARRAY_SIZE(trees); i++)
-		if (is_below(point, trees[i]))
-			return true;
-	return false;
-}
-
 static void mount_done(struct mount *mount)
 {
 	free(mount->root);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "agent/util/limits.h"
+#include "agent/util/mount_line.h" /* mount_point_is_system() */
 
 /* What a type of file system means for data at rest. */
 enum mount_class {
@@ -49,9 +50,6 @@ void mount_table_done(struct mount_table *table);
 /* The mount that holds an absolute path: the longest mount point above it. NULL if there is none.
  */
 const struct mount *mount_table_find(const struct mount_table *table, const char *path);
-
-/* Where only root mounts, and what a system is made of: never below /media, /mnt or /run. */
-bool mount_point_is_system(const char *point);
 
 struct swap {
 	char path[LIMIT_TEXT_BYTES + 1];

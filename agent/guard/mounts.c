@@ -47,21 +47,6 @@ enum guard_mount_kind guard_mount_kind(const char *type)
 		       : GUARD_MOUNT_WATCHED;
 }
 
-bool guard_mount_is_system(const struct guard_mount *mount)
-{
-	static const char *const trees[] = {"/boot", "/efi", "/home", "/usr", "/var", "/etc",
-		"/opt", "/root", "/srv", "/nix", "/sysroot"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(trees); i++) {
-		size_t n = strlen(trees[i]);
-
-		if (strncmp(mount->path, trees[i], n) == 0 &&
-			(mount->path[n] == '/' || !mount->path[n]))
-			return true;
-	}
-	return strcmp(mount->path, "/") == 0;
-}
-
 bool guard_mount_is_made_here(const struct guard_mount *mount)
 {
 	static const char *const types[] = {"tmpfs", "ramfs", "rootfs", "devtmpfs", "overlay"};

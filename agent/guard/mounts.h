@@ -34,9 +34,6 @@ int guard_mount_parse(const char *line, size_t n_bytes, struct guard_mount *ret_
 /* By the name of the type; what nobody knows is a disk. */
 enum guard_mount_kind guard_mount_kind(const char *type);
 
-/* Whether it is part of the system by where it is mounted, as the enforcer sees it
- * (mount_point_is_system()). */
-bool guard_mount_is_system(const struct guard_mount *mount);
 /* Whether what lies there was written by the system that runs: in memory, or upon other mounts. */
 bool guard_mount_is_made_here(const struct guard_mount *mount);
 

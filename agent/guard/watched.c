@@ -20,6 +20,7 @@
 #include "agent/guard/mounts.h"
 #include "agent/guard/shared.h"
 #include "agent/util/mem.h"
+#include "agent/util/mount_line.h"
 
 /* Of each mount, whether the way to it leads through one that may not answer. */
 struct node {
@@ -90,7 +91,7 @@ static void note_node(struct walk *walk, const struct guard_mount *mount)
 		walk->nodes[walk->n_nodes++] = (struct node){.id = mount->id,
 			.parent = mount->parent,
 			.is_far = guard_mount_kind(mount->type) == GUARD_MOUNT_FAR,
-			.is_system = guard_mount_is_system(mount),
+			.is_system = mount_point_is_system(mount->path),
 			.device = device_of(mount)};
 }
 

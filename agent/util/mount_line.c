@@ -134,3 +134,20 @@ bool mount_text_has(const struct mount_text *text, const char *word)
 	}
 	return false;
 }
+
+bool mount_point_is_system(const char *point)
+{
+	static const char *const trees[] = {"/boot", "/efi", "/home", "/usr", "/var", "/etc",
+		"/opt", "/root", "/srv", "/nix", "/gnu", "/snap", "/sysroot",
+		/* Halium: partitions of the Android that the phone came with. */
+		"/android", "/apex", "/data", "/firmware", "/odm", "/persist", "/product",
+		"/system", "/system_ext", "/userdata", "/vendor"};
+
+	for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++) {
+		size_t n = strlen(trees[i]);
+
+		if (strncmp(point, trees[i], n) == 0 && (point[n] == '/' || !point[n]))
+			return true;
+	}
+	return strcmp(point, "/") == 0;
+}

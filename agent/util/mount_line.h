@@ -40,4 +40,10 @@ char *mount_text_dup(const struct mount_text *text);
 /* Whether one of the words between commas is that: mount_text_has(&line.flags, "noexec"). */
 bool mount_text_has(const struct mount_text *text, const char *word);
 
+/*
+ * Whether a mount point is one of those where only root mounts, and what a system is made of, that
+ * of an Android below it included: never below /media, /mnt or /run.
+ */
+bool mount_point_is_system(const char *point);
+
 #endif

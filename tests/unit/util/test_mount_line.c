@@ -77,10 +77,24 @@ static void test_words(void)
 	CHECK(!mount_text_has(&(struct mount_text){"", 0}, "rw"));
 }
 
+static void test_system(void)
+{
+	static const char *const ours[] = {
+		"/", "/home", "/home/ada", "/usr/lib", "/vendor", "/data/user", "/snap/core"};
+	static const char *const others[] = {
+		"/media/x", "/run/media/ada/x", "/mnt", "/homes", "/vendors", "/stick", "/tmp", ""};
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		CHECK(mount_point_is_system(ours[i]));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		CHECK(!mount_point_is_system(others[i]));
+}
+
 static const struct check_test tests[] = {
 	{"fields", test_fields},
 	{"no lines", test_no_lines},
 	{"escapes", test_escapes},
 	{"words", test_words},
+	{"system", test_system},
 };
 CHECK_MAIN(tests)
