@@ -165,6 +165,9 @@ class Server:
 
     def __exit__(self, *_):
         self.stopping.set()
+        # Closed beneath its thread, the number of the descriptor could be the next server's when the thread accepts.
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
         self.socket.close()
 
     def url(self, host="localhost"):
