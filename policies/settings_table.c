@@ -18,6 +18,10 @@ static const struct area_row areas[AREA_MAX] = {
 		"What the passcode of the phone has to be, and what happens to wrong ones."},
 	[AREA_APPS] = {AREA_APPS, "apps",
 		"Which programs are installed, which may be, and which may run."},
+	[AREA_RESTRICTIONS] = {AREA_RESTRICTIONS, "restrictions",
+		"Which parts of the phone may be used, always or while it is unlocked."},
+	[AREA_LOCATION] = {AREA_LOCATION, "location",
+		"Whether the organisation is told where the phone is, and how exactly."},
 };
 
 /* Words of VALUE_CHOICE settings, the weakest first; an end of list follows. */
@@ -29,6 +33,9 @@ static const char *const removable_choices[] = {
 static const char *const maximum_choices[] = {"lock_out", "crypto_lock", "wipe", NULL};
 static const char *const apps_mode_choices[] = {"off", "deny", "allow", NULL};
 static const char *const guard_choices[] = {"off", "audit", "enforce", NULL};
+static const char *const gate_choices[] = {"on", "off_while_locked", "off", NULL};
+static const char *const switch_choices[] = {"on", "off", NULL};
+static const char *const report_choices[] = {"never", "when_lost", "always", NULL};
 static const char *const guard_failure_choices[] = {"open", "closed", NULL};
 
 static const struct setting_row settings[SETTING_MAX] = {
@@ -324,6 +331,66 @@ static const struct setting_row settings[SETTING_MAX] = {
 		guard_failure_choices,
 		"Recommended: open. With closed nothing starts that was not judged before, for as "
 		"long as the guard is away; a phone whose guard is broken is then of little use."},
+	[SETTING_RESTRICTIONS_CAMERA] = {SETTING_RESTRICTIONS_CAMERA, AREA_RESTRICTIONS, "camera",
+		VALUE_CHOICE, MERGE_MAX, "", 0, 2, "Whether programs may use the cameras.",
+		gate_choices,
+		"Off while locked: a locked phone takes no pictures, as its lock screen promises anyway."},
+	[SETTING_RESTRICTIONS_MICROPHONE] = {SETTING_RESTRICTIONS_MICROPHONE, AREA_RESTRICTIONS,
+		"microphone", VALUE_CHOICE, MERGE_MAX, "", 0, 2,
+		"Whether programs may record sound; calls are never touched.", gate_choices,
+		"A call needs the microphone, an emergency call too, so what the modem's calls use stays open."},
+	[SETTING_RESTRICTIONS_BLUETOOTH] = {SETTING_RESTRICTIONS_BLUETOOTH, AREA_RESTRICTIONS,
+		"bluetooth", VALUE_CHOICE, MERGE_MAX, "", 0, 2,
+		"Whether Bluetooth may be switched on.", gate_choices,
+		"Off while locked ends headsets and watches with the screen."},
+	[SETTING_RESTRICTIONS_NFC] = {SETTING_RESTRICTIONS_NFC, AREA_RESTRICTIONS, "nfc",
+		VALUE_CHOICE, MERGE_MAX, "", 0, 2, "Whether NFC may be switched on.", gate_choices,
+		NULL},
+	[SETTING_RESTRICTIONS_USB_HOST] = {SETTING_RESTRICTIONS_USB_HOST, AREA_RESTRICTIONS,
+		"usb_host", VALUE_CHOICE, MERGE_MAX, "", 0, 2,
+		"Whether what is plugged into the phone (sticks, keyboards, network cards) is taken.",
+		gate_choices,
+		"Recommended: off_while_locked. What was taken while the phone was unlocked stays; a hub or dock that is needed to unlock the phone is not taken either."},
+	[SETTING_RESTRICTIONS_USB_GADGET] = {SETTING_RESTRICTIONS_USB_GADGET, AREA_RESTRICTIONS,
+		"usb_gadget", VALUE_CHOICE, MERGE_MAX, "", 0, 2,
+		"Whether the phone offers data to what it is plugged into; charging always works.",
+		gate_choices,
+		"Recommended: off_while_locked, so that a locked phone is no network card or disk to whoever finds it."},
+	[SETTING_RESTRICTIONS_WIFI] = {SETTING_RESTRICTIONS_WIFI, AREA_RESTRICTIONS, "wifi",
+		VALUE_CHOICE, MERGE_MAX, "", 0, 1, "Whether Wi-Fi may be switched on.",
+		switch_choices,
+		"Where mobile data is off too the phone is out of reach: no command comes any more until a place or a time allows it again."},
+	[SETTING_RESTRICTIONS_MOBILE_DATA] = {SETTING_RESTRICTIONS_MOBILE_DATA, AREA_RESTRICTIONS,
+		"mobile_data", VALUE_CHOICE, MERGE_MAX, "", 0, 1,
+		"Whether mobile data may be switched on; calls and messages stay.", switch_choices,
+		NULL},
+	[SETTING_RESTRICTIONS_HOTSPOT] = {SETTING_RESTRICTIONS_HOTSPOT, AREA_RESTRICTIONS,
+		"hotspot", VALUE_CHOICE, MERGE_MAX, "", 0, 1,
+		"Whether the phone may share its connection, by Wi-Fi, Bluetooth or cable.",
+		switch_choices, NULL},
+	[SETTING_RESTRICTIONS_LOCATION] = {SETTING_RESTRICTIONS_LOCATION, AREA_RESTRICTIONS,
+		"location", VALUE_CHOICE, MERGE_MAX, "", 0, 1,
+		"Whether apps may ask where the phone is; the agent's own places are not meant.",
+		switch_choices, NULL},
+	[SETTING_RESTRICTIONS_SSH] = {SETTING_RESTRICTIONS_SSH, AREA_RESTRICTIONS, "ssh",
+		VALUE_CHOICE, MERGE_MAX, "", 0, 1, "Whether the SSH server may run.",
+		switch_choices, NULL},
+	[SETTING_RESTRICTIONS_AIRPLANE_MODE] = {SETTING_RESTRICTIONS_AIRPLANE_MODE,
+		AREA_RESTRICTIONS, "airplane_mode", VALUE_CHOICE, MERGE_MAX, "", 0, 1,
+		"Whether people may switch all radios off at once.", switch_choices,
+		"Off keeps the phone in reach. Single radios can still be switched off."},
+	[SETTING_LOCATION_REPORT] = {SETTING_LOCATION_REPORT, AREA_LOCATION, "report", VALUE_CHOICE,
+		MERGE_MAX, "", 0, 2, "When reports say where the phone is.", report_choices,
+		"Where no profile sets it, never: places are decided on the phone, and its position stays there. The user reads each position that was told in agentctl privacy."},
+	[SETTING_LOCATION_PRECISION] = {SETTING_LOCATION_PRECISION, AREA_LOCATION, "precision",
+		VALUE_INT, MERGE_MIN, "m", 10, 100000,
+		"To how many metres a position is rounded before it is told.", NULL,
+		"Where no profile sets it, 1000."},
+	[SETTING_LOCATION_OVERRIDE_SWITCH] = {SETTING_LOCATION_OVERRIDE_SWITCH, AREA_LOCATION,
+		"override_switch", VALUE_BOOL, MERGE_OR, "", 0, 1,
+		"The agent looks where the phone is even while its user has switched location off.",
+		NULL,
+		"Without it places are unknown while the switch is off. The user is told that it is so."},
 };
 
 const struct area_row *area_row(enum area_id id)
