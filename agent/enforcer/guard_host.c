@@ -39,9 +39,12 @@ static enum guard_stand host_stand(const struct guard_host *h)
 
 static void host_get(struct guard_standing *ret_standing, void *userdata)
 {
-	const struct guard_host *h = userdata;
+	struct guard_host *h = userdata;
 	const struct guard_header *header = &h->in_force_settings;
 	struct guard_standing standing = {.stand = host_stand(h)};
+
+	/* Whoever looks wants to know how it is now; what comes of it is a round of its own. */
+	guard_watch_ask(h);
 
 	if (standing.stand == GUARD_STANDS) {
 		standing.enforces = header->mode == GUARD_ENFORCE;
@@ -102,6 +105,7 @@ static void host_journal(struct guard_host *h, const char *what, const char *det
 
 static void host_disconnect(struct guard_host *h)
 {
+	guard_watch_stop(h);
 	h->source = sd_event_source_unref(h->source);
 	closep(&h->fd);
 	h->fd = -1;
@@ -141,6 +145,8 @@ void guard_host_send_table(struct guard_host *h)
 		h->sent = h->generation;
 	else if (r != -EAGAIN)
 		guard_host_fell(h, "it does not take its table");
+	if (r == 0 || r == -EAGAIN)
+		guard_watch_ask(h);
 }
 
 static void host_end_guard(struct guard_host *h)
@@ -192,10 +198,12 @@ static void host_on_hello(struct guard_host *h, const struct msg_guard_hello *he
 	}
 	if (h->wish == WISH_NONE) {
 		host_end_guard(h);
+		guard_watch_until_gone(h);
 		return;
 	}
 	guard_host_note_in_force(h, hello->generation);
 	guard_host_send_table(h);
+	guard_watch_ask(h);
 }
 
 static void host_on_state(struct guard_host *h, const struct msg_guard_state *state)
@@ -234,6 +242,8 @@ static int host_take(struct guard_host *h, const struct message *m)
 	else if (m->type == MESSAGE_GUARD_DENIED)
 		guard_news_take(h->news, denied,
 			h->sources ? guard_sources_title(h->sources, denied->owner) : "");
+	else if (m->type == MESSAGE_GUARD_PONG)
+		guard_watch_answered(h);
 	else
 		return -EPROTO;
 	return 0;
@@ -287,6 +297,7 @@ static int host_on_connect(sd_event_source *source, int listen_fd, uint32_t even
 	if (sd_event_add_io(h->e->event, &h->source, fd, EPOLLIN, host_on_message, h) < 0)
 		return 0;
 	h->fd = TAKE_FD(fd);
+	guard_watch_begin(h);
 	return 0;
 }
 
@@ -328,6 +339,8 @@ static int host_want(const struct effective *desired, void *userdata)
 
 	if (!desired || !guard_is_wanted(desired)) {
 		host_nobody(h);
+		if (before != WISH_NONE)
+			guard_watch_until_gone(h);
 		return before == WISH_GUARD;
 	}
 	r = guard_policy_mark(desired, &mark);
@@ -390,6 +403,10 @@ int guard_host_new(struct enforcer *e, struct guard_host **ret_host)
 		guard_host_free(h);
 		return r;
 	}
+	/* One that is left over from before comes, and is told to end, unless it does not listen.
+	 */
+	if (h->wish == WISH_NONE)
+		guard_watch_until_gone(h);
 	e->platform.guard = &h->known;
 	*ret_host = h;
 	return 0;
@@ -425,7 +442,7 @@ void guard_host_write(const struct enforcer *e, struct jsonw *w, const char *key
 		jsonw_null(w, key);
 		return;
 	}
-	host_get(&standing, (void *)(uintptr_t)h);
+	host_get(&standing, e->guard);
 	jsonw_object(w, key);
 	jsonw_string(w, "state", guard_stand_name(standing.stand));
 	jsonw_string(w, "mode",

@@ -24,12 +24,15 @@
 #include "agent/guard/confine.h"
 #include "agent/guard/fd_message.h"
 #include "agent/guard/keeper_private.h"
+#include "agent/guard/place.h"
 #include "agent/guard/verdict.h"
 #include "agent/ipc/channel.h"
 #include "agent/util/log.h"
 #include "agent/util/mem.h"
 
 #define END_MS 2000
+#define PLACE_MS (END_MS + 1000) /* for the one before, which was told to end */
+#define LONGEST_MS (3600 * 1000)
 #define SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
 
 int64_t keeper_now_ms(void)
@@ -200,6 +203,7 @@ static void begin_end(struct keeper *k)
 static void hear(struct keeper *k)
 {
 	static struct message message;
+	static const struct msg_none none;
 	int r = channel_receive(k->link.fd, ROLE_GUARD, ROLE_ENFORCER, &message);
 
 	if (r == -EAGAIN)
@@ -214,6 +218,8 @@ static void hear(struct keeper *k)
 		take_table(k, &message.fds[0]);
 	else if (message.type == MESSAGE_GUARD_END)
 		begin_end(k);
+	else if (message.type == MESSAGE_GUARD_PING)
+		(void)say(k, MESSAGE_GUARD_PONG, &none);
 	message_done(&message);
 }
 
@@ -300,6 +306,7 @@ static int next_timeout(const struct keeper *k)
 	at = earlier(at, k->begin_ms);
 	at = earlier(at, k->hasher_begin_ms);
 	at = earlier(at, k->end_ms);
+	at = earlier(at, guard_alive_next_ms(&k->alive));
 	if (k->link.fd < 0)
 		at = earlier(at, k->link.retry_ms);
 	else
@@ -307,7 +314,7 @@ static int next_timeout(const struct keeper *k)
 	if (at == NEVER)
 		return -1;
 	at -= now;
-	return at < 0 ? 0 : at > 60000 ? 60000 : (int)at;
+	return at < 0 ? 0 : at > LONGEST_MS ? LONGEST_MS : (int)at;
 }
 
 static void do_due(struct keeper *k)
@@ -354,6 +361,7 @@ static void loop_once(struct keeper *k)
 	if (wait[5].revents && k->link.fd < 0)
 		connect_link(k, guard_link_again(&k->link, keeper_now_ms()));
 	do_due(k);
+	guard_alive_say(&k->alive, keeper_now_ms());
 }
 
 static int open_signals(void)
@@ -373,8 +381,13 @@ static int open_signals(void)
 
 static int begin(struct keeper *k)
 {
-	int r = guard_group_probe(&k->facts);
+	int r;
 
+	k->place_fd = guard_place_take(k->options.socket_path, PLACE_MS);
+	if (k->place_fd == -EBUSY)
+		return -EBUSY;
+	guard_alive_init(&k->alive, keeper_now_ms());
+	r = guard_group_probe(&k->facts);
 	if (r < 0)
 		return r;
 	/* A kernel that has it not is told about before anything else is given up. */
@@ -405,10 +418,14 @@ int guard_keeper_run(const struct guard_options *options)
 	k.options = *options;
 	guard_link_init(&k.link, options->socket_path);
 	r = begin(&k);
-	if (r < 0) {
+	if (r == -EBUSY)
+		log_error("another guard is at %s and does not end; mdm-agentd ends it where it is "
+			  "silent",
+			options->socket_path);
+	else if (r < 0)
 		log_error("cannot begin: %s", strerror(-r));
+	if (r < 0)
 		return GUARD_EXIT_FAILED;
-	}
 	connect_link(&k, guard_link_connect(&k.link, keeper_now_ms()));
 	if (!k.facts.has_permissions) {
 		log_error("this kernel does not ask about the start of programs "

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include "agent/guard/alive.h"
 #include "agent/guard/group.h"
 #include "agent/guard/keeper.h"
 #include "agent/guard/link.h"
@@ -20,7 +21,8 @@ struct keeper {
 	struct guard_group_facts facts;
 	char note[LIMIT_TEXT_BYTES + 1];
 	struct guard_link link;
-	int signal_fd, mounts_fd, kick_fd;
+	int signal_fd, mounts_fd, kick_fd, place_fd;
+	struct guard_alive alive;
 	struct guard_shared *shared;
 
 	struct guard_table table; /* the newest that is sound */

@@ -10,13 +10,15 @@ import glob
 import hashlib
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 
-from guard_rig import ALLOW_MODE, GUARD, END, FAIL_CLOSED, USER, Rig, children, inode, main, readlink, run
+from guard_rig import ALLOW_MODE, GUARD, END, FAIL_CLOSED, PING, PONG, USER, Rig, children, inode, main, readlink, run
 
 STRICT = "set flags %d" % ALLOW_MODE
 CLOSED = "set flags %d" % (ALLOW_MODE | FAIL_CLOSED)
@@ -247,6 +249,100 @@ def keeper_is_killed():
             assert r.start()["generation"] == 0
 
 
+def keeper_answers_while_it_listens():
+    """The enforcer finds out by this that it hangs; ending it is the enforcer's (guard_host.py)."""
+    with Rig() as r:
+        users = r.program("users", owner=USER)
+        r.send(PING)
+        assert r.receive()[0] == PONG, "asked before there is a table"
+        r.table(STRICT)
+        r.process.send_signal(signal.SIGSTOP)
+        wait_stopped(r.process.pid)
+        r.send(PING)
+        assert not run(users), "while the keeper hangs the one that answers goes on"
+        assert drain_kinds(r, 0.3) == [], "a stopped process answered"
+        r.process.send_signal(signal.SIGCONT)
+        while r.receive()[0] != PONG:
+            pass
+
+
+def drain_kinds(r, timeout):
+    kinds = []
+    try:
+        while True:
+            kinds.append(r.receive(timeout)[0])
+    except (TimeoutError, socket.timeout):
+        return kinds
+
+
+def wait_stopped(pid):
+    end = time.monotonic() + LONG
+    while state_of(pid) != "T":
+        assert time.monotonic() < end, "it does not stop"
+        time.sleep(0.01)
+
+
+def state_of(pid):
+    with open("/proc/%d/stat" % pid, encoding="ascii", errors="replace") as f:
+        return f.read().rsplit(")", 1)[1].split()[0]
+
+
+def one_at_a_place():
+    """A second one begins when the first has ended, not beside it; whose the place is can be asked."""
+    with Rig() as r:
+        with open(r.path + ".lock", "rb") as f:
+            lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0)
+            assert struct.unpack("hhqqi4x", fcntl.fcntl(f, fcntl.F_GETLK, lock))[4] == r.process.pid
+        second = subprocess.run([GUARD, "--socket", r.path, "--mounts", r.area], capture_output=True, text=True,
+                                timeout=LONG, check=False)
+        assert second.returncode == 1 and "another guard" in second.stderr, second
+        # One that waits for the end of the first takes its place.
+        with open(os.path.join(r.top, "log"), "ab") as log:
+            second = subprocess.Popen([GUARD, "--socket", r.path, "--mounts", r.area], stderr=log)
+        try:
+            r.send(END)
+            assert r.process.wait(LONG) == 0
+            assert r.accept()["keeper_pid"] == second.pid
+        finally:
+            second.kill()
+            second.wait()
+
+
+def manager_hears_that_it_lives():
+    """WatchdogSec= of systemd, as sd_notify(3) has it: as long as the keeper's loop turns."""
+    with tempfile.TemporaryDirectory() as top:
+        for name in (os.path.join(top, "notify"), "\0mdm-guard-%d" % os.getpid()):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+                s.bind(name)
+                s.settimeout(LONG)
+                env = {"NOTIFY_SOCKET": name.replace("\0", "@"), "WATCHDOG_USEC": "200000"}
+                with Rig(env=env) as r:
+                    for _ in range(5):
+                        assert s.recv(100) == b"WATCHDOG=1"
+                    r.process.send_signal(signal.SIGSTOP)
+                    wait_stopped(r.process.pid)
+                    s.settimeout(0.5)
+                    try:
+                        for _ in range(4):
+                            s.recv(100)
+                        raise AssertionError("it says that it lives, and is stopped")
+                    except (TimeoutError, socket.timeout):
+                        pass
+        # It is for somebody else, or nonsense: nobody is told, and it goes on.
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            s.bind(os.path.join(top, "other"))
+            for more in ({"WATCHDOG_PID": "1"}, {"WATCHDOG_USEC": "x"}, {"WATCHDOG_USEC": "0"}, {"NOTIFY_SOCKET": "x" * 200}):
+                env = {"NOTIFY_SOCKET": os.path.join(top, "other"), "WATCHDOG_USEC": "20000", **more}
+                with Rig(env=env) as r:
+                    r.table(STRICT)
+                    r.drain(0.2)
+            s.setblocking(False)
+            try:
+                raise AssertionError(s.recv(100))
+            except BlockingIOError:
+                pass
+
+
 def is_zombie(pid):
     try:
         with open("/proc/%d/stat" % pid, encoding="ascii") as f:
@@ -384,4 +480,5 @@ def content_of(path):
 if __name__ == "__main__":
     main([killed_open, stopped_open, killed_and_stopped_closed, hangs_open, leases_hold_nobody_up, unreadable_programs_end_nothing,
           hangs_closed, keeper_is_stopped, keeper_is_killed,
+          keeper_answers_while_it_listens, one_at_a_place, manager_hears_that_it_lives,
           hasher_falls, killed_under_load, bounded_as_by_a_service, detached, listens_to_root_alone, usage, largest_table])
