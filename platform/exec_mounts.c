@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -85,19 +84,10 @@ int exec_foreign_devices(
 	return r;
 }
 
-int exec_mounts_watch(sd_event *event, int root_fd, sd_event_io_handler_t handler, void *userdata,
-	sd_event_source **ret_source)
+int exec_mounts_watch(sd_event *event, int root_fd, mounts_changed_fn changed, void *userdata,
+	struct mounts_watch **ret_watch)
 {
 	_cleanup_close_ int fd = fs_open_in_root(root_fd, MOUNTINFO, O_RDONLY);
-	int r;
 
-	if (fd < 0)
-		return fd;
-	r = sd_event_add_io(event, ret_source, fd, EPOLLPRI, handler, userdata);
-	if (r < 0)
-		return r;
-	r = sd_event_source_set_io_fd_own(*ret_source, 1);
-	if (r >= 0)
-		TAKE_FD(fd);
-	return r < 0 ? r : 0;
+	return fd < 0 ? fd : mounts_watch_new(event, fd, changed, userdata, ret_watch);
 }

@@ -8,20 +8,21 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "agent/util/fs.h"
 #include "platform/backend.h"
 #include "platform/backends.h"
 #include "platform/blocktree.h"
 #include "platform/fscrypt.h"
+#include "platform/mounts_watch.h"
+#include "platform/mounts_watch.h"
 
 #define MOUNTINFO "proc/self/mountinfo"
 #define SWAPS "proc/swaps"
 
 struct storage_backend {
 	struct backend_call call;
-	sd_event_source *mounts_source, *swaps_source;
+	struct mounts_watch *mounts, *swaps;
 	backend_changed_fn changed;
 	void *changed_userdata;
 };
@@ -263,37 +264,25 @@ static int storage_observe(struct backend *b, backend_done_fn done, void *userda
 	return backend_call_end(&s->call, r, message);
 }
 
-static int storage_on_change(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static void storage_on_change(void *userdata)
 {
 	struct backend *b = userdata;
 	struct storage_backend *s = b->state;
 
-	(void)source;
-	(void)fd;
-	(void)revents;
 	s->changed(b, s->changed_userdata);
-	return 0;
 }
 
 /* The kernel signals a change of these tables as an exceptional condition (proc(5)). */
-static int watch_table(struct backend *b, const char *path, sd_event_source **ret_source)
+static int watch_table(struct backend *b, const char *path, struct mounts_watch **watch)
 {
 	_cleanup_close_ int fd = fs_open_in_root(b->platform->sysroot_fd, path, O_RDONLY);
-	sd_event_source *source = NULL;
-	int r;
 
 	if (fd == -ENOENT)
 		return 0;
 	if (fd < 0)
 		return fd;
-	r = sd_event_add_io(b->platform->event, &source, fd, EPOLLPRI, storage_on_change, b);
-	if (r < 0)
-		return r;
-	sd_event_source_set_io_fd_own(source, 1);
-	TAKE_FD(fd);
-	sd_event_source_unref(*ret_source);
-	*ret_source = source;
-	return 0;
+	mounts_watch_free(TAKE_PTR(*watch));
+	return mounts_watch_new(b->platform->event, fd, storage_on_change, b, watch);
 }
 
 static int storage_watch(struct backend *b, backend_changed_fn changed, void *userdata)
@@ -306,8 +295,8 @@ static int storage_watch(struct backend *b, backend_changed_fn changed, void *us
 	/* Files of a fixture tree do not signal. */
 	if (!b->platform->sysroot_is_root)
 		return 0;
-	r = watch_table(b, MOUNTINFO, &s->mounts_source);
-	return r < 0 ? r : watch_table(b, SWAPS, &s->swaps_source);
+	r = watch_table(b, MOUNTINFO, &s->mounts);
+	return r < 0 ? r : watch_table(b, SWAPS, &s->swaps);
 }
 
 static void storage_free(struct backend *b)
@@ -315,8 +304,8 @@ static void storage_free(struct backend *b)
 	struct storage_backend *s = b->state;
 
 	backend_call_cancel(&s->call);
-	sd_event_source_unref(s->mounts_source);
-	sd_event_source_unref(s->swaps_source);
+	mounts_watch_free(s->mounts);
+	mounts_watch_free(s->swaps);
 	free(s);
 }
 

@@ -18,7 +18,7 @@ struct guard_sources {
 	guard_sources_changed_fn changed;
 	void *userdata;
 	struct watch *watch;
-	sd_event_source *mounts;
+	struct mounts_watch *mounts;
 	uint64_t devices[LIMIT_GUARD_DEVICES];
 	size_t n_devices;
 	struct apps_snapshot *snapshot; /* of the last table */
@@ -32,19 +32,15 @@ static void sources_on_files(void *userdata)
 }
 
 /* Mounts come and go with every session; few of them are other people's. */
-static int sources_on_mounts(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static void sources_on_mounts(void *userdata)
 {
 	struct guard_sources *s = userdata;
 	uint64_t devices[LIMIT_GUARD_DEVICES];
 	size_t n = 0;
 
-	(void)source;
-	(void)fd;
-	(void)events;
 	if (exec_foreign_devices(s->e->sysroot_fd, devices, &n) < 0 || n != s->n_devices ||
 		memcmp(devices, s->devices, n * sizeof(*devices)) != 0)
 		s->changed(s->userdata);
-	return 0;
 }
 
 int guard_sources_new(struct enforcer *e, guard_sources_changed_fn changed, void *userdata,
@@ -79,7 +75,7 @@ void guard_sources_free(struct guard_sources *s)
 	if (!s)
 		return;
 	watch_free(s->watch);
-	sd_event_source_unref(s->mounts);
+	mounts_watch_free(s->mounts);
 	apps_snapshot_free(s->snapshot);
 	free(s);
 }

@@ -32,6 +32,9 @@
 
 #define END_MS 2000
 #define PLACE_MS (END_MS + 1000) /* for the one before, which was told to end */
+/* Over what is mounted: at once, and then. What a user mounts meanwhile is not watched as long. */
+#define ROUNDS_BURST 8
+#define ROUNDS_EVERY_MS 2000
 #define LONGEST_MS (3600 * 1000)
 #define SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
 
@@ -263,7 +266,7 @@ static void ask_for_group(struct keeper *k)
 	if (!k->is_round_wanted || k->is_asked || k->verdict_pid == 0 || k->end_ms != NEVER)
 		return;
 	/* What is mounted from here on wants another round. */
-	k->is_round_wanted = false;
+	k->is_round_wanted = k->changes.is_wanted = false;
 	k->is_asked = true;
 	keeper_tell_verdict(k, GUARD_WORD_GIVE, -1);
 }
@@ -307,6 +310,7 @@ static int next_timeout(const struct keeper *k)
 	at = earlier(at, k->hasher_begin_ms);
 	at = earlier(at, k->end_ms);
 	at = earlier(at, guard_alive_next_ms(&k->alive));
+	at = earlier(at, pace_next_ms(&k->changes, now));
 	if (k->link.fd < 0)
 		at = earlier(at, k->link.retry_ms);
 	else
@@ -327,6 +331,8 @@ static void do_due(struct keeper *k)
 		keeper_start_verdict(k);
 	if (k->hasher_begin_ms <= now)
 		keeper_start_hasher(k);
+	if (pace_take(&k->changes, now))
+		k->is_round_wanted = true;
 	tell_denials(k);
 	ask_for_group(k);
 	if (k->is_state_wanted && k->link.fd >= 0 && is_settled(k))
@@ -337,7 +343,8 @@ static void loop_once(struct keeper *k)
 {
 	struct pollfd wait[] = {
 		{.fd = k->signal_fd, .events = POLLIN},
-		{.fd = k->mounts_fd, .events = POLLPRI},
+		/* What happens while a change waits is signalled afterwards. */
+		{.fd = k->changes.is_wanted ? -1 : k->mounts_fd, .events = POLLPRI},
 		{.fd = k->kick_fd, .events = POLLIN},
 		{.fd = k->control_fd, .events = POLLIN},
 		{.fd = k->link.fd, .events = POLLIN},
@@ -349,7 +356,7 @@ static void loop_once(struct keeper *k)
 	if (poll(wait, ARRAY_SIZE(wait), next_timeout(k)) < 0)
 		return;
 	if (wait[1].revents)
-		k->is_round_wanted = true;
+		pace_want(&k->changes);
 	if (wait[2].revents)
 		take_kick(k);
 	if (wait[3].revents && k->control_fd == wait[3].fd)
@@ -412,6 +419,7 @@ int guard_keeper_run(const struct guard_options *options)
 		.begin_ms = NEVER,
 		.hasher_begin_ms = NEVER,
 		.end_ms = NEVER,
+		.changes = {.burst = ROUNDS_BURST, .every_ms = ROUNDS_EVERY_MS},
 	};
 	int r;
 

@@ -42,6 +42,7 @@ struct keeper {
 	uint32_t n_stuck;	 /* that were given up and are not gone yet */
 
 	bool is_round_wanted; /* over what is mounted */
+	struct pace changes;  /* of what is mounted: people make them as fast as they like */
 	bool is_asked;	      /* for the group, to do it */
 	struct guard_watched watched;
 	bool is_state_wanted;

@@ -5,6 +5,7 @@
 The time is stated: at once where a process ends or is stopped, the table's answer_ms where it hangs. No test here
 takes a time for a fault: what would hang is ended after LONG seconds and fails. Needs root."""
 
+import ctypes
 import fcntl
 import glob
 import hashlib
@@ -472,6 +473,38 @@ def largest_table():
             assert any(line.startswith("VmLck") for line in f)
 
 
+def storm_of_mounts():
+    """Whoever mounts all the time has the guard look a few times at once, then once in a while; the last one is seen."""
+    with tempfile.TemporaryDirectory() as top:
+        rounds = os.path.join(top, "rounds")
+        with open(rounds, "wb"):
+            pass
+        libc = ctypes.CDLL(None, use_errno=True)
+        with Rig(env=dict(shim(top), GUARD_SHIM_ROUNDS=rounds), extra_mounts=["storm", "last"]) as r:
+            storm, last = (os.path.join(r.top, name) for name in ("storm", "last"))
+            os.mkdir(storm)
+            os.mkdir(last)
+            r.table(STRICT)
+            before, begin = os.path.getsize(rounds), time.monotonic()
+            for _ in range(500):
+                assert libc.mount(b"none", storm.encode(), b"tmpfs", 0, None) == 0
+                assert libc.umount2(storm.encode(), 2) == 0
+                # As a storm is, with time to hear of each.
+                time.sleep(0.002)
+            r.mount("tmpfs", last)
+            users = r.program("users", owner=USER, directory=last)
+            while run(users):
+                assert time.monotonic() < begin + 2 * LONG, "the last one is not watched"
+                time.sleep(0.05)
+            # Four walks over the list in each; eight at once, and one in two seconds.
+            n, most = (os.path.getsize(rounds) - before) / 4, 8 + (time.monotonic() - begin) / 2 + 2
+            assert 1 <= n <= most, (n, most)
+            # What else wants a look does not wait for that: another table, another one that answers.
+            for _ in range(20):
+                r.counts()
+            assert not run(users) and not run(r.program("own", owner=USER))
+
+
 def content_of(path):
     with open(path, "rb") as f:
         return "hash " + hashlib.sha256(f.read()).hexdigest()
@@ -481,4 +514,4 @@ if __name__ == "__main__":
     main([killed_open, stopped_open, killed_and_stopped_closed, hangs_open, leases_hold_nobody_up, unreadable_programs_end_nothing,
           hangs_closed, keeper_is_stopped, keeper_is_killed,
           keeper_answers_while_it_listens, one_at_a_place, manager_hears_that_it_lives,
-          hasher_falls, killed_under_load, bounded_as_by_a_service, detached, listens_to_root_alone, usage, largest_table])
+          hasher_falls, killed_under_load, bounded_as_by_a_service, detached, listens_to_root_alone, usage, largest_table, storm_of_mounts])
