@@ -63,19 +63,22 @@ int exec_foreign_devices(
 	_cleanup_free_ char *text = NULL;
 	uint64_t devices[LIMIT_GUARD_DEVICES];
 	size_t n = 0, n_text;
-	int r = fs_read(root_fd, MOUNTINFO, LIMIT_PLATFORM_FILE_BYTES, &text, &n_text);
+	int r = fs_read(root_fd, MOUNTINFO, LIMIT_MOUNTINFO_BYTES, &text, &n_text);
 
 	if (r == 0)
 		r = mountinfo_parse(text, n_text, &table);
-	for (size_t i = 0; i < table.n_mounts && r == 0; i++) {
+	if (r == 0 && table.is_cut)
+		r = -E2BIG;
+	for (size_t i = 0; i < table.n_mounts && (r == 0 || r == -E2BIG); i++) {
 		const struct mount *mount = &table.mounts[i];
 		uint64_t device;
 
 		if (!may_be_foreign(mount) || mount_point_is_system(mount->point))
 			continue;
 		device = device_of(root_fd, mount);
-		if (!is_mounted_in_system(root_fd, &table, device))
-			r = add_device(devices, &n, device);
+		if (!is_mounted_in_system(root_fd, &table, device) &&
+			add_device(devices, &n, device) < 0)
+			r = -E2BIG;
 	}
 	if (r < 0 && r != -E2BIG)
 		return r;

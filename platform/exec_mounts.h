@@ -16,8 +16,8 @@
 /*
  * Devices, as stat(2) has them, of the file systems that are mounted nowhere but where people mount
  * theirs: sticks, cards, images, other machines' storage. Those in memory are not among them.
- * Sorted, each once. 0 or -errno; -E2BIG: more than LIMIT_GUARD_DEVICES, of which so many are
- * given.
+ * Sorted, each once. 0 or -errno; -E2BIG: more than LIMIT_GUARD_DEVICES, or than the list of
+ * mounts tells, of which so many are given.
  */
 int exec_foreign_devices(
 	int root_fd, uint64_t ret_devices[LIMIT_GUARD_DEVICES], size_t *ret_n_devices);

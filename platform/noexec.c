@@ -147,6 +147,8 @@ static int conclude(struct backend *b)
 		return -ENOMEM;
 	look_at_places(b, &list, &look);
 	look_at_mounts(&list, &look);
+	if (list.is_cut)
+		add_item(&look, "other mounts", false, "more than can be looked at");
 	look_at_memfd(b, &look);
 	backend_saw(b, SETTING_APPS_NOEXEC, look.n_open == 0, true);
 	if (look.n_open) {

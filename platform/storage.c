@@ -15,10 +15,11 @@
 #include "platform/blocktree.h"
 #include "platform/fscrypt.h"
 #include "platform/mounts_watch.h"
-#include "platform/mounts_watch.h"
 
 #define MOUNTINFO "proc/self/mountinfo"
 #define SWAPS "proc/swaps"
+#define ITEMS_MAX 128 /* that are told of */
+#define ITEMS_FIRST 64
 
 struct storage_backend {
 	struct backend_call call;
@@ -40,6 +41,36 @@ static void storage_probe(struct backend *b, struct backend_fact *ret_fact)
 	}
 	ret_fact->present = true;
 	ret_fact->reason = REASON_NONE;
+}
+
+/* Users may mount a thousand file systems, and none of what else is told may be lost over that. The
+ * first are the system's; of the rest the bad ones are named. Returns how many are left. */
+static size_t abridge(struct observed_item *items, size_t n_items)
+{
+	struct observed_item rest = {.state = COMPLIANCE_COMPLIANT};
+	size_t n = ITEMS_FIRST, n_rest = 0;
+
+	if (n_items <= ITEMS_MAX)
+		return n_items;
+	for (size_t i = ITEMS_FIRST; i < n_items; i++) {
+		const struct observed_item *item = &items[i];
+
+		if (item->state != COMPLIANCE_COMPLIANT && n < ITEMS_MAX - 1) {
+			items[n++] = *item;
+			continue;
+		}
+		n_rest++;
+		if (item->state == COMPLIANCE_NONCOMPLIANT ||
+			(item->state != COMPLIANCE_COMPLIANT &&
+				rest.state == COMPLIANCE_COMPLIANT)) {
+			rest.state = item->state;
+			rest.reason = item->reason;
+		}
+	}
+	text_printf(rest.name, "%zu more", n_rest);
+	text_printf(rest.detail, "as the worst of them");
+	items[n] = rest;
+	return n + 1;
 }
 
 /* Of all items: fine, or the first bad one. */
@@ -66,7 +97,7 @@ static void conclude(struct backend *b, enum setting_id id, struct observed_item
 	else if (n_items == 0)
 		text_printf(o->detail, "%s", nothing);
 	o->items = items;
-	o->n_items = n_items;
+	o->n_items = abridge(items, n_items);
 }
 
 static bool is_boot(const char *point)
@@ -162,7 +193,7 @@ static const struct observed_item *same_storage(const struct mount_table *table,
 
 static int observe_mounts(struct backend *b, const struct mount_table *table)
 {
-	struct observed_item *items = calloc(table->n_mounts + 1, sizeof(*items));
+	struct observed_item *items = calloc(table->n_mounts + 2, sizeof(*items));
 	_cleanup_free_ size_t *mount_of = calloc(table->n_mounts + 1, sizeof(*mount_of));
 	size_t n_items = 0;
 	int r;
@@ -199,6 +230,12 @@ static int observe_mounts(struct backend *b, const struct mount_table *table)
 	if (r < 0) {
 		free(items);
 		return r;
+	}
+	if (table->is_cut) {
+		items[n_items].state = COMPLIANCE_UNKNOWN;
+		items[n_items].reason = REASON_UNTRACEABLE;
+		text_printf(items[n_items].name, "other mounts");
+		text_printf(items[n_items++].detail, "more than can be looked at");
 	}
 	conclude(b, SETTING_ENCRYPTION_STORAGE, items, n_items, "nothing is mounted");
 	return 0;
@@ -248,7 +285,7 @@ static int storage_observe(struct backend *b, backend_done_fn done, void *userda
 	int r;
 
 	backend_call_begin(&s->call, b, done, userdata);
-	r = fs_read(b->platform->sysroot_fd, MOUNTINFO, LIMIT_PLATFORM_FILE_BYTES, &text, &n);
+	r = fs_read(b->platform->sysroot_fd, MOUNTINFO, LIMIT_MOUNTINFO_BYTES, &text, &n);
 	if (r == 0)
 		r = mountinfo_parse(text, n, &table);
 	if (r == 0)

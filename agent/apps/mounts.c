@@ -399,6 +399,8 @@ int apps_mounts_close(int root_fd, int runtime_fd, apps_place_fn tell, void *use
 	for (size_t i = 0; i < c.list.n; i++)
 		if (!c.list.entries[i].is_noexec && mount_is_peoples(&c.list.entries[i]))
 			close_mount(&c, &c.list.entries[i]);
+	if (c.list.is_cut)
+		tell_of(&c, "other mounts", -E2BIG, "");
 	close_memfd(&c);
 	return 0;
 }
@@ -432,6 +434,9 @@ static int take_bind_away(struct closing *c, int fd, const struct mount_entry *e
 	struct attributes private = {.propagation = MS_PRIVATE};
 	char path[64];
 
+	/* Of very many it is not known what lies on it. */
+	if (c->list.is_cut)
+		return set_noexec(fd, entry, false);
 	for (size_t i = 0; i < c->list.n; i++)
 		if (mount_list_is_upon(&c->list, &c->list.entries[i], entry->id) &&
 			!is_below_as_well(&c->list, &c->list.entries[i], entry->id))

@@ -205,8 +205,8 @@ static void note_foreign(struct walk *walk, const struct guard_mount *mount)
 	_cleanup_close_ int fd = -1;
 	struct stat st;
 
-	if (walk->n_foreign == LIMIT_GUARD_DEVICES || !is_wanted(walk->only, mount->path) ||
-		!is_near(walk, mount) || guard_mount_is_made_here(mount))
+	if (!is_wanted(walk->only, mount->path) || !is_near(walk, mount) ||
+		guard_mount_is_made_here(mount))
 		return;
 	for (size_t i = 0; i < walk->n_nodes; i++)
 		if (walk->nodes[i].is_system && walk->nodes[i].device == device_of(mount))
@@ -217,7 +217,11 @@ static void note_foreign(struct walk *walk, const struct guard_mount *mount)
 	for (uint32_t i = 0; i < walk->n_foreign; i++)
 		if (walk->foreign[i] == st.st_dev)
 			return;
-	walk->foreign[walk->n_foreign++] = st.st_dev;
+	/* Beyond the limit it is judged as the system's: that is told. */
+	if (walk->n_foreign == LIMIT_GUARD_DEVICES)
+		name_unwatched(walk, mount);
+	else
+		walk->foreign[walk->n_foreign++] = st.st_dev;
 }
 
 static bool is_done(const struct walk *walk, const struct guard_mount *mount)

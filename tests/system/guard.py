@@ -15,6 +15,8 @@ import time
 from guard_rig import (ALLOW_MODE, END, NO_USER_PROGRAMS, STATE, USER, Rig, children, inode, main, make_table, readlink, run)
 
 STRICT = "set flags %d" % ALLOW_MODE
+LIMIT_FILESYSTEMS = 512  # agent/util/limits.h
+LIBC = ctypes.CDLL(None, use_errno=True)
 CHURN_SECONDS = float(os.environ.get("GUARD_CHURN_SECONDS", "4"))
 LOADER = os.path.realpath(next(p for p in ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/ld-musl-x86_64.so.1",
                                            "/lib/ld-musl-aarch64.so.1") if os.path.exists(p)))
@@ -239,7 +241,7 @@ def new_mount_is_watched_at_once():
             pass
         assert not run(r.program("users", owner=USER, directory=later))
         # The same place, the same numbers, another file system.
-        for _ in range(20):
+        for _ in range(6):
             subprocess.run(["umount", later], check=True)
             r.mount("tmpfs", later)
             users = r.program("users", owner=USER, directory=later)
@@ -284,6 +286,24 @@ def covered_file_system_is_named():
         assert state["n_filesystems"] == 0, state
         assert state["unwatched"] == "%s: tmpfs, %s: fuse" % (r.area, r.area), state
         os.close(fuse)
+
+
+def more_file_systems_than_fit_are_named():
+    with Rig(extra_mounts=["many/%d" % i for i in range(LIMIT_FILESYSTEMS)]) as r:
+        os.mkdir(os.path.join(r.top, "many"))
+        for path in r.mounts[1:]:
+            os.mkdir(path)
+            assert LIBC.mount(b"none", path.encode(), b"tmpfs", 0, None) == 0
+        state = r.table(STRICT)
+        # The area is the one more.
+        assert (state["n_filesystems"], state["n_unwatched"]) == (LIMIT_FILESYSTEMS, 1), state
+        assert state["unwatched"] == r.mounts[-1] + ": tmpfs", state
+        assert not run(r.program("users", owner=USER)) and not run(r.program("users", owner=USER, directory=r.mounts[-2]))
+        # There is room again for those that could not be.
+        subprocess.run(["umount", r.mounts[5]], check=True)
+        while r.receive()[1].get("n_unwatched") != 0:
+            pass
+        assert not run(r.program("users", owner=USER, directory=r.mounts[-1]))
 
 
 def hasher_goes_before_nobody():
@@ -573,7 +593,7 @@ if __name__ == "__main__":
           write_drops_the_answer, answer_is_not_remembered_while_it_is_written, upgrade_by_rename, other_names_of_the_same_file,
           deleted_files_are_judged, memory_files_are_not_seen, loader_is_not_seen_but_noexec_helps, scripts_and_interpreters,
           interpreter_of_a_user_is_refused, private_mounts_of_users_are_not_seen, new_mount_is_watched_at_once,
-          foreign_devices_are_refused, stick_is_foreign_at_once, covered_file_system_is_named, hasher_goes_before_nobody, overlay_is_watched, storms_are_answered, churn_without_a_false_answer,
+          foreign_devices_are_refused, stick_is_foreign_at_once, covered_file_system_is_named, more_file_systems_than_fit_are_named, hasher_goes_before_nobody, overlay_is_watched, storms_are_answered, churn_without_a_false_answer,
           tables_change_under_load, new_table_takes_back_what_was_remembered,
           refusals_are_counted_not_repeated, names_of_strangers_do_no_harm, goes_on_without_the_enforcer,
           damaged_tables_are_refused, end_lets_go, confined, links_the_c_library_alone])
