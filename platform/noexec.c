@@ -129,7 +129,10 @@ static void look_at_memfd(struct backend *b, struct look *look)
 		return;
 	add_item(look, "vm.memfd_noexec",
 		value[0] >= '0' + mount_list_memfd(kernel.release) && value[0] <= '9',
-		"whether memory files can be executed");
+		mount_list_memfd_stays(kernel.release)
+			? "whether memory files can be executed; once set it stays until the "
+			  "phone restarts (Linux 6.3 to 6.5)"
+			: "whether memory files can be executed");
 }
 
 static int conclude(struct backend *b)

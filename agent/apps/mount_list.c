@@ -210,10 +210,22 @@ static unsigned int leading_number(const char *text)
 	return number;
 }
 
-int mount_list_memfd(const char *kernel_release)
+/* Of 6.5 and 7.0 60005 and 70000. */
+static unsigned int version_of(const char *kernel_release)
 {
 	const char *dot = strchr(kernel_release, '.');
-	unsigned int major = leading_number(kernel_release);
 
-	return major > 6 || (major == 6 && dot && leading_number(dot + 1) >= 6) ? 2 : 1;
+	return leading_number(kernel_release) * 10000 + (dot ? leading_number(dot + 1) : 0);
+}
+
+int mount_list_memfd(const char *kernel_release)
+{
+	return version_of(kernel_release) >= 60006 ? 2 : 1;
+}
+
+bool mount_list_memfd_stays(const char *kernel_release)
+{
+	unsigned int version = version_of(kernel_release);
+
+	return version >= 60003 && version < 60006;
 }

@@ -59,5 +59,7 @@ const struct mount_entry *mount_list_at(const struct mount_list *list, const cha
 /* Value of vm.memfd_noexec to want of a kernel of that release ("6.6.2-lts"): its first versions
  * refuse all memory files where the strictest is set, and most programs make some. */
 int mount_list_memfd(const char *kernel_release);
+/* Whether a kernel of that release lets nobody lower it again before the phone restarts. */
+bool mount_list_memfd_stays(const char *kernel_release);
 
 #endif

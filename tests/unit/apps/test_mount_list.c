@@ -109,6 +109,10 @@ static void test_memfd(void)
 	CHECK_INT(mount_list_memfd("7.0"), 2);
 	CHECK_INT(mount_list_memfd("10"), 2);
 	CHECK_INT(mount_list_memfd(""), 1);
+	CHECK(!mount_list_memfd_stays("6.2.16") && mount_list_memfd_stays("6.3.0-rc1"));
+	CHECK(mount_list_memfd_stays("6.5.13-lts") && !mount_list_memfd_stays("6.6.0"));
+	CHECK(!mount_list_memfd_stays("5.400") && !mount_list_memfd_stays("7.4"));
+	CHECK(!mount_list_memfd_stays("6") && !mount_list_memfd_stays(""));
 }
 
 /* What users can fill it with leaves the rest readable. */
