@@ -4,12 +4,14 @@
  * GUARD_SHIM_HANG bytes never ends. It stands in for a fault in the program; who ends it is the
  * kernel and the keeper themselves. GUARD_SHIM_ERRORS="5,22": every other time that events are read
  * the kernel says one of these in turn, as for a file that it cannot open. GUARD_SHIM_ROUNDS=file
- * gets a byte each time that the list of mounts is opened.
+ * gets a byte each time that the list of mounts is opened. GUARD_SHIM_READS="60001:700": reading
+ * from a file of so many bytes takes so many milliseconds each time; -1: for ever.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +30,27 @@ int fstat(int fd, struct stat *ret_st)
 		for (;;)
 			;
 	return r;
+}
+
+static void dawdle(int fd)
+{
+	int (*real)(int, struct stat *) = (int (*)(int, struct stat *))dlsym(RTLD_NEXT, "fstat");
+	const char *how = getenv("GUARD_SHIM_READS");
+	char *ms;
+	struct stat st;
+
+	/* Not nanosleep(2), which the filter does not let through. */
+	if (how && real(fd, &st) == 0 && st.st_size == strtol(how, &ms, 10))
+		(void)poll(NULL, 0, (int)strtol(ms + 1, NULL, 10));
+}
+
+ssize_t pread(int fd, void *ret_data, size_t n_bytes, off_t at)
+{
+	ssize_t (*real)(int, void *, size_t, off_t) =
+		(ssize_t(*)(int, void *, size_t, off_t))dlsym(RTLD_NEXT, "pread");
+
+	dawdle(fd);
+	return real(fd, ret_data, n_bytes, at);
 }
 
 static void note(const char *path)
@@ -65,6 +88,22 @@ int open(const char *path, int flags, ...)
 
 /* What glibc makes of open(2) where files may be large, or where it checks. */
 #ifdef __GLIBC__
+ssize_t pread64(int fd, void *ret_data, size_t n_bytes, off64_t at)
+{
+	return pread(fd, ret_data, n_bytes, at);
+}
+ssize_t __pread_chk(int fd, void *ret_data, size_t n_bytes, off_t at, size_t size);
+ssize_t __pread_chk(int fd, void *ret_data, size_t n_bytes, off_t at, size_t size)
+{
+	(void)size;
+	return pread(fd, ret_data, n_bytes, at);
+}
+ssize_t __pread64_chk(int fd, void *ret_data, size_t n_bytes, off_t at, size_t size);
+ssize_t __pread64_chk(int fd, void *ret_data, size_t n_bytes, off_t at, size_t size)
+{
+	(void)size;
+	return pread(fd, ret_data, n_bytes, at);
+}
 int open64(const char *path, int flags, ...);
 int open64(const char *path, int flags, ...)
 {

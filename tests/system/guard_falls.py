@@ -26,6 +26,7 @@ CLOSED = "set flags %d" % (ALLOW_MODE | FAIL_CLOSED)
 HERE = os.path.dirname(os.path.abspath(__file__))
 LONG = 30
 HANG_BYTES = 54321
+SLOW_BYTES = 100001
 
 
 class Waiting:
@@ -369,6 +370,65 @@ def hasher_falls():
         assert r.wait_verdict() == verdict
 
 
+def hasher_of(r):
+    verdict = r.wait_verdict()
+    return next((pid for pid in children(r.process.pid) if pid != verdict), None)
+
+
+def hasher_stops_or_hangs():
+    """It is ended, and another one reads; what it had is refused, the rest goes on meanwhile."""
+    with Rig() as r:
+        users, good = r.program("users", owner=USER), r.program("good")
+        r.table(STRICT, content_of(users))
+        assert run(users)
+        hasher = hasher_of(r)
+        os.kill(hasher, signal.SIGSTOP)
+        end = time.monotonic() + LONG
+        while hasher_of(r) in (hasher, None) or not run(users):
+            assert time.monotonic() < end and run(good), "one that is stopped is not replaced"
+            time.sleep(0.05)
+    with tempfile.TemporaryDirectory() as top:
+        with Rig(env=dict(shim(top), GUARD_SHIM_READS="%d:-1" % SLOW_BYTES)) as r:
+            users, good, slow = r.program("users", owner=USER), r.program("good"), slow_program(r, 0)
+            r.table(STRICT, content_of(users), content_of(slow))
+            verdict, hasher = r.wait_verdict(), hasher_of(r)
+            waits = Waiting(slow)
+            while waits.answer is None:
+                assert run(good), "others wait with it"
+                time.sleep(0.05)
+            assert waits.result() is False and r.denial()["reason"] == "undecided"
+            end = time.monotonic() + LONG
+            while hasher_of(r) in (hasher, None) or not run(users):
+                assert time.monotonic() < end, "one that hangs is not replaced"
+                time.sleep(0.05)
+            assert r.wait_verdict() == verdict
+
+
+def hasher_has_a_long_queue():
+    """Many large programs at once: some wait for too long, and it goes on with the others."""
+    with tempfile.TemporaryDirectory() as top:
+        with Rig(env=dict(shim(top), GUARD_SHIM_READS="%d:600" % SLOW_BYTES)) as r:
+            programs = [slow_program(r, n) for n in range(8)]
+            r.table(STRICT, content_of(programs[0]))
+            hasher = hasher_of(r)
+            waits = [Waiting(path) for path in programs]
+            answers = [w.result() for w in waits]
+            assert any(answers) and not all(answers), answers
+            assert r.denial()["reason"] == "undecided"
+            # Each that was read is known now; one after the other the rest is.
+            for path in programs:
+                end = time.monotonic() + LONG
+                while not run(path):
+                    assert time.monotonic() < end, "it is never read"
+            assert hasher_of(r) == hasher, "it was ended while it worked"
+
+
+def slow_program(r, n):
+    path = r.program("slow%d" % n, owner=USER)
+    os.truncate(path, SLOW_BYTES)
+    return path
+
+
 def killed_under_load():
     for flags in (STRICT, CLOSED):
         with Rig() as r:
@@ -514,4 +574,4 @@ if __name__ == "__main__":
     main([killed_open, stopped_open, killed_and_stopped_closed, hangs_open, leases_hold_nobody_up, unreadable_programs_end_nothing,
           hangs_closed, keeper_is_stopped, keeper_is_killed,
           keeper_answers_while_it_listens, one_at_a_place, manager_hears_that_it_lives,
-          hasher_falls, killed_under_load, bounded_as_by_a_service, detached, listens_to_root_alone, usage, largest_table, storm_of_mounts])
+          hasher_falls, hasher_stops_or_hangs, hasher_has_a_long_queue, killed_under_load, bounded_as_by_a_service, detached, listens_to_root_alone, usage, largest_table, storm_of_mounts])
