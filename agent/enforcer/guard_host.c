@@ -23,6 +23,8 @@
 
 #define MESSAGES_AT_ONCE 32
 #define FALL_FORGOTTEN_US (600 * USEC_PER_SEC)
+#define GUARD_TOO_DEEP                                                                             \
+	"some programs of Flatpaks that may not run lie too deep to be known, and start"
 
 /* --- how it stands ------------------------------------------------------------------------ */
 
@@ -35,6 +37,36 @@ static enum guard_stand host_stand(const struct guard_host *h)
 	if (h->fd >= 0 && h->in_force && h->in_force_mark == h->mark)
 		return GUARD_STANDS;
 	return h->trouble[0] || h->build_trouble[0] ? GUARD_STANDS_DOWN : GUARD_STANDS_STARTING;
+}
+
+/* What there is to say of a table in force; each part whole or not at all. */
+static void host_detail(
+	const struct guard_host *h, char ret_text[LIMIT_TEXT_BYTES + 1], bool enforces)
+{
+	const struct guard_counts *counts = &h->counts;
+	const struct {
+		bool holds;
+		const char *text;
+	} parts[] = {
+		{counts->is_idle && enforces,
+			"nothing is refused: the policy sets no apps.mode; set it to deny or allow"},
+		{counts->is_idle && !enforces,
+			"nothing would be refused: the policy sets no apps.mode"},
+		{counts->is_denied_cut, GUARD_TOO_DEEP},
+		{counts->is_cut, "some shared programs of Flatpaks that may run may be refused"},
+		{counts->is_foreign_cut,
+			"of so many sticks and images not all are known as foreign"},
+	};
+	size_t n = 0;
+
+	ret_text[0] = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(parts) && h->in_force == h->generation; i++)
+		if (parts[i].holds && n + strlen(parts[i].text) + 2 <= LIMIT_TEXT_BYTES)
+			n += (size_t)snprintf(ret_text + n, LIMIT_TEXT_BYTES + 1 - n, "%s%s",
+				n ? "; " : "", parts[i].text);
+	if (h->state.n_unwatched && n + 40 < LIMIT_TEXT_BYTES)
+		snprintf(ret_text + n, LIMIT_TEXT_BYTES + 1 - n, "%snot watched: %s", n ? "; " : "",
+			h->state.unwatched);
 }
 
 static void host_get(struct guard_standing *ret_standing, void *userdata)
@@ -51,9 +83,7 @@ static void host_get(struct guard_standing *ret_standing, void *userdata)
 		standing.fails_closed = header->flags & GUARD_F_FAIL_CLOSED;
 		standing.no_user_programs =
 			header->flags & (GUARD_F_ALLOW_MODE | GUARD_F_NO_USER_PROGRAMS);
-		if (h->state.n_unwatched)
-			snprintf(standing.detail, sizeof(standing.detail), "not watched: %.230s",
-				h->state.unwatched);
+		host_detail(h, standing.detail, standing.enforces);
 	} else if (standing.stand == GUARD_STANDS_ABSENT) {
 		snprintf(standing.detail, sizeof(standing.detail), "%s", h->hello.note);
 	} else if (standing.stand != GUARD_STANDS_OFF) {
@@ -170,6 +200,8 @@ void guard_host_note_in_force(struct guard_host *h, uint64_t generation)
 	if (host_stand(h) != GUARD_STANDS || stood)
 		return;
 	h->trouble[0] = 0;
+	if (h->counts.is_denied_cut && generation == h->generation)
+		host_journal(h, "incomplete", GUARD_TOO_DEEP);
 	host_journal(h, "in_force",
 		h->settings.mode == GUARD_ENFORCE ? "programs are judged"
 						  : "programs are watched, none is refused");

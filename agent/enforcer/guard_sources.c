@@ -99,8 +99,8 @@ int guard_sources_build(struct guard_sources *s, struct guard_build **ret_build)
 	if (r < 0)
 		return r;
 	r = exec_foreign_devices(e->sysroot_fd, s->devices, &s->n_devices);
-	if (r < 0 && r != -ENOENT)
-		log_warning("guard: not all mounts are known: %s", strerror(-r));
+	if (r < 0 && r != -ENOENT && r != -E2BIG)
+		log_warning("guard: mounts are not known: %s", strerror(-r));
 	if (r < 0 && r != -E2BIG)
 		s->n_devices = 0;
 	/* What happens from here on is seen. */
@@ -113,6 +113,7 @@ int guard_sources_build(struct guard_sources *s, struct guard_build **ret_build)
 		.is_base = has_record ? s->snapshot->is_base : NULL,
 		.devices = s->devices,
 		.n_devices = s->n_devices,
+		.devices_are_cut = r < 0 && r != -ENOENT,
 		.uid_min = accounts_first_person(e->sysroot_fd),
 	};
 	return guard_build_new(&inputs, ret_build);

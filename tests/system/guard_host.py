@@ -404,6 +404,24 @@ def test_denials(phone):
     check(phone.agent.sync() == 0, phone.agent.log())
 
 
+@with_phone({"guard": "enforce"})
+def test_nothing_to_refuse(phone):
+    """Enforced, in force, and without a mode: nothing is refused, and that is said."""
+    phone.wait_starts(1)
+    g = Guard(phone.path).hello().in_force()
+    row = phone.wait_setting("guard", "compliant")
+    check("nothing is refused" in row["detail"] and "apps.mode" in row["detail"], row)
+    page = " ".join(phone.agent.ok("status").split())
+    check("nothing is refused: the policy sets no apps.mode" in page, page)
+    phone.policy(guard="enforce", user_programs=False)
+    g.in_force()
+    wait_for("it to be said no more", lambda: "nothing" not in phone.setting("guard")["detail"])
+    phone.policy(guard="enforce", mode="off")
+    g.in_force()
+    wait_for("it to be said again", lambda: "nothing is refused" in phone.setting("guard")["detail"])
+    g.close()
+
+
 @with_phone({"mode": "deny", "guard": "enforce"})
 def test_leaving(phone):
     """With the enrolment the guard goes."""
@@ -553,4 +571,4 @@ if __name__ == "__main__":
         os.execvpe("unshare", ["unshare", "-m", "--propagation", "private", sys.executable, *sys.argv],
                    dict(os.environ, MDM_GUARD_HOST_NS="1"))
     sys.exit(run_tests([test_real, test_story, test_outlives_the_agent, test_falls, test_silent, test_absent, test_lies, test_older, test_denials,
-                        test_leaving, test_not_enrolled], beside=4))
+                        test_nothing_to_refuse, test_leaving, test_not_enrolled], beside=4))
