@@ -6,6 +6,7 @@
  * the kernel says one of these in turn, as for a file that it cannot open. GUARD_SHIM_ROUNDS=file
  * gets a byte each time that the list of mounts is opened. GUARD_SHIM_READS="60001:700": reading
  * from a file of so many bytes takes so many milliseconds each time; -1: for ever.
+ * GUARD_SHIM_ABSENT=init or mark: a kernel without fanotify, or one that does not ask.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -13,6 +14,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fanotify.h>
@@ -126,6 +128,32 @@ int __open_2(const char *path, int flags)
 	return open_really("open", path, flags, 0);
 }
 #endif
+
+int fanotify_init(unsigned int flags, unsigned int event_flags)
+{
+	int (*real)(unsigned int, unsigned int) =
+		(int (*)(unsigned int, unsigned int))dlsym(RTLD_NEXT, "fanotify_init");
+	const char *absent = getenv("GUARD_SHIM_ABSENT");
+
+	if (absent && strcmp(absent, "init") == 0) {
+		errno = ENOSYS;
+		return -1;
+	}
+	return real(flags, event_flags);
+}
+
+int fanotify_mark(int fd, unsigned int flags, uint64_t mask, int dir_fd, const char *path)
+{
+	int (*real)(int, unsigned int, uint64_t, int, const char *) = (int (*)(
+		int, unsigned int, uint64_t, int, const char *))dlsym(RTLD_NEXT, "fanotify_mark");
+	const char *absent = getenv("GUARD_SHIM_ABSENT");
+
+	if (absent && strcmp(absent, "mark") == 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	return real(fd, flags, mask, dir_fd, path);
+}
 
 ssize_t read(int fd, void *ret_data, size_t n_bytes)
 {

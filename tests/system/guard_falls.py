@@ -9,7 +9,9 @@ import ctypes
 import fcntl
 import glob
 import hashlib
+import json
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -19,7 +21,7 @@ import tempfile
 import threading
 import time
 
-from guard_rig import ALLOW_MODE, GUARD, END, FAIL_CLOSED, PING, PONG, USER, Rig, children, inode, main, readlink, run
+from guard_rig import ALLOW_MODE, BUILD, GUARD, END, FAIL_CLOSED, PING, PONG, USER, Rig, children, inode, main, readlink, run
 
 STRICT = "set flags %d" % ALLOW_MODE
 CLOSED = "set flags %d" % (ALLOW_MODE | FAIL_CLOSED)
@@ -519,6 +521,31 @@ def usage():
         assert "mdm-agent-guard" in done.stdout + done.stderr, done
 
 
+def kernels_that_do_not_ask():
+    """Said by the guard, which ends, and by mdm-agentd --probe, which tries it without one."""
+    with tempfile.TemporaryDirectory() as top:
+        os.chmod(top, 0o755)
+        for absent in ("init", "mark"):
+            env = dict(shim(top), GUARD_SHIM_ABSENT=absent)
+            with Rig(start=False, env=env) as r:
+                assert r.start()["has_permissions"] == 0
+                assert r.process.wait(LONG) == 3
+            row = probed(dict(os.environ, **env))
+            assert row["support"] == "missing" and "none can be refused" in row["detail"], row
+            assert "packages and Flatpaks are still removed" in row["detail"], row
+        row = probed(os.environ)
+        assert row["support"] == "works" and row["detail"] == "tried: the kernel asks before it starts a program", row
+        # Where everybody may reach it.
+        copy = shutil.copy(os.path.join(BUILD, "mdm-agentd"), top)
+        row = probed(os.environ, "setpriv", "--reuid", str(USER), "--clear-groups", program=copy)
+        assert row["support"] == "works" and "by root alone" in row["detail"], row
+
+
+def probed(env, *prefix, program=os.path.join(BUILD, "mdm-agentd")):
+    done = subprocess.run([*prefix, program, "--probe", "--json"], env=env, capture_output=True, timeout=LONG, check=True)
+    return next(row for row in json.loads(done.stdout)["settings"] if (row["area"], row["setting"]) == ("apps", "guard"))
+
+
 def largest_table():
     """All that the limits allow: taken, searched, and no reason for the watch to bite."""
     with Rig() as r:
@@ -574,4 +601,4 @@ if __name__ == "__main__":
     main([killed_open, stopped_open, killed_and_stopped_closed, hangs_open, leases_hold_nobody_up, unreadable_programs_end_nothing,
           hangs_closed, keeper_is_stopped, keeper_is_killed,
           keeper_answers_while_it_listens, one_at_a_place, manager_hears_that_it_lives,
-          hasher_falls, hasher_stops_or_hangs, hasher_has_a_long_queue, killed_under_load, bounded_as_by_a_service, detached, listens_to_root_alone, usage, largest_table, storm_of_mounts])
+          hasher_falls, hasher_stops_or_hangs, hasher_has_a_long_queue, killed_under_load, bounded_as_by_a_service, detached, listens_to_root_alone, usage, kernels_that_do_not_ask, largest_table, storm_of_mounts])
