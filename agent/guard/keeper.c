@@ -230,9 +230,12 @@ static void hear(struct keeper *k)
 static void do_round(struct keeper *k, int group_fd)
 {
 	struct guard_watched watched;
+	int r = guard_watch_mounts(group_fd, k->options.only, k->shared, &watched);
 
-	if (guard_watch_mounts(group_fd, k->options.only, k->shared, &watched) < 0)
+	if (r < 0)
 		return;
+	/* It is one more that is only waited for. */
+	k->n_stuck += r > 0;
 	if (memcmp(&watched, &k->watched, sizeof(watched)) != 0)
 		k->is_state_wanted = true;
 	k->watched = watched;

@@ -272,20 +272,65 @@ def foreign_devices_are_refused():
         assert run(good)
 
 
-def covered_file_system_is_named():
+def covered_file_system_is_watched():
     """A user may mount over a directory of theirs; whoever stands below still starts programs from it."""
     with Rig(start=False) as r:
-        libc = ctypes.CDLL(None, use_errno=True)
-        fuse = os.open("/dev/fuse", os.O_RDWR)
-        options = b"fd=%d,rootmode=40000,user_id=0,group_id=0" % fuse
-        if libc.mount(b"none", r.area.encode(), b"fuse", 0, options) != 0:
-            os.close(fuse)
+        inside = os.open(r.area, os.O_RDONLY)
+        users, good = (r.program(name, owner=owner).replace(r.area, "/proc/self/fd/%d" % inside)
+                       for name, owner in (("users", USER), ("good", 0)))
+        fuse = mount_fuse(r.area)
+        if fuse is None:
             return  # no such file systems here
         r.start()
         state = r.table(STRICT)
-        assert state["n_filesystems"] == 0, state
-        assert state["unwatched"] == "%s: tmpfs, %s: fuse" % (r.area, r.area), state
+        # What lies beneath is watched all the same, and the cover is where it was.
+        assert state["n_filesystems"] == 1 and state["unwatched"] == r.area + ": fuse", state
+        assert not run(users) and run(good)
+        assert mounts_at(r.area) == ["tmpfs", "fuse"]
+        # So does a second one over that.
+        fuse2 = mount_fuse(r.area)
+        while r.receive()[1].get("n_unwatched") != 2:
+            pass
+        assert r.states[-1]["n_filesystems"] == 1 and not run(users), r.states[-1]
         os.close(fuse)
+        os.close(fuse2)
+        os.close(inside)
+
+
+def covered_directory_hangs_nobody():
+    """A file system that never answers, over a directory on the way to another: nobody walks through it."""
+    with Rig(start=False, extra_mounts=["way/there"]) as r:
+        way, there = os.path.join(r.top, "way"), os.path.join(r.top, "way/there")
+        os.makedirs(there)
+        r.mount("tmpfs", there)
+        inside = os.open(there, os.O_RDONLY)
+        users = r.program("users", owner=USER, directory=there).replace(there, "/proc/self/fd/%d" % inside)
+        fuse = mount_fuse(way)
+        if fuse is None:
+            return  # no such file systems here
+        r.start()
+        state = r.table(STRICT)
+        assert (state["n_filesystems"], state["n_unwatched"]) == (2, 0), state
+        assert not run(users) and mounts_at(way) == ["fuse"] and mounts_at(there) == ["tmpfs"]
+        os.close(fuse)
+        os.close(inside)
+
+
+def mount_fuse(where):
+    """Of nobody who serves it; None: that cannot be."""
+    try:
+        fuse = os.open("/dev/fuse", os.O_RDWR)
+    except OSError:
+        return None
+    if LIBC.mount(b"none", where.encode(), b"fuse", 0, b"fd=%d,rootmode=40000,user_id=0,group_id=0" % fuse) != 0:
+        os.close(fuse)
+        return None
+    return fuse
+
+
+def mounts_at(where):
+    with open("/proc/self/mountinfo", encoding="utf-8") as f:
+        return [line.split(" - ")[1].split()[0] for line in f if line.split()[4] == where]
 
 
 def more_file_systems_than_fit_are_named():
@@ -593,7 +638,7 @@ if __name__ == "__main__":
           write_drops_the_answer, answer_is_not_remembered_while_it_is_written, upgrade_by_rename, other_names_of_the_same_file,
           deleted_files_are_judged, memory_files_are_not_seen, loader_is_not_seen_but_noexec_helps, scripts_and_interpreters,
           interpreter_of_a_user_is_refused, private_mounts_of_users_are_not_seen, new_mount_is_watched_at_once,
-          foreign_devices_are_refused, stick_is_foreign_at_once, covered_file_system_is_named, more_file_systems_than_fit_are_named, hasher_goes_before_nobody, overlay_is_watched, storms_are_answered, churn_without_a_false_answer,
+          foreign_devices_are_refused, stick_is_foreign_at_once, covered_file_system_is_watched, covered_directory_hangs_nobody, more_file_systems_than_fit_are_named, hasher_goes_before_nobody, overlay_is_watched, storms_are_answered, churn_without_a_false_answer,
           tables_change_under_load, new_table_takes_back_what_was_remembered,
           refusals_are_counted_not_repeated, names_of_strangers_do_no_harm, goes_on_without_the_enforcer,
           damaged_tables_are_refused, end_lets_go, confined, links_the_c_library_alone])
