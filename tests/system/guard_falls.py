@@ -5,7 +5,6 @@
 The time is stated: at once where a process ends or is stopped, the table's answer_ms where it hangs. No test here
 takes a time for a fault: what would hang is ended after LONG seconds and fails. Needs root."""
 
-import ctypes
 import fcntl
 import glob
 import hashlib
@@ -21,11 +20,10 @@ import tempfile
 import threading
 import time
 
-from guard_rig import ALLOW_MODE, BUILD, GUARD, END, FAIL_CLOSED, PING, PONG, USER, Rig, children, inode, main, readlink, run
+from guard_rig import ALLOW_MODE, BUILD, GUARD, END, FAIL_CLOSED, PING, PONG, USER, Rig, children, inode, main, readlink, run, shim
 
 STRICT = "set flags %d" % ALLOW_MODE
 CLOSED = "set flags %d" % (ALLOW_MODE | FAIL_CLOSED)
-HERE = os.path.dirname(os.path.abspath(__file__))
 LONG = 30
 HANG_BYTES = 54321
 SLOW_BYTES = 100001
@@ -121,13 +119,6 @@ def has_group(pid):
     return any(readlink("/proc/%d/fd/%s" % (pid, fd)) == "anon_inode:[fanotify]" for fd in os.listdir("/proc/%d/fd" % pid))
 
 
-def shim(top):
-    library = os.path.join(top, "guard_shim.so")
-    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-o", library,
-                    os.path.join(HERE, "../lib/guard_shim.c"), "-ldl"], check=True)
-    return {"LD_PRELOAD": library, "GUARD_SHIM_HANG": str(HANG_BYTES), "ASAN_OPTIONS": "verify_asan_link_order=0"}
-
-
 def hanging_program(r):
     path = r.program("hang")
     os.truncate(path, HANG_BYTES)
@@ -138,7 +129,7 @@ def hangs_open():
     """A fault that makes it work for ever: the kernel's timer ends it, whether or not the keeper is well."""
     with tempfile.TemporaryDirectory() as top:
         for keeper_is_stopped in (False, True):
-            with Rig(env=shim(top)) as r:
+            with Rig(env=dict(shim(top), GUARD_SHIM_HANG=str(HANG_BYTES))) as r:
                 good, users = r.program("good"), r.program("users", owner=USER)
                 r.table(STRICT, "set answer_ms 300")
                 verdict = r.wait_verdict()
@@ -204,7 +195,7 @@ def unreadable_programs_end_nothing():
 
 def hangs_closed():
     with tempfile.TemporaryDirectory() as top:
-        with Rig(env=shim(top)) as r:
+        with Rig(env=dict(shim(top), GUARD_SHIM_HANG=str(HANG_BYTES))) as r:
             good = r.program("good")
             r.table(CLOSED, "set answer_ms 300")
             verdict = r.wait_verdict()
@@ -560,38 +551,6 @@ def largest_table():
             assert any(line.startswith("VmLck") for line in f)
 
 
-def storm_of_mounts():
-    """Whoever mounts all the time has the guard look a few times at once, then once in a while; the last one is seen."""
-    with tempfile.TemporaryDirectory() as top:
-        rounds = os.path.join(top, "rounds")
-        with open(rounds, "wb"):
-            pass
-        libc = ctypes.CDLL(None, use_errno=True)
-        with Rig(env=dict(shim(top), GUARD_SHIM_ROUNDS=rounds), extra_mounts=["storm", "last"]) as r:
-            storm, last = (os.path.join(r.top, name) for name in ("storm", "last"))
-            os.mkdir(storm)
-            os.mkdir(last)
-            r.table(STRICT)
-            before, begin = os.path.getsize(rounds), time.monotonic()
-            for _ in range(500):
-                assert libc.mount(b"none", storm.encode(), b"tmpfs", 0, None) == 0
-                assert libc.umount2(storm.encode(), 2) == 0
-                # As a storm is, with time to hear of each.
-                time.sleep(0.002)
-            r.mount("tmpfs", last)
-            users = r.program("users", owner=USER, directory=last)
-            while run(users):
-                assert time.monotonic() < begin + 2 * LONG, "the last one is not watched"
-                time.sleep(0.05)
-            # Four walks over the list in each; eight at once, and one in two seconds.
-            n, most = (os.path.getsize(rounds) - before) / 4, 8 + (time.monotonic() - begin) / 2 + 2
-            assert 1 <= n <= most, (n, most)
-            # What else wants a look does not wait for that: another table, another one that answers.
-            for _ in range(20):
-                r.counts()
-            assert not run(users) and not run(r.program("own", owner=USER))
-
-
 def content_of(path):
     with open(path, "rb") as f:
         return "hash " + hashlib.sha256(f.read()).hexdigest()
@@ -601,4 +560,4 @@ if __name__ == "__main__":
     main([killed_open, stopped_open, killed_and_stopped_closed, hangs_open, leases_hold_nobody_up, unreadable_programs_end_nothing,
           hangs_closed, keeper_is_stopped, keeper_is_killed,
           keeper_answers_while_it_listens, one_at_a_place, manager_hears_that_it_lives,
-          hasher_falls, hasher_stops_or_hangs, hasher_has_a_long_queue, killed_under_load, bounded_as_by_a_service, detached, listens_to_root_alone, usage, kernels_that_do_not_ask, largest_table, storm_of_mounts])
+          hasher_falls, hasher_stops_or_hangs, hasher_has_a_long_queue, killed_under_load, bounded_as_by_a_service, detached, listens_to_root_alone, usage, kernels_that_do_not_ask, largest_table])

@@ -379,78 +379,6 @@ static bool make_file(int fd, const char *path, unsigned int mode)
 	return true;
 }
 
-/* A program too deep to be looked for is told of; one directory less and it is found. */
-static void test_too_deep(void)
-{
-	static const char base[] = "var/lib/flatpak/app/org.bad.App";
-	struct app app = {.kind = APP_FLATPAK,
-		.name = "org.bad.App",
-		.version = "",
-		.origin = "",
-		.repository = "",
-		.remote = "flathub",
-		.user = "",
-		.title = "",
-		.sha256 = ""};
-	struct apk_db db = {0};
-	char tmp[256];
-	int fd = check_tmpdir(tmp);
-	struct guard_inputs inputs = {.root_fd = fd,
-		.effective = &effective,
-		.db = &db,
-		.apps = &app,
-		.n_apps = 1,
-		.uid_min = 1000};
-
-	policy_reset(APPS_DENY, 2);
-	policy_texts(SETTING_APPS_BLOCKED, 0, "flatpak:org.bad.App");
-	for (int depth = GUARD_WALK_DEPTH - 1; depth <= GUARD_WALK_DEPTH; depth++) {
-		_cleanup_(guard_build_freep) struct guard_build *build = NULL;
-		_cleanup_buf_ struct buf out = BUF_INIT;
-		struct guard_counts counts;
-		char path[512];
-		uint64_t generation;
-
-		snprintf(path, sizeof(path), "%s", base);
-		for (int i = 0; i < depth; i++)
-			strcat(path, "/d");
-		strcat(path, "/program");
-		CHECK(make_file(fd, path, 0755));
-		CHECK_INT(guard_build_new(&inputs, &build), 0);
-		CHECK_INT(guard_build_step(build, 100000), 0);
-		CHECK_INT(guard_build_finish(build, &out, &generation, &counts), 0);
-		CHECK_INT(counts.n_denied_owners, 1);
-		CHECK_INT(counts.n_denied, 1);
-		CHECK(counts.is_denied_cut == (depth == GUARD_WALK_DEPTH) && !counts.is_cut);
-	}
-	close(fd);
-}
-
-/* A guard without a mode has nothing to do, unless nobody may have programs of their own. */
-static void test_idle(void)
-{
-	struct apk_db db = {0};
-	struct guard_inputs inputs = {
-		.root_fd = AT_FDCWD, .effective = &effective, .db = &db, .uid_min = 1000};
-
-	for (int i = 0; i < 8; i++) {
-		_cleanup_(guard_build_freep) struct guard_build *build = NULL;
-		_cleanup_buf_ struct buf out = BUF_INIT;
-		struct guard_counts counts;
-		uint64_t generation;
-		bool programs = i % 2, foreign = i / 4;
-
-		policy_reset(i / 2 % 2 ? APPS_DENY : APPS_OFF, 2);
-		policy_set(SETTING_APPS_USER_PROGRAMS, programs);
-		inputs.devices_are_cut = foreign;
-		CHECK_INT(guard_build_new(&inputs, &build), 0);
-		CHECK_INT(guard_build_step(build, 10), 0);
-		CHECK_INT(guard_build_finish(build, &out, &generation, &counts), 0);
-		CHECK(counts.is_idle == (programs && i / 2 % 2 == 0));
-		CHECK(counts.is_foreign_cut == foreign);
-	}
-}
-
 #define DEPLOY(id) "var/lib/flatpak/app/" id "/x86_64/stable/0123/files/bin/"
 
 static void test_flatpaks_share(void)
@@ -625,8 +553,6 @@ static const struct check_test tests[] = {
 	{"as_the_model", test_as_the_model},
 	{"without a record of the base", test_without_a_record_of_the_base},
 	{"flatpaks share", test_flatpaks_share},
-	{"too deep", test_too_deep},
-	{"idle", test_idle},
 	{"contents", test_contents},
 	{"audit never closes", test_audit_never_closes},
 	{"marks", test_marks},
