@@ -49,6 +49,9 @@ struct render_words render_state(const char *state, const char *reason);
  * was looked at in vain counts before those whose turn comes. NULL if there is none.
  */
 const char *render_reason(struct json_object *settings, const char *state);
+/* The answer says that nobody manages this phone; render_unmanaged() says so, too. */
+bool render_is_unmanaged(struct json_object *answer);
+bool render_unmanaged(struct page *p, struct json_object *answer);
 /* Whether the answer says that everything is in force. */
 bool render_is_compliant(struct json_object *compliance);
 /* "screen lock" of "screen_lock", for people. */

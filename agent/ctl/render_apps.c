@@ -174,11 +174,16 @@ void render_apps(struct page *p, struct json_object *answer, int64_t now_s)
 	char when[AGO_TEXT];
 	int64_t t;
 
+	if (render_is_unmanaged(answer)) {
+		page_line(p, 0, PAGE_BOLD, "This phone is not managed.");
+		page_line(
+			p, 0, PAGE_PLAIN, "No apps are looked at, and nothing is told to anybody.");
+		return;
+	}
 	if (!about) {
-		page_line(p, 0, PAGE_BOLD, "No apps are looked at.");
+		page_line(p, 0, PAGE_BOLD, "No apps have been looked at yet.");
 		page_line(p, 0, PAGE_PLAIN,
-			"Either nobody manages this phone, and nothing is told to anybody; or the agent "
-			"has just started.");
+			"The agent has just started; try again in a few seconds.");
 		return;
 	}
 	apps_counts(p, answer, about);

@@ -106,6 +106,10 @@ static const struct {
 	{"apps", render_apps},
 	{"apps_flatpak_only", render_apps},
 	{"apps_unmanaged", render_apps},
+	{"apps_early", render_apps},
+	{"compliance_unmanaged", render_compliance},
+	{"policy_unmanaged", render_policy_show},
+	{"explain_unmanaged", show_explain},
 };
 
 static void check_golden(size_t i, unsigned width)
