@@ -56,6 +56,10 @@ bool render_unmanaged(struct page *p, struct json_object *answer);
 bool render_is_compliant(struct json_object *compliance);
 /* "screen lock" of "screen_lock", for people. */
 void render_spaced(const char *name, char *ret_text, size_t size_bytes);
+/* A state of a command (docs/protocol.md, section 7). */
+struct render_words render_command_state(const char *state);
+/* Why a program was not started: "is blocked by the organisation". */
+const char *render_guard_reason(const char *reason);
 /* A value of a policy: its text if there is one, else its JSON. ret_text holds at least 16 bytes.
  */
 void render_value(struct json_object *object, const char *value, const char *text, char *ret_text,

@@ -224,6 +224,9 @@ def test_commands(phones):
     check(not phones.phone.journal("app_found"), phones.phone.journal("app_found"))
     phones.apk("add", "maps")
     wait_for("a record", lambda: [r["data"]["appeared"] for r in phones.phone.journal("app_found")] == [["maps"]])
+    told = phones.phone.told()
+    check("keep away firefox" in told and "An order of the organisation was carried out: install htop." in told and
+          "Came: maps." in told, told)
     bad = phones.admin.run("command", "install", "name=--allow-untrusted", "--device", phones.device)
     check(bad.returncode != 0, bad.stdout)
 

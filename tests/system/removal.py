@@ -104,6 +104,7 @@ def nobody_manages_it(fleet):
             check(r.returncode == 5 and "not enrolled" in r.stderr, words, r.returncode, r.stderr)
 
     phone = fleet.phone
+    check("Accepted: the policy \"staff\"" in phone.told(), phone.told())
     check("enrolled" not in phone.json("compliance"), phone.json("compliance"))
     phone.ok("unenroll", "--yes")
     look(phone)
