@@ -29,6 +29,8 @@ void render_escrow(struct page *p, struct json_object *answer);
 void render_commands_status(struct page *p, struct json_object *status, int64_t now_s);
 /* The same of passwords: what is known of those in use, and attempts at them. */
 void render_passwords_status(struct page *p, struct json_object *status);
+/* What is being installed or removed. */
+void render_apps_status(struct page *p, struct json_object *status, int64_t now_s);
 /* Which programs may start, and what was stopped lately. */
 void render_guard_status(struct page *p, struct json_object *status, int64_t now_s);
 

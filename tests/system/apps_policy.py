@@ -6,8 +6,10 @@ told with its reason, and everything is lifted at the end. Against the stand-in 
 Usage: apps_policy.py BUILD_DIR [NAME...]    The last line is "N passed, N failed, N skipped".
 """
 import os
+import re
 import signal
 import sys
+import time
 
 sys.dont_write_bytecode = True
 from mdmctl_rig import check, run_tests
@@ -138,15 +140,24 @@ def test_progress_and_restart(phones):
     row = phones.wait_setting("blocked", "pending", reason="under_way")
     check(row["items"][0]["name"] == "firefox" and "removed" in row["items"][0]["detail"], row)
     wait_for("running", lambda: phones.phone.status()["apps"]["running"])
-    check("Apps  " in phones.phone.ok("status"), phones.phone.ok("status"))
-    # Others are served meanwhile.
+    work = wait_for("a step", lambda: (lambda apps: apps if apps.get("step") else None)(phones.phone.status()["apps"]))
+    check(work["cause"] == "policy" and abs(work["since"] - time.time()) < 600, work)
+    told = " ".join(phones.phone.ok("status").split())
+    check("Apps waiting for another package manager; for the organisation's rules; begun just now" in told, told)
+    # Others are served meanwhile; and the organisation sees it, too.
     check(phones.wait_command(phones.order("sync"), "done"))
+    check(phones.phone.sync() == 0, phones.phone.log())
+    shown = phones.admin.ok("device", "show", phones.device)
+    check(re.search(r"^at work +waiting for another package manager; begun .* \(as it said ", shown, re.M), shown)
     phones.phone.stop(signal.SIGKILL)
     lock.close()
     phones.phone.start()
     phones.wait_setting("blocked", "compliant")
     check("firefox" not in phones.installed())
     wait_for("the end", lambda: not phones.phone.status()["apps"]["running"])
+    check("since" not in phones.phone.status()["apps"], phones.phone.status()["apps"])
+    check(phones.phone.sync() == 0, phones.phone.log())
+    check("at work" not in phones.admin.ok("device", "show", phones.device))
 
 
 @with_phones()
