@@ -46,6 +46,15 @@ def test_blocked(phones):
     check("firefox" in phones.installed())
 
 
+@with_phones({"mode": "deny", "blocked": ["firefox"] + ["%03d" % i + 60 * "x" for i in range(120)]})
+def test_long_lists(phones):
+    """What a list makes of the phone stands in the journal, though the list has no room in a record."""
+    phones.wait_setting("blocked", "compliant")
+    rows = [row for r in phones.phone.journal("compliance_changed") for row in r["data"]["settings"]
+            if row["setting"] == "blocked"]
+    check([row["state"] for row in rows] == ["pending", "compliant"] and not any("desired" in row for row in rows), rows)
+
+
 @with_phones({"mode": "deny", "blocked": ["fire*"]})
 def test_blocked_comes_later(phones):
     """A pattern of what nobody has: removed when it comes."""
@@ -317,7 +326,7 @@ def test_hidden_beside_a_long_job(phones):
     check("NoDisplay=true" in phones.phone.read("usr/local/share/applications/firefox.desktop"))
 
 
-TESTS = [test_blocked, test_blocked_comes_later, test_allow, test_base_that_an_app_alone_holds,
+TESTS = [test_blocked, test_long_lists, test_blocked_comes_later, test_allow, test_base_that_an_app_alone_holds,
          test_required_and_pinned, test_protected,
          test_no_repository, test_progress_and_restart, test_worker_is_killed, test_no_program, test_unenrol, test_commands,
          test_command_waits_and_others_do_not, test_hook, test_updates, test_hidden_beside_a_long_job]
