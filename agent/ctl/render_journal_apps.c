@@ -128,7 +128,10 @@ static void app_job(struct page *p, struct json_object *data)
 		render_spaced(peek_text(one, "result", "?"), result, sizeof(result));
 		page_open(p, WORDS_INDENT, WORDS_HANG);
 		page_add(p, PAGE_BAD, "Failed:");
-		page_add(p, PAGE_PLAIN, " %s (%s)", peek_text(one, "name", "?"), result);
+		/* Without a name it was the whole step. */
+		page_add(p, PAGE_PLAIN, " %s%s%s%s", peek_text(one, "name", ""),
+			peek_string(one, "name") ? " (" : "", result,
+			peek_string(one, "name") ? ")" : "");
 		journal_end(p, peek_string(one, "detail"));
 		page_close(p);
 	}

@@ -309,12 +309,15 @@ static void journal_compliance(struct page *p, struct json_object *data)
 	struct render_words words = render_state(state, render_reason(settings, state));
 
 	page_open(p, WORDS_INDENT, WORDS_HANG);
-	page_add(p, PAGE_PLAIN, "From here on ");
+	page_add(p, PAGE_PLAIN, "Taken together ");
 	page_add(p, words.style, "%s", words.sentence);
 	page_add(p, PAGE_PLAIN, "%s", peek_length(settings) ? ". What changed:" : ".");
 	page_close(p);
 	for (size_t i = 0; i < peek_length(settings); i++)
 		words_setting(p, peek_at(settings, i), true);
+	if (journal_count(data, "more") > 0)
+		page_line(p, WORDS_INDENT, PAGE_PLAIN, "And %" PRId64 " more: agentctl compliance.",
+			journal_count(data, "more"));
 }
 
 static void journal_drift(struct page *p, struct json_object *data)
