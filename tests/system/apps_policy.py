@@ -5,6 +5,7 @@ told with its reason, and everything is lifted at the end. Against the stand-in 
 
 Usage: apps_policy.py BUILD_DIR [NAME...]    The last line is "N passed, N failed, N skipped".
 """
+import json
 import os
 import re
 import signal
@@ -16,6 +17,7 @@ from mdmctl_rig import check, run_tests
 from agent_rig import wait_for
 from apps_policy_rig import VIRTUAL, with_phones
 
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 BASE = ["alpine-base", "apk-tools", "busybox", "gnome-thing", "musl", "postmarketos-ui"]
 
 
@@ -297,6 +299,27 @@ def test_hook(phones):
     phones.phone.start()
 
 
+@with_phones(hook=True)
+def test_examples(phones):
+    """docs/examples/kiosk.json refuses what is not in its list; by origin that shows once it is there."""
+    for name in ("gnome-maps", "gnome-calls", "chatty"):
+        phones.repository.add(name)
+    with open(os.path.join(TOP, "docs/examples/kiosk.json"), encoding="utf-8") as f:
+        apps = json.load(f)["profiles"][0]["settings"]["apps"]
+    phones.push(apps)
+    phones.wait_setting("required", "compliant")
+    phones.wait_setting("allowed", "compliant")
+    check(set(phones.installed()) == {*BASE, *apps["required"]}, phones.installed())
+    done = phones.hooked("add", "htop")
+    check(done.returncode != 0 and "htop is not allowed on this phone by Example Org" in done.stderr, done.stdout, done.stderr)
+    apps["allowed"].append("origin:chatty")
+    phones.push(apps)
+    wait_for("a list", lambda: "origin:chatty" in phones.phone.read("../state/apps.rules"))
+    check(phones.hooked("add", "htop").returncode == 0)
+    phones.apk("add", "htop")
+    wait_for("htop to go", lambda: "htop" not in phones.installed())
+
+
 @with_phones({"mode": "deny", "update_every": 1})
 def test_updates(phones):
     """Due at once on a phone that never had any; done, remembered over a restart, not again the same day."""
@@ -329,7 +352,7 @@ def test_hidden_beside_a_long_job(phones):
 TESTS = [test_blocked, test_long_lists, test_blocked_comes_later, test_allow, test_base_that_an_app_alone_holds,
          test_required_and_pinned, test_protected,
          test_no_repository, test_progress_and_restart, test_worker_is_killed, test_no_program, test_unenrol, test_commands,
-         test_command_waits_and_others_do_not, test_hook, test_updates, test_hidden_beside_a_long_job]
+         test_command_waits_and_others_do_not, test_hook, test_examples, test_updates, test_hidden_beside_a_long_job]
 
 
 if __name__ == "__main__":
