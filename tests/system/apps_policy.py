@@ -107,6 +107,8 @@ def test_required_and_pinned(phones):
     phones.push({"mode": "deny", "required": ["htop", "nosuch"]})
     phones.wait_setting("required", "compliant")
     check("nosuch" in phones.installed())
+    row = phones.wait_command(phones.order("remove", "name=htop"), "done", "failed", "refused")
+    check((row["state"], row["reason"]) == ("refused", "required") and "htop" in phones.installed(), row)
 
 
 @with_phones({"mode": "deny", "blocked": ["busybox", "gnome-thing", "firefox", "linux-*"]})
