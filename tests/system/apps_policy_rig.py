@@ -193,6 +193,11 @@ class Phones:
 
     def close(self):
         self.phone.stop(signal.SIGKILL)
+        # It outlives the agent, and would write into a directory that is being removed.
+        worker = self.worker()
+        if worker:
+            os.kill(worker, signal.SIGKILL)
+            wait_for("the end of the worker", lambda: not self.worker())
         self.server.__exit__()
 
 
