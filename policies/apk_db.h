@@ -11,6 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Name of the virtual package in apk's world that carries what the policy wants. */
+#define APPS_VIRTUAL ".mdm-agent-policy"
+
 struct apk_text {
 	const char *at; /* into the text; not ended by NUL; NULL where there is none */
 	size_t n;

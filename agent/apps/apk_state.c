@@ -211,11 +211,12 @@ static int take_lock(struct apps_run *run, int *ret_fd)
 
 static bool is_named(const struct apk_dependency *d, const struct apps_words *names)
 {
-	char name[LIMIT_TEXT_BYTES + 1];
-
 	for (size_t i = 0; names && !d->is_conflict && i < names->n; i++) {
-		apk_word_name(names->words[i], name);
-		if (text_is(&d->name, name))
+		const char *name = names->words[i] + (names->words[i][0] == '!');
+
+		/* Of thousands of members and as many names. */
+		if (strncmp(name, d->name.at, d->name.n) == 0 &&
+			strcspn(name + d->name.n, "<>=~@") == 0)
 			return true;
 	}
 	return false;

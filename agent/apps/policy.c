@@ -64,6 +64,15 @@ static int policy_init(struct apps_run *run, const struct apps_words *words, str
 	return r;
 }
 
+static size_t count_bytes(const struct apps_words *words)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < words->n; i++)
+		n += strlen(words->words[i]) + 1;
+	return n;
+}
+
 static bool fits_all(const struct apk_state *state, const struct apps_words *words)
 {
 	for (size_t i = 0; i < words->n; i++)
@@ -359,6 +368,9 @@ int policy_apply(struct apps_run *run, const struct apps_words *words)
 
 	if (r < 0)
 		return r;
+	if (count_bytes(&p.wanted) > LIMIT_APPS_POLICY_BYTES)
+		return apps_run_end(run, "", APPS_E_FAILED,
+			"these are more rules than apk can keep in one package");
 	if (apk_state_has_policy(&p.before, p.wanted.words, p.wanted.n) &&
 		fits_all(&p.before, &p.wanted))
 		return apps_run_end(run, "", APPS_NOTHING_TO_DO, "");

@@ -55,6 +55,62 @@ def test_blocked_comes_later(phones):
     phones.wait_setting("blocked", "compliant")
 
 
+@with_phones()
+def test_more_bans_than_steps(phones):
+    """However many fit a pattern: one transaction, and they stay banned when they are gone."""
+    names = ["game-%04d" % i for i in range(700)]
+    phones.install_many(names)
+    phones.push({"mode": "deny", "blocked": ["game-*"]})
+    phones.wait_setting("blocked", "compliant")
+    check(phones.installed() == sorted(BASE + ["firefox", "nano"]), phones.installed())
+    check(phones.bans() == ["!" + name for name in names], len(phones.bans()))
+    jobs = [r["data"] for r in phones.phone.journal("app") if r["data"]["what"] == "job"]
+    check(len(jobs) == 1, [j["steps"] for j in jobs])
+
+
+@with_phones()
+def test_more_removals_than_a_job_does(phones):
+    """In portions, with the bans first; until the last of them the phone does not comply."""
+    names = ["game-%04d" % i for i in range(700)]
+    phones.install_many(names)
+    lock = phones.lock()
+    phones.push({"mode": "allow", "allowed": ["nano"], "blocked": ["firefox"], "required": ["htop"]}, sync=True)
+    row = phones.wait_setting("allowed", "noncompliant", reason="app_present")
+    waiting = [i for i in row["items"] if "waits for its turn: one of 7" in i["detail"]]
+    check(waiting and waiting[0]["state"] == "noncompliant", row["items"][-2:])
+    lock.close()
+    phones.wait_setting("allowed", "compliant")
+    phones.wait_setting("required", "compliant")
+    check(phones.installed() == sorted(BASE + ["htop", "nano"]), phones.installed())
+    jobs = [r["data"] for r in phones.phone.journal("app") if r["data"]["what"] == "job"]
+    steps = [[s["step"] for s in j["steps"]] for j in jobs]
+    check(steps == [["policy", "remove"], ["policy", "remove"], ["remove", "policy"]], steps)
+    check(jobs[0]["steps"][0]["words"] == "!firefox htop" and not any(j["failed"] for j in jobs), jobs)
+
+
+@with_phones({"mode": "deny", "blocked": ["origin:mozilla", "fire*"]})
+def test_bans_are_steady(phones):
+    """What a pattern has removed stays banned, by whatever it was known; nothing is done twice."""
+    wait_for("its end\n" + phones.phone.log(), lambda: phones.bans() == ["!firefox"])
+    phones.repository.add("fox", origin="mozilla")
+    phones.apk("add", "fox")
+    wait_for("it is gone\n" + phones.phone.log(), lambda: phones.bans() == ["!firefox", "!fox"])
+    phones.wait_setting("blocked", "compliant")
+    for name in ("fox", "firefox"):
+        check(phones.apk("add", name, check_it=False).returncode != 0, name)
+    # Also over a restart.
+    phones.phone.stop()
+    phones.phone.start()
+    phones.phone.sync()
+    phones.wait_setting("blocked", "compliant")
+    check(phones.bans() == ["!firefox", "!fox"], phones.bans())
+    jobs = [r["data"] for r in phones.phone.journal("app") if r["data"]["what"] == "job"]
+    check(len(jobs) == 2, jobs)
+    phones.push({"mode": "deny", "blocked": ["fire*"]})
+    wait_for("the ban ends with its rule", lambda: phones.bans() == ["!firefox"])
+    phones.apk("add", "fox")
+
+
 @with_phones({"mode": "allow", "allowed": ["nano", "maps"]})
 def test_allow(phones):
     """What no list has goes; base stays, and so does what apps need."""
@@ -302,7 +358,8 @@ def test_hidden_beside_a_long_job(phones):
     check("NoDisplay=true" in phones.phone.read("usr/local/share/applications/firefox.desktop"))
 
 
-TESTS = [test_blocked, test_blocked_comes_later, test_allow, test_base_that_an_app_alone_holds,
+TESTS = [test_blocked, test_blocked_comes_later, test_more_bans_than_steps, test_more_removals_than_a_job_does,
+         test_bans_are_steady, test_allow, test_base_that_an_app_alone_holds,
          test_required_and_pinned, test_protected,
          test_no_repository, test_progress_and_restart, test_worker_is_killed, test_no_program, test_unenrol, test_commands,
          test_command_waits_and_others_do_not, test_hook, test_updates, test_hidden_beside_a_long_job]

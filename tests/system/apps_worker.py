@@ -370,6 +370,32 @@ def steps_come_in_order(phone):
     equal(phone.installed(), ["htop", "vim"])
 
 
+def several_are_removed(phone):
+    """In one transaction; what cannot go is told by its name."""
+    stock(phone)
+    phone.apk("add", "bar", "foo", "htop", "vim")
+    phone.apk("add", "--virtual", ".many", "nano")
+    p = phone.job("remove foo htop nosuch nano vim")
+    equal({n: v[0] for n, v in p.items.items()},
+          {"foo": "needed", "htop": "done", "nosuch": "nothing_to_do", "nano": "needed", "vim": "done"})
+    equal((p.items["foo"][1], p.items["nano"][1], p.step()), ("foo <- bar", "nano <- .many", "needed"))
+    equal((phone.installed(), phone.world()), ([".many", "bar", "foo", "libz", "nano"], [".many=" + phone.versions()[".many"], "bar"]))
+    p = phone.job("remove bar .many")
+    equal((p.step(), phone.installed()), ("done", []))
+
+
+def more_rules_than_apk_can_read(phone):
+    """A line of more than 128 KiB in its database, and no apk reads it any more."""
+    stock(phone)
+    phone.apk("add", "nano")
+    before = phone.state()
+    p = phone.job("policy " + " ".join(("!p%d" % i).ljust(64, "x") for i in range(1009)))
+    equal((p.step(), phone.state()), ("failed", before))
+    p = phone.job("policy " + " ".join(("!p%d" % i).ljust(63, "x") for i in range(1024)))
+    equal((p.step(), len(phone.policy())), ("done", 1024))
+    equal(phone.apk("add", "htop").returncode, 0)
+
+
 # --- upgrade
 
 def everything_is_upgraded(phone):
@@ -436,7 +462,7 @@ TESTS = [only_root_s_own_job, the_progress_is_root_s_own, apk_sees_nothing_of_us
          a_ban_that_fails_changes_no_world, what_nobody_has_is_named, nothing_can_be_had, bans_come_before_requirements,
          many_words_few_of_them_bad,
          more_bad_words_than_questions, what_is_too_large, a_world_that_is_broken_is_said, names_that_are_none, one_is_installed,
-         some_are_installed_some_cannot_be, the_banned_is_not_installed, one_is_removed, what_is_needed_is_not_removed,
+         some_are_installed_some_cannot_be, the_banned_is_not_installed, one_is_removed, several_are_removed, more_rules_than_apk_can_read, what_is_needed_is_not_removed,
          steps_come_in_order, everything_is_upgraded, the_pinned_is_not_upgraded, some_are_upgraded,
          no_package_manager, an_immutable_system, a_stand_in_says_so]
 
