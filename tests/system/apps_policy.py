@@ -329,6 +329,56 @@ def test_hook(phones):
     phones.phone.start()
 
 
+@with_phones({"mode": "allow", "allowed": ["nano", "maps"]}, hook=True)
+def test_hook_by_other_names(phones):
+    """What is asked for by what it provides, by a virtual package or by the world is asked for all the same."""
+    phones.wait_setting("allowed", "compliant")
+    add = phones.repository.add
+    add("browser", provides="cmd:browser=1 www-browser", depends="browser-lib")
+    add("browser-lib", provides="so:libb.so.1=1")
+    add("maps-tool", provides="cmd:map=1")
+    add("maps", "3.0-r0", depends="browser-lib", provides="cmd:maps=1")
+    add(".dot")
+    phones.phone.stop()
+    for words in (("cmd:browser",), ("www-browser",), ("-t", ".x", "cmd:browser"), ("so:libb.so.1",), ("cmd:map>0",), (".dot",),
+                  ("-t", ".x", "nano", ".dot")):
+        done = phones.hooked("add", *words)
+        check(done.returncode != 0 and "is not allowed on this phone" in done.stderr, words, done.stdout, done.stderr)
+    for words in (("cmd:maps",), ("maps",), ("-t", ".x", "maps"), ("-t.x", "cmd:maps"), ("cmd:nobody",)):
+        done = phones.hooked("add", *words)
+        check(done.returncode == 0, words, done.stdout, done.stderr)
+    world = phones.phone.path("etc/apk/world")
+    with open(world, "a", encoding="utf-8") as f:
+        f.write("htop\n")
+    check("htop is not allowed" in phones.hooked("add").stderr)
+    phones.phone.start()
+
+
+@with_phones({"mode": "allow", "allowed": ["nano", "maps"], "blocked": ["gnome-extra"]}, hook=True)
+def test_callers(phones):
+    """No terminal, no input, no PATH, another directory and language: what is allowed goes through. A service that uses the
+    library cannot be asked what it is about to do: apk itself refuses what is banned, and the rest goes with the next round."""
+    phones.wait_setting("allowed", "compliant")
+    phones.repository.add("gnome-extra")
+    for environment in ({}, {"LC_ALL": "tlh_AQ.koi8", "LANG": "\xff"}):
+        bare = {"MDM_HOOK": phones.hook, **environment}
+        for word, status in (("maps", 0), ("htop", 1)):
+            done = phones.hooked("add", word, bare=bare)
+            check(done.returncode == status, done.stdout, done.stderr)
+            check(len(done.stderr.splitlines()) == status and not done.stdout, done.stdout, done.stderr)
+        check("htop is not allowed on this phone by Example Org" in done.stderr, done.stderr)
+    done = phones.library("add", "maps")
+    check(done.returncode == 0 and "maps" in phones.installed(), done.stdout, done.stderr)
+    done = phones.library("add", "gnome-extra")
+    check(done.returncode != 0 and "breaks: .rules-of-your-organisation--run-agentctl-apps-" in done.stderr and
+          "[!gnome-extra]" in done.stderr, done.stdout, done.stderr)
+    done = phones.library("add", "htop")
+    check(done.returncode == 0 and not done.stderr, done.stdout, done.stderr)
+    wait_for("htop is gone\n" + phones.phone.log(), lambda: "htop" not in phones.installed())
+    phones.wait_setting("allowed", "compliant")
+    check("maps" in phones.installed())
+
+
 @with_phones({"mode": "deny", "update_every": 1})
 def test_updates(phones):
     """Due at once on a phone that never had any; done, remembered over a restart, not again the same day."""
@@ -362,7 +412,8 @@ TESTS = [test_blocked, test_blocked_comes_later, test_more_bans_than_steps, test
          test_bans_are_steady, test_allow, test_base_that_an_app_alone_holds,
          test_required_and_pinned, test_protected,
          test_no_repository, test_progress_and_restart, test_worker_is_killed, test_no_program, test_unenrol, test_commands,
-         test_command_waits_and_others_do_not, test_hook, test_updates, test_hidden_beside_a_long_job]
+         test_command_waits_and_others_do_not, test_hook, test_hook_by_other_names,
+         test_callers, test_updates, test_hidden_beside_a_long_job]
 
 
 if __name__ == "__main__":

@@ -232,8 +232,8 @@ static void test_refused_bans(void)
 		/* Not installed, but what the next version of the system may bring. */
 		{DENY "\"blocked\":[\"systemd\"]", NULL,
 			"ban systemd protected: systemd (the init system)\n", "", true},
-		{DENY "\"blocked\":[\".mdm-agent-policy\"]", "!telnet",
-			"ban .mdm-agent-policy protected: .mdm-agent-policy (the agent)\n", "",
+		{DENY "\"blocked\":[\".rules-of-your-organisation--run-agentctl-apps\"]", "!telnet",
+			"ban .rules-of-your-organisation--run-agentctl-apps protected: .rules-of-your-organisation--run-agentctl-apps (the agent)\n", "",
 			false},
 		/* By what it provides. */
 		{DENY "\"blocked\":[\"udev\"]", NULL,
