@@ -171,8 +171,11 @@ int apps_ask_update(struct platform *platform, const char *name, struct apps_ask
 		find_package(look.snapshot, name) == look.snapshot->db.n_packages)
 		answer(&asked, APPS_ANSWER_UNKNOWN, "it is not installed");
 	if (asked.answer == APPS_ANSWER_DO && !is_flatpak &&
-		(*name || look.snapshot->manager == APPS_MANAGER_APK))
-		r = apps_steps_add(&asked.steps, &asked.n_steps, APPS_STEP_UPGRADE, name);
+		(*name || look.snapshot->manager == APPS_MANAGER_APK)) {
+		r = apps_steps_keep(&asked.steps, &asked.n_steps, look.snapshot);
+		if (r == 0)
+			r = apps_steps_add(&asked.steps, &asked.n_steps, APPS_STEP_UPGRADE, name);
+	}
 	if (r == 0 && asked.answer == APPS_ANSWER_DO &&
 		(is_flatpak || (!*name && look.snapshot->flatpaks.n_apps)))
 		r = apps_steps_add(&asked.steps, &asked.n_steps, APPS_STEP_FLATPAK_UPDATE, name);

@@ -283,7 +283,8 @@ enum apps_updates_say apps_backend_updates(
 	return say;
 }
 
-static int begin_updates(struct backend *b, const struct effective *desired)
+static int begin_updates(
+	struct backend *b, const struct effective *desired, const struct apps_look *look)
 {
 	static const uint8_t any[SHA256_BYTES];
 	struct apps_backend *s = b->state;
@@ -293,7 +294,10 @@ static int begin_updates(struct backend *b, const struct effective *desired)
 	if (!desired->settings[SETTING_APPS_UPDATE_EVERY].present || s->update.is_given ||
 		apps_backend_updates(b, desired, &why) != APPS_UPDATES_BEGIN)
 		return 0;
-	r = apps_steps_add(&s->update.job.steps, &s->update.job.n_steps, APPS_STEP_UPGRADE, "");
+	r = apps_steps_keep(&s->update.job.steps, &s->update.job.n_steps, look->snapshot);
+	if (r == 0)
+		r = apps_steps_add(
+			&s->update.job.steps, &s->update.job.n_steps, APPS_STEP_UPGRADE, "");
 	if (r == 0)
 		r = apps_steps_add(
 			&s->update.job.steps, &s->update.job.n_steps, APPS_STEP_FLATPAK_UPDATE, "");
@@ -413,7 +417,7 @@ static int apps_apply(
 	if (r == 0)
 		r = begin_policy(b, &look);
 	if (r == 0 && b->platform->apps_jobs)
-		r = begin_updates(b, desired);
+		r = begin_updates(b, desired, &look);
 	if (r < 0)
 		text_printf(message, "nothing can be installed or removed: %s",
 			r == -ENOSYS ? "the run-time directory cannot be used" : strerror(-r));

@@ -11,6 +11,7 @@
 #include "agent/apps/policy.h"
 #include "agent/util/limits.h"
 #include "agent/util/mem.h"
+#include "policies/apps.h"
 
 /* True: there is no apk to be asked, which is the end of the step. Otherwise what a job that broke
  * off left undone is put right first. */
@@ -389,6 +390,33 @@ static int end_upgrade(struct apps_run *run, const struct apk_state states[2],
 	return apps_run_end(run, "", is_same ? APPS_NOTHING_TO_DO : APPS_DONE, "");
 }
 
+/*
+ * What an upgrade would take away that has to stay, first of all: then it is not begun. What
+ * replaces it may be as good, which is for somebody to look at. 1: refused, with a result; 0;
+ * -errno.
+ */
+static int refuse_upgrade(
+	struct apps_run *run, const struct apk_state *before, const struct apk_ask *ask)
+{
+	_cleanup_buf_ struct buf purged = BUF_INIT;
+	char detail[LIMIT_TEXT_BYTES + 1];
+	char *rest = NULL;
+	int r = apk_purged(run, ask, &purged);
+
+	for (char *name = r < 0 ? NULL : strtok_r(purged.data, " ", &rest); name;
+		name = strtok_r(NULL, " ", &rest)) {
+		const char *why = app_protected_why(name);
+
+		if (!why && !apk_state_is_required(before, name))
+			continue;
+		snprintf(detail, sizeof(detail), "the upgrade would take away %.120s (%.80s)", name,
+			why ? why : "the policy requires it");
+		r = apps_run_end(run, "", APPS_E_NEEDED, detail);
+		return r < 0 ? r : 1;
+	}
+	return r;
+}
+
 int apk_step_upgrade(struct apps_run *run, const struct apps_words *words)
 {
 	_cleanup_(program_said_done) struct program_said refreshed = {0}, said = {0};
@@ -420,6 +448,11 @@ int apk_step_upgrade(struct apps_run *run, const struct apps_words *words)
 	r = apk_refresh(run, &refreshed, &late);
 	if (r < 0 || late != APPS_DONE)
 		return r < 0 ? r : apps_run_end(run, "", late, "");
+	r = apk_keep(run, &ask);
+	if (r == 0)
+		r = refuse_upgrade(run, &before, &ask);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	r = apk_ask(run, &ask, &said);
 	if (r == 0)
 		r = apk_state_read(run->root_fd, &after);

@@ -96,6 +96,7 @@ def test_bans_are_steady(phones):
     phones.apk("add", "fox")
     wait_for("it is gone\n" + phones.phone.log(), lambda: phones.bans() == ["!firefox", "!fox"])
     phones.wait_setting("blocked", "compliant")
+    wait_for("the end", lambda: not phones.phone.status()["apps"]["running"])
     for name in ("fox", "firefox"):
         check(phones.apk("add", name, check_it=False).returncode != 0, name)
     # Also over a restart.
@@ -334,7 +335,7 @@ def test_hook_by_other_names(phones):
     """What is asked for by what it provides, by a virtual package or by the world is asked for all the same."""
     phones.wait_setting("allowed", "compliant")
     add = phones.repository.add
-    add("browser", provides="cmd:browser=1 www-browser", depends="browser-lib")
+    add("browser", provides="cmd:browser=1 www-browser=1", depends="browser-lib")
     add("browser-lib", provides="so:libb.so.1=1")
     add("maps-tool", provides="cmd:map=1")
     add("maps", "3.0-r0", depends="browser-lib", provides="cmd:maps=1")

@@ -2,7 +2,9 @@
 """An organisation whose phone has packages: real agents, the real server, the real mdm-agent-apps, and the stand-in for
 apk (tests/lib/apk/apk), or a real one named by APK=program."""
 
+import base64
 import fcntl
+import hashlib
 import os
 import signal
 import subprocess
@@ -100,8 +102,8 @@ class Phones:
     def install_many(self, names):
         """As if somebody had installed them, in the database and the world; no repository has them."""
         with open(self.phone.path("lib/apk/db/installed"), "a", encoding="utf-8") as f:
-            f.write("".join("C:Q1%s=\nP:%s\nV:1.0-r0\nA:noarch\nS:0\nI:0\nT:test\nU:\nL:MIT\n\n" % (
-                "A" * 27, name) for name in names))
+            f.write("".join("C:Q1%s\nP:%s\nV:1.0-r0\nA:noarch\nS:0\nI:0\nT:test\nU:\nL:MIT\n\n" % (
+                base64.b64encode(hashlib.sha1(name.encode()).digest()).decode(), name) for name in names))
         with open(self.phone.path("etc/apk/world"), "a", encoding="utf-8") as f:
             f.write("".join(name + "\n" for name in names))
 
@@ -230,6 +232,10 @@ class Phones:
 
     def close(self):
         self.phone.stop(signal.SIGKILL)
+        # apk-tools 2 mounts it below its root, and leaves that when it is ended.
+        for name in ("proc", "dev"):
+            while os.path.ismount(self.phone.path(name)):
+                subprocess.run(["umount", "-l", self.phone.path(name)], check=True)
         self.server.__exit__()
 
 

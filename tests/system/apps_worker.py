@@ -408,6 +408,26 @@ def everything_is_upgraded(phone):
     equal(phone.job("upgrade").step(), "nothing_to_do")
 
 
+def an_upgrade_takes_nothing_that_stays(phone):
+    """What is protected or required: refused before anything is changed; what "keep" names joins the world."""
+    r = phone.repository
+    for name in ("networkmanager", "radio", "tool"):
+        r.add(name)
+    r.add("shell", depends="networkmanager radio tool")
+    phone.apk("add", "shell")
+    r.add("shell", "2.0-r0", depends="tool")
+    r.add("tool", "2.0-r0")
+    before = phone.state()
+    for step in ("upgrade", "upgrade shell"):
+        p = phone.job(step)
+        equal((p.step(), phone.state()), ("needed", before))
+        equal(p.steps[0][2], "the upgrade would take away networkmanager (the way to the network)")
+    equal(phone.job("upgrade tool").step(), "done")
+    # It is there for its own sake now; the other one nothing holds.
+    p = phone.job("keep networkmanager", "upgrade")
+    equal((p.step(1), phone.installed(), phone.world()), ("done", ["networkmanager", "shell", "tool"], ["networkmanager", "shell"]))
+
+
 def the_pinned_is_not_upgraded(phone):
     stock(phone)
     equal(phone.job("policy htop vim=9.1-r0").step(), "done")
@@ -463,7 +483,7 @@ TESTS = [only_root_s_own_job, the_progress_is_root_s_own, apk_sees_nothing_of_us
          many_words_few_of_them_bad,
          more_bad_words_than_questions, what_is_too_large, a_world_that_is_broken_is_said, names_that_are_none, one_is_installed,
          some_are_installed_some_cannot_be, the_banned_is_not_installed, one_is_removed, several_are_removed, more_rules_than_apk_can_read, what_is_needed_is_not_removed,
-         steps_come_in_order, everything_is_upgraded, the_pinned_is_not_upgraded, some_are_upgraded,
+         steps_come_in_order, everything_is_upgraded, an_upgrade_takes_nothing_that_stays, the_pinned_is_not_upgraded, some_are_upgraded,
          no_package_manager, an_immutable_system, a_stand_in_says_so]
 
 if __name__ == "__main__":
