@@ -200,4 +200,5 @@ void command_apps_forget(struct enforcer *e)
 		return;
 	apps_jobs_forget(work->jobs, &work->order);
 	apps_job_done(&work->order.job);
+	apps_notice_forget(work->notice);
 }
