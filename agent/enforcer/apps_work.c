@@ -88,6 +88,9 @@ static void on_told(const struct apps_job *job, const struct apps_progress *prog
 	jsonw_object(&w, NULL);
 	jsonw_string(&w, "what", "job");
 	jsonw_string(&w, "cause", cause);
+	/* The end of an enrolment removes as well, and is no rule. */
+	if (strcmp(cause, "policy") == 0 && work->e->state.facts.enrolled)
+		apps_notice_take(work->notice, progress);
 	jsonw_array(&w, "steps");
 	for (size_t i = 0; i < job->n_steps && i < STEPS_MAX; i++) {
 		jsonw_object(&w, NULL);
@@ -118,6 +121,8 @@ int apps_work_new(struct enforcer *e, struct apps_work **ret_work)
 		return -ENOMEM;
 	work->e = e;
 	r = name_directory(work, o->socket_path);
+	if (r == 0)
+		r = apps_notice_new(e, &work->notice);
 	if (r == 0) {
 		const struct apps_jobs_options options = {
 			.platform = &e->platform,
@@ -138,6 +143,7 @@ int apps_work_new(struct enforcer *e, struct apps_work **ret_work)
 		r = apps_jobs_new(&options, &work->jobs);
 	}
 	if (r < 0) {
+		apps_notice_free(work->notice);
 		free(work);
 		return r;
 	}
@@ -154,6 +160,7 @@ void apps_work_free(struct apps_work *work)
 	apps_jobs_forget(work->jobs, &work->order);
 	apps_job_done(&work->order.job);
 	apps_jobs_free(work->jobs);
+	apps_notice_free(work->notice);
 	free(work);
 }
 

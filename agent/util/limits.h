@@ -176,7 +176,18 @@
 /* The section of the report, written out; it shares LIMIT_REPORT_BYTES with all others. */
 #define LIMIT_APPS_SECTION_BYTES (160 * 1024)
 #define LIMIT_APPS_ITEMS 4096 /* wishes of one plan; patterns of blocked can fit many */
-#define LIMIT_APPS_STEPS 512  /* steps of one job */
+#define LIMIT_APPS_BANS 2048  /* of them: what is more waits for the next plan */
+/* Packages and Flatpaks that one job takes out; what is more is done by the next one. */
+#define LIMIT_APPS_PORTION 256
+#define LIMIT_APPS_PORTION_BYTES (16 * 1024)
+#define LIMIT_APPS_PORTION_FLATPAKS 64
+/*
+ * Dependencies of the virtual package: one line of apk's database, of which no apk reads more than
+ * 128 KiB. With a longer one it reads nothing any more, and installs and repairs nothing.
+ */
+#define LIMIT_APPS_POLICY_BYTES (64 * 1024)
+#define LIMIT_APPS_BAN_BYTES (48 * 1024) /* of them; the rest is for what is required */
+#define LIMIT_APPS_STEPS 512		 /* steps of one job */
 #define LIMIT_APPS_JOB_BYTES (256 * 1024)
 #define LIMIT_APPS_OUTCOMES 2048 /* items and steps that a job can say something of */
 #define LIMIT_APPS_PROGRESS_BYTES (1280 * 1024) /* 2,048 of the longest */

@@ -260,7 +260,7 @@ static void test_merged_is_both(void)
 static void test_protected(void)
 {
 	static const char *const yes[] = {"mdm-agent", "mdm-agent-openrc", "mdm-agent-doc",
-		".mdm-agent-policy", "linux-lts", "linux-postmarketos-qcom-sdm845",
+		".rules-of-your-organisation--run-agentctl-apps", "linux-lts", "linux-postmarketos-qcom-sdm845",
 		"linux-purism-librem5", "linux-pam", "linux-firmware-qcom", "busybox",
 		"busybox-binsh", "openrc", "systemd", "systemd-boot", "eudev", "networkmanager",
 		"networkmanager-wifi", "iwd", "wpa_supplicant", "modemmanager", "eg25-manager",
