@@ -48,8 +48,8 @@ def test_packages(phones):
     check("firefox" not in phones.installed(), phones.installed())
     # Refused.
     done = phones.apk("add", "firefox", check_it=False)
-    check(re.search(r"breaks: \.mdm-agent-policy-.*\[!firefox\]", done.stdout + done.stderr) and
-          "breaks: .mdm-agent-policy-...[!firefox]" in guide(), done.stdout, done.stderr)
+    check(re.search(r"breaks: \.rules-of-your-organisation--run-agentctl-apps-.*\[!firefox\]", done.stdout + done.stderr) and
+          "breaks: .rules-of-your-organisation--run-agentctl-apps-...[!firefox]" in guide(), done.stdout, done.stderr)
     # Gone.
     says(phone.told(), "keep away firefox")
     # By whom.
