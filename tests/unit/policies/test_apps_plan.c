@@ -233,8 +233,8 @@ static void test_refused_bans(void)
 		{DENY "\"blocked\":[\"systemd\"]", NULL,
 			"ban systemd protected: systemd (the init system)\n", "", true},
 		{DENY "\"blocked\":[\".rules-of-your-organisation--run-agentctl-apps\"]", "!telnet",
-			"ban .rules-of-your-organisation--run-agentctl-apps protected: .rules-of-your-organisation--run-agentctl-apps (the agent)\n", "",
-			false},
+			"ban .rules-of-your-organisation--run-agentctl-apps protected: .rules-of-your-organisation--run-agentctl-apps (the agent)\n",
+			"", false},
 		/* By what it provides. */
 		{DENY "\"blocked\":[\"udev\"]", NULL,
 			"ban udev protected: udev (the init system)\n", "", true},
