@@ -8,6 +8,7 @@ Usage: apps_policy.py BUILD_DIR [NAME...]    The last line is "N passed, N faile
 import os
 import signal
 import sys
+import threading
 
 sys.dont_write_bytecode = True
 from mdmctl_rig import check, run_tests
@@ -266,11 +267,19 @@ def test_unenrol_ends_a_long_job(phones):
     phones.push({"mode": "deny", "blocked": ["firefox", "maps"]})
     wait_for("the next one", lambda: phones.phone.status()["apps"]["waiting"] == 1)
     check(phones.worker())
-    phones.phone.ok("unenroll", "--yes")
+    leaving = threading.Thread(target=phones.phone.ok, args=("unenroll", "--yes"))
+    leaving.start()
     # The job that lifts the rules is the one that runs: it waits for the lock as well.
     path = os.path.join(phones.phone.base, "apps.job")
-    wait_for("the next job\n" + phones.phone.log(), lambda: "\npolicy\nend\n" in open(path, encoding="utf-8").read())
-    lock.close()
+
+    def next_job():
+        with open(path, encoding="utf-8") as f:
+            return "\npolicy\nend\n" in f.read()
+    try:
+        wait_for("the next job\n" + phones.phone.log(), next_job)
+    finally:
+        lock.close()
+        leaving.join()
     wait_for("the end\n" + phones.phone.log(), lambda: not phones.phone.status()["enrolled"])
     check(phones.bans() is None and "htop" not in phones.installed(), phones.installed())
     check(not os.path.exists(os.path.join(phones.phone.base, "apps.stop")))
