@@ -124,7 +124,14 @@ static void begin(
 	char detail[LIMIT_TEXT_BYTES + 1];
 
 	if (r == 0 && asked->answer != APPS_ANSWER_DO) {
-		say(text_of(command, "name"), asked->detail, detail);
+		char said[LIMIT_TEXT_BYTES + 1];
+
+		/* What it says is a chain of packages, each needed by the next. */
+		say(text_of(command, "name"), asked->detail, said);
+		snprintf(detail, sizeof(detail), "%s%.220s",
+			asked->answer == APPS_ANSWER_PROTECTED ? "stays, as the phone needs it: "
+							       : "",
+			said);
 		finish(e,
 			asked->answer == APPS_ANSWER_NOTHING   ? COMMAND_DONE
 			: asked->answer == APPS_ANSWER_UNKNOWN ? COMMAND_FAILED

@@ -5,16 +5,20 @@ told with its reason, and everything is lifted at the end. Against the stand-in 
 
 Usage: apps_policy.py BUILD_DIR [NAME...]    The last line is "N passed, N failed, N skipped".
 """
+import json
 import os
+import re
 import signal
 import sys
 import threading
+import time
 
 sys.dont_write_bytecode = True
 from mdmctl_rig import check, run_tests
 from agent_rig import wait_for
 from apps_policy_rig import VIRTUAL, with_phones
 
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 BASE = ["alpine-base", "apk-tools", "busybox", "gnome-thing", "musl", "postmarketos-ui"]
 
 
@@ -43,6 +47,15 @@ def test_blocked(phones):
     phones.push({})
     wait_for("nothing is left\n" + phones.phone.log(), lambda: phones.bans() is None)
     check("firefox" in phones.installed())
+
+
+@with_phones({"mode": "deny", "blocked": ["firefox"] + ["%03d" % i + 60 * "x" for i in range(120)]})
+def test_long_lists(phones):
+    """What a list makes of the phone stands in the journal, though the list has no room in a record."""
+    phones.wait_setting("blocked", "compliant")
+    rows = [row for r in phones.phone.journal("compliance_changed") for row in r["data"]["settings"]
+            if row["setting"] == "blocked"]
+    check([row["state"] for row in rows] == ["pending", "compliant"] and not any("desired" in row for row in rows), rows)
 
 
 @with_phones({"mode": "deny", "blocked": ["fire*"]})
@@ -152,6 +165,8 @@ def test_required_and_pinned(phones):
     phones.push({"mode": "deny", "required": ["htop", "nosuch"]})
     phones.wait_setting("required", "compliant")
     check("nosuch" in phones.installed())
+    row = phones.wait_command(phones.order("remove", "name=htop"), "done", "failed", "refused")
+    check((row["state"], row["reason"]) == ("refused", "required") and "htop" in phones.installed(), row)
 
 
 @with_phones({"mode": "deny", "blocked": ["busybox", "gnome-thing", "firefox", "linux-*"]})
@@ -196,15 +211,25 @@ def test_progress_and_restart(phones):
     row = phones.wait_setting("blocked", "pending", reason="under_way")
     check(row["items"][0]["name"] == "firefox" and "removed" in row["items"][0]["detail"], row)
     wait_for("running", lambda: phones.phone.status()["apps"]["running"])
-    check("Apps  " in phones.phone.ok("status"), phones.phone.ok("status"))
-    # Others are served meanwhile.
+    wait_for("a word", lambda: phones.phone.status()["apps"].get("doing", "").startswith("waiting for another"))
+    work = phones.phone.status()["apps"]
+    check(work["cause"] == "policy" and abs(work["since"] - time.time()) < 600, work)
+    told = " ".join(phones.phone.ok("status").split())
+    check("Apps waiting for another package manager; for the organisation's rules; begun just now" in told, told)
+    # Others are served meanwhile; and the organisation sees it, too.
     check(phones.wait_command(phones.order("sync"), "done"))
+    check(phones.phone.sync() == 0, phones.phone.log())
+    shown = phones.admin.ok("device", "show", phones.device)
+    check(re.search(r"^at work +waiting for another package manager; begun .* \(as it said ", shown, re.M), shown)
     phones.phone.stop(signal.SIGKILL)
     lock.close()
     phones.phone.start()
     phones.wait_setting("blocked", "compliant")
     check("firefox" not in phones.installed())
     wait_for("the end", lambda: not phones.phone.status()["apps"]["running"])
+    check("since" not in phones.phone.status()["apps"], phones.phone.status()["apps"])
+    check(phones.phone.sync() == 0, phones.phone.log())
+    check("at work" not in phones.admin.ok("device", "show", phones.device))
 
 
 @with_phones()
@@ -311,6 +336,9 @@ def test_commands(phones):
     check(not phones.phone.journal("app_found"), phones.phone.journal("app_found"))
     phones.apk("add", "maps")
     wait_for("a record", lambda: [r["data"]["appeared"] for r in phones.phone.journal("app_found")] == [["maps"]])
+    told = phones.phone.told()
+    check("keep away firefox" in told and "An order of the organisation was carried out: install htop." in told and
+          "Came: maps." in told, told)
     bad = phones.admin.run("command", "install", "name=--allow-untrusted", "--device", phones.device)
     check(bad.returncode != 0, bad.stdout)
 
@@ -358,6 +386,28 @@ def test_hook(phones):
     os.unlink(rules)
     check(phones.hooked("add", "firefox").returncode == 0)
     phones.phone.start()
+
+
+@with_phones(hook=True)
+def test_examples(phones):
+    """docs/examples/kiosk.json refuses what is not in its list; by origin that shows once it is there."""
+    for name in ("gnome-maps", "gnome-calls", "chatty"):
+        phones.repository.add(name)
+    with open(os.path.join(TOP, "docs/examples/kiosk.json"), encoding="utf-8") as f:
+        apps = json.load(f)["profiles"][0]["settings"]["apps"]
+    phones.push(apps)
+    phones.wait_setting("required", "compliant")
+    phones.wait_setting("allowed", "compliant")
+    check(set(phones.installed()) == {*BASE, *apps["required"]}, phones.installed())
+    done = phones.hooked("add", "htop")
+    check(done.returncode != 0 and "htop is not allowed on this phone by Example Org" in done.stderr, done.stdout, done.stderr)
+    apps["allowed"].append("origin:chatty")
+    phones.push(apps)
+    wait_for("a list", lambda: "origin:chatty" in phones.phone.read("../state/apps.rules"))
+    check(phones.hooked("add", "htop").returncode == 0)
+    # The phone's own job may hold the lock at the moment.
+    wait_for("htop", lambda: phones.apk("add", "htop", check_it=False).returncode == 0)
+    wait_for("htop to go", lambda: "htop" not in phones.installed())
 
 
 @with_phones({"mode": "allow", "allowed": ["nano", "maps"]}, hook=True)
@@ -439,11 +489,12 @@ def test_hidden_beside_a_long_job(phones):
     check("NoDisplay=true" in phones.phone.read("usr/local/share/applications/firefox.desktop"))
 
 
-TESTS = [test_blocked, test_blocked_comes_later, test_more_bans_than_steps, test_more_removals_than_a_job_does,
+TESTS = [test_blocked, test_long_lists, test_blocked_comes_later, test_more_bans_than_steps, test_more_removals_than_a_job_does,
          test_bans_are_steady, test_allow, test_base_that_an_app_alone_holds,
          test_required_and_pinned, test_protected,
-         test_no_repository, test_progress_and_restart, test_worker_is_killed, test_no_program, test_unenrol, test_unenrol_ends_a_long_job, test_commands,
-         test_command_waits_and_others_do_not, test_hook, test_hook_by_other_names,
+         test_no_repository, test_progress_and_restart, test_worker_is_killed, test_no_program, test_unenrol, test_unenrol_ends_a_long_job,
+         test_commands,
+         test_command_waits_and_others_do_not, test_hook, test_hook_by_other_names, test_examples,
          test_callers, test_updates, test_hidden_beside_a_long_job]
 
 

@@ -232,6 +232,11 @@ class Phones:
 
     def close(self):
         self.phone.stop(signal.SIGKILL)
+        # It outlives the agent, and would write into a directory that is being removed.
+        worker = self.worker()
+        if worker:
+            os.kill(worker, signal.SIGKILL)
+            wait_for("the end of the worker", lambda: not self.worker())
         # apk-tools 2 mounts it below its root, and leaves that when it is ended.
         for name in ("proc", "dev"):
             while os.path.ismount(self.phone.path(name)):
