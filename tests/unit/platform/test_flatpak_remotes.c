@@ -232,11 +232,43 @@ static void test_nobody_is_named(void)
 	end(&p);
 }
 
+/* One Flatpak more than a job takes out: the next one does, and until then it does not comply. */
+static void test_portion(void)
+{
+	char *blocked[] = {(char *)"flatpak:org.bad.*"};
+
+	for (size_t n = LIMIT_APPS_PORTION_FLATPAKS; n <= LIMIT_APPS_PORTION_FLATPAKS + 1; n++) {
+		struct phone p;
+		size_t n_later = 0;
+
+		begin(&p);
+		fixture_text(&p.f, CONFIG, "[core]\n");
+		for (size_t i = 0; i < n; i++) {
+			char name[32];
+
+			snprintf(name, sizeof(name), "org.bad.App%02zu", i % 100);
+			flatpak_install(&p.f, "var/lib/flatpak", name, "flathub", "1", NULL);
+		}
+		want(&p.want, SETTING_APPS_MODE, APPS_DENY);
+		want_set(&p.f, &p.want, SETTING_APPS_BLOCKED, blocked, 1);
+		CHECK(strncmp(steps(&p, &p.want), "flatpak-remove org.bad.App00\n", 29) == 0);
+		CHECK_INT(p.look.n_steps, LIMIT_APPS_PORTION_FLATPAKS);
+		CHECK_INT(p.look.n_later, n - LIMIT_APPS_PORTION_FLATPAKS);
+		CHECK_INT(p.look.n_undone, n);
+		CHECK_INT(p.look.n_items, n);
+		for (size_t i = 0; i < n; i++)
+			n_later += p.look.items[i].is_later;
+		CHECK_INT(n_later, n - LIMIT_APPS_PORTION_FLATPAKS);
+		end(&p);
+	}
+}
+
 static const struct check_test tests[] = {
 	{"nobody is named", test_nobody_is_named},
 	{"foreign", test_foreign},
 	{"filters", test_filters},
 	{"filters_of_others", test_filters_of_others},
 	{"filter_text", test_filter_text},
+	{"portion", test_portion},
 };
 CHECK_MAIN(tests)
