@@ -448,7 +448,6 @@ static int apps_revert(struct backend *b, backend_done_fn done, void *userdata)
 		/* Whatever they still do is nobody's business any more. */
 		apps_jobs_forget(b->platform->apps_jobs, &s->policy);
 		apps_jobs_forget(b->platform->apps_jobs, &s->update);
-		apps_jobs_clear(b->platform->apps_jobs);
 		apps_job_done(&s->policy.job);
 		apps_job_done(&s->update.job);
 		s->retry = (struct apps_retry){0};

@@ -257,7 +257,6 @@ static int write_job(struct apps_jobs *jobs, const struct apps_job *job)
 	apps_job_write(job, &text);
 	if (text.error)
 		return text.error;
-	(void)fs_remove(jobs->dir_fd, APPS_STOP_FILE);
 	r = fs_remove(jobs->dir_fd, APPS_PROGRESS_FILE);
 	return r < 0 ? r : fs_replace(jobs->dir_fd, APPS_JOB_FILE, text.data, text.n_bytes, &owner);
 }
@@ -356,22 +355,6 @@ void apps_jobs_forget(struct apps_jobs *jobs, struct apps_order *order)
 			*at = order->next;
 			break;
 		}
-}
-
-void apps_jobs_clear(struct apps_jobs *jobs)
-{
-	const struct fs_owner owner = {geteuid(), getegid(), 0600};
-	struct apps_order *order;
-
-	/* Without it the job that runs is waited for, as long as it takes. */
-	if (jobs->is_running)
-		(void)fs_replace(jobs->dir_fd, APPS_STOP_FILE, jobs->id, strlen(jobs->id), &owner);
-	while ((order = jobs->waiting)) {
-		jobs->waiting = order->next;
-		order->next = NULL;
-		order->is_given = false;
-		order->ended(order, NULL, "the management of this phone ended before");
-	}
 }
 
 bool apps_jobs_is_running(const struct apps_jobs *jobs, const struct apps_progress **ret_progress)

@@ -56,13 +56,6 @@ int apps_jobs_resume(struct apps_jobs *jobs, struct apps_order *order);
 /* It is not begun any more, or nobody hears of its end. Not given is fine. */
 void apps_jobs_forget(struct apps_jobs *jobs, struct apps_order *order);
 
-/*
- * At the end of an enrolment: what waits ends as not begun, and the one that runs is asked to come
- * to its end. It ends at once what only waits, and lets a change of packages that has begun come to
- * its own end, a quarter of an hour at most. What is given then is next.
- */
-void apps_jobs_clear(struct apps_jobs *jobs);
-
 /* Whether one runs; *ret_progress, which may be NULL, what it said last, NULL for nothing yet. */
 bool apps_jobs_is_running(const struct apps_jobs *jobs, const struct apps_progress **ret_progress);
 

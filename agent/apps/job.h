@@ -46,7 +46,6 @@
 
 #define APPS_JOB_FILE "apps.job" /* in the run-time directory */
 #define APPS_PROGRESS_FILE "apps.progress"
-#define APPS_STOP_FILE "apps.stop" /* id of a job that is to come to its end */
 #define APPS_LOCK_FILE "apps.lock" /* held while a job runs (flock) */
 #define APPS_FLATPAK_FILTER                                                                        \
 	"etc/mdm-agent/flatpak-%.64s.filter" /* of a remote; is there before                       \

@@ -54,26 +54,9 @@ static int write_progress(struct apps_run *run)
 	return fs_replace(run->runtime_fd, APPS_PROGRESS_FILE, text.data, text.n_bytes, &mine);
 }
 
-/* Whether the agent does not want the rest any more: as if the deadline had come. */
-static void look_for_stop(struct apps_run *run)
-{
-	_cleanup_free_ char *id = NULL;
-	int64_t now_us = clock_boottime_us();
-	size_t n;
-
-	if (now_us - run->looked_us < WRITE_EVERY_US)
-		return;
-	run->looked_us = now_us;
-	if (now_us < run->deadline_us &&
-		fs_read(run->runtime_fd, APPS_STOP_FILE, LIMIT_NAME_BYTES, &id, &n) == 0 &&
-		strcmp(id, run->job->id) == 0)
-		run->deadline_us = now_us;
-}
-
 /* What is lost here is said with the next one: the end has to be written. */
 void apps_run_tick(struct apps_run *run)
 {
-	look_for_stop(run);
 	if (run->is_unwritten && clock_boottime_us() - run->written_us >= WRITE_EVERY_US)
 		write_progress(run);
 }
@@ -204,8 +187,6 @@ int apps_run(struct apps_run *run)
 		r = write_progress(run);
 		if (r < 0)
 			return r;
-		run->looked_us = 0;
-		look_for_stop(run);
 		r = apps_run_is_late(run)
 			    ? apps_run_end(run, "", APPS_E_DEADLINE, "it was not begun any more")
 			    : end_step(run, run_step(run, &run->job->steps[i]));

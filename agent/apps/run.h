@@ -19,7 +19,6 @@ struct apps_run {
 	struct apps_progress progress;
 	int64_t written_us; /* when the progress was */
 	bool is_unwritten;  /* something in it is new */
-	int64_t looked_us;  /* for APPS_STOP_FILE */
 };
 
 /* Carries out the steps, one after the other, and says so. 0, or -errno: no progress could be

@@ -75,8 +75,13 @@ void guard_watch_begin(struct guard_host *h)
 
 void guard_watch_until_gone(struct guard_host *h)
 {
-	h->is_asked = false;
-	watch_set(h, GUARD_END_S, 0);
+	pid_t pid;
+
+	guard_watch_stop(h);
+	/* Where nobody has the place nobody has to go, and the phone is not woken up for it. One
+	 * that only begins is told when it says hello. */
+	if (guard_place_holder(h->path, &pid) == 0)
+		watch_set(h, GUARD_END_S, 0);
 }
 
 static bool watch_has_more(const struct guard_host *h)

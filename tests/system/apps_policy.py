@@ -10,7 +10,6 @@ import os
 import re
 import signal
 import sys
-import threading
 import time
 
 sys.dont_write_bytecode = True
@@ -282,35 +281,6 @@ def test_unenrol(phones):
 
 
 @with_phones({"mode": "deny", "blocked": ["firefox"]})
-def test_unenrol_ends_a_long_job(phones):
-    """What only waits is broken off, what waits behind it is not begun; the rules are lifted when the lock is free."""
-    phones.wait_setting("blocked", "compliant")
-    lock = phones.lock()
-    first = phones.order("install", "name=htop")
-    phones.wait_command(first, "running")
-    wait_for("its first word", lambda: phones.phone.status()["apps"].get("doing"))
-    phones.push({"mode": "deny", "blocked": ["firefox", "maps"]})
-    wait_for("the next one", lambda: phones.phone.status()["apps"]["waiting"] == 1)
-    check(phones.worker())
-    leaving = threading.Thread(target=phones.phone.ok, args=("unenroll", "--yes"))
-    leaving.start()
-    # The job that lifts the rules is the one that runs: it waits for the lock as well.
-    path = os.path.join(phones.phone.base, "apps.job")
-
-    def next_job():
-        with open(path, encoding="utf-8") as f:
-            return "\npolicy\nend\n" in f.read()
-    try:
-        wait_for("the next job\n" + phones.phone.log(), next_job)
-    finally:
-        lock.close()
-        leaving.join()
-    wait_for("the end\n" + phones.phone.log(), lambda: not phones.phone.status()["enrolled"])
-    check(phones.bans() is None and "htop" not in phones.installed(), phones.installed())
-    check(not os.path.exists(os.path.join(phones.phone.base, "apps.stop")))
-
-
-@with_phones({"mode": "deny", "blocked": ["firefox"]})
 def test_commands(phones):
     """install, remove, update: done, refused where the policy says no, failed with the reason."""
     phones.wait_setting("blocked", "compliant")
@@ -492,8 +462,7 @@ def test_hidden_beside_a_long_job(phones):
 TESTS = [test_blocked, test_long_lists, test_blocked_comes_later, test_more_bans_than_steps, test_more_removals_than_a_job_does,
          test_bans_are_steady, test_allow, test_base_that_an_app_alone_holds,
          test_required_and_pinned, test_protected,
-         test_no_repository, test_progress_and_restart, test_worker_is_killed, test_no_program, test_unenrol, test_unenrol_ends_a_long_job,
-         test_commands,
+         test_no_repository, test_progress_and_restart, test_worker_is_killed, test_no_program, test_unenrol, test_commands,
          test_command_waits_and_others_do_not, test_hook, test_hook_by_other_names, test_examples,
          test_callers, test_updates, test_hidden_beside_a_long_job]
 

@@ -504,11 +504,13 @@ def real(phone, base):
         before = guards(base)
         check(before, "no guard runs")
         for pid in before:
-            os.kill(pid, how)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, how)
         if how == signal.SIGSTOP:
             # Nobody is left to answer: the kernel keeps it waiting, until somebody ends them.
             for pid in before:
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         begin = time.monotonic()
         check(starts(tool), "a phone without a guard stands still")
         wait_for("the guard to be back after %s\n%s" % (how, phone.agent.log()), lambda: not starts(game))

@@ -321,14 +321,16 @@ static size_t count_installed(const struct phone *phone)
 static void fill(struct phone *phone, size_t n, bool with_dependents)
 {
 	for (size_t i = 0; i < n; i++) {
-		snprintf(phone->packs[i].name, sizeof(phone->packs[i].name), "game-%04zu", i);
+		snprintf(phone->packs[i].name, sizeof(phone->packs[i].name), "game-%04u",
+			(unsigned int)i);
 		phone->world[phone->n_world++] = phone->packs[i].name;
 		phone->installed[i] = true;
 	}
 	for (size_t i = n; with_dependents && i < 2 * n; i++) {
-		snprintf(phone->packs[i].name, sizeof(phone->packs[i].name), "user-%04zu", i - n);
-		snprintf(phone->packs[i].depends, sizeof(phone->packs[i].depends), "game-%04zu",
-			i - n);
+		snprintf(phone->packs[i].name, sizeof(phone->packs[i].name), "user-%04u",
+			(unsigned int)(i - n));
+		snprintf(phone->packs[i].depends, sizeof(phone->packs[i].depends), "game-%04u",
+			(unsigned int)(i - n));
 		phone->world[phone->n_world++] = phone->packs[i].name;
 		phone->installed[i] = true;
 	}
