@@ -66,7 +66,7 @@ static const struct {
 	[APPS_STEP_FLATPAK_REMOTE_DISABLE] = {1, 1, false},
 	[APPS_STEP_FLATPAK_REMOTE_ENABLE] = {1, 1, false},
 	[APPS_STEP_FLATPAK_REMOTE_FILTER] = {1, 1, false},
-	[APPS_STEP_FLATPAK_REMOTE_UNFILTER] = {1, 1, false},
+	[APPS_STEP_FLATPAK_REMOTE_UNFILTER] = {1, 2, false},
 	[APPS_STEP_NOEXEC] = {0, 0, true},
 	[APPS_STEP_EXEC] = {0, 0, true},
 	[APPS_STEP_KEEP] = {1, SIZE_MAX, true},

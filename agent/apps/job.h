@@ -61,7 +61,8 @@ enum apps_step_kind {
 	APPS_STEP_FLATPAK_UPDATE,
 	APPS_STEP_FLATPAK_REMOTE_DISABLE, /* one remote of the system */
 	APPS_STEP_FLATPAK_REMOTE_ENABLE,
-	/* Offers what the file APPS_FLATPAK_FILTER lets through, and everything again. */
+	/* Offers what the file APPS_FLATPAK_FILTER lets through; and everything again, or what the
+	 * file lets through that is named behind the remote, without the first slash. */
 	APPS_STEP_FLATPAK_REMOTE_FILTER,
 	APPS_STEP_FLATPAK_REMOTE_UNFILTER,
 	APPS_STEP_NOEXEC, /* places where people can write start no programs; agent/apps/mounts.h */

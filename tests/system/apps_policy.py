@@ -77,7 +77,7 @@ def test_more_bans_than_steps(phones):
     phones.wait_setting("blocked", "compliant")
     check(phones.installed() == sorted(BASE + ["firefox", "nano"]), phones.installed())
     check(phones.bans() == ["!" + name for name in names], len(phones.bans()))
-    jobs = [r["data"] for r in phones.phone.journal("app") if r["data"]["what"] == "job"]
+    jobs = phones.jobs()
     check(len(jobs) == 1, [j["steps"] for j in jobs])
 
 
@@ -95,7 +95,7 @@ def test_more_removals_than_a_job_does(phones):
     phones.wait_setting("allowed", "compliant")
     phones.wait_setting("required", "compliant")
     check(phones.installed() == sorted(BASE + ["htop", "nano"]), phones.installed())
-    jobs = [r["data"] for r in phones.phone.journal("app") if r["data"]["what"] == "job"]
+    jobs = phones.jobs()
     steps = [[s["step"] for s in j["steps"]] for j in jobs]
     check(steps == [["policy", "remove"], ["policy", "remove"], ["remove", "policy"]], steps)
     check(jobs[0]["steps"][0]["words"] == "!firefox htop" and not any(j["failed"] for j in jobs), jobs)
@@ -118,7 +118,7 @@ def test_bans_are_steady(phones):
     phones.phone.sync()
     phones.wait_setting("blocked", "compliant")
     check(phones.bans() == ["!firefox", "!fox"], phones.bans())
-    jobs = [r["data"] for r in phones.phone.journal("app") if r["data"]["what"] == "job"]
+    jobs = phones.jobs()
     check(len(jobs) == 2, jobs)
     phones.push({"mode": "deny", "blocked": ["fire*"]})
     wait_for("the ban ends with its rule", lambda: phones.bans() == ["!firefox"])

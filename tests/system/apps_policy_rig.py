@@ -157,6 +157,11 @@ class Phones:
         except AssertionError as error:
             raise AssertionError("%s\n%s\n%s" % (error, self.setting(name), self.phone.log())) from error
 
+    def jobs(self):
+        """Records of the jobs so far, once none runs: what came of one is seen before it is told."""
+        wait_for("the end of the job", lambda: not self.phone.status()["apps"]["running"])
+        return [r["data"] for r in self.phone.journal("app") if r["data"]["what"] == "job"]
+
     def lock(self):
         lock = open(self.phone.path("lib/apk/db/lock"), "a+b")  # pylint: disable=consider-using-with
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -505,6 +505,32 @@ static void test_bytes_limit(void)
 	}
 }
 
+/* The bytes of a portion, and one name more. */
+static void test_portion_bytes(void)
+{
+	const size_t n_name = 200, n_fit = LIMIT_APPS_PORTION_BYTES / (n_name + 1);
+
+	for (size_t n = n_fit; n <= n_fit + 1; n++) {
+		_cleanup_(rig_done) struct rig rig = {0};
+		_cleanup_buf_ struct buf world = BUF_INIT;
+		struct apps_plan_input input;
+
+		CHECK(rig_init(&rig, phone, NULL, ALLOW "\"allowed\":[]"));
+		apk_db_done(&rig.db);
+		buf_reset(&rig.text);
+		for (size_t i = 0; i < n; i++) {
+			buf_printf(&rig.text, "P:n%0*zu\nV:1\n\n", (int)n_name - 1, i);
+			buf_printf(&world, "n%0*zu\n", (int)n_name - 1, i);
+		}
+		CHECK_INT(apk_db_read(rig.text.data, rig.text.n_bytes, &rig.db), 0);
+		input = (struct apps_plan_input){
+			.policy = &rig.apps, .db = &rig.db, .world = {world.data, world.n_bytes}};
+		CHECK_INT(apps_plan_make(&input, &rig.plan), 0);
+		CHECK_INT(rig.plan.n_items, n);
+		CHECK_INT(rig.plan.n_later, n - n_fit);
+	}
+}
+
 /* One dependency more than is looked at. */
 static void test_needs_limit(void)
 {
@@ -564,6 +590,7 @@ static const struct check_test tests[] = {
 	{"ahead", test_ahead},
 	{"limits", test_limits},
 	{"bytes_limit", test_bytes_limit},
+	{"portion_bytes", test_portion_bytes},
 	{"needs_limit", test_needs_limit},
 	{"hostile_names", test_hostile_names},
 	{"words_for_people", test_words_for_people},

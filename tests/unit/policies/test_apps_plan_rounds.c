@@ -14,7 +14,7 @@
 
 /* A package that there is, whether or not anybody has it. */
 struct pack {
-	char name[24], depends[80], provides[24], origin[8];
+	char name[32], depends[80], provides[24], origin[24];
 	bool is_base;
 };
 
