@@ -222,6 +222,8 @@ $(O)/pam_mdm.so: $(PAM_OBJECTS)
 # What phones write, put together by the server's own code.
 also_test_apps_section := server
 also_fuzz_apps_section := server
+# The names of its records.
+also_test_render := enforcer
 also_libs = $(foreach l,$(also_$(1)),$(call libs_of,$(l)))
 UNIT_SOURCES := $(wildcard tests/unit/*/test_*.c tests/scenario/*/test_*.c)
 UNIT_TESTS := $(patsubst %.c,$(O)/%,$(UNIT_SOURCES))

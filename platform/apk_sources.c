@@ -6,8 +6,8 @@
  * below /lib is covered by a file of the same name below /etc, which apk 3 reads in its place (apk
  * 2 reads neither).
  *
- * A phone that would be left without any repository, or without any key, is left as it is: it would
- * get no repairs any more, and nobody would notice. Enforcer only.
+ * A phone that would be left without any repository, or without any key that came with its system,
+ * is left as it is: it would get no repairs any more, and nobody would notice. Enforcer only.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +16,7 @@
 #include "agent/util/codec.h"
 #include "agent/util/digest.h"
 #include "agent/util/fs.h"
+#include "platform/apk_keys.h"
 #include "platform/apk_lines.h"
 #include "platform/apk_source_files.h"
 #include "platform/backend.h"
@@ -175,6 +176,7 @@ static int observe_kind(struct backend *b, enum source_kind kind)
 	struct observation o = {.has_value = true, .enforced = true, .value.type = VALUE_SET};
 	_cleanup_(sources_freep) struct sources *sources = NULL;
 	struct apk_variables *variables = calloc(1, sizeof(*variables));
+	struct apk_keys_loss loss = {0};
 	struct seen seen = {&o.value.set, calloc(LIMIT_APK_SOURCES, sizeof(*o.items)), 0,
 		wanted_of(b->platform->desired, kind)};
 	int r = seen.items && variables ? 0 : -ENOMEM;
@@ -188,6 +190,13 @@ static int observe_kind(struct backend *b, enum source_kind kind)
 	o.n_items = seen.n_items;
 	if (r == 0 && sources->more)
 		r = -E2BIG;
+	if (r == 0 && kind == SOURCE_KEY && seen.wanted)
+		r = apk_keys_judge(b->platform, sources, seen.wanted, &loss);
+	/* It holds, and may have cost more than was meant. */
+	if (r == 0 && loss.package[0] && !loss.is_all)
+		text_printf(o.detail,
+			"no key of %.100s is listed: what is signed with them gets no updates",
+			loss.package);
 	if (r == 0)
 		observation_move(&b->observations[source_rows[kind].setting], &o);
 	free(variables);
@@ -342,9 +351,9 @@ static int choose(enum source_kind kind, const struct sources *sources,
 	return r < 0 ? r : n_kept == 0 && n_out > 0;
 }
 
-/* 0; 1: nothing would be left; -errno. */
-static int apply_kind(
-	struct backend *b, enum source_kind kind, const struct string_set *list, bool *changed)
+/* 0; 1: nothing would be left; 2: nothing of the system's own (loss); -errno. */
+static int apply_kind(struct backend *b, enum source_kind kind, const struct string_set *list,
+	bool *changed, struct apk_keys_loss *ret_loss)
 {
 	const struct override_place place = {b->platform->sysroot_fd, b->platform->vault_fd};
 	_cleanup_(sources_freep) struct sources *sources = NULL;
@@ -354,6 +363,10 @@ static int apply_kind(
 
 	if (r == 0)
 		r = choose(kind, sources, list, stays);
+	if (r == 0 && kind == SOURCE_KEY) {
+		r = apk_keys_judge(b->platform, sources, list, ret_loss);
+		r = r == 0 && ret_loss->is_all ? 2 : r;
+	}
 	if (r != 0)
 		return r;
 	r = give_back(b, kind, sources, stays, changed);
@@ -393,13 +406,20 @@ static int sources_apply(
 	backend_call_begin(&s->call, b, done, userdata);
 	for (enum source_kind kind = 0; kind < SOURCE_KIND_MAX; kind++) {
 		const struct string_set *list = wanted_of(desired, kind);
-		int r = list ? apply_kind(b, kind, list, &changed)
+		struct apk_keys_loss loss = {0};
+		int r = list ? apply_kind(b, kind, list, &changed, &loss)
 			     : give_back(b, kind, NULL, NULL, &changed);
 
 		if (r == 0)
 			continue;
-		result = r == 1 ? -ENOTSUP : r;
+		result = r > 0 ? -ENOTSUP : r;
 		text_printf(message, "%s", r == 1 ? source_rows[kind].none : "");
+		if (r == 2)
+			text_printf(message,
+				"no key that came with the system (%.60s) is listed; it would get "
+				"no updates, so that nothing was changed: list one, even if the "
+				"phone's packages are signed by others",
+				loss.package);
 		if (r < 0)
 			text_printf(message, "/%s and its like cannot be changed: %s",
 				kind == SOURCE_LINES ? APK_REPOSITORIES : source_rows[kind].own,

@@ -7,7 +7,6 @@
 
 #include "platform/apps_look.h"
 #include "platform/backend.h"
-#include "policies/app_forms.h"
 #include "policies/app_pattern.h"
 
 const char *apps_answer_name(enum apps_answer answer)
@@ -35,26 +34,10 @@ void apps_asked_done(struct apps_asked *asked)
 
 static bool is_required(const struct apps_policy *policy, const char *name, bool is_flatpak)
 {
-	struct app_flatpak_name flatpak;
-
 	if (policy->mode == APPS_OFF)
 		return false;
-	if (!is_flatpak)
-		return string_set_has(policy->required, name);
-	for (size_t i = 0; policy->required && i < policy->required->n_strings; i++)
-		if (app_flatpak_read(policy->required->strings[i], &flatpak) &&
-			strcmp(flatpak.id, name) == 0)
-			return true;
-	return false;
-}
-
-static bool has_flatpak(const struct apps_snapshot *snapshot, const char *id)
-{
-	for (size_t i = 0; i < snapshot->flatpaks.n_apps; i++)
-		if (!snapshot->flatpaks.apps[i].user[0] &&
-			strcmp(snapshot->flatpaks.apps[i].id, id) == 0)
-			return true;
-	return false;
+	return is_flatpak ? apps_requires_flatpak(policy, name)
+			  : string_set_has(policy->required, name);
 }
 
 static size_t find_package(const struct apps_snapshot *snapshot, const char *name)
@@ -97,7 +80,7 @@ int apps_ask_install(struct platform *platform, const char *name, const char *re
 	else if (look.policy.mode == APPS_ALLOW && !is_required(&look.policy, name, is_flatpak) &&
 		 app_lists_fit(look.policy.allowed, &app) == APP_FITS_NOT)
 		answer(&asked, APPS_ANSWER_NOT_ALLOWED, "the policy does not allow it");
-	else if (is_flatpak && has_flatpak(look.snapshot, name))
+	else if (is_flatpak && apps_has_flatpak(look.snapshot, name))
 		answer(&asked, APPS_ANSWER_NOTHING, "it is installed already");
 	else
 		r = apps_steps_add(&asked.steps, &asked.n_steps,
@@ -155,7 +138,7 @@ int apps_ask_remove(struct platform *platform, const char *name, struct apps_ask
 
 	if (r < 0)
 		return r;
-	is_flatpak = has_flatpak(look.snapshot, name);
+	is_flatpak = apps_has_flatpak(look.snapshot, name);
 	if (!is_flatpak && find_package(look.snapshot, name) == look.snapshot->db.n_packages)
 		answer(&asked, APPS_ANSWER_NOTHING, "it is not installed");
 	else if (is_required(&look.policy, name, is_flatpak))
@@ -183,13 +166,16 @@ int apps_ask_update(struct platform *platform, const char *name, struct apps_ask
 
 	if (r < 0)
 		return r;
-	is_flatpak = *name && has_flatpak(look.snapshot, name);
+	is_flatpak = *name && apps_has_flatpak(look.snapshot, name);
 	if (*name && !is_flatpak &&
 		find_package(look.snapshot, name) == look.snapshot->db.n_packages)
 		answer(&asked, APPS_ANSWER_UNKNOWN, "it is not installed");
 	if (asked.answer == APPS_ANSWER_DO && !is_flatpak &&
-		(*name || look.snapshot->manager == APPS_MANAGER_APK))
-		r = apps_steps_add(&asked.steps, &asked.n_steps, APPS_STEP_UPGRADE, name);
+		(*name || look.snapshot->manager == APPS_MANAGER_APK)) {
+		r = apps_steps_keep(&asked.steps, &asked.n_steps, look.snapshot);
+		if (r == 0)
+			r = apps_steps_add(&asked.steps, &asked.n_steps, APPS_STEP_UPGRADE, name);
+	}
 	if (r == 0 && asked.answer == APPS_ANSWER_DO &&
 		(is_flatpak || (!*name && look.snapshot->flatpaks.n_apps)))
 		r = apps_steps_add(&asked.steps, &asked.n_steps, APPS_STEP_FLATPAK_UPDATE, name);

@@ -181,8 +181,11 @@ static int give_policy(struct backend *b, struct apps_look *look, uint32_t deadl
 	struct apps_backend *s = b->state;
 	int r = flatpak_remotes_prepare(b->platform, look);
 
+	if (r == 0)
+		r = apps_look_remember(b->platform, look);
 	if (r < 0)
 		return r;
+	s->n_undone = look->n_later ? look->n_undone : 0;
 	s->policy.ended = policy_ended;
 	s->policy.job.steps = TAKE_PTR(look->steps);
 	s->policy.job.n_steps = look->n_steps;
@@ -280,7 +283,8 @@ enum apps_updates_say apps_backend_updates(
 	return say;
 }
 
-static int begin_updates(struct backend *b, const struct effective *desired)
+static int begin_updates(
+	struct backend *b, const struct effective *desired, const struct apps_look *look)
 {
 	static const uint8_t any[SHA256_BYTES];
 	struct apps_backend *s = b->state;
@@ -290,7 +294,10 @@ static int begin_updates(struct backend *b, const struct effective *desired)
 	if (!desired->settings[SETTING_APPS_UPDATE_EVERY].present || s->update.is_given ||
 		apps_backend_updates(b, desired, &why) != APPS_UPDATES_BEGIN)
 		return 0;
-	r = apps_steps_add(&s->update.job.steps, &s->update.job.n_steps, APPS_STEP_UPGRADE, "");
+	r = apps_steps_keep(&s->update.job.steps, &s->update.job.n_steps, look->snapshot);
+	if (r == 0)
+		r = apps_steps_add(
+			&s->update.job.steps, &s->update.job.n_steps, APPS_STEP_UPGRADE, "");
 	if (r == 0)
 		r = apps_steps_add(
 			&s->update.job.steps, &s->update.job.n_steps, APPS_STEP_FLATPAK_UPDATE, "");
@@ -345,12 +352,16 @@ static int begin_policy(struct backend *b, struct apps_look *look)
 
 	if (!look->n_steps) {
 		s->is_settling = false;
+		s->n_undone = 0;
 		apps_retry_settled(&s->retry);
 		forget_outcomes(s);
 		return 0;
 	}
 	if (s->policy.is_given)
 		return 0;
+	/* Another portion of the same, and less than before: no pause. */
+	if (s->n_undone > look->n_undone)
+		apps_retry_settled(&s->retry);
 	if (device_facts(b->platform->device)->online == TRUTH_TRUE && !s->was_online)
 		apps_retry_online(&s->retry);
 	at_us = apps_retry_at_us(&s->retry, look->digest);
@@ -406,7 +417,7 @@ static int apps_apply(
 	if (r == 0)
 		r = begin_policy(b, &look);
 	if (r == 0 && b->platform->apps_jobs)
-		r = begin_updates(b, desired);
+		r = begin_updates(b, desired, &look);
 	if (r < 0)
 		text_printf(message, "nothing can be installed or removed: %s",
 			r == -ENOSYS ? "the run-time directory cannot be used" : strerror(-r));
@@ -443,6 +454,8 @@ static int apps_revert(struct backend *b, backend_done_fn done, void *userdata)
 		s->updates = (struct apps_updates){0};
 		if (b->platform->state_fd > 0)
 			(void)fs_remove(b->platform->state_fd, APPS_UPDATES_FILE);
+		if (b->platform->state_fd > 0)
+			(void)fs_remove(b->platform->state_fd, APPS_BANS_FILE);
 	}
 	forget_outcomes(s);
 	r = apps_look_take(b->platform, NULL, &look);

@@ -24,6 +24,7 @@ struct apps_backend {
 	struct apps_order policy, update;
 	uint8_t plan[SHA256_BYTES]; /* of the policy's job that was given last */
 	struct apps_retry retry;
+	size_t n_undone; /* when the last job was given, if it was a portion; 0: it was all */
 	uint8_t wanted[SHA256_BYTES]; /* of the policy at the last apply */
 	bool is_settling;	      /* another policy, and not all of it was done yet */
 	bool resumed;		      /* what was begun before this process was asked for */

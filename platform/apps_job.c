@@ -76,7 +76,7 @@ static void read_progress(struct apps_jobs *jobs, const char *id)
 
 	if (fd < 0 || fstat(fd, &st) < 0 || (jobs->has_progress && is_same_file(&st, &jobs->seen)))
 		return;
-	if (fs_read_fd(fd, LIMIT_APPS_JOB_BYTES, &text, &n) < 0 ||
+	if (fs_read_fd(fd, LIMIT_APPS_PROGRESS_BYTES, &text, &n) < 0 ||
 		apps_progress_read(text, n, &progress) < 0)
 		return;
 	if (*id && strcmp(id, progress.id) != 0) {

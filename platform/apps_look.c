@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "agent/util/codec.h"
+#include "agent/util/fs.h"
 #include "platform/apps_known.h"
 #include "platform/backend.h"
 #include "platform/flatpak_remotes.h"
@@ -23,6 +24,7 @@ void apps_look_done(struct apps_look *look)
 	for (size_t i = 0; i < look->n_steps; i++)
 		free(look->steps[i].words);
 	free(look->steps);
+	free(look->held);
 	*look = (struct apps_look){0};
 }
 
@@ -155,10 +157,13 @@ static void place_package(const struct apps_look *look, const struct effective *
 static int take_package(
 	struct apps_look *look, const struct effective *desired, const struct apps_item *item)
 {
-	struct look_item out = {.is_refused = item->why_not != APPS_CAN, .reason = reason_of(item)};
+	struct look_item out = {.is_refused = item->why_not != APPS_CAN,
+		.is_later = item->is_later,
+		.reason = reason_of(item)};
 
 	if (item->is_done && !out.is_refused)
 		return 0;
+	look->n_undone += !out.is_refused && !item->is_later;
 	place_package(look, desired, item, &out);
 	snprintf(out.name, sizeof(out.name), "%s", item->name);
 	if (item->chain[0])
@@ -172,7 +177,8 @@ static int take_package(
 
 int apps_steps_keep(struct apps_step **steps, size_t *n_steps, const struct apps_snapshot *snapshot)
 {
-	_cleanup_buf_ struct buf strays = {.max_bytes = LIMIT_APPS_JOB_BYTES / 2};
+	/* Beside it there has to be room for all else that a job may have. */
+	_cleanup_buf_ struct buf strays = {.max_bytes = LIMIT_APPS_JOB_BYTES / 8 * 3};
 	_cleanup_buf_ struct buf words = BUF_INIT;
 	int r = apps_base_strays(&snapshot->db, snapshot->world, snapshot->is_base, &strays);
 
@@ -192,25 +198,27 @@ int apps_steps_keep(struct apps_step **steps, size_t *n_steps, const struct apps
 	return words.n_bytes ? apps_steps_add(steps, n_steps, APPS_STEP_KEEP, words.data) : 0;
 }
 
-/* What leaves the world first: the virtual package would be against it otherwise. */
-static int plan_steps(struct apps_look *look, const struct apps_plan *plan)
+static int step_removals(struct apps_look *look, const struct apps_plan *plan)
 {
 	_cleanup_buf_ struct buf words = {.max_bytes = LIMIT_APPS_JOB_BYTES};
-	bool is_settled;
-	int r = apps_plan_is_settled(plan, &look->snapshot->db, &is_settled);
 
-	if (r < 0 || is_settled)
-		return r;
-	r = apps_steps_keep(&look->steps, &look->n_steps, look->snapshot);
-	for (size_t i = 0; r == 0 && i < plan->n_items; i++) {
+	for (size_t i = 0; i < plan->n_items; i++) {
 		const struct apps_item *item = &plan->items[i];
 
-		if (item->wish == APPS_WISH_REMOVE && item->why_not == APPS_CAN && !item->is_done)
-			r = apps_steps_add(
-				&look->steps, &look->n_steps, APPS_STEP_REMOVE, item->name);
+		if (item->wish == APPS_WISH_REMOVE && item->why_not == APPS_CAN && !item->is_done &&
+			!item->is_later)
+			buf_printf(&words, "%s%s", words.n_bytes ? " " : "", item->name);
 	}
-	if (r == 0)
-		r = apps_plan_words(plan, &words);
+	if (words.error || !words.n_bytes)
+		return words.error;
+	return apps_steps_add(&look->steps, &look->n_steps, APPS_STEP_REMOVE, words.data);
+}
+
+static int step_policy(struct apps_look *look, const struct apps_plan *plan)
+{
+	_cleanup_buf_ struct buf words = {.max_bytes = LIMIT_APPS_JOB_BYTES};
+	int r = apps_plan_words(plan, &words);
+
 	buf_append(&words, "", 0);
 	if (r == 0)
 		r = words.error;
@@ -218,17 +226,86 @@ static int plan_steps(struct apps_look *look, const struct apps_plan *plan)
 		     : apps_steps_add(&look->steps, &look->n_steps, APPS_STEP_POLICY, words.data);
 }
 
-static int look_at_packages(struct apps_look *look, const struct effective *desired)
+/*
+ * What leaves the world first: the virtual package would be against it otherwise. Where there is
+ * more to do than one job does, what keeps more from coming first, with bans that wait for nothing.
+ */
+static int plan_steps(struct apps_look *look, const struct apps_plan *plan)
+{
+	bool is_settled;
+	int r = apps_plan_is_settled(plan, &look->snapshot->db, &is_settled);
+
+	if (r < 0 || is_settled)
+		return r;
+	r = apps_steps_keep(&look->steps, &look->n_steps, look->snapshot);
+	if (r == 0 && plan->n_later)
+		r = step_policy(look, plan);
+	if (r == 0)
+		r = step_removals(look, plan);
+	return r < 0 || plan->n_later ? r : step_policy(look, plan);
+}
+
+static char *read_held(const struct platform *platform)
+{
+	char *text = NULL;
+
+	if (platform->state_fd <= 0 ||
+		fs_read(platform->state_fd, APPS_BANS_FILE, LIMIT_STATE_BYTES, &text, NULL) < 0)
+		return NULL;
+	return text;
+}
+
+int apps_look_remember(struct platform *platform, const struct apps_look *look)
+{
+	const struct fs_owner owner = {geteuid(), getegid(), 0600};
+	_cleanup_free_ char *before = read_held(platform);
+	const char *held = look->held ? look->held : "";
+	int r;
+
+	if (platform->state_fd <= 0 || strcmp(before ? before : "", held) == 0)
+		return 0;
+	if (*held)
+		return fs_replace(platform->state_fd, APPS_BANS_FILE, held, strlen(held), &owner);
+	r = fs_remove(platform->state_fd, APPS_BANS_FILE);
+	return r == -ENOENT ? 0 : r;
+}
+
+/* What found no place in the plan is told as a number. */
+static int take_unlisted(struct apps_look *look, const struct apps_plan *plan)
+{
+	struct look_item out = {
+		.setting = SETTING_APPS_BLOCKED,
+		.is_removal = true,
+		.is_later = true,
+		.reason = REASON_APP_PRESENT,
+		.kind = APPS_STEP_POLICY,
+	};
+	size_t n = plan->n_later;
+
+	for (size_t i = 0; i < plan->n_items; i++)
+		n -= plan->items[i].is_later;
+	if (!n)
+		return 0;
+	snprintf(out.name, sizeof(out.name), "%zu more", n);
+	return apps_look_add(look, &out);
+}
+
+static int look_at_packages(
+	struct platform *platform, struct apps_look *look, const struct effective *desired)
 {
 	const struct apps_snapshot *snapshot = look->snapshot;
+	_cleanup_free_ char *held = read_held(platform);
+	_cleanup_buf_ struct buf text = {.max_bytes = LIMIT_STATE_BYTES};
 	const struct apps_plan_input input = {
 		.policy = &look->policy,
 		.db = &snapshot->db,
 		.world = snapshot->world,
 		.base = snapshot->is_base,
 		.has_desktop = snapshot->has_desktop,
+		.held = {held, held ? strlen(held) : 0},
 	};
 	struct apps_plan plan = {0};
+	size_t n;
 	int r;
 
 	if (snapshot->manager != APPS_MANAGER_APK)
@@ -239,7 +316,14 @@ static int look_at_packages(struct apps_look *look, const struct effective *desi
 	for (size_t i = 0; r == 0 && i < plan.n_items; i++)
 		r = take_package(look, desired, &plan.items[i]);
 	if (r == 0)
+		r = take_unlisted(look, &plan);
+	if (r == 0)
 		r = plan_steps(look, &plan);
+	/* What does not fit is forgotten: such bans end with what they were about. */
+	if (r == 0 && apps_plan_held(&plan, &text) == 0)
+		r = buf_take(&text, &look->held, &n);
+	look->n_later += plan.n_later;
+	look->n_undone += plan.n_later;
 	apps_plan_done(&plan);
 	return r;
 }
@@ -274,6 +358,21 @@ static int look_at_lost_packages(struct apps_look *look)
 
 /* --- Flatpaks -------------------------------------------------------------------------------- */
 
+/* As many as one job does: each takes a program of its own. Bans of packages do not wait for them.
+ */
+static int step_flatpak(struct apps_look *look, struct look_item *item, const char *words)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < look->n_steps; i++)
+		n += look->steps[i].kind == APPS_STEP_FLATPAK_INSTALL ||
+		     look->steps[i].kind == APPS_STEP_FLATPAK_REMOVE;
+	look->n_undone++;
+	item->is_later = n >= LIMIT_APPS_PORTION_FLATPAKS;
+	look->n_later += item->is_later;
+	return item->is_later ? 0 : apps_steps_add(&look->steps, &look->n_steps, item->kind, words);
+}
+
 /* One that may not be there. What is a person's own the agent leaves to them, and says so;
  * not who it is: this goes into the report. */
 static int take_bad_flatpak(struct apps_look *look, const struct app *app, enum setting_id setting)
@@ -292,11 +391,12 @@ static int take_bad_flatpak(struct apps_look *look, const struct app *app, enum 
 	if (out.is_refused)
 		snprintf(out.detail, sizeof(out.detail),
 			"somebody's own Flatpak: only they can remove it");
-	r = apps_look_add(look, &out);
-	if (r == 0 && !out.is_refused && apps_word_is_valid(app->name, strlen(app->name)))
-		r = apps_steps_add(
-			&look->steps, &look->n_steps, APPS_STEP_FLATPAK_REMOVE, app->name);
-	return r;
+	if (!out.is_refused && apps_word_is_valid(app->name, strlen(app->name))) {
+		r = step_flatpak(look, &out, app->name);
+		if (r < 0)
+			return r;
+	}
+	return apps_look_add(look, &out);
 }
 
 static int look_at_flatpak(
@@ -315,7 +415,7 @@ static int look_at_flatpak(
 	return 0;
 }
 
-static bool has_flatpak(const struct apps_snapshot *snapshot, const char *id)
+bool apps_has_flatpak(const struct apps_snapshot *snapshot, const char *id)
 {
 	for (size_t i = 0; i < snapshot->flatpaks.n_apps; i++)
 		if (!snapshot->flatpaks.apps[i].user[0] &&
@@ -352,19 +452,17 @@ static int look_at_required_flatpak(struct apps_look *look, const char *required
 		out.is_refused = true;
 		out.reason = REASON_APP_CONFLICT;
 		snprintf(out.detail, sizeof(out.detail), "it is blocked as well, which wins");
-	} else if (has_flatpak(look->snapshot, name.id)) {
+	} else if (apps_has_flatpak(look->snapshot, name.id)) {
 		return 0;
 	}
 	snprintf(out.name, sizeof(out.name), "%s", name.id);
 	snprintf(words, sizeof(words), "%s %s", remote, name.id);
 	snprintf(out.word, sizeof(out.word), "%s", name.id);
-	r = apps_look_add(look, &out);
-	return r < 0 || out.is_refused ? r
-				       : apps_steps_add(&look->steps, &look->n_steps,
-						 APPS_STEP_FLATPAK_INSTALL, words);
+	r = out.is_refused ? 0 : step_flatpak(look, &out, words);
+	return r < 0 ? r : apps_look_add(look, &out);
 }
 
-static bool is_required_flatpak(const struct apps_policy *policy, const char *id)
+bool apps_requires_flatpak(const struct apps_policy *policy, const char *id)
 {
 	struct app_flatpak_name name;
 
@@ -406,7 +504,7 @@ static int look_at_flatpaks(struct apps_look *look, const struct effective *desi
 			continue;
 		/* What is required need not be in the lists, too. */
 		if (!apps_blocked_by(&look->policy, app) && !(app->user && *app->user) &&
-			is_required_flatpak(&look->policy, app->name))
+			apps_requires_flatpak(&look->policy, app->name))
 			continue;
 		r = look_at_flatpak(look, desired, app);
 	}
@@ -425,8 +523,7 @@ static int digest_steps(struct apps_look *look)
 	if (!look->n_steps)
 		return 0;
 	for (size_t i = 0; i < look->n_steps; i++)
-		buf_printf(&text, "%s %s\n", apps_step_names[look->steps[i].kind],
-			look->steps[i].words);
+		apps_step_write(&look->steps[i], &text);
 	return text.error ? text.error : sha256(text.data, text.n_bytes, look->digest);
 }
 
@@ -440,13 +537,13 @@ int apps_look_take(
 	apps_policy_read(desired ? desired : &nothing, &look.policy);
 	r = take_snapshot(platform, &look.snapshot);
 	if (r == 0)
+		r = look_at_packages(platform, &look, desired);
+	if (r == 0)
+		r = look_at_lost_packages(&look);
+	if (r == 0)
 		r = look_at_flatpaks(&look, desired);
 	if (r == 0)
 		r = take_unseen_flatpaks(&look, desired);
-	if (r == 0)
-		r = look_at_packages(&look, desired);
-	if (r == 0)
-		r = look_at_lost_packages(&look);
 	if (r == 0)
 		r = flatpak_remotes_look(platform, desired, &look);
 	if (r == 0)

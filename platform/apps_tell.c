@@ -99,6 +99,13 @@ static void tell_item(struct tale *t, const struct look_item *item, struct obser
 	memcpy(out->detail, item->detail, sizeof(out->detail));
 	if (item->is_refused || !t->b->platform->apps_jobs)
 		return;
+	if (item->is_later) {
+		char text[80];
+
+		snprintf(text, sizeof(text), "waits for its turn: one of %zu", t->look->n_undone);
+		detail_add(out->detail, text);
+		return;
+	}
 	if (outcome) {
 		out->reason = reason_of(outcome->result);
 		detail_add(out->detail, outcome->detail);
@@ -149,10 +156,15 @@ static int tell_setting(struct tale *t, enum setting_id id)
 	for (size_t i = 0; i < t->look->n_items; i++) {
 		if (t->look->items[i].setting != id)
 			continue;
-		if (o->n_items < ITEMS_MAX)
+		if (o->n_items < ITEMS_MAX) {
 			tell_item(t, &t->look->items[i], &o->items[o->n_items++]);
-		else
-			n_more++;
+			continue;
+		}
+		/* That there is more than what is being done is told by one of those that wait. */
+		if (t->look->items[i].is_later &&
+			o->items[ITEMS_MAX - 1].state == COMPLIANCE_PENDING)
+			tell_item(t, &t->look->items[i], &o->items[ITEMS_MAX - 1]);
+		n_more++;
 	}
 	text_printf(o->detail, "%.100s%s%.140s", o->items[0].name,
 		o->items[0].detail[0] ? ": " : "", o->items[0].detail);

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -64,19 +63,22 @@ int exec_foreign_devices(
 	_cleanup_free_ char *text = NULL;
 	uint64_t devices[LIMIT_GUARD_DEVICES];
 	size_t n = 0, n_text;
-	int r = fs_read(root_fd, MOUNTINFO, LIMIT_PLATFORM_FILE_BYTES, &text, &n_text);
+	int r = fs_read(root_fd, MOUNTINFO, LIMIT_MOUNTINFO_BYTES, &text, &n_text);
 
 	if (r == 0)
 		r = mountinfo_parse(text, n_text, &table);
-	for (size_t i = 0; i < table.n_mounts && r == 0; i++) {
+	if (r == 0 && table.is_cut)
+		r = -E2BIG;
+	for (size_t i = 0; i < table.n_mounts && (r == 0 || r == -E2BIG); i++) {
 		const struct mount *mount = &table.mounts[i];
 		uint64_t device;
 
 		if (!may_be_foreign(mount) || mount_point_is_system(mount->point))
 			continue;
 		device = device_of(root_fd, mount);
-		if (!is_mounted_in_system(root_fd, &table, device))
-			r = add_device(devices, &n, device);
+		if (!is_mounted_in_system(root_fd, &table, device) &&
+			add_device(devices, &n, device) < 0)
+			r = -E2BIG;
 	}
 	if (r < 0 && r != -E2BIG)
 		return r;
@@ -85,19 +87,10 @@ int exec_foreign_devices(
 	return r;
 }
 
-int exec_mounts_watch(sd_event *event, int root_fd, sd_event_io_handler_t handler, void *userdata,
-	sd_event_source **ret_source)
+int exec_mounts_watch(sd_event *event, int root_fd, mounts_changed_fn changed, void *userdata,
+	struct mounts_watch **ret_watch)
 {
 	_cleanup_close_ int fd = fs_open_in_root(root_fd, MOUNTINFO, O_RDONLY);
-	int r;
 
-	if (fd < 0)
-		return fd;
-	r = sd_event_add_io(event, ret_source, fd, EPOLLPRI, handler, userdata);
-	if (r < 0)
-		return r;
-	r = sd_event_source_set_io_fd_own(*ret_source, 1);
-	if (r >= 0)
-		TAKE_FD(fd);
-	return r < 0 ? r : 0;
+	return fd < 0 ? fd : mounts_watch_new(event, fd, changed, userdata, ret_watch);
 }

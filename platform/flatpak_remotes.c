@@ -122,6 +122,61 @@ static char *read_disabled(const struct platform *platform)
 	return text;
 }
 
+static char *read_filters(const struct platform *platform)
+{
+	char *text = NULL;
+
+	if (platform->state_fd <= 0 || fs_read(platform->state_fd, FLATPAK_FILTERS_FILE,
+					       LIMIT_STATE_BYTES, &text, NULL) < 0)
+		return NULL;
+	return text;
+}
+
+/* The line of a remote in there, "NAME PATH", and its length with the line's end; NULL: none. */
+static const char *find_filter(const char *lines, const char *remote, size_t *ret_n)
+{
+	size_t n_remote = strlen(remote);
+
+	for (const char *at = lines; at && *at; at += *ret_n) {
+		*ret_n = strcspn(at, "\n");
+		*ret_n += at[*ret_n] == '\n';
+		if (strncmp(at, remote, n_remote) == 0 && at[n_remote] == ' ')
+			return at;
+	}
+	return NULL;
+}
+
+/* Whether it can be one word of a job behind its first slash. */
+static bool is_path(const char *path)
+{
+	return *path == '/' && apps_word_is_valid(path + 1, strlen(path + 1)) && path[1] != '!';
+}
+
+/* What a remote has before it gets our filter; nothing known before counts any more. */
+static int note_filter(struct platform *platform, const struct flatpak_remote *remote)
+{
+	const struct fs_owner owner = {geteuid(), getegid(), 0600};
+	_cleanup_free_ char *before = read_filters(platform);
+	_cleanup_buf_ struct buf lines = {.max_bytes = LIMIT_STATE_BYTES};
+	const char *line;
+	size_t n = 0;
+
+	if (platform->state_fd <= 0 || has_our_filter(remote))
+		return 0;
+	line = find_filter(before, remote->name, &n);
+	buf_append(&lines, before ? before : "",
+		line ? (size_t)(line - before) : strlen(before ? before : ""));
+	if (line)
+		buf_puts(&lines, line + n);
+	if (is_path(remote->filter))
+		buf_printf(&lines, "%s %s\n", remote->name, remote->filter);
+	if (lines.error)
+		return lines.error;
+	return lines.n_bytes == 0 && !before ? 0
+					     : fs_replace(platform->state_fd, FLATPAK_FILTERS_FILE,
+						       lines.data, lines.n_bytes, &owner);
+}
+
 /* --- looking ---------------------------------------------------------------------------------- */
 
 static size_t without_slashes(const char *url)
@@ -168,6 +223,25 @@ static int add_foreign(struct apps_look *look, const struct flatpak_remote *remo
 						  APPS_STEP_FLATPAK_REMOTE_DISABLE, remote->name);
 }
 
+static int step_unfilter(
+	const struct platform *platform, struct apps_look *look, const char *remote)
+{
+	_cleanup_free_ char *before = read_filters(platform);
+	char words[2 * LIMIT_TEXT_BYTES + 2];
+	size_t n = 0;
+	const char *line = find_filter(before, remote, &n);
+	/* Without the name, the space, the first slash and the line's end. */
+	size_t n_skip = strlen(remote) + 2;
+	bool is_known = line && n > n_skip + 1 && n - n_skip - 1 <= LIMIT_TEXT_BYTES &&
+			line[n_skip - 1] == '/' && line[n - 1] == '\n' &&
+			apps_word_is_valid(line + n_skip, n - n_skip - 1) && line[n_skip] != '!';
+
+	snprintf(words, sizeof(words), "%.100s%s%.*s", remote, is_known ? " " : "",
+		is_known ? (int)(n - n_skip - 1) : 0, is_known ? line + n_skip : "");
+	return apps_steps_add(
+		&look->steps, &look->n_steps, APPS_STEP_FLATPAK_REMOTE_UNFILTER, words);
+}
+
 static int look_at_filter(
 	struct platform *platform, struct apps_look *look, const struct flatpak_remote *remote)
 {
@@ -181,10 +255,7 @@ static int look_at_filter(
 	if (wanted && (!ours || !is_filter_written(platform->sysroot_fd, remote->name, &text)))
 		return apps_steps_add(&look->steps, &look->n_steps, APPS_STEP_FLATPAK_REMOTE_FILTER,
 			remote->name);
-	if (!wanted && ours)
-		return apps_steps_add(&look->steps, &look->n_steps,
-			APPS_STEP_FLATPAK_REMOTE_UNFILTER, remote->name);
-	return 0;
+	return !wanted && ours ? step_unfilter(platform, look, remote->name) : 0;
 }
 
 int flatpak_remotes_look(
@@ -220,12 +291,20 @@ int flatpak_remotes_look(
 static int write_filter(struct platform *platform, const struct apps_look *look, const char *remote)
 {
 	const struct fs_owner owner = {geteuid(), getegid(), 0644};
+	const struct flatpak_db *db = &look->snapshot->flatpaks;
 	_cleanup_buf_ struct buf text = {.max_bytes = FILTER_BYTES};
 	char path[LIMIT_TEXT_BYTES + 1];
 	int r;
 
 	if (!flatpak_filter_write(&look->policy, remote, &text) || text.error)
 		return text.error;
+	for (size_t i = 0; i < db->n_remotes; i++) {
+		if (db->remotes[i].user[0] || strcmp(db->remotes[i].name, remote) != 0)
+			continue;
+		r = note_filter(platform, &db->remotes[i]);
+		if (r < 0)
+			return r;
+	}
 	r = fs_make_dirs(platform->sysroot_fd, FILTER_DIRECTORY, 0755);
 	if (r < 0)
 		return r;
@@ -268,6 +347,8 @@ void flatpak_remotes_tidy(struct platform *platform, const struct apps_look *loo
 
 	if (forget && platform->state_fd > 0)
 		(void)fs_remove(platform->state_fd, FLATPAK_DISABLED_FILE);
+	if (forget && platform->state_fd > 0)
+		(void)fs_remove(platform->state_fd, FLATPAK_FILTERS_FILE);
 	if (listing_read(platform->sysroot_fd, FILTER_DIRECTORY, 1024, &listing) < 0)
 		return;
 	for (size_t i = 0; i < listing.n_names; i++) {

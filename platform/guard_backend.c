@@ -71,9 +71,10 @@ static void saw_standing(struct backend *b, const struct guard_standing *s)
 	}
 }
 
-static void saw_off(struct backend *b)
+static void saw_off(struct backend *b, const struct guard_standing *s)
 {
 	backend_saw(b, SETTING_APPS_GUARD, GUARD_OFF, true);
+	text_printf(b->observations[SETTING_APPS_GUARD].detail, "%s", s->detail);
 	backend_saw(b, SETTING_APPS_GUARD_FAILURE, 0, true);
 	text_printf(b->observations[SETTING_APPS_GUARD_FAILURE].detail,
 		"there is no guard whose failure could matter; set apps.guard");
@@ -97,7 +98,7 @@ static int guard_observe(struct backend *b, backend_done_fn done, void *userdata
 	known->get(&s, known->userdata);
 	switch (s.stand) {
 	case GUARD_STANDS_OFF:
-		saw_off(b);
+		saw_off(b, &s);
 		break;
 	case GUARD_STANDS:
 		saw_standing(b, &s);

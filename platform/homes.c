@@ -253,7 +253,7 @@ void homes_open(int root_fd, struct homes *ret_homes)
 	_cleanup_close_ int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 
 	*ret_homes = (struct homes){.n_skipped = 1};
-	if (fd < 0 || fs_read_fd(fd, LIMIT_PLATFORM_FILE_BYTES, &mounts, NULL) < 0 ||
+	if (fd < 0 || fs_read_fd(fd, LIMIT_MOUNTINFO_BYTES, &mounts, NULL) < 0 ||
 		accounts_read(root_fd, &accounts) < 0)
 		return;
 	ret_homes->n_skipped = 0;

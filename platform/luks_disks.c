@@ -109,7 +109,7 @@ int luks_disks_hold(int root_fd, const char *path)
 	const struct mount *mount;
 	struct block_trace trace;
 	size_t n;
-	int r = fs_read(root_fd, "proc/self/mountinfo", LIMIT_PLATFORM_FILE_BYTES, &text, &n);
+	int r = fs_read(root_fd, "proc/self/mountinfo", LIMIT_MOUNTINFO_BYTES, &text, &n);
 
 	if (r == 0)
 		r = mountinfo_parse(text, n, &table);

@@ -165,27 +165,63 @@ static int parse_line(const char *line, size_t n_bytes, struct mount *ret_mount)
 	return 0;
 }
 
+/* What users can make gives way: first user-space file systems, then what is no place of the
+ * system's, such as images and sticks. */
+static unsigned int rank(const struct mount *mount)
+{
+	if (mount->class == MOUNT_UNKNOWN)
+		return 0;
+	return mount_point_is_system(mount->point) ? 2 : 1;
+}
+
+/* The last one of the lowest rank gives way to a higher one. false: there is none below it. */
+static bool make_room(struct mount_table *table, unsigned int than)
+{
+	size_t i = 0;
+
+	for (unsigned int lowest = 0; lowest < than && i == 0; lowest++)
+		for (i = table->n_mounts; i > 0 && rank(&table->mounts[i - 1]) != lowest;)
+			i--;
+	if (i == 0)
+		return false;
+	mount_done(&table->mounts[i - 1]);
+	memmove(&table->mounts[i - 1], &table->mounts[i],
+		(table->n_mounts - i) * sizeof(*table->mounts));
+	table->n_mounts--;
+	return true;
+}
+
+/* 0: it is the table's; 1: it was not kept; -errno. */
+static int keep(struct mount_table *table, const struct mount *mount)
+{
+	struct mount *larger;
+
+	if (table->n_mounts == LIMIT_MOUNTS) {
+		table->is_cut = true;
+		if (!make_room(table, rank(mount)))
+			return rank(mount) == 2 ? -E2BIG : 1;
+	}
+	if (table->n_mounts % 64 == 0) {
+		larger = reallocarray(table->mounts, table->n_mounts + 64, sizeof(*larger));
+		if (!larger)
+			return -ENOMEM;
+		table->mounts = larger;
+	}
+	table->mounts[table->n_mounts++] = *mount;
+	return 0;
+}
+
 static int table_add(struct mount_table *table, const char *line, size_t n_bytes)
 {
-	struct mount mount, *larger;
+	struct mount mount;
 	int r = parse_line(line, n_bytes, &mount);
 
 	if (r < 0)
 		return r;
-	if (mount.class == MOUNT_PSEUDO) {
+	r = mount.class == MOUNT_PSEUDO ? 1 : keep(table, &mount);
+	if (r != 0)
 		mount_done(&mount);
-		return 0;
-	}
-	larger = table->n_mounts < LIMIT_MOUNTS
-			 ? realloc(table->mounts, (table->n_mounts + 1) * sizeof(*larger))
-			 : NULL;
-	if (!larger) {
-		mount_done(&mount);
-		return table->n_mounts < LIMIT_MOUNTS ? -ENOMEM : -E2BIG;
-	}
-	table->mounts = larger;
-	table->mounts[table->n_mounts++] = mount;
-	return 0;
+	return r < 0 ? r : 0;
 }
 
 int mountinfo_parse(const char *text, size_t n_bytes, struct mount_table *ret_table)

@@ -38,11 +38,13 @@ struct mount_table {
 	struct mount
 		*mounts; /* in the order of the kernel: of two at one point the later is seen */
 	size_t n_mounts;
+	bool is_cut; /* there are more: of those where people mount theirs the last are missing */
 };
 
 /*
- * Parses mountinfo. Pseudo file systems are left out. 0; -EBADMSG for a line that the kernel would
- * not write; -E2BIG for more than LIMIT_MOUNTS; -ENOMEM.
+ * Parses mountinfo. Pseudo file systems are left out. Of more than LIMIT_MOUNTS those of the system
+ * are kept before those that users can make. 0; -EBADMSG for a line that the kernel would not
+ * write; -E2BIG: those of the system alone are more; -ENOMEM.
  */
 int mountinfo_parse(const char *text, size_t n_bytes, struct mount_table *ret_table);
 void mount_table_done(struct mount_table *table);

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -20,6 +19,7 @@
 #include "platform/apps_job.h"
 #include "platform/backend.h"
 #include "platform/backends.h"
+#include "platform/mounts_watch.h"
 
 #define MOUNTINFO "proc/self/mountinfo"
 #define JOB_DEADLINE_S 60
@@ -31,7 +31,7 @@ struct noexec {
 	struct backend_call call;
 	backend_changed_fn changed;
 	void *changed_userdata;
-	sd_event_source *mounts;
+	struct mounts_watch *mounts;
 	struct apps_order order;
 	struct apps_step step;
 	bool is_given, is_opening, waits; /* waits: the call ends with the order */
@@ -129,7 +129,10 @@ static void look_at_memfd(struct backend *b, struct look *look)
 		return;
 	add_item(look, "vm.memfd_noexec",
 		value[0] >= '0' + mount_list_memfd(kernel.release) && value[0] <= '9',
-		"whether memory files can be executed");
+		mount_list_memfd_stays(kernel.release)
+			? "whether memory files can be executed; once set it stays until the "
+			  "phone restarts (Linux 6.3 to 6.5)"
+			: "whether memory files can be executed");
 }
 
 static int conclude(struct backend *b)
@@ -147,6 +150,8 @@ static int conclude(struct backend *b)
 		return -ENOMEM;
 	look_at_places(b, &list, &look);
 	look_at_mounts(&list, &look);
+	if (list.is_cut)
+		add_item(&look, "other mounts", false, "more than can be looked at");
 	look_at_memfd(b, &look);
 	backend_saw(b, SETTING_APPS_NOEXEC, look.n_open == 0, true);
 	if (look.n_open) {
@@ -294,25 +299,21 @@ static int noexec_revert(struct backend *b, backend_done_fn done, void *userdata
 
 /* --- life ---------------------------------------------------------------------------------- */
 
-static int noexec_on_mounts(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static void noexec_on_mounts(void *userdata)
 {
 	struct backend *b = userdata;
 	struct noexec *s = b->state;
 
-	(void)source;
-	(void)fd;
-	(void)events;
 	/* Something new may be closed where something before could not. */
 	s->failed_us = 0;
 	s->changed(b, s->changed_userdata);
-	return 0;
 }
 
 static int noexec_watch(struct backend *b, backend_changed_fn changed, void *userdata)
 {
 	struct noexec *s = b->state;
 	_cleanup_close_ int own = -1;
-	int fd = b->platform->host_mounts_fd, r;
+	int fd = b->platform->host_mounts_fd;
 
 	s->changed = changed;
 	s->changed_userdata = userdata;
@@ -323,14 +324,8 @@ static int noexec_watch(struct backend *b, backend_changed_fn changed, void *use
 		fd = own = fs_open_in_root(b->platform->sysroot_fd, MOUNTINFO, O_RDONLY);
 	if (fd < 0)
 		return fd;
-	r = sd_event_add_io(b->platform->event, &s->mounts, fd, EPOLLPRI, noexec_on_mounts, b);
-	if (r < 0)
-		return r;
-	if (own >= 0) {
-		sd_event_source_set_io_fd_own(s->mounts, 1);
-		TAKE_FD(own);
-	}
-	return 0;
+	mounts_watch_free(TAKE_PTR(s->mounts));
+	return mounts_watch_new(b->platform->event, fd, noexec_on_mounts, b, &s->mounts);
 }
 
 static void noexec_free(struct backend *b)
@@ -340,7 +335,7 @@ static void noexec_free(struct backend *b)
 	backend_call_cancel(&s->call);
 	if (b->platform->apps_jobs)
 		apps_jobs_forget(b->platform->apps_jobs, &s->order);
-	sd_event_source_unref(s->mounts);
+	mounts_watch_free(s->mounts);
 	free(s);
 }
 

@@ -217,7 +217,7 @@ int removable_users_read(int root_fd, struct removable_users *ret_users)
 	_cleanup_free_ char *mounts = NULL, *swaps = NULL;
 	struct removable_users users = {0};
 	size_t n;
-	int r = fs_read(root_fd, "proc/self/mountinfo", LIMIT_PLATFORM_FILE_BYTES, &mounts, &n);
+	int r = fs_read(root_fd, "proc/self/mountinfo", LIMIT_MOUNTINFO_BYTES, &mounts, &n);
 
 	if (r == 0)
 		r = mountinfo_parse(mounts, n, &users.mounts);

@@ -8,20 +8,22 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "agent/util/fs.h"
 #include "platform/backend.h"
 #include "platform/backends.h"
 #include "platform/blocktree.h"
 #include "platform/fscrypt.h"
+#include "platform/mounts_watch.h"
 
 #define MOUNTINFO "proc/self/mountinfo"
 #define SWAPS "proc/swaps"
+#define ITEMS_MAX 128 /* that are told of */
+#define ITEMS_FIRST 64
 
 struct storage_backend {
 	struct backend_call call;
-	sd_event_source *mounts_source, *swaps_source;
+	struct mounts_watch *mounts, *swaps;
 	backend_changed_fn changed;
 	void *changed_userdata;
 };
@@ -39,6 +41,36 @@ static void storage_probe(struct backend *b, struct backend_fact *ret_fact)
 	}
 	ret_fact->present = true;
 	ret_fact->reason = REASON_NONE;
+}
+
+/* Users may mount a thousand file systems, and none of what else is told may be lost over that. The
+ * first are the system's; of the rest the bad ones are named. Returns how many are left. */
+static size_t abridge(struct observed_item *items, size_t n_items)
+{
+	struct observed_item rest = {.state = COMPLIANCE_COMPLIANT};
+	size_t n = ITEMS_FIRST, n_rest = 0;
+
+	if (n_items <= ITEMS_MAX)
+		return n_items;
+	for (size_t i = ITEMS_FIRST; i < n_items; i++) {
+		const struct observed_item *item = &items[i];
+
+		if (item->state != COMPLIANCE_COMPLIANT && n < ITEMS_MAX - 1) {
+			items[n++] = *item;
+			continue;
+		}
+		n_rest++;
+		if (item->state == COMPLIANCE_NONCOMPLIANT ||
+			(item->state != COMPLIANCE_COMPLIANT &&
+				rest.state == COMPLIANCE_COMPLIANT)) {
+			rest.state = item->state;
+			rest.reason = item->reason;
+		}
+	}
+	text_printf(rest.name, "%zu more", n_rest);
+	text_printf(rest.detail, "as the worst of them");
+	items[n] = rest;
+	return n + 1;
 }
 
 /* Of all items: fine, or the first bad one. */
@@ -65,7 +97,7 @@ static void conclude(struct backend *b, enum setting_id id, struct observed_item
 	else if (n_items == 0)
 		text_printf(o->detail, "%s", nothing);
 	o->items = items;
-	o->n_items = n_items;
+	o->n_items = abridge(items, n_items);
 }
 
 static bool is_boot(const char *point)
@@ -161,7 +193,7 @@ static const struct observed_item *same_storage(const struct mount_table *table,
 
 static int observe_mounts(struct backend *b, const struct mount_table *table)
 {
-	struct observed_item *items = calloc(table->n_mounts + 1, sizeof(*items));
+	struct observed_item *items = calloc(table->n_mounts + 2, sizeof(*items));
 	_cleanup_free_ size_t *mount_of = calloc(table->n_mounts + 1, sizeof(*mount_of));
 	size_t n_items = 0;
 	int r;
@@ -198,6 +230,12 @@ static int observe_mounts(struct backend *b, const struct mount_table *table)
 	if (r < 0) {
 		free(items);
 		return r;
+	}
+	if (table->is_cut) {
+		items[n_items].state = COMPLIANCE_UNKNOWN;
+		items[n_items].reason = REASON_UNTRACEABLE;
+		text_printf(items[n_items].name, "other mounts");
+		text_printf(items[n_items++].detail, "more than can be looked at");
 	}
 	conclude(b, SETTING_ENCRYPTION_STORAGE, items, n_items, "nothing is mounted");
 	return 0;
@@ -247,7 +285,7 @@ static int storage_observe(struct backend *b, backend_done_fn done, void *userda
 	int r;
 
 	backend_call_begin(&s->call, b, done, userdata);
-	r = fs_read(b->platform->sysroot_fd, MOUNTINFO, LIMIT_PLATFORM_FILE_BYTES, &text, &n);
+	r = fs_read(b->platform->sysroot_fd, MOUNTINFO, LIMIT_MOUNTINFO_BYTES, &text, &n);
 	if (r == 0)
 		r = mountinfo_parse(text, n, &table);
 	if (r == 0)
@@ -263,37 +301,25 @@ static int storage_observe(struct backend *b, backend_done_fn done, void *userda
 	return backend_call_end(&s->call, r, message);
 }
 
-static int storage_on_change(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static void storage_on_change(void *userdata)
 {
 	struct backend *b = userdata;
 	struct storage_backend *s = b->state;
 
-	(void)source;
-	(void)fd;
-	(void)revents;
 	s->changed(b, s->changed_userdata);
-	return 0;
 }
 
 /* The kernel signals a change of these tables as an exceptional condition (proc(5)). */
-static int watch_table(struct backend *b, const char *path, sd_event_source **ret_source)
+static int watch_table(struct backend *b, const char *path, struct mounts_watch **watch)
 {
 	_cleanup_close_ int fd = fs_open_in_root(b->platform->sysroot_fd, path, O_RDONLY);
-	sd_event_source *source = NULL;
-	int r;
 
 	if (fd == -ENOENT)
 		return 0;
 	if (fd < 0)
 		return fd;
-	r = sd_event_add_io(b->platform->event, &source, fd, EPOLLPRI, storage_on_change, b);
-	if (r < 0)
-		return r;
-	sd_event_source_set_io_fd_own(source, 1);
-	TAKE_FD(fd);
-	sd_event_source_unref(*ret_source);
-	*ret_source = source;
-	return 0;
+	mounts_watch_free(TAKE_PTR(*watch));
+	return mounts_watch_new(b->platform->event, fd, storage_on_change, b, watch);
 }
 
 static int storage_watch(struct backend *b, backend_changed_fn changed, void *userdata)
@@ -306,8 +332,8 @@ static int storage_watch(struct backend *b, backend_changed_fn changed, void *us
 	/* Files of a fixture tree do not signal. */
 	if (!b->platform->sysroot_is_root)
 		return 0;
-	r = watch_table(b, MOUNTINFO, &s->mounts_source);
-	return r < 0 ? r : watch_table(b, SWAPS, &s->swaps_source);
+	r = watch_table(b, MOUNTINFO, &s->mounts);
+	return r < 0 ? r : watch_table(b, SWAPS, &s->swaps);
 }
 
 static void storage_free(struct backend *b)
@@ -315,8 +341,8 @@ static void storage_free(struct backend *b)
 	struct storage_backend *s = b->state;
 
 	backend_call_cancel(&s->call);
-	sd_event_source_unref(s->mounts_source);
-	sd_event_source_unref(s->swaps_source);
+	mounts_watch_free(s->mounts);
+	mounts_watch_free(s->swaps);
 	free(s);
 }
 

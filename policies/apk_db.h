@@ -11,6 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * Name of the virtual package in apk's world that carries what the policy wants. Whoever asks apk,
+ * or a program with its library, for what is banned is answered by apk itself, in words that hold
+ * this name and nothing else of ours: "firefox-133: breaks: NAME-VERSION[!firefox]". So it says
+ * whose rule it is and where to read more.
+ */
+#define APPS_VIRTUAL ".rules-of-your-organisation--run-agentctl-apps"
+
 struct apk_text {
 	const char *at; /* into the text; not ended by NUL; NULL where there is none */
 	size_t n;

@@ -60,18 +60,38 @@ static bool name_is_word(const struct apk_text *name)
 	return true;
 }
 
+/* Requirements and pins, of which a policy has so many at most, always have their places. */
+static bool has_room(const struct planner *p, enum apps_wish wish, const struct apk_text *name)
+{
+	const size_t n_demands = 2 * LIMIT_STRING_SET;
+
+	switch (wish) {
+	case APPS_WISH_BAN:
+		return p->n_ban_items < LIMIT_APPS_BANS &&
+		       p->n_ban_bytes + name->n + 2 <= LIMIT_APPS_BAN_BYTES;
+	case APPS_WISH_REMOVE:
+		return p->n_items + n_demands < LIMIT_APPS_ITEMS;
+	case APPS_WISH_INSTALL:
+	case APPS_WISH_PIN:
+	case APPS_WISH_MAX:
+		break;
+	}
+	return true;
+}
+
 int plan_add(struct planner *p, enum apps_wish wish, const struct apk_text *name,
 	struct apps_item **ret_item)
 {
 	struct apps_item *item;
 
-	if (!name_is_word(name)) {
-		if (ret_item)
-			*ret_item = NULL;
+	if (ret_item)
+		*ret_item = NULL;
+	if (!name_is_word(name))
+		return 0;
+	if (!has_room(p, wish, name)) {
+		p->n_later++;
 		return 0;
 	}
-	if (p->n_items == LIMIT_APPS_ITEMS)
-		return -E2BIG;
 	if (p->n_items == p->n_max) {
 		size_t n = p->n_max ? 2 * p->n_max : 32;
 		struct apps_item *more = reallocarray(p->items, n, sizeof(*more));
@@ -85,6 +105,10 @@ int plan_add(struct planner *p, enum apps_wish wish, const struct apk_text *name
 	memset(item, 0, sizeof(*item));
 	item->wish = wish;
 	memcpy(item->name, name->at, name->n);
+	if (wish == APPS_WISH_BAN) {
+		p->n_ban_items++;
+		p->n_ban_bytes += name->n + 2; /* "!" and the space */
+	}
 	if (ret_item)
 		*ret_item = item;
 	return 0;
@@ -289,6 +313,9 @@ int apps_plan_make(const struct apps_plan_input *input, struct apps_plan *ret_pl
 	if (r < 0)
 		return r;
 	items_sort(&p);
-	*ret_plan = (struct apps_plan){TAKE_PTR(p.items), p.n_items, p.n_left_out};
+	r = plan_portion(&p);
+	if (r < 0)
+		return r;
+	*ret_plan = (struct apps_plan){TAKE_PTR(p.items), p.n_items, p.n_left_out, p.n_later};
 	return 0;
 }

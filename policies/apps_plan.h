@@ -12,9 +12,6 @@
 #include "policies/apk_db.h"
 #include "policies/apps.h"
 
-/* Name of the virtual package that carries the wishes; the same as in agent/apps/job.h. */
-#define APPS_VIRTUAL ".mdm-agent-policy"
-
 enum apps_wish {
 	APPS_WISH_BAN,	   /* is removed, and stays away: "!name" of the virtual package */
 	APPS_WISH_REMOVE,  /* leaves the world: not allowed, or needs what is banned */
@@ -47,14 +44,26 @@ struct apps_item {
 	 */
 	char chain[LIMIT_TEXT_BYTES + 1];
 	bool is_done; /* the packages installed are so already, and are held so */
+	/* Nothing is done about it yet: there is too much for one job. The next plan says again. */
+	bool is_later;
+	bool makes_way; /* of a removal: what is banned cannot go before */
+	/*
+	 * Of a ban: the element of blocked that it comes from where that asks for more than the
+	 * name, which nobody can tell once the package is gone; borrowed from the policy. NULL: the
+	 * name says it all.
+	 */
+	const char *pattern;
 };
 
 struct apps_plan {
 	struct apps_item *items; /* sorted by wish and name; owned */
 	size_t n_items;
-	/* Names that fit blocked and that nobody has installed, beyond LIMIT_APPS_ITEMS: they are
+	/* Names that fit blocked and that nobody has installed, beyond LIMIT_APPS_BANS: they are
 	 * not banned ahead, but removed when they come. */
 	size_t n_left_out;
+	/* What is wanted and has to wait for the next plan: items with is_later, and what is beyond
+	 * LIMIT_APPS_BANS and LIMIT_APPS_ITEMS and no item. 0: this plan is all. */
+	size_t n_later;
 };
 
 /*
@@ -63,10 +72,16 @@ struct apps_plan {
  * alone. What needs a banned package goes with it, also if it is required, so that the end does
  * not depend on what came first. docs/architecture.md has the rules.
  *
+ * A ban that is in force stays as long as the policy forbids the name, whether or not anybody has
+ * the package: doing what a plan says leads to a plan that says the same words and has nothing to
+ * do. What is too much for one job is done in portions: after each of them another plan is made,
+ * and each has less to do than the one before.
+ *
  * base: a mark for each package of db, of what the record of the base has. available: names known
  * to the package manager beyond those installed, sorted, for patterns of blocked; may be none.
- * has_desktop: marks likewise, packages with a desktop entry; NULL: none.
- * 0; -E2BIG: more than LIMIT_APPS_ITEMS concern what is installed or named; -ENOMEM.
+ * has_desktop: marks likewise, packages with a desktop entry; NULL: none. held: what
+ * apps_plan_held() wrote for the plan before; may be none.
+ * 0; -E2BIG: the packages need each other more than LIMIT_APK_NEEDS times; -ENOMEM.
  */
 struct apps_plan_input {
 	const struct apps_policy *policy;
@@ -76,6 +91,7 @@ struct apps_plan_input {
 	const char *const *available;
 	size_t n_available;
 	const bool *has_desktop;
+	struct apk_text held;
 };
 int apps_plan_make(const struct apps_plan_input *input, struct apps_plan *ret_plan);
 void apps_plan_done(struct apps_plan *plan);
@@ -85,6 +101,12 @@ void apps_plan_done(struct apps_plan *plan);
  * requirements that can be, sorted, single spaces between; "" for none. 0 or -ENOMEM.
  */
 int apps_plan_words(const struct apps_plan *plan, struct buf *out);
+
+/*
+ * To be remembered while the words are in force: which element of blocked each ban comes from whose
+ * name alone does not say it, "NAME ELEMENT" in a line each. 0 or -ENOMEM.
+ */
+int apps_plan_held(const struct apps_plan *plan, struct buf *out);
 
 /*
  * Whether nothing is left to do: all that can be is done, and the virtual package of the database

@@ -13,8 +13,13 @@
 
 /* --- names to ban --------------------------------------------------------------------------- */
 
+struct ban {
+	struct apk_text name;
+	const char *pattern; /* see struct apps_item */
+};
+
 struct names {
-	struct apk_text *names; /* owned; the texts are borrowed */
+	struct ban *names; /* owned; the texts are borrowed */
 	size_t n_names, n_max;
 };
 
@@ -23,18 +28,18 @@ static void names_done(struct names *names)
 	free(names->names);
 }
 
-static int names_add(struct names *names, const char *at, size_t n)
+static int names_add(struct names *names, const struct ban *ban)
 {
 	if (names->n_names == names->n_max) {
 		size_t n_max = names->n_max ? 2 * names->n_max : 64;
-		struct apk_text *more = reallocarray(names->names, n_max, sizeof(*more));
+		struct ban *more = reallocarray(names->names, n_max, sizeof(*more));
 
 		if (!more)
 			return -ENOMEM;
 		names->names = more;
 		names->n_max = n_max;
 	}
-	names->names[names->n_names++] = (struct apk_text){at, n};
+	names->names[names->n_names++] = *ban;
 	return 0;
 }
 
@@ -46,14 +51,25 @@ static int compare_names(const void *left, const void *right)
 	return order ? order : (a->n > b->n) - (a->n < b->n);
 }
 
+/* Of two reasons the one by the name alone first. */
+static int compare_bans(const void *left, const void *right)
+{
+	const struct ban *a = left, *b = right;
+	int order = compare_names(&a->name, &b->name);
+
+	if (!order)
+		order = (a->pattern != NULL) - (b->pattern != NULL);
+	return order || !a->pattern ? order : strcmp(a->pattern, b->pattern);
+}
+
 static void names_sort(struct names *names)
 {
 	size_t n = 0;
 
 	if (names->n_names)
-		qsort(names->names, names->n_names, sizeof(*names->names), compare_names);
+		qsort(names->names, names->n_names, sizeof(*names->names), compare_bans);
 	for (size_t i = 0; i < names->n_names; i++)
-		if (n == 0 || compare_names(&names->names[n - 1], &names->names[i]) != 0)
+		if (n == 0 || compare_names(&names->names[n - 1].name, &names->names[i].name) != 0)
 			names->names[n++] = names->names[i];
 	names->n_names = n;
 }
@@ -93,34 +109,114 @@ static bool is_installed(const struct planner *p, const char *name, size_t n_nam
 	return apk_db_provider(p->db, name, n_name) < p->db->n_packages;
 }
 
-/* Names that patterns spell out, installed packages, and other names of installed packages. */
-static int names_collect(struct planner *p, struct names *names)
+/* The element of blocked that the record names for it, if the policy still has it. */
+static const char *find_held(const struct planner *p, const char *name, size_t n_name)
 {
 	const struct string_set *blocked = p->policy->blocked;
-	struct plan_app app;
+	const char *at = p->in->held.at, *end = at ? at + p->in->held.n : at;
+
+	for (const char *eol; at && at < end && (eol = memchr(at, '\n', (size_t)(end - at)));
+		at = eol + 1) {
+		const char *pattern = at + n_name + 1;
+
+		if ((size_t)(eol - at) <= n_name || memcmp(at, name, n_name) != 0 ||
+			at[n_name] != ' ')
+			continue;
+		for (size_t i = 0; i < blocked->n_strings; i++)
+			if (strlen(blocked->strings[i]) == (size_t)(eol - pattern) &&
+				memcmp(blocked->strings[i], pattern, (size_t)(eol - pattern)) == 0)
+				return blocked->strings[i];
+	}
+	return NULL;
+}
+
+const char *plan_held_by(const struct planner *p, const struct apk_text *name)
+{
+	return p->policy->blocked && plan_words_find(&p->in_force, name->at, name->n, true)
+		       ? find_held(p, name->at, name->n)
+		       : NULL;
+}
+
+/*
+ * Bans in force of what somebody has, or of what nobody has, that the policy still wants. What is
+ * gone cannot be looked at any more: without this a ban would end with the removal that it caused,
+ * and begin again with the next installation.
+ */
+static int names_collect_held(const struct planner *p, bool installed, struct names *names)
+{
 	int r = 0;
 
-	for (size_t i = 0; blocked && r == 0 && i < blocked->n_strings; i++) {
-		const char *pattern = blocked->strings[i], *name;
-		size_t n;
+	for (size_t i = 0; p->policy->blocked && r == 0 && i < p->in_force.n_words; i++) {
+		const struct apk_dependency *word = &p->in_force.words[i];
+		struct ban ban = {.name = word->name};
 
-		if (app_pattern_is_one_package(pattern, strlen(pattern), &name, &n))
-			r = names_add(names, name, n);
+		if (!word->is_conflict || is_installed(p, word->name.at, word->name.n) != installed)
+			continue;
+		if (!is_blocked_ahead(p, word->name.at, word->name.n)) {
+			ban.pattern = find_held(p, word->name.at, word->name.n);
+			if (!ban.pattern)
+				continue;
+		}
+		r = names_add(names, &ban);
 	}
-	for (size_t i = 0; blocked && r == 0 && i < p->db->n_packages; i++) {
+	return r;
+}
+
+/* Names in repositories that patterns fit, of what somebody has (by another name), or nobody. */
+static int names_collect_available(const struct planner *p, bool installed, struct names *names)
+{
+	int r = 0;
+
+	for (size_t i = 0; p->policy->blocked && r == 0 && i < p->in->n_available; i++) {
+		const struct ban ban = {.name = {p->in->available[i], strlen(p->in->available[i])}};
+
+		if (is_blocked_ahead(p, ban.name.at, ban.name.n) &&
+			is_installed(p, ban.name.at, ban.name.n) == installed)
+			r = names_add(names, &ban);
+	}
+	return r;
+}
+
+static int names_collect_installed(const struct planner *p, struct names *names)
+{
+	int r = 0;
+
+	for (size_t i = 0; p->policy->blocked && r == 0 && i < p->db->n_packages; i++) {
+		struct ban ban = {.name = p->db->packages[i].name};
+		struct plan_app app;
+
 		if (i == p->virtual_package)
 			continue;
 		plan_app_read(p, i, &app);
-		if (apps_blocked_by(p->policy, &app.app))
-			r = names_add(names, p->db->packages[i].name.at, p->db->packages[i].name.n);
+		ban.pattern = apps_blocked_by(p->policy, &app.app);
+		if (!ban.pattern)
+			continue;
+		if (is_blocked_ahead(p, ban.name.at, ban.name.n))
+			ban.pattern = NULL;
+		r = names_add(names, &ban);
 	}
-	for (size_t i = 0; blocked && r == 0 && i < p->in->n_available; i++) {
-		const char *name = p->in->available[i];
-		size_t n = strlen(name);
+	return r;
+}
 
-		if (is_blocked_ahead(p, name, n) && is_installed(p, name, n))
-			r = names_add(names, name, n);
+/* Names that patterns spell out, installed packages, and other names of installed packages. */
+static int names_collect(const struct planner *p, struct names *names)
+{
+	const struct string_set *blocked = p->policy->blocked;
+	int r = 0;
+
+	for (size_t i = 0; blocked && r == 0 && i < blocked->n_strings; i++) {
+		const char *pattern = blocked->strings[i];
+		struct ban ban = {0};
+
+		if (app_pattern_is_one_package(pattern, strlen(pattern), &ban.name.at, &ban.name.n))
+			r = names_add(names, &ban);
 	}
+	if (r == 0)
+		r = names_collect_installed(p, names);
+	if (r == 0)
+		r = names_collect_available(p, true, names);
+	if (r == 0)
+		r = names_collect_held(p, true, names);
 	names_sort(names);
 	return r;
 }
@@ -168,8 +264,9 @@ static void ban_refuse(
 	plan_chain_write(p, chain, why, item);
 }
 
-static int plan_ban(struct planner *p, const struct apk_text *name)
+static int plan_ban(struct planner *p, const struct ban *ban)
 {
+	const struct apk_text *name = &ban->name;
 	struct apk_chain chain = {0};
 	struct apps_item *item;
 	const char *why;
@@ -177,6 +274,7 @@ static int plan_ban(struct planner *p, const struct apk_text *name)
 
 	if (r < 0 || !item)
 		return r;
+	item->pattern = ban->pattern;
 	why = app_protected_why(item->name);
 	if (why) {
 		/* Also what is not installed: the next version of the system may come with it. */
@@ -231,8 +329,10 @@ static int plan_gone(struct planner *p)
 			continue;
 		p->is_leaving[package] = true;
 		r = plan_add(p, APPS_WISH_REMOVE, &word.name, &item);
-		if (r == 0 && item)
-			plan_gone_write(p, package, item);
+		if (r < 0 || !item)
+			continue;
+		item->makes_way = true;
+		plan_gone_write(p, package, item);
 	}
 	return r;
 }
@@ -248,29 +348,54 @@ int plan_bans(struct planner *p)
 	return r == 0 ? plan_gone(p) : r;
 }
 
-int plan_bans_ahead(struct planner *p)
+static bool is_protected_name(const struct apk_text *name)
+{
+	char text[LIMIT_TEXT_BYTES + 1];
+
+	snprintf(text, sizeof(text), "%.*s", (int)name->n, name->at);
+	return app_is_protected(text);
+}
+
+static int plan_names_ahead(struct planner *p, const struct names *names, bool in_force)
 {
 	int r = 0;
 
-	for (size_t i = 0; p->policy->blocked && r == 0 && i < p->in->n_available; i++) {
-		const char *name = p->in->available[i];
-		struct apk_text text = {name, strlen(name)};
+	for (size_t i = 0; r == 0 && i < names->n_names; i++) {
+		const struct ban *ban = &names->names[i];
 		struct apps_item *item;
+		size_t n_later = p->n_later;
 
-		if (i > 0 && strcmp(name, p->in->available[i - 1]) == 0)
+		if (find_ban(p, ban->name.at, ban->name.n) || is_protected_name(&ban->name) ||
+			(!in_force &&
+				plan_words_find(&p->in_force, ban->name.at, ban->name.n, true)))
 			continue;
-		if (!is_blocked_ahead(p, name, text.n) || is_installed(p, name, text.n) ||
-			find_ban(p, name, text.n) || app_is_protected(name))
-			continue;
-		if (p->n_items == LIMIT_APPS_ITEMS) {
+		r = plan_add(p, APPS_WISH_BAN, &ban->name, &item);
+		if (p->n_later != n_later) {
+			/* It is not banned ahead, and nothing has to be done later. */
+			p->n_later = n_later;
 			p->n_left_out++;
-			continue;
 		}
-		r = plan_add(p, APPS_WISH_BAN, &text, &item);
-		if (r == 0 && item)
-			item->is_done = ban_is_done(p, &text);
+		if (r < 0 || !item)
+			continue;
+		item->pattern = ban->pattern;
+		item->is_done = ban_is_done(p, &ban->name);
 	}
 	return r;
+}
+
+int plan_bans_ahead(struct planner *p)
+{
+	_cleanup_(names_done) struct names held = {0}, available = {0};
+	int r = names_collect_held(p, false, &held);
+
+	if (r == 0)
+		r = names_collect_available(p, false, &available);
+	if (r < 0)
+		return r;
+	names_sort(&held);
+	names_sort(&available);
+	r = plan_names_ahead(p, &held, true);
+	return r < 0 ? r : plan_names_ahead(p, &available, false);
 }
 
 /* --- permissions ---------------------------------------------------------------------------- */

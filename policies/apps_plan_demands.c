@@ -42,6 +42,8 @@ static void demand_judge(const struct planner *p, const struct demand *d, bool w
 {
 	const char *pattern = apps_blocked_by(p->policy, &d->app);
 
+	if (!pattern && d->package == p->db->n_packages)
+		pattern = plan_held_by(p, &d->name);
 	if (app_is_protected(d->app.name) ||
 		(d->package < p->db->n_packages && p->kept[d->package]))
 		return;

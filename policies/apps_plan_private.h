@@ -27,7 +27,8 @@ struct planner {
 	const struct apk_db *db;
 	struct apps_item *items;
 	size_t n_items, n_max;
-	size_t n_left_out;
+	size_t n_left_out, n_later;
+	size_t n_ban_items, n_ban_bytes; /* of all bans, those ahead among them */
 	bool *kept;		/* packages that stay whatever is wished: protected, base */
 	bool *is_explicit;	/* the world names it; the virtual package does not count */
 	bool *is_leaving;	/* and it is to be taken out */
@@ -48,8 +49,9 @@ struct plan_app {
 void plan_app_read(const struct planner *p, size_t package, struct plan_app *ret_app);
 
 /*
- * Adds an item; *ret_item (may be NULL) is valid until the next one. 0; -E2BIG; -ENOMEM. What could
- * never be a word of the package manager is passed over: then *ret_item is NULL.
+ * Adds an item; *ret_item (may be NULL) is valid until the next one. 0 or -ENOMEM. What could never
+ * be a word of the package manager is passed over, what there is no room for waits (n_later): then
+ * *ret_item is NULL.
  */
 int plan_add(struct planner *p, enum apps_wish wish, const struct apk_text *name,
 	struct apps_item **ret_item);
@@ -63,6 +65,8 @@ void plan_chain_write(const struct planner *p, const struct apk_chain *chain, co
 void plan_say(struct apps_item *item, const char *format, ...) _printf_(2, 3);
 
 int plan_globs_read(struct planner *p);
+/* The element of blocked for which a ban of that name is in force, as the record says; or NULL. */
+const char *plan_held_by(const struct planner *p, const struct apk_text *name);
 /* Bans, and what leaves with them. */
 int plan_bans(struct planner *p);
 /* What takes along a package that is gone: "libfoo <- foo (libfoo is blocked)". */
@@ -71,7 +75,9 @@ void plan_gone_write(const struct planner *p, size_t package, struct apps_item *
 int plan_demands(struct planner *p);
 /* What has no permission in the mode allow; after the others. */
 int plan_permissions(struct planner *p);
-/* Bans of what nobody has installed, as far as there is room. */
+/* Bans of what nobody has installed, as far as there is room: those in force come first. */
 int plan_bans_ahead(struct planner *p);
+/* What is too much for one job is later; items are sorted. */
+int plan_portion(struct planner *p);
 
 #endif

@@ -103,7 +103,7 @@ static const struct apps_item *find_pin(const struct apps_plan *plan, const char
 
 static bool item_is_word(const struct apps_plan *plan, const struct apps_item *item)
 {
-	if (item->why_not != APPS_CAN || item->wish == APPS_WISH_REMOVE)
+	if (item->why_not != APPS_CAN || item->wish == APPS_WISH_REMOVE || item->is_later)
 		return false;
 	/* One word says both, which version and that it has to be there. */
 	return item->wish != APPS_WISH_INSTALL || !find_pin(plan, item->name);
@@ -150,6 +150,18 @@ int apps_plan_words(const struct apps_plan *plan, struct buf *out)
 	return texts.error ? texts.error : write_sorted(&texts, n_texts, out);
 }
 
+int apps_plan_held(const struct apps_plan *plan, struct buf *out)
+{
+	buf_puts(out, "");
+	for (size_t i = 0; i < plan->n_items; i++) {
+		const struct apps_item *item = &plan->items[i];
+
+		if (item->pattern && item_is_word(plan, item))
+			buf_printf(out, "%s %s\n", item->name, item->pattern);
+	}
+	return out->error;
+}
+
 int apps_plan_is_settled(
 	const struct apps_plan *plan, const struct apk_db *db, bool *ret_is_settled)
 {
@@ -166,7 +178,8 @@ int apps_plan_is_settled(
 			is_there ? db->packages[package].depends : (struct apk_text){0}, &in_force);
 	if (r < 0)
 		return r;
-	*ret_is_settled = is_there == (wanted.n_words > 0) && plan_words_equal(&wanted, &in_force);
+	*ret_is_settled = is_there == (wanted.n_words > 0) && !plan->n_later &&
+			  plan_words_equal(&wanted, &in_force);
 	for (size_t i = 0; i < plan->n_items; i++)
 		if (plan->items[i].why_not == APPS_CAN && !plan->items[i].is_done)
 			*ret_is_settled = false;

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "policies/apk_db.h"
 #include "policies/apps.h"
 
 /*
@@ -35,7 +36,7 @@ static const char base[] = "the base system";
 
 static const struct protected_row rows[] = {
 	{"mdm-agent", agent},
-	{".mdm-agent-policy", agent}, /* the virtual package that holds the others back */
+	{APPS_VIRTUAL, agent}, /* holds the others back */
 
 	/* Kernels of phones are called linux-MAKER-DEVICE, so the others are named here. */
 	{"linux-headers", NULL},

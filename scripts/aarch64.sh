@@ -71,7 +71,7 @@ done
 #   completions manpages openapi readme services dist   texts and scripts, the same on each processor
 #   main_job       its programs run in a root file system that has no emulator
 #   apps_worker apps_trouble apps_flatpak   they wait for package managers, which are this machine's
-#   guard guard_content guard_falls guard_host   an emulator does not pass on what fanotify asks
+#   guard guard_content guard_falls guard_host guard_mounts   an emulator does not pass on what fanotify asks
 #   hardware_key   OpenSSL's providers for keys in hardware are not there for this processor
 #   mdmctl mdmctl_ca mdmctl_keys mdmctl_online mdmctl_taken_over key_drill   an administrator's program
 #                  derives keys from passphrases, at four times the cost: more than 124 s for mdmctl

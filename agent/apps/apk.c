@@ -228,29 +228,44 @@ static bool has_word(const char *words, const char *word, size_t n_word)
 	return false;
 }
 
-int apk_keep(struct apps_run *run, const struct apk_ask *ask)
+int apk_purged(struct apps_run *run, const struct apk_ask *ask, struct buf *ret_names)
 {
 	static const char purging[] = ") Purging ";
 	_cleanup_(program_said_done) struct program_said said = {0};
-	_cleanup_buf_ struct buf lost = BUF_INIT;
 	struct apk_ask simulation = *ask;
 	int r;
 
-	if (!run->keep)
-		return 0;
 	simulation.simulated = true;
 	r = apk_ask(run, &simulation, &said);
 	if (r < 0)
 		return r;
+	buf_puts(ret_names, "");
 	for (const char *at = said.output.data; at && (at = strstr(at, purging));) {
-		size_t n;
-
 		at += strlen(purging);
-		n = strcspn(at, " @\n");
-		if (!has_word(run->keep, at, n))
-			continue;
-		buf_puts(&lost, lost.n_bytes ? " " : "");
-		buf_append(&lost, at, n);
+		buf_puts(ret_names, ret_names->n_bytes ? " " : "");
+		buf_append(ret_names, at, strcspn(at, " @\n"));
+	}
+	return ret_names->error;
+}
+
+int apk_keep(struct apps_run *run, const struct apk_ask *ask)
+{
+	_cleanup_buf_ struct buf purged = BUF_INIT, lost = BUF_INIT;
+	int r;
+
+	if (!run->keep)
+		return 0;
+	r = apk_purged(run, ask, &purged);
+	if (r < 0)
+		return r;
+	for (const char *at = purged.data; *at;) {
+		size_t n = strcspn(at, " ");
+
+		if (has_word(run->keep, at, n)) {
+			buf_puts(&lost, lost.n_bytes ? " " : "");
+			buf_append(&lost, at, n);
+		}
+		at += n + (at[n] == ' ');
 	}
 	if (lost.error)
 		return lost.error;

@@ -30,6 +30,8 @@ void apk_state_version(const struct apk_state *state, const char *name, char *re
 bool apk_state_is_broken(const struct apk_state *state, const char *name);
 /* Whether the virtual package is installed, in the world, and has exactly these dependencies. */
 bool apk_state_has_policy(const struct apk_state *state, const char *const *words, size_t n);
+/* Whether that asks for it. */
+bool apk_state_is_required(const struct apk_state *state, const char *name);
 /* "bar <- foo": why a package stays, though it is not asked for. "" if nothing needs it. */
 void apk_state_chain(const struct apk_state *state, const char *name, char *ret, size_t size);
 
@@ -64,6 +66,8 @@ struct apk_ask {
  * the state does not tell, except why.
  */
 int apk_ask(struct apps_run *run, const struct apk_ask *ask, struct program_said *ret_said);
+/* Names of what that would take away, as a simulation says, by single spaces. 0 or -errno. */
+int apk_purged(struct apps_run *run, const struct apk_ask *ask, struct buf *ret_names);
 /*
  * Before that is asked: what the step "keep" names and would go along, as nothing needs it any
  * more, becomes a member of the world. 0 or -errno, after which it must not be asked.

@@ -211,11 +211,12 @@ static int take_lock(struct apps_run *run, int *ret_fd)
 
 static bool is_named(const struct apk_dependency *d, const struct apps_words *names)
 {
-	char name[LIMIT_TEXT_BYTES + 1];
-
 	for (size_t i = 0; names && !d->is_conflict && i < names->n; i++) {
-		apk_word_name(names->words[i], name);
-		if (text_is(&d->name, name))
+		const char *name = names->words[i] + (names->words[i][0] == '!');
+
+		/* Of thousands of members and as many names. */
+		if (strncmp(name, d->name.at, d->name.n) == 0 &&
+			strcspn(name + d->name.n, "<>=~@") == 0)
 			return true;
 	}
 	return false;
@@ -278,18 +279,24 @@ int apk_world_forget(struct apps_run *run)
 	return r == -ENOENT ? 0 : r;
 }
 
-/* Whether the virtual package bans it. */
-static bool is_banned(const struct apk_state *state, const struct apk_text *name)
+/* Whether the virtual package bans it, or asks for it. */
+static bool has_policy_word(
+	const struct apk_state *state, const struct apk_text *name, bool is_conflict)
 {
 	const struct apk_package *package = find(state, APPS_VIRTUAL);
 	struct apk_text rest = package ? package->depends : (struct apk_text){0};
 	struct apk_dependency d;
 
 	while (apk_dependency_next(&rest, &d))
-		if (d.is_conflict && d.name.n == name->n &&
+		if (d.is_conflict == is_conflict && d.name.n == name->n &&
 			memcmp(d.name.at, name->at, name->n) == 0)
 			return true;
 	return false;
+}
+
+bool apk_state_is_required(const struct apk_state *state, const char *name)
+{
+	return has_policy_word(state, &(struct apk_text){name, strlen(name)}, false);
 }
 
 int apk_world_recover(struct apps_run *run)
@@ -310,7 +317,7 @@ int apk_world_recover(struct apps_run *run)
 		word = strtok_r(NULL, " \n", &rest)) {
 		apk_word_name(word, name);
 		if (apk_state_is_in_world(&state, name) ||
-			is_banned(&state, &(struct apk_text){name, strlen(name)}))
+			has_policy_word(&state, &(struct apk_text){name, strlen(name)}, true))
 			continue;
 		buf_printf(&in, "%s%s", in.n_bytes ? " " : "", word);
 	}

@@ -283,32 +283,82 @@ static int set_remote(struct apps_run *run, const char *remote, bool disable)
 	return end_item(run, remote, why(&said, detail), detail);
 }
 
-/* What is in the file may have changed: flatpak looks at it when it is named again. */
-static int set_filter(struct apps_run *run, const char *remote, bool filter)
+/* What is in the file may have changed: flatpak looks at it when it is named again. path "": of
+ * none. */
+static int ask_filter(
+	struct apps_run *run, const char *remote, const char *path, struct program_said *ret_said)
+{
+	char option[PATH_MAX + 16] = "--no-filter";
+	const char *const asked[] = {"remote-modify", "--system", option, remote};
+
+	if (*path)
+		snprintf(option, sizeof(option), "--filter=%s", path);
+	return ask(run, asked, ARRAY_SIZE(asked), ret_said);
+}
+
+static int has_filter(const struct apps_run *run, const char *remote, const char *path)
+{
+	char line[PATH_MAX + 16];
+
+	snprintf(line, sizeof(line), "xa.filter=%s", path);
+	return remote_says(run, remote, line);
+}
+
+static void our_filter(const struct apps_run *run, const char *remote, char ret_path[PATH_MAX])
+{
+	snprintf(ret_path, PATH_MAX, "%.2048s/" APPS_FLATPAK_FILTER,
+		strcmp(run->root, "/") == 0 ? "" : run->root, remote);
+}
+
+static int set_filter(struct apps_run *run, const char *remote)
 {
 	_cleanup_(program_said_done) struct program_said said = {0};
-	bool is_root = strcmp(run->root, "/") == 0;
-	char path[PATH_MAX], option[PATH_MAX + 16], line[PATH_MAX + 16];
-	const char *const asked[] = {
-		"remote-modify", "--system", filter ? option : "--no-filter", remote};
-	char detail[LIMIT_TEXT_BYTES + 1];
+	char path[PATH_MAX], detail[LIMIT_TEXT_BYTES + 1];
 	int r;
 
-	snprintf(path, sizeof(path), "%.2048s/" APPS_FLATPAK_FILTER, is_root ? "" : run->root,
-		remote);
-	snprintf(option, sizeof(option), "--filter=%s", path);
-	snprintf(line, sizeof(line), "xa.filter=%s", path);
-	r = remote_says(run, remote, line);
-	if (r < 0)
+	our_filter(run, remote, path);
+	if (has_filter(run, remote, path) < 0)
 		return end_item(run, remote, APPS_E_UNKNOWN, "there is no such remote");
-	if (!filter && r == 0)
-		return end_item(run, remote, APPS_NOTHING_TO_DO, "");
-	r = ask(run, asked, ARRAY_SIZE(asked), &said);
+	r = ask_filter(run, remote, path, &said);
 	if (r < 0)
 		return r;
-	if (remote_says(run, remote, line) == filter)
+	if (has_filter(run, remote, path) == 1)
 		return end_item(run, remote, APPS_DONE, "");
 	return end_item(run, remote, why(&said, detail), detail);
+}
+
+/* What was there before comes back, if it still is what flatpak takes. */
+static int end_filter(struct apps_run *run, const char *remote, const char *before)
+{
+	_cleanup_(program_said_done) struct program_said said = {0}, again = {0};
+	char path[PATH_MAX], detail[LIMIT_TEXT_BYTES + 1] = "", old[LIMIT_TEXT_BYTES + 2] = "";
+	int ours, r;
+
+	our_filter(run, remote, path);
+	ours = has_filter(run, remote, path);
+	if (ours < 0)
+		return end_item(run, remote, APPS_E_UNKNOWN, "there is no such remote");
+	if (!ours)
+		return end_item(run, remote, APPS_NOTHING_TO_DO, "");
+	if (*before)
+		snprintf(old, sizeof(old), "/%s", before);
+	/* flatpak takes a file that is not there, and keeps to what it had last: ours. */
+	if (*old && access(old, R_OK) < 0) {
+		snprintf(
+			detail, sizeof(detail), "its filter from before is not there: %.200s", old);
+		old[0] = 0;
+	}
+	r = ask_filter(run, remote, old, &said);
+	if (r == 0 && *old && has_filter(run, remote, old) != 1) {
+		snprintf(
+			detail, sizeof(detail), "its filter from before is not taken: %.200s", old);
+		r = ask_filter(run, remote, "", &again);
+	}
+	if (r < 0)
+		return r;
+	if (has_filter(run, remote, path) == 0)
+		return end_item(run, remote, APPS_DONE, detail);
+	return end_item(run, remote, why(again.output.data ? &again : &said, detail), detail);
 }
 
 int flatpak_step(struct apps_run *run, enum apps_step_kind kind, const struct apps_words *words)
@@ -327,8 +377,9 @@ int flatpak_step(struct apps_run *run, enum apps_step_kind kind, const struct ap
 	case APPS_STEP_FLATPAK_REMOTE_ENABLE:
 		return set_remote(run, words->words[0], kind == APPS_STEP_FLATPAK_REMOTE_DISABLE);
 	case APPS_STEP_FLATPAK_REMOTE_FILTER:
+		return set_filter(run, words->words[0]);
 	case APPS_STEP_FLATPAK_REMOTE_UNFILTER:
-		return set_filter(run, words->words[0], kind == APPS_STEP_FLATPAK_REMOTE_FILTER);
+		return end_filter(run, words->words[0], words->n > 1 ? words->words[1] : "");
 	case APPS_STEP_POLICY:
 	case APPS_STEP_ADD:
 	case APPS_STEP_REMOVE:

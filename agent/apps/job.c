@@ -58,7 +58,7 @@ static const struct {
 } kinds[APPS_STEP_KIND_MAX] = {
 	[APPS_STEP_POLICY] = {0, SIZE_MAX, true},
 	[APPS_STEP_ADD] = {1, SIZE_MAX, false},
-	[APPS_STEP_REMOVE] = {1, 1, false},
+	[APPS_STEP_REMOVE] = {1, SIZE_MAX, false},
 	[APPS_STEP_UPGRADE] = {0, SIZE_MAX, true},
 	[APPS_STEP_FLATPAK_INSTALL] = {2, 2, false},
 	[APPS_STEP_FLATPAK_REMOVE] = {1, 1, false},
@@ -66,7 +66,7 @@ static const struct {
 	[APPS_STEP_FLATPAK_REMOTE_DISABLE] = {1, 1, false},
 	[APPS_STEP_FLATPAK_REMOTE_ENABLE] = {1, 1, false},
 	[APPS_STEP_FLATPAK_REMOTE_FILTER] = {1, 1, false},
-	[APPS_STEP_FLATPAK_REMOTE_UNFILTER] = {1, 1, false},
+	[APPS_STEP_FLATPAK_REMOTE_UNFILTER] = {1, 2, false},
 	[APPS_STEP_NOEXEC] = {0, 0, true},
 	[APPS_STEP_EXEC] = {0, 0, true},
 	[APPS_STEP_KEEP] = {1, SIZE_MAX, true},
@@ -94,12 +94,17 @@ bool apps_word_is_valid(const char *word, size_t n_bytes)
 	return true;
 }
 
+void apps_step_write(const struct apps_step *step, struct buf *out)
+{
+	buf_printf(out, "%s%s%s\n", apps_step_names[step->kind], step->words[0] ? " " : "",
+		step->words);
+}
+
 void apps_job_write(const struct apps_job *job, struct buf *out)
 {
 	buf_printf(out, HEAD "id %s\ndeadline %u\n", job->id, job->deadline_s);
 	for (size_t i = 0; i < job->n_steps; i++)
-		buf_printf(out, "%s%s%s\n", apps_step_names[job->steps[i].kind],
-			job->steps[i].words[0] ? " " : "", job->steps[i].words);
+		apps_step_write(&job->steps[i], out);
 	buf_puts(out, "end\n");
 }
 
@@ -360,7 +365,8 @@ static int read_running(int kind, char *rest, struct apps_progress *progress)
 	int64_t percent;
 
 	if (!cut_word(&rest, &number) || parse_int64(number, -1, 100, &percent) < 0 ||
-		strcmp(number, "-0") == 0 || (number[0] == '0' && number[1]) || !is_detail(rest))
+		(number[0] == '-' && strcmp(number, "-1") != 0) ||
+		(number[0] == '0' && number[1]) || !is_detail(rest))
 		return -EBADMSG;
 	progress->is_running = true;
 	progress->step = (enum apps_step_kind)kind;

@@ -20,7 +20,8 @@
  *	end
  *
  * A line for each step, carried out in the order of the file; "keep", "policy", "upgrade" and
- * "flatpak-update" stand once at most, "remove" and the other flatpak lines once for each name.
+ * "flatpak-update" stand once at most, the other flatpak lines once for each name. "remove" has all
+ * names that leave the world in one transaction.
  * "policy" has all dependencies of the virtual package; without words it removes that. "upgrade"
  * and "flatpak-update" with words are for these alone.
  *
@@ -43,8 +44,7 @@
 #include "agent/util/buf.h"
 #include "agent/util/limits.h"
 
-#define APPS_VIRTUAL ".mdm-agent-policy" /* name of the virtual package in the world */
-#define APPS_JOB_FILE "apps.job"	 /* in the run-time directory */
+#define APPS_JOB_FILE "apps.job" /* in the run-time directory */
 #define APPS_PROGRESS_FILE "apps.progress"
 #define APPS_LOCK_FILE "apps.lock" /* held while a job runs (flock) */
 #define APPS_FLATPAK_FILTER                                                                        \
@@ -54,14 +54,15 @@
 enum apps_step_kind {
 	APPS_STEP_POLICY,  /* the virtual package with all bans, pins and requirements */
 	APPS_STEP_ADD,	   /* one-off: the command install */
-	APPS_STEP_REMOVE,  /* one package leaves the world */
+	APPS_STEP_REMOVE,  /* packages leave the world */
 	APPS_STEP_UPGRADE, /* all packages; words: only these */
 	APPS_STEP_FLATPAK_INSTALL,
 	APPS_STEP_FLATPAK_REMOVE,
 	APPS_STEP_FLATPAK_UPDATE,
 	APPS_STEP_FLATPAK_REMOTE_DISABLE, /* one remote of the system */
 	APPS_STEP_FLATPAK_REMOTE_ENABLE,
-	/* Offers what the file APPS_FLATPAK_FILTER lets through, and everything again. */
+	/* Offers what the file APPS_FLATPAK_FILTER lets through; and everything again, or what the
+	 * file lets through that is named behind the remote, without the first slash. */
 	APPS_STEP_FLATPAK_REMOTE_FILTER,
 	APPS_STEP_FLATPAK_REMOTE_UNFILTER,
 	APPS_STEP_NOEXEC, /* places where people can write start no programs; agent/apps/mounts.h */
@@ -109,6 +110,8 @@ struct apps_job {
 void apps_job_done(struct apps_job *job);
 /* One word of a step as a job may have it: see apps_job_read(). */
 bool apps_word_is_valid(const char *word, size_t n_bytes);
+/* The line of one step. */
+void apps_step_write(const struct apps_step *step, struct buf *out);
 void apps_job_write(const struct apps_job *job, struct buf *out);
 /*
  * 0; -EBADMSG: not what apps_job_write() writes; -EFBIG, -E2BIG: beyond LIMIT_APPS_JOB_BYTES,

@@ -67,6 +67,53 @@ static int parse_line(const char *line, size_t n_bytes, struct mount_entry *ret_
 	return 0;
 }
 
+static bool is_place(const char *point)
+{
+	for (size_t i = 0; mount_places[i]; i++)
+		if (strcmp(point, mount_places[i]) == 0)
+			return true;
+	return false;
+}
+
+/* The last one that people made gives way. 0; -E2BIG: there is none. */
+static int make_room(struct mount_list *list)
+{
+	size_t i = list->n;
+
+	list->is_cut = true;
+	while (i > 0 &&
+		(!mount_is_peoples(&list->entries[i - 1]) || is_place(list->entries[i - 1].point)))
+		i--;
+	if (i == 0)
+		return -E2BIG;
+	entry_done(&list->entries[i - 1]);
+	memmove(&list->entries[i - 1], &list->entries[i], (list->n - i) * sizeof(*list->entries));
+	list->n--;
+	return 0;
+}
+
+/* With room for it; one that people made is dropped where there is none. */
+static int add_line(struct mount_list *list, const char *text, size_t n)
+{
+	struct mount_entry entry, *more;
+	int r = parse_line(text, n, &entry);
+
+	if (r < 0)
+		return r;
+	if (list->n == MOUNT_LIST_MAX)
+		r = make_room(list);
+	if (r == 0 && list->n % 64 == 0) {
+		more = reallocarray(list->entries, list->n + 64, sizeof(*more));
+		r = more ? 0 : -ENOMEM;
+		list->entries = more ? more : list->entries;
+	}
+	if (r < 0)
+		entry_done(&entry);
+	else
+		list->entries[list->n++] = entry;
+	return r;
+}
+
 int mount_list_parse(const char *text, size_t n_bytes, struct mount_list *ret_list)
 {
 	_cleanup_(mount_list_done) struct mount_list list = {0};
@@ -75,7 +122,6 @@ int mount_list_parse(const char *text, size_t n_bytes, struct mount_list *ret_li
 	if (n_bytes > MOUNT_LIST_BYTES)
 		return -E2BIG;
 	for (; n_bytes; n_bytes -= (size_t)(end - text), text = end) {
-		struct mount_entry *more;
 		size_t n;
 		int r;
 
@@ -84,18 +130,9 @@ int mount_list_parse(const char *text, size_t n_bytes, struct mount_list *ret_li
 		end = text + n + (end != NULL);
 		if (n == 0)
 			continue;
-		if (list.n == MOUNT_LIST_MAX)
-			return -E2BIG;
-		if (list.n % 64 == 0) {
-			more = reallocarray(list.entries, list.n + 64, sizeof(*more));
-			if (!more)
-				return -ENOMEM;
-			list.entries = more;
-		}
-		r = parse_line(text, n, &list.entries[list.n]);
+		r = add_line(&list, text, n);
 		if (r < 0)
 			return r;
-		list.n++;
 	}
 	*ret_list = list;
 	list = (struct mount_list){0};
@@ -173,10 +210,22 @@ static unsigned int leading_number(const char *text)
 	return number;
 }
 
-int mount_list_memfd(const char *kernel_release)
+/* Of 6.5 and 7.0 60005 and 70000. */
+static unsigned int version_of(const char *kernel_release)
 {
 	const char *dot = strchr(kernel_release, '.');
-	unsigned int major = leading_number(kernel_release);
 
-	return major > 6 || (major == 6 && dot && leading_number(dot + 1) >= 6) ? 2 : 1;
+	return leading_number(kernel_release) * 10000 + (dot ? leading_number(dot + 1) : 0);
+}
+
+int mount_list_memfd(const char *kernel_release)
+{
+	return version_of(kernel_release) >= 60006 ? 2 : 1;
+}
+
+bool mount_list_memfd_stays(const char *kernel_release)
+{
+	unsigned int version = version_of(kernel_release);
+
+	return version >= 60003 && version < 60006;
 }

@@ -11,10 +11,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* fusermount(1) lets users make 1,000, at paths as long as they like: nobody keeps places open by
- * filling the list. */
-#define MOUNT_LIST_BYTES (8 * 1024 * 1024) /* of the text */
-#define MOUNT_LIST_MAX 4096		   /* more than that and nobody can say what is where */
+#include "agent/util/limits.h"
+
+/* Nobody keeps places open by filling the list. */
+#define MOUNT_LIST_BYTES LIMIT_MOUNTINFO_BYTES /* of the text */
+#define MOUNT_LIST_MAX LIMIT_MOUNTS	       /* of those that are kept, see below */
 
 struct mount_entry {
 	unsigned int id, parent;
@@ -30,9 +31,11 @@ struct mount_list {
 	struct mount_entry *entries; /* owned; in the order of the kernel: of two at one point the
 				      * later is seen */
 	size_t n;
+	bool is_cut; /* there are more: of those that people make the last are missing */
 };
 
-/* /proc/self/mountinfo (proc(5)). 0; -EBADMSG; -E2BIG; -ENOMEM. */
+/* /proc/self/mountinfo (proc(5)). Of more than MOUNT_LIST_MAX the system's are kept before those
+ * that people make. 0; -EBADMSG; -E2BIG: the system's alone are more; -ENOMEM. */
 int mount_list_parse(const char *text, size_t n_bytes, struct mount_list *ret_list);
 void mount_list_done(struct mount_list *list);
 
@@ -56,5 +59,7 @@ const struct mount_entry *mount_list_at(const struct mount_list *list, const cha
 /* Value of vm.memfd_noexec to want of a kernel of that release ("6.6.2-lts"): its first versions
  * refuse all memory files where the strictest is set, and most programs make some. */
 int mount_list_memfd(const char *kernel_release);
+/* Whether a kernel of that release lets nobody lower it again before the phone restarts. */
+bool mount_list_memfd_stays(const char *kernel_release);
 
 #endif

@@ -91,7 +91,7 @@ static int read_record(struct closing *c)
 
 struct record_line {
 	const char *what; /* "flag", "bind", "memfd" */
-	int64_t number;	  /* of the mount; the value before */
+	int64_t number;	  /* of the mount, 0: it was about to be made; the value before */
 	const char *point;
 };
 
@@ -133,8 +133,29 @@ static void record_add(struct closing *c, const char *what, unsigned int id, con
 	buf_puts(&c->record, "\n");
 }
 
-static bool is_mounted(const struct closing *c, const struct record_line *line)
+/*
+ * The bind of a line, which is ours whatever became of its flags. One that was about to be made
+ * when somebody ended us has no number yet: a place that is a mount on its own file system, which
+ * none was before. NULL: it is not there.
+ */
+static const struct mount_entry *find_bind(const struct mount_list *list, struct record_line *line)
 {
+	const struct mount_entry *made = mount_list_at(list, line->point), *below = NULL;
+
+	for (size_t i = 0; made && i < list->n; i++)
+		if (list->entries[i].id == made->parent)
+			below = &list->entries[i];
+	if (!below || below->major != made->major || below->minor != made->minor ||
+		(line->number != 0 && line->number != made->id))
+		return NULL;
+	line->number = made->id;
+	return made;
+}
+
+static bool is_mounted(const struct closing *c, struct record_line *line)
+{
+	if (strcmp(line->what, "bind") == 0 && line->number == 0)
+		return find_bind(&c->list, line) != NULL;
 	for (size_t i = 0; i < c->list.n; i++)
 		if (c->list.entries[i].id == line->number &&
 			strcmp(c->list.entries[i].point, line->point) == 0)
@@ -308,6 +329,7 @@ static int bind_onto_itself(int fd)
 static void close_directory(struct closing *c, const char *place)
 {
 	const struct mount_entry *cover = mount_list_covering(&c->list, place), *made;
+	size_t n_before = c->record.n_bytes;
 	_cleanup_close_ int fd = fs_open_nofollow(c->root_fd, place + 1, O_PATH | O_DIRECTORY, 0);
 	_cleanup_close_ int over = -1;
 	int r;
@@ -315,11 +337,16 @@ static void close_directory(struct closing *c, const char *place)
 	/* Where it is a link, what it leads to is a place of its own. */
 	if (fd < 0 || !cover || cover->is_noexec || strcmp(cover->point, place) == 0)
 		return;
-	r = bind_onto_itself(fd);
+	/* First that it is about to be made: whoever ends us in between leaves nothing unknown. */
+	record_add(c, "bind", 0, place);
+	r = write_record(c);
+	if (r == 0)
+		r = bind_onto_itself(fd);
 	if (r == 0)
 		r = list_mounts(c);
 	made = r == 0 ? mount_list_at(&c->list, place) : NULL;
 	if (made) {
+		c->record.n_bytes = n_before;
 		record_add(c, "bind", made->id, place);
 		r = write_record(c);
 	}
@@ -399,6 +426,9 @@ int apps_mounts_close(int root_fd, int runtime_fd, apps_place_fn tell, void *use
 	for (size_t i = 0; i < c.list.n; i++)
 		if (!c.list.entries[i].is_noexec && mount_is_peoples(&c.list.entries[i]))
 			close_mount(&c, &c.list.entries[i]);
+	if (c.list.is_cut)
+		tell("other mounts", APPS_E_FAILED, "there are more than can be looked at",
+			userdata);
 	close_memfd(&c);
 	return 0;
 }
@@ -432,6 +462,9 @@ static int take_bind_away(struct closing *c, int fd, const struct mount_entry *e
 	struct attributes private = {.propagation = MS_PRIVATE};
 	char path[64];
 
+	/* Of very many it is not known what lies on it. */
+	if (c->list.is_cut)
+		return set_noexec(fd, entry, false);
 	for (size_t i = 0; i < c->list.n; i++)
 		if (mount_list_is_upon(&c->list, &c->list.entries[i], entry->id) &&
 			!is_below_as_well(&c->list, &c->list.entries[i], entry->id))
@@ -444,23 +477,40 @@ static int take_bind_away(struct closing *c, int fd, const struct mount_entry *e
 	return umount2(path, MNT_DETACH) < 0 ? -errno : 0;
 }
 
-static void open_line(struct closing *c, const struct record_line *line)
+/* The value of before, if the kernel lets anybody set it. */
+static void open_memfd(struct closing *c, int before)
 {
+	struct utsname kernel;
+	int now = 0, r = write_memfd(c, before);
+
+	if (r < 0 && uname(&kernel) == 0 && mount_list_memfd_stays(kernel.release) &&
+		read_memfd(c, &now) == 0 && now > before)
+		c->tell("vm.memfd_noexec", APPS_E_FAILED,
+			"this kernel (Linux 6.3 to 6.5) lets nobody lower it; it is as it was "
+			"after a restart of the phone",
+			c->userdata);
+	else
+		tell_of(c, "vm.memfd_noexec", r, "as it was");
+}
+
+static void open_line(struct closing *c, struct record_line *line)
+{
+	bool is_bind = strcmp(line->what, "bind") == 0;
 	const struct mount_entry *entry;
 	_cleanup_close_ int fd = -1;
 	int r;
 
 	if (strcmp(line->what, "memfd") == 0) {
-		tell_of(c, "vm.memfd_noexec", write_memfd(c, (int)line->number), "as it was");
+		open_memfd(c, (int)line->number);
 		return;
 	}
-	entry = mount_list_at(&c->list, line->point);
 	/* Another mount by now is not ours. */
-	if (entry && entry->id == line->number && entry->is_noexec)
+	entry = is_bind ? find_bind(&c->list, line) : mount_list_at(&c->list, line->point);
+	if (entry && entry->id == line->number && (is_bind || entry->is_noexec))
 		fd = open_mount(c, entry);
 	if (fd < 0)
 		return;
-	if (strcmp(line->what, "bind") == 0)
+	if (is_bind)
 		r = take_bind_away(c, fd, entry);
 	else
 		r = set_noexec(fd, entry, false);

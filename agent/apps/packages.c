@@ -11,6 +11,7 @@
 #include "agent/apps/policy.h"
 #include "agent/util/limits.h"
 #include "agent/util/mem.h"
+#include "policies/apps.h"
 
 /* True: there is no apk to be asked, which is the end of the step. Otherwise what a job that broke
  * off left undone is put right first. */
@@ -241,43 +242,101 @@ int apk_step_add(struct apps_run *run, const struct apps_words *words)
 	return apps_run_end(run, "", worst, "");
 }
 
-int apk_step_remove(struct apps_run *run, const char *name)
+/* How one name ended; the worst of all is the step's. */
+static int end_removed(struct apps_run *run, const struct apk_state *after, const char *name,
+	const struct program_said *said, struct apps_outcome *worst)
 {
-	_cleanup_(program_said_done) struct program_said said = {0};
-	_cleanup_(apk_state_done) struct apk_state before = {0}, after = {0};
-	const struct apk_ask ask = {.verb = APK_DEL, .words = &name, .n_words = 1};
 	char detail[LIMIT_TEXT_BYTES + 1] = "";
 	enum apps_result result = APPS_DONE;
-	bool in_world;
+
+	if (apk_state_is_in_world(after, name)) {
+		result = apk_why(said, name, detail);
+	} else if (apk_state_is_installed(after, name)) {
+		result = APPS_E_NEEDED;
+		apk_state_chain(after, name, detail, sizeof(detail));
+	}
+	if (result > APPS_NOTHING_TO_DO || worst->result == APPS_NOTHING_TO_DO) {
+		worst->result = result;
+		memcpy(worst->detail, detail, sizeof(detail));
+	}
+	return apps_run_end(run, name, result, detail);
+}
+
+static int ask_removal(struct apps_run *run, const struct apps_words *members,
+	struct program_said *ret_said, struct apk_state *ret_after)
+{
+	const struct apk_ask ask = {
+		.verb = APK_DEL, .words = members->words, .n_words = members->n};
+	int r = apk_keep(run, &ask);
+
+	if (r == 0)
+		r = apk_ask(run, &ask, ret_said);
+	apk_state_done(ret_after);
+	return r < 0 ? r : apk_state_read(run->root_fd, ret_after);
+}
+
+/*
+ * All in one transaction; where apk finds no way one after the other, so that one is not in the way
+ * of the others. *ret_after: how it is then.
+ */
+static int remove_members(struct apps_run *run, struct apps_words *members,
+	struct program_said *ret_said, struct apk_state *ret_after)
+{
+	size_t n = 0;
+	int r = ask_removal(run, members, ret_said, ret_after);
+
+	for (size_t i = 0; r == 0 && i < members->n; i++)
+		if (apk_state_is_in_world(ret_after, members->words[i]))
+			members->words[n++] = members->words[i];
+	if (n == 0 || members->n == 1 || ret_said->end != PROGRAM_EXITED || apk_is_solved(ret_said))
+		return r;
+	for (size_t i = 0; r == 0 && i < n && !apps_run_is_late(run); i++) {
+		struct apps_words one = {.words = &members->words[i], .n = 1};
+
+		program_said_done(ret_said);
+		*ret_said = (struct program_said){0};
+		r = ask_removal(run, &one, ret_said, ret_after);
+	}
+	return r;
+}
+
+int apk_step_remove(struct apps_run *run, const struct apps_words *names)
+{
+	_cleanup_(program_said_done) struct program_said said = {0};
+	_cleanup_(apk_state_done) struct apk_state state = {0};
+	_cleanup_free_ const char **there_words = calloc(names->n + 1, sizeof(*there_words));
+	_cleanup_free_ const char **member_words = calloc(names->n + 1, sizeof(*member_words));
+	struct apps_words there = {.words = there_words}, members = {.words = member_words};
+	struct apps_outcome worst = {.result = APPS_NOTHING_TO_DO};
 	int r = 0;
 
+	if (!there_words || !member_words)
+		return -ENOMEM;
 	if (is_unavailable(run, &r))
 		return r;
-	if (!apk_word_is_plain(name) || strpbrk(name, "<>=~@!"))
-		return apps_run_end(run, "", APPS_E_UNKNOWN, "that is no name of a package");
-	r = apk_state_read(run->root_fd, &before);
-	if (r < 0)
-		return r;
-	in_world = apk_state_is_in_world(&before, name);
-	if (!in_world && !apk_state_is_installed(&before, name))
-		return apps_run_end(run, "", APPS_NOTHING_TO_DO, "");
-	if (in_world) {
-		r = apk_keep(run, &ask);
-		if (r == 0)
-			r = apk_ask(run, &ask, &said);
-		if (r == 0)
-			r = apk_state_read(run->root_fd, &after);
-		if (r < 0)
-			return r;
+	r = apk_state_read(run->root_fd, &state);
+	for (size_t i = 0; r == 0 && i < names->n; i++) {
+		const char *name = names->words[i];
+		bool in_world = apk_state_is_in_world(&state, name);
+
+		if (!apk_word_is_plain(name) || strpbrk(name, "<>=~@!")) {
+			worst = (struct apps_outcome){
+				.result = APPS_E_UNKNOWN, .detail = "that is no name of a package"};
+			r = names->n > 1 ? apps_run_end(run, name, worst.result, worst.detail) : 0;
+			continue;
+		}
+		if (in_world)
+			members.words[members.n++] = name;
+		if (in_world || apk_state_is_installed(&state, name))
+			there.words[there.n++] = name;
+		else if (names->n > 1)
+			r = apps_run_end(run, name, APPS_NOTHING_TO_DO, "");
 	}
-	if (in_world && apk_state_is_in_world(&after, name)) {
-		result = apk_why(&said, name, detail);
-	} else if (apk_state_is_installed(in_world ? &after : &before, name)) {
-		result = APPS_E_NEEDED;
-		apk_state_chain(in_world ? &after : &before, name, detail, sizeof(detail));
-	}
-	r = apps_run_end(run, name, result, detail);
-	return r < 0 ? r : apps_run_end(run, "", result, detail);
+	if (r == 0 && members.n > 0)
+		r = remove_members(run, &members, &said, &state);
+	for (size_t i = 0; r == 0 && i < there.n; i++)
+		r = end_removed(run, &state, there.words[i], &said, &worst);
+	return r < 0 ? r : apps_run_end(run, "", worst.result, worst.detail);
 }
 
 /* --- upgrade -------------------------------------------------------------------------------- */
@@ -331,6 +390,33 @@ static int end_upgrade(struct apps_run *run, const struct apk_state states[2],
 	return apps_run_end(run, "", is_same ? APPS_NOTHING_TO_DO : APPS_DONE, "");
 }
 
+/*
+ * What an upgrade would take away that has to stay, first of all: then it is not begun. What
+ * replaces it may be as good, which is for somebody to look at. 1: refused, with a result; 0;
+ * -errno.
+ */
+static int refuse_upgrade(
+	struct apps_run *run, const struct apk_state *before, const struct apk_ask *ask)
+{
+	_cleanup_buf_ struct buf purged = BUF_INIT;
+	char detail[LIMIT_TEXT_BYTES + 1];
+	char *rest = NULL;
+	int r = apk_purged(run, ask, &purged);
+
+	for (char *name = r < 0 ? NULL : strtok_r(purged.data, " ", &rest); name;
+		name = strtok_r(NULL, " ", &rest)) {
+		const char *why = app_protected_why(name);
+
+		if (!why && !apk_state_is_required(before, name))
+			continue;
+		snprintf(detail, sizeof(detail), "the upgrade would take away %.120s (%.80s)", name,
+			why ? why : "the policy requires it");
+		r = apps_run_end(run, "", APPS_E_NEEDED, detail);
+		return r < 0 ? r : 1;
+	}
+	return r;
+}
+
 int apk_step_upgrade(struct apps_run *run, const struct apps_words *words)
 {
 	_cleanup_(program_said_done) struct program_said refreshed = {0}, said = {0};
@@ -362,6 +448,11 @@ int apk_step_upgrade(struct apps_run *run, const struct apps_words *words)
 	r = apk_refresh(run, &refreshed, &late);
 	if (r < 0 || late != APPS_DONE)
 		return r < 0 ? r : apps_run_end(run, "", late, "");
+	r = apk_keep(run, &ask);
+	if (r == 0)
+		r = refuse_upgrade(run, &before, &ask);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	r = apk_ask(run, &ask, &said);
 	if (r == 0)
 		r = apk_state_read(run->root_fd, &after);

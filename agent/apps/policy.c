@@ -64,6 +64,15 @@ static int policy_init(struct apps_run *run, const struct apps_words *words, str
 	return r;
 }
 
+static size_t count_bytes(const struct apps_words *words)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < words->n; i++)
+		n += strlen(words->words[i]) + 1;
+	return n;
+}
+
 static bool fits_all(const struct apk_state *state, const struct apps_words *words)
 {
 	for (size_t i = 0; i < words->n; i++)
@@ -281,6 +290,21 @@ static int commit_once(struct policy *p, struct program_said *ret_said)
 	return r < 0 ? r : apk_state_read(p->run->root_fd, &p->now);
 }
 
+/* What had been there and went with a ban. */
+static int end_removed(struct policy *p)
+{
+	char name[LIMIT_TEXT_BYTES + 1];
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < p->good.n; i++) {
+		apk_word_name(p->good.words[i], name);
+		if (*p->good.words[i] == '!' && apk_state_is_installed(&p->before, name) &&
+			!apk_state_is_installed(&p->now, name))
+			r = apps_run_end(p->run, p->good.words[i], APPS_DONE, "");
+	}
+	return r;
+}
+
 static int end_broken(struct policy *p)
 {
 	char name[LIMIT_TEXT_BYTES + 1];
@@ -316,6 +340,8 @@ static int commit(struct policy *p)
 		if (r == 0 && !apk_state_has_policy(&p->now, p->good.words, p->good.n))
 			p->trouble = apk_why(&again, "", p->why);
 	}
+	if (r == 0)
+		r = end_removed(p);
 	return r < 0 ? r : end_broken(p);
 }
 
@@ -359,6 +385,9 @@ int policy_apply(struct apps_run *run, const struct apps_words *words)
 
 	if (r < 0)
 		return r;
+	if (count_bytes(&p.wanted) > LIMIT_APPS_POLICY_BYTES)
+		return apps_run_end(run, "", APPS_E_FAILED,
+			"these are more rules than apk can keep in one package");
 	if (apk_state_has_policy(&p.before, p.wanted.words, p.wanted.n) &&
 		fits_all(&p.before, &p.wanted))
 		return apps_run_end(run, "", APPS_NOTHING_TO_DO, "");

@@ -139,7 +139,7 @@ static int run_step(struct apps_run *run, const struct apps_step *step)
 	case APPS_STEP_ADD:
 		return apk_step_add(run, &words);
 	case APPS_STEP_REMOVE:
-		return apk_step_remove(run, words.words[0]);
+		return apk_step_remove(run, &words);
 	case APPS_STEP_UPGRADE:
 		return apk_step_upgrade(run, &words);
 	case APPS_STEP_FLATPAK_INSTALL:

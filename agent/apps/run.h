@@ -49,7 +49,7 @@ bool apps_run_is_late(const struct apps_run *run);
 /* The steps of each kind: 0, or -errno for what is no answer. Each ends with the step's result. */
 int apk_step_policy(struct apps_run *run, const struct apps_words *words);
 int apk_step_add(struct apps_run *run, const struct apps_words *words);
-int apk_step_remove(struct apps_run *run, const char *name);
+int apk_step_remove(struct apps_run *run, const struct apps_words *names);
 int apk_step_upgrade(struct apps_run *run, const struct apps_words *words);
 int flatpak_step(struct apps_run *run, enum apps_step_kind kind, const struct apps_words *words);
 

@@ -82,6 +82,26 @@ bool render_is_compliant(struct json_object *compliance)
 		       compliance_state_name(COMPLIANCE_COMPLIANT)) == 0;
 }
 
+bool render_is_unmanaged(struct json_object *answer)
+{
+	struct json_object *enrolled;
+
+	return json_object_is_type(answer, json_type_object) &&
+	       json_object_object_get_ex(answer, "enrolled", &enrolled) &&
+	       json_object_is_type(enrolled, json_type_boolean) &&
+	       !json_object_get_boolean(enrolled);
+}
+
+bool render_unmanaged(struct page *p, struct json_object *answer)
+{
+	if (!render_is_unmanaged(answer))
+		return false;
+	page_line(p, 0, PAGE_BOLD, "This phone is not managed.");
+	page_line(p, 0, PAGE_PLAIN,
+		"There is no policy: nothing is enforced and nothing is reported.");
+	return true;
+}
+
 void render_spaced(const char *name, char *ret_text, size_t size_bytes)
 {
 	snprintf(ret_text, size_bytes, "%s", name);

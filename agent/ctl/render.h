@@ -29,6 +29,8 @@ void render_escrow(struct page *p, struct json_object *answer);
 void render_commands_status(struct page *p, struct json_object *status, int64_t now_s);
 /* The same of passwords: what is known of those in use, and attempts at them. */
 void render_passwords_status(struct page *p, struct json_object *status);
+/* What is being installed or removed. */
+void render_apps_status(struct page *p, struct json_object *status, int64_t now_s);
 /* Which programs may start, and what was stopped lately. */
 void render_guard_status(struct page *p, struct json_object *status, int64_t now_s);
 
@@ -49,10 +51,17 @@ struct render_words render_state(const char *state, const char *reason);
  * was looked at in vain counts before those whose turn comes. NULL if there is none.
  */
 const char *render_reason(struct json_object *settings, const char *state);
+/* The answer says that nobody manages this phone; render_unmanaged() says so, too. */
+bool render_is_unmanaged(struct json_object *answer);
+bool render_unmanaged(struct page *p, struct json_object *answer);
 /* Whether the answer says that everything is in force. */
 bool render_is_compliant(struct json_object *compliance);
 /* "screen lock" of "screen_lock", for people. */
 void render_spaced(const char *name, char *ret_text, size_t size_bytes);
+/* A state of a command (docs/protocol.md, section 7). */
+struct render_words render_command_state(const char *state);
+/* Why a program was not started: "is blocked by the organisation". */
+const char *render_guard_reason(const char *reason);
 /* A value of a policy: its text if there is one, else its JSON. ret_text holds at least 16 bytes.
  */
 void render_value(struct json_object *object, const char *value, const char *text, char *ret_text,

@@ -174,11 +174,16 @@ void render_apps(struct page *p, struct json_object *answer, int64_t now_s)
 	char when[AGO_TEXT];
 	int64_t t;
 
+	if (render_is_unmanaged(answer)) {
+		page_line(p, 0, PAGE_BOLD, "This phone is not managed.");
+		page_line(
+			p, 0, PAGE_PLAIN, "No apps are looked at, and nothing is told to anybody.");
+		return;
+	}
 	if (!about) {
-		page_line(p, 0, PAGE_BOLD, "No apps are looked at.");
+		page_line(p, 0, PAGE_BOLD, "No apps have been looked at yet.");
 		page_line(p, 0, PAGE_PLAIN,
-			"Either nobody manages this phone, and nothing is told to anybody; or the agent "
-			"has just started.");
+			"The agent has just started; try again in a few seconds.");
 		return;
 	}
 	apps_counts(p, answer, about);
@@ -189,4 +194,70 @@ void render_apps(struct page *p, struct json_object *answer, int64_t now_s)
 	for (int part = 0; part < PART_MAX; part++)
 		apps_list(p, apps, (enum apps_part)part);
 	apps_waiting(p, peek_array(answer, "waiting"));
+}
+
+/* --- the status page ---------------------------------------------------------------------- */
+
+struct apps_words {
+	const char *name, *words;
+};
+
+static const char *apps_find(
+	const struct apps_words *rows, size_t n_rows, const char *name, const char *otherwise)
+{
+	for (size_t i = 0; i < n_rows; i++)
+		if (strcmp(rows[i].name, name) == 0)
+			return rows[i].words;
+	return otherwise;
+}
+
+/* Where the package manager has said nothing yet. */
+static const char *apps_step(const char *step)
+{
+	static const struct apps_words rows[] = {
+		{"policy", "bringing packages in line with the rules"},
+		{"add", "installing"},
+		{"remove", "removing"},
+		{"upgrade", "bringing packages up to date"},
+		{"flatpak-install", "installing a Flatpak"},
+		{"flatpak-remove", "removing a Flatpak"},
+		{"flatpak-update", "bringing Flatpaks up to date"},
+	};
+
+	return apps_find(rows, ARRAY_SIZE(rows), step, *step ? "getting ready" : "about to begin");
+}
+
+static const char *apps_cause(const char *cause)
+{
+	static const struct apps_words rows[] = {
+		{"policy", "for the organisation's rules"},
+		{"update", "an update that the rules ask for"},
+		{"command", "by an order of the organisation"},
+	};
+
+	return apps_find(rows, ARRAY_SIZE(rows), cause, "for the agent");
+}
+
+void render_apps_status(struct page *p, struct json_object *status, int64_t now_s)
+{
+	struct json_object *apps = peek_object(status, "apps");
+	const char *step = peek_text(apps, "step", "");
+	int64_t percent, waiting = 0, since;
+	char when[AGO_TEXT];
+
+	if (!peek_true(apps, "running"))
+		return;
+	page_field(p, "Apps");
+	page_add(p, PAGE_BOLD, "%s", peek_text(apps, "doing", apps_step(step)));
+	if (peek_int(apps, "percent", &percent))
+		page_add(p, PAGE_PLAIN, ", %" PRId64 " %%", percent);
+	if (peek_string(apps, "cause"))
+		page_add(p, PAGE_PLAIN, "; %s", apps_cause(peek_string(apps, "cause")));
+	if (peek_int(apps, "since", &since)) {
+		ago_format(now_s, since, when);
+		page_add(p, PAGE_PLAIN, "; begun %s", when);
+	}
+	if (peek_int(apps, "waiting", &waiting) && waiting > 0)
+		page_add(p, PAGE_PLAIN, "; %" PRId64 " more to do after it", waiting);
+	page_close(p);
 }

@@ -6,7 +6,7 @@
 #include "agent/ctl/render.h"
 
 /* A state of docs/protocol.md, section 7, in words; one of a newer agent as it came. */
-static struct render_words commands_state(const char *state)
+struct render_words render_command_state(const char *state)
 {
 	static const struct {
 		const char *state;
@@ -29,7 +29,7 @@ static struct render_words commands_state(const char *state)
 
 static void commands_one(struct page *p, struct json_object *command, int64_t now_s)
 {
-	struct render_words words = commands_state(peek_string(command, "state"));
+	struct render_words words = render_command_state(peek_string(command, "state"));
 	char text[AGO_TEXT], reason[64];
 	int64_t t;
 
@@ -72,7 +72,7 @@ void render_commands(struct page *p, struct json_object *answer, int64_t now_s)
 /* "Command   lock is running, since 3 minutes" */
 static void commands_field(struct page *p, struct json_object *command, int64_t now_s)
 {
-	struct render_words words = commands_state(peek_string(command, "state"));
+	struct render_words words = render_command_state(peek_string(command, "state"));
 	char text[AGO_TEXT];
 	int64_t t;
 

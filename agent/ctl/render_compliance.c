@@ -97,6 +97,8 @@ void render_compliance(struct page *p, struct json_object *answer, int64_t now_s
 	const char *state = peek_string(answer, "state");
 	struct render_words words = render_state(state, render_reason(settings, state));
 
+	if (render_unmanaged(p, answer))
+		return;
 	page_open(p, 0, 0);
 	page_add(p, PAGE_BOLD, "Taken together: ");
 	page_add(p, words.style, "%s", words.text);

@@ -31,13 +31,13 @@ static void guard_state(struct page *p, struct json_object *guard, const char *s
 }
 
 /* In words for whoever wanted to start it. */
-static const char *guard_reason(const char *reason)
+const char *render_guard_reason(const char *reason)
 {
 	static const struct {
 		const char *name, *words;
 	} rows[] = {
-		{"blocked", "blocked by the organisation"},
-		{"not_allowed", "not allowed by the organisation"},
+		{"blocked", "is blocked by the organisation"},
+		{"not_allowed", "is not in the organisation's list of what may run"},
 		{"user_program", "lies where users can write"},
 		{"foreign_file_system", "lies on a stick, a card or a network"},
 		{"undecided", "could not be judged in time"},
@@ -58,8 +58,9 @@ static void guard_denial(struct page *p, struct json_object *denial, int64_t now
 	(void)peek_int(denial, "count", &count);
 	ago_format(now_s, time_s, ago);
 	page_field(p, peek_true(denial, "audit") ? "Would stop" : "Stopped");
-	page_add(p, PAGE_PLAIN, "%s (%s): %s", peek_text(denial, "program", "?"),
-		peek_text(denial, "path", "?"), guard_reason(peek_text(denial, "reason", "?")));
+	page_add(p, PAGE_PLAIN, "%s (%s), which %s", peek_text(denial, "program", "?"),
+		peek_text(denial, "path", "?"),
+		render_guard_reason(peek_text(denial, "reason", "?")));
 	if (count > 1)
 		page_add(p, PAGE_PLAIN, ", %" PRId64 " times", count);
 	page_add(p, PAGE_DIM, ", %s", ago);

@@ -5,28 +5,7 @@
 #include "agent/ctl/ago.h"
 #include "agent/ctl/peek.h"
 #include "agent/ctl/render.h"
-
-/* "reason: rollback, detail: …": members one after the other, whatever they are. */
-static void journal_data(struct page *p, struct json_object *data)
-{
-	bool first = true;
-
-	if (!data || json_object_object_length(data) == 0)
-		return;
-	page_open(p, 2, 4);
-	json_object_object_foreach(data, name, member)
-	{
-		char label[64];
-
-		render_spaced(name, label, sizeof(label));
-		page_add(p, PAGE_PLAIN, "%s%s: %s", first ? "" : ", ", label,
-			json_object_is_type(member, json_type_string)
-				? json_object_get_string(member)
-				: json_object_to_json_string_ext(member, JSON_C_TO_STRING_PLAIN));
-		first = false;
-	}
-	page_close(p);
-}
+#include "agent/ctl/render_journal.h"
 
 static void journal_one(struct page *p, struct json_object *record, int64_t now_s)
 {
@@ -52,7 +31,7 @@ static void journal_one(struct page *p, struct json_object *record, int64_t now_
 		page_add(p, PAGE_DIM, " (%s)", relative);
 	}
 	page_close(p);
-	journal_data(p, peek_object(record, "data"));
+	render_journal_words(p, peek_text(record, "type", "?"), peek_object(record, "data"));
 }
 
 void render_journal(struct page *p, struct json_object *answer, int64_t now_s)

@@ -58,6 +58,8 @@ void render_policy_show(struct page *p, struct json_object *answer, int64_t now_
 	struct json_object *policies = peek_array(answer, "policies");
 	struct json_object *effective = peek_array(answer, "effective");
 
+	if (render_unmanaged(p, answer))
+		return;
 	page_line(p, 0, PAGE_BOLD, "Asked for now");
 	if (peek_length(effective) == 0)
 		page_line(p, 2, PAGE_PLAIN,
@@ -139,6 +141,8 @@ size_t render_policy_explain(
 	struct json_object *settings = peek_array(answer, "settings");
 	size_t n_shown = 0, n_unset = 0;
 
+	if (render_unmanaged(p, answer))
+		return 1;
 	for (size_t i = 0; i < peek_length(settings); i++) {
 		struct json_object *one = peek_at(settings, i), *value = NULL;
 

@@ -216,24 +216,6 @@ static void status_wake(struct page *p, struct json_object *status)
 	page_close(p);
 }
 
-/* What is being installed or removed; nothing if nothing is. */
-static void status_apps(struct page *p, struct json_object *status)
-{
-	struct json_object *apps = peek_object(status, "apps");
-	const char *doing = peek_text(apps, "doing", "");
-	int64_t percent, waiting = 0;
-
-	if (!peek_true(apps, "running"))
-		return;
-	page_field(p, "Apps");
-	page_add(p, PAGE_PLAIN, "%s", *doing ? doing : "the package manager is at work");
-	if (peek_int(apps, "percent", &percent))
-		page_add(p, PAGE_PLAIN, ", %" PRId64 " %%", percent);
-	if (peek_int(apps, "waiting", &waiting) && waiting > 0)
-		page_add(p, PAGE_PLAIN, "; %" PRId64 " more to do after it", waiting);
-	page_close(p);
-}
-
 /* Area by area, where the agent did not tell the settings. */
 static void status_areas(struct page *p, struct json_object *areas)
 {
@@ -495,7 +477,7 @@ void render_status(
 		status_organisation(p, answer);
 		status_contact(p, answer, now_s);
 		status_wake(p, answer);
-		status_apps(p, answer);
+		render_apps_status(p, answer, now_s);
 		render_commands_status(p, answer, now_s);
 		render_passwords_status(p, answer);
 		render_guard_status(p, answer, now_s);

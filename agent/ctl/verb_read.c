@@ -77,8 +77,11 @@ enum ctl_exit verb_compliance(struct ctl *ctl)
 
 	if (code != CTL_EXIT_OK)
 		return code;
-	return read_show(ctl, &answer, render_compliance,
-		render_is_compliant(answer.object) ? CTL_EXIT_OK : CTL_EXIT_NONCOMPLIANT);
+	/* Not 0: a script that lets in what meets its policy is not to let in what has none. */
+	code = render_is_unmanaged(answer.object)   ? CTL_EXIT_STATE
+	       : render_is_compliant(answer.object) ? CTL_EXIT_OK
+						    : CTL_EXIT_NONCOMPLIANT;
+	return read_show(ctl, &answer, render_compliance, code);
 }
 
 /* "area" or "area.setting" taken apart and looked up in the table. */

@@ -73,7 +73,9 @@ static const struct verb verbs[] = {
 		"here: this program holds no keyset; the phone checks them. Works without the agent.",
 		verb_policy_check},
 	{"compliance", "", 0, 0, 0, "Does this phone meet its policy, setting by setting.",
-		"Exit code 0 if it does, 8 otherwise.", verb_compliance},
+		"Exit code 0 if it does, 8 if it does not or not surely, 5 if nobody manages this phone: "
+		"then there is no policy to meet.",
+		verb_compliance},
 	{"apps", "", 0, 0, 0,
 		"Which apps the organisation hears of, and what its policy says of each.",
 		"Everybody may ask. Programs in home directories stand there by the name of the file, as "

@@ -233,11 +233,18 @@ static void policy_payload(struct enforcer *e, const char *stream, struct jsonw 
 	jws_done(&jws);
 }
 
+void answer_unmanaged(struct enforcer *e, struct jsonw *w)
+{
+	if (!e->state.facts.enrolled)
+		jsonw_bool(w, "enrolled", false);
+}
+
 void answer_policy_show(struct enforcer *e, struct buf *out)
 {
 	struct jsonw w = JSONW_INIT(out);
 
 	jsonw_object(&w, NULL);
+	answer_unmanaged(e, &w);
 	jsonw_array(&w, "policies");
 	for (size_t i = 0; i < e->documents.n_policies; i++) {
 		const struct policy *policy = e->documents.policies[i].policy;
@@ -285,6 +292,7 @@ void answer_policy_explain(struct enforcer *e, struct buf *out)
 		return;
 	}
 	jsonw_object(&w, NULL);
+	answer_unmanaged(e, &w);
 	effective_write_explain(&effective, policies, n, &facts, &w, "settings");
 	jsonw_object_end(&w);
 	effective_done(&effective);
@@ -296,7 +304,10 @@ void answer_compliance(struct enforcer *e, struct buf *out)
 	size_t n = documents_policies(&e->documents, policies);
 	struct jsonw w = JSONW_INIT(out);
 
-	if (e->reconcile.has_compliance)
+	if (!e->state.facts.enrolled)
+		buf_puts(out, "{\"enrolled\":false,\"state\":\"unknown\",\"settings\":[],"
+			      "\"unsupported\":[]}");
+	else if (e->reconcile.has_compliance)
 		compliance_write(&e->reconcile.compliance, policies, n, &w, NULL);
 	else
 		buf_puts(out, "{\"state\":\"unknown\",\"settings\":[],\"unsupported\":[]}");

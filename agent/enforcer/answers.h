@@ -19,6 +19,10 @@ void answer_commands(struct enforcer *e, struct buf *out);
 /* apps_show.c */
 void answer_apps(struct enforcer *e, struct buf *out);
 
+/* "enrolled":false, where nobody manages the phone: what is empty is then meant to be. */
+struct jsonw;
+void answer_unmanaged(struct enforcer *e, struct jsonw *w);
+
 /* What a walk over the recovery keys found. */
 struct recovery_outcome;
 void answer_escrow(const struct recovery_outcome *outcomes, size_t n_outcomes, struct buf *out);

@@ -25,6 +25,7 @@
 #define SEARCH_STEP 128 /* names; less than a millisecond */
 #define TOLD_AN_HOUR 12
 #define TOLD_NAMES 16 /* in one record; the others are counted */
+#define TOLD_BYTES (LIMIT_JOURNAL_RECORD_BYTES - 256)
 
 static const char *const manager_names[APPS_MANAGER_MAX] = {
 	[APPS_MANAGER_APK] = "apk",
@@ -133,8 +134,15 @@ static int known_base(char **ret_lines, size_t *ret_n_bytes, void *userdata)
 struct told {
 	struct buf appeared, gone;
 	struct jsonw w_appeared, w_gone;
-	size_t n;
+	size_t n, n_more;
 };
+
+/* A record that is too large would not be written at all; a character takes six bytes at most. */
+static bool told_has_room(const struct told *told, const char *name)
+{
+	return told->n < TOLD_NAMES &&
+	       told->appeared.n_bytes + told->gone.n_bytes + 6 * strlen(name) <= TOLD_BYTES;
+}
 
 static void told_add(const struct app *app, bool appeared, void *userdata)
 {
@@ -143,8 +151,12 @@ static void told_add(const struct app *app, bool appeared, void *userdata)
 
 	/* Of a program in a home its name, and not where. */
 	name = app->kind == APP_FILE && name ? name + 1 : app->name;
-	if (told->n++ < TOLD_NAMES)
-		jsonw_string(appeared ? &told->w_appeared : &told->w_gone, NULL, name);
+	if (!told_has_room(told, name)) {
+		told->n_more++;
+		return;
+	}
+	told->n++;
+	jsonw_string(appeared ? &told->w_appeared : &told->w_gone, NULL, name);
 }
 
 static void told_done(struct told *told)
@@ -169,8 +181,8 @@ static void told_journal(struct apps_inventory *inventory, struct told *told)
 	jsonw_array(&w, "gone");
 	buf_append(&payload, told->gone.data, told->gone.n_bytes);
 	jsonw_array_end(&w);
-	if (told->n > TOLD_NAMES)
-		jsonw_int(&w, "more", (int64_t)(told->n - TOLD_NAMES));
+	if (told->n_more)
+		jsonw_int(&w, "more", (int64_t)told->n_more);
 	jsonw_object_end(&w);
 	enforcer_journal(inventory->e, JOURNAL_APP_FOUND, &payload);
 }
@@ -215,7 +227,7 @@ static void inventory_replace(struct apps_inventory *inventory, struct apps_list
 		return;
 	apps_list_compare(&inventory->before, &inventory->list, told_add, &told);
 	before_drop(inventory);
-	if (!told.n)
+	if (!told.n && !told.n_more)
 		return;
 	inventory->n_told++;
 	told_journal(inventory, &told);

@@ -165,8 +165,21 @@ int apps_rules_read(char *text, size_t n_bytes, struct apps_rules *ret_rules)
 struct question {
 	const char *words[LIMIT_APPS_STEPS];
 	size_t n_words;
+	/* Who provides what a word asks for, as apk says. */
+	struct provider {
+		size_t word;
+		const char *name;
+	} providers[LIMIT_APPS_STEPS];
+	size_t n_providers;
 	bool is_add, has_file, is_untrusted;
+	/* Nobody can tell what is asked for by name and what comes along: all of it is judged. */
+	bool is_unclear;
 };
+
+static bool is_repository_option(const char *word)
+{
+	return strncmp(word, "-X", 2) == 0 || strncmp(word, "--repositor", 11) == 0;
+}
 
 static void take_word(struct question *q, const char *word)
 {
@@ -174,14 +187,61 @@ static void take_word(struct question *q, const char *word)
 
 	if (q->n_words < LIMIT_APPS_STEPS)
 		q->words[q->n_words++] = word;
+	else
+		q->is_unclear = true;
 	q->is_add |= strcmp(word, "add") == 0;
 	q->is_untrusted |= strcmp(word, "--allow-untrusted") == 0;
+	/* What only that repository has was not asked for. */
+	q->is_unclear |= is_repository_option(word);
 	/* The first one is apk itself. */
 	if (q->n_words > 1 && word[0] != '-' && n > 4 && strcmp(word + n - 4, ".apk") == 0)
 		q->has_file = true;
 }
 
-/* Whether a word asks for it by name, or is a file that may be it. */
+static void take_provider(struct question *q, const char *name)
+{
+	if (q->n_providers == LIMIT_APPS_STEPS || !q->n_words) {
+		q->is_unclear = true;
+		return;
+	}
+	q->providers[q->n_providers++] = (struct provider){q->n_words - 1, name};
+}
+
+/* A member of the world is asked for if it is about to be installed; there may be thousands. */
+static void take_member(struct question *q, const char *name, const char *would)
+{
+	size_t n = strlen(name);
+
+	for (const char *at = would; n && at && (at = strstr(at, name)); at += n) {
+		if (at == would || at[-1] != ' ' || (at[n] != '@' && strncmp(at + n, " (", 2) != 0))
+			continue;
+		if (q->n_providers < LIMIT_APPS_STEPS)
+			q->providers[q->n_providers++] = (struct provider){SIZE_MAX, name};
+		else
+			q->is_unclear = true;
+		return;
+	}
+}
+
+/* A name of what somebody can do, of which nobody says who that is. */
+static bool is_unknown_provide(const struct question *q, size_t word)
+{
+	if (q->words[word][0] == '-' || !strchr(q->words[word], ':') || strchr(q->words[word], '/'))
+		return false;
+	for (size_t i = 0; i < q->n_providers; i++)
+		if (q->providers[i].word == word)
+			return false;
+	return true;
+}
+
+/* Once all words are known. */
+static void look_for_unclear(struct question *q)
+{
+	for (size_t i = 1; i < q->n_words; i++)
+		q->is_unclear |= is_unknown_provide(q, i);
+}
+
+/* Whether a word asks for it by name, or is a file that may be it, or asks for what it provides. */
 static bool is_asked_for(const struct question *q, const char *name)
 {
 	size_t n = strlen(name);
@@ -192,6 +252,37 @@ static bool is_asked_for(const struct question *q, const char *name)
 
 		if (strncmp(word, name, n) == 0 &&
 			(!word[n] || strchr("=<>~@", word[n]) || (q->has_file && word[n] == '-')))
+			return true;
+	}
+	for (size_t i = 0; i < q->n_providers; i++)
+		if (strcmp(q->providers[i].name, name) == 0)
+			return true;
+	return q->is_unclear;
+}
+
+/* The name behind -t, alone or behind other short options; NULL: it is none of those. */
+static const char *virtual_name(const char *word, const char *next)
+{
+	const char *t;
+
+	if (strncmp(word, "--virtual=", 10) == 0)
+		return word + 10;
+	if (strcmp(word, "--virtual") == 0)
+		return next;
+	t = word[0] == '-' && word[1] != '-' ? strchr(word, 't') : NULL;
+	return !t ? NULL : t[1] ? t + 1 : next;
+}
+
+/* Whether this command makes it: it has no contents then, and what it needs is judged by itself. */
+static bool is_virtual(const struct question *q, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = 1; name[0] == '.' && i < q->n_words; i++) {
+		const char *made =
+			virtual_name(q->words[i], i + 1 < q->n_words ? q->words[i + 1] : NULL);
+
+		if (made && strncmp(made, name, n) == 0 && (!made[n] || made[n] == '='))
 			return true;
 	}
 	return false;
@@ -238,8 +329,7 @@ static int judge_app(const struct apps_rules *rules, const char *base, const str
 {
 	enum app_fit fit = APP_FITS_NOT;
 
-	/* A virtual package has no contents; what it needs is judged by itself. */
-	if (app->name[0] == '.' || text_has_line(base, app->name))
+	if (is_virtual(q, app->name) || text_has_line(base, app->name))
 		return 0;
 	app->is_explicit = is_asked_for(q, app->name);
 	if (rules->policy.blocked)
@@ -267,10 +357,16 @@ int apps_rules_judge(const struct apps_rules *rules, const char *base, char *que
 	for (char *rest = question, *line; r == 0 && (line = strsep(&rest, "\n"));) {
 		struct app app;
 
-		if (strncmp(line, "word ", 5) == 0)
+		if (strncmp(line, "word ", 5) == 0) {
 			take_word(q, line + 5);
-		else if (q->is_add && read_installing(line, &app))
+		} else if (strncmp(line, "by ", 3) == 0) {
+			take_provider(q, line + 3);
+		} else if (strncmp(line, "world ", 6) == 0) {
+			take_member(q, line + 6, rest);
+		} else if (q->is_add && read_installing(line, &app)) {
+			look_for_unclear(q);
 			r = judge_app(rules, base, q, &app, ret_why);
+		}
 	}
 	free(q);
 	return r;

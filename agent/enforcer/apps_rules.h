@@ -26,9 +26,10 @@ void apps_rules_write(const struct apps_policy *policy, const char *organisation
 int apps_rules_read(char *text, size_t n_bytes, struct apps_rules *ret_rules);
 
 /*
- * What the hook asks: lines "word WORD" with the command line of apk, then what a simulation of it
- * printed. base: names, a line each, each ended by LF. 0: go on; 1: refused, with a sentence for
- * people in why.
+ * What the hook asks: lines "word WORD" with the command line of apk, behind each of them "by NAME"
+ * with those that provide what it asks for, if it is no package's name; lines "world NAME" with the
+ * members of the world; then what a simulation of it printed. base: names, a line each, each ended
+ * by LF. 0: go on; 1: refused, with a sentence for people in why.
  */
 int apps_rules_judge(const struct apps_rules *rules, const char *base, char *question,
 	char ret_why[2 * LIMIT_TEXT_BYTES]);

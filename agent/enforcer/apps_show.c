@@ -82,6 +82,7 @@ void answer_apps(struct enforcer *e, struct buf *out)
 	if (judged)
 		apps_policy_read(&e->reconcile.effective, &policy);
 	jsonw_object(&w, NULL);
+	answer_unmanaged(e, &w);
 	if (known)
 		show_about(&w, &view);
 	else

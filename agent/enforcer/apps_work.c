@@ -4,7 +4,9 @@
 #include "agent/enforcer/apps_work.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/enforcer/apps_work_private.h"
 #include "platform/apps_known.h"
@@ -69,6 +71,11 @@ static void write_failed(struct jsonw *w, const struct apps_progress *progress)
 }
 
 /* "policy-0123…", "update-…", "command-…" of the id. */
+static void name_cause(const char *id, char ret_cause[LIMIT_NAME_BYTES + 1])
+{
+	snprintf(ret_cause, LIMIT_NAME_BYTES + 1, "%.*s", (int)strcspn(id, "-"), id);
+}
+
 static void on_told(const struct apps_job *job, const struct apps_progress *progress,
 	const char *failure, void *userdata)
 {
@@ -77,10 +84,13 @@ static void on_told(const struct apps_job *job, const struct apps_progress *prog
 	struct jsonw w = JSONW_INIT(&payload);
 	char cause[LIMIT_NAME_BYTES + 1];
 
-	snprintf(cause, sizeof(cause), "%.*s", (int)strcspn(job->id, "-"), job->id);
+	name_cause(job->id, cause);
 	jsonw_object(&w, NULL);
 	jsonw_string(&w, "what", "job");
 	jsonw_string(&w, "cause", cause);
+	/* The end of an enrolment removes as well, and is no rule. */
+	if (strcmp(cause, "policy") == 0 && work->e->state.facts.enrolled)
+		apps_notice_take(work->notice, progress);
 	jsonw_array(&w, "steps");
 	for (size_t i = 0; i < job->n_steps && i < STEPS_MAX; i++) {
 		jsonw_object(&w, NULL);
@@ -111,6 +121,8 @@ int apps_work_new(struct enforcer *e, struct apps_work **ret_work)
 		return -ENOMEM;
 	work->e = e;
 	r = name_directory(work, o->socket_path);
+	if (r == 0)
+		r = apps_notice_new(e, &work->notice);
 	if (r == 0) {
 		const struct apps_jobs_options options = {
 			.platform = &e->platform,
@@ -131,6 +143,7 @@ int apps_work_new(struct enforcer *e, struct apps_work **ret_work)
 		r = apps_jobs_new(&options, &work->jobs);
 	}
 	if (r < 0) {
+		apps_notice_free(work->notice);
 		free(work);
 		return r;
 	}
@@ -147,7 +160,22 @@ void apps_work_free(struct apps_work *work)
 	apps_jobs_forget(work->jobs, &work->order);
 	apps_job_done(&work->order.job);
 	apps_jobs_free(work->jobs);
+	apps_notice_free(work->notice);
 	free(work);
+}
+
+/* The job was left in its directory when it began, perhaps by an agent before this one. */
+static void write_since(const struct apps_work *work, struct jsonw *w)
+{
+	struct stat st;
+
+	if (fstatat(apps_jobs_directory(work->jobs), APPS_JOB_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		jsonw_int(w, "since", st.st_mtime);
+}
+
+bool apps_work_is_running(const struct enforcer *e)
+{
+	return e->apps_work && apps_jobs_is_running(e->apps_work->jobs, NULL);
 }
 
 void apps_work_write_status(const struct enforcer *e, struct jsonw *w, const char *key)
@@ -155,10 +183,15 @@ void apps_work_write_status(const struct enforcer *e, struct jsonw *w, const cha
 	const struct apps_work *work = e->apps_work;
 	const struct apps_progress *progress = NULL;
 	bool is_running = work && apps_jobs_is_running(work->jobs, &progress);
+	char cause[LIMIT_NAME_BYTES + 1];
 
 	jsonw_object(w, key);
 	jsonw_bool(w, "running", is_running);
+	if (is_running)
+		write_since(work, w);
 	if (progress && progress->is_running) {
+		name_cause(progress->id, cause);
+		jsonw_string(w, "cause", cause);
 		jsonw_string(w, "step", apps_step_names[progress->step]);
 		jsonw_string(w, "doing", progress->doing);
 		if (progress->percent >= 0)

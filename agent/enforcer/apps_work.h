@@ -16,7 +16,9 @@ struct jsonw;
 int apps_work_new(struct enforcer *e, struct apps_work **ret_work);
 void apps_work_free(struct apps_work *work); /* NULL is fine */
 
-/* For CTL_STATUS: {"running":…,"doing":…,"percent":…,"waiting":…}. */
+/* Whether something is being installed or removed. */
+bool apps_work_is_running(const struct enforcer *e);
+/* For CTL_STATUS and reports: {"running","since","cause","step","doing","percent","waiting"}. */
 void apps_work_write_status(const struct enforcer *e, struct jsonw *w, const char *key);
 
 /* command_apps.c: after a restart in the middle; see struct command_handler. */

@@ -46,7 +46,9 @@ static void say(const char *name, const char *text, char ret_detail[LIMIT_TEXT_B
 /* What an outcome that names nothing is about; "": everything. */
 static const char *order_name(const struct apps_order *order)
 {
-	const char *words = order->job.n_steps ? order->job.steps[0].words : "";
+	/* What has to stay comes first, where there is some. */
+	size_t first = order->job.n_steps > 1 && order->job.steps[0].kind == APPS_STEP_KEEP;
+	const char *words = order->job.n_steps ? order->job.steps[first].words : "";
 	const char *space = strrchr(words, ' '); /* behind a Flatpak's remote */
 
 	return space ? space + 1 : words;
@@ -122,7 +124,14 @@ static void begin(
 	char detail[LIMIT_TEXT_BYTES + 1];
 
 	if (r == 0 && asked->answer != APPS_ANSWER_DO) {
-		say(text_of(command, "name"), asked->detail, detail);
+		char said[LIMIT_TEXT_BYTES + 1];
+
+		/* What it says is a chain of packages, each needed by the next. */
+		say(text_of(command, "name"), asked->detail, said);
+		snprintf(detail, sizeof(detail), "%s%.220s",
+			asked->answer == APPS_ANSWER_PROTECTED ? "stays, as the phone needs it: "
+							       : "",
+			said);
 		finish(e,
 			asked->answer == APPS_ANSWER_NOTHING   ? COMMAND_DONE
 			: asked->answer == APPS_ANSWER_UNKNOWN ? COMMAND_FAILED
@@ -198,4 +207,5 @@ void command_apps_forget(struct enforcer *e)
 		return;
 	apps_jobs_forget(work->jobs, &work->order);
 	apps_job_done(&work->order.job);
+	apps_notice_forget(work->notice);
 }

@@ -294,6 +294,9 @@ int guard_build_new(const struct guard_inputs *in, struct guard_build **ret_buil
 		return r;
 	apps_policy_read(in->effective, &policy);
 	guard_settings(in->effective, in->uid_min, &b->header);
+	b->counts.is_foreign_cut = in->devices_are_cut;
+	/* What lies where people can write needs no list. */
+	b->counts.is_idle = policy.mode == APPS_OFF && policy.user_programs;
 	r = judge_packages(b, in, &policy);
 	if (r == 0)
 		r = judge_flatpaks(b, in, &policy);
@@ -484,6 +487,10 @@ static int step_flatpak(struct guard_build *b)
 	r = guard_walk_next(b->walk, is_denied ? found_denied : found_allowed, b);
 	if (r != 0)
 		return r;
+	if (guard_walk_is_cut(b->walk) && is_denied)
+		b->counts.is_denied_cut = true;
+	else if (guard_walk_is_cut(b->walk))
+		b->counts.is_cut = true;
 	guard_walk_free(TAKE_PTR(b->walk));
 	b->flatpak++;
 	return 1;

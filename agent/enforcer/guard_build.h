@@ -36,6 +36,7 @@ struct guard_inputs {
 	size_t n_apps;
 	const uint64_t *devices; /* foreign file systems, as stat(2) has them */
 	size_t n_devices;
+	bool devices_are_cut; /* there are more */
 	uint32_t uid_min;
 };
 
@@ -45,6 +46,9 @@ struct guard_counts {
 	size_t n_denied, n_allowed; /* files */
 	size_t n_paths, n_hashes, n_devices;
 	bool is_cut; /* there was more than a limit allows: some of what is allowed is not in it */
+	bool is_denied_cut;  /* of what may not run some is not, since it lies too deep */
+	bool is_foreign_cut; /* there are more foreign file systems */
+	bool is_idle;	     /* the policy wants a guard and sets nothing that it could refuse */
 };
 
 struct guard_build;

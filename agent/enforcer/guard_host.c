@@ -23,6 +23,8 @@
 
 #define MESSAGES_AT_ONCE 32
 #define FALL_FORGOTTEN_US (600 * USEC_PER_SEC)
+#define GUARD_TOO_DEEP                                                                             \
+	"some programs of Flatpaks that may not run lie too deep to be known, and start"
 
 /* --- how it stands ------------------------------------------------------------------------ */
 
@@ -37,20 +39,51 @@ static enum guard_stand host_stand(const struct guard_host *h)
 	return h->trouble[0] || h->build_trouble[0] ? GUARD_STANDS_DOWN : GUARD_STANDS_STARTING;
 }
 
+/* What there is to say of a table in force; each part whole or not at all. */
+static void host_detail(
+	const struct guard_host *h, char ret_text[LIMIT_TEXT_BYTES + 1], bool enforces)
+{
+	const struct guard_counts *counts = &h->counts;
+	const struct {
+		bool holds;
+		const char *text;
+	} parts[] = {
+		{counts->is_idle && enforces,
+			"nothing is refused: the policy sets no apps.mode; set it to deny or allow"},
+		{counts->is_idle && !enforces,
+			"nothing would be refused: the policy sets no apps.mode"},
+		{counts->is_denied_cut, GUARD_TOO_DEEP},
+		{counts->is_cut, "some shared programs of Flatpaks that may run may be refused"},
+		{counts->is_foreign_cut,
+			"of so many sticks and images not all are known as foreign"},
+	};
+	size_t n = 0;
+
+	ret_text[0] = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(parts) && h->in_force == h->generation; i++)
+		if (parts[i].holds && n + strlen(parts[i].text) + 2 <= LIMIT_TEXT_BYTES)
+			n += (size_t)snprintf(ret_text + n, LIMIT_TEXT_BYTES + 1 - n, "%s%s",
+				n ? "; " : "", parts[i].text);
+	if (h->state.n_unwatched && n + 40 < LIMIT_TEXT_BYTES)
+		snprintf(ret_text + n, LIMIT_TEXT_BYTES + 1 - n, "%snot watched: %s", n ? "; " : "",
+			h->state.unwatched);
+}
+
 static void host_get(struct guard_standing *ret_standing, void *userdata)
 {
-	const struct guard_host *h = userdata;
+	struct guard_host *h = userdata;
 	const struct guard_header *header = &h->in_force_settings;
 	struct guard_standing standing = {.stand = host_stand(h)};
+
+	/* Whoever looks wants to know how it is now; what comes of it is a round of its own. */
+	guard_watch_ask(h);
 
 	if (standing.stand == GUARD_STANDS) {
 		standing.enforces = header->mode == GUARD_ENFORCE;
 		standing.fails_closed = header->flags & GUARD_F_FAIL_CLOSED;
 		standing.no_user_programs =
 			header->flags & (GUARD_F_ALLOW_MODE | GUARD_F_NO_USER_PROGRAMS);
-		if (h->state.n_unwatched)
-			snprintf(standing.detail, sizeof(standing.detail), "not watched: %.230s",
-				h->state.unwatched);
+		host_detail(h, standing.detail, standing.enforces);
 	} else if (standing.stand == GUARD_STANDS_ABSENT) {
 		snprintf(standing.detail, sizeof(standing.detail), "%s", h->hello.note);
 	} else if (standing.stand != GUARD_STANDS_OFF) {
@@ -102,6 +135,7 @@ static void host_journal(struct guard_host *h, const char *what, const char *det
 
 static void host_disconnect(struct guard_host *h)
 {
+	guard_watch_stop(h);
 	h->source = sd_event_source_unref(h->source);
 	closep(&h->fd);
 	h->fd = -1;
@@ -141,6 +175,8 @@ void guard_host_send_table(struct guard_host *h)
 		h->sent = h->generation;
 	else if (r != -EAGAIN)
 		guard_host_fell(h, "it does not take its table");
+	if (r == 0 || r == -EAGAIN)
+		guard_watch_ask(h);
 }
 
 static void host_end_guard(struct guard_host *h)
@@ -164,6 +200,8 @@ void guard_host_note_in_force(struct guard_host *h, uint64_t generation)
 	if (host_stand(h) != GUARD_STANDS || stood)
 		return;
 	h->trouble[0] = 0;
+	if (h->counts.is_denied_cut && generation == h->generation)
+		host_journal(h, "incomplete", GUARD_TOO_DEEP);
 	host_journal(h, "in_force",
 		h->settings.mode == GUARD_ENFORCE ? "programs are judged"
 						  : "programs are watched, none is refused");
@@ -192,10 +230,12 @@ static void host_on_hello(struct guard_host *h, const struct msg_guard_hello *he
 	}
 	if (h->wish == WISH_NONE) {
 		host_end_guard(h);
+		guard_watch_until_gone(h);
 		return;
 	}
 	guard_host_note_in_force(h, hello->generation);
 	guard_host_send_table(h);
+	guard_watch_ask(h);
 }
 
 static void host_on_state(struct guard_host *h, const struct msg_guard_state *state)
@@ -234,6 +274,8 @@ static int host_take(struct guard_host *h, const struct message *m)
 	else if (m->type == MESSAGE_GUARD_DENIED)
 		guard_news_take(h->news, denied,
 			h->sources ? guard_sources_title(h->sources, denied->owner) : "");
+	else if (m->type == MESSAGE_GUARD_PONG)
+		guard_watch_answered(h);
 	else
 		return -EPROTO;
 	return 0;
@@ -287,6 +329,7 @@ static int host_on_connect(sd_event_source *source, int listen_fd, uint32_t even
 	if (sd_event_add_io(h->e->event, &h->source, fd, EPOLLIN, host_on_message, h) < 0)
 		return 0;
 	h->fd = TAKE_FD(fd);
+	guard_watch_begin(h);
 	return 0;
 }
 
@@ -328,6 +371,8 @@ static int host_want(const struct effective *desired, void *userdata)
 
 	if (!desired || !guard_is_wanted(desired)) {
 		host_nobody(h);
+		if (before != WISH_NONE)
+			guard_watch_until_gone(h);
 		return before == WISH_GUARD;
 	}
 	r = guard_policy_mark(desired, &mark);
@@ -390,6 +435,10 @@ int guard_host_new(struct enforcer *e, struct guard_host **ret_host)
 		guard_host_free(h);
 		return r;
 	}
+	/* One that is left over from before comes, and is told to end, unless it does not listen.
+	 */
+	if (h->wish == WISH_NONE)
+		guard_watch_until_gone(h);
 	e->platform.guard = &h->known;
 	*ret_host = h;
 	return 0;
@@ -425,7 +474,7 @@ void guard_host_write(const struct enforcer *e, struct jsonw *w, const char *key
 		jsonw_null(w, key);
 		return;
 	}
-	host_get(&standing, (void *)(uintptr_t)h);
+	host_get(&standing, e->guard);
 	jsonw_object(w, key);
 	jsonw_string(w, "state", guard_stand_name(standing.stand));
 	jsonw_string(w, "mode",

@@ -17,6 +17,11 @@
 #define GUARD_GRACE_MS 500  /* for one from before, after the start of the agent */
 #define GUARD_SETTLE_MS 500 /* packages change in many files at once */
 #define GUARD_PAUSE_MAX_S 300
+/* Asked whether it listens where something depends on it, and now and then: an idle phone sleeps.
+ */
+#define GUARD_ASK_S 1800
+#define GUARD_SILENT_S 15 /* a walk over slow mounts takes a while */
+#define GUARD_END_S 10	  /* for one that is to end */
 
 struct enforcer;
 struct guard_host; /* e->guard */

@@ -45,6 +45,11 @@ struct guard_host {
 	struct guard_header in_force_settings;
 	struct msg_guard_hello hello;
 	struct msg_guard_state state;
+	/* Whether it listens: asked, and not answered yet; the next question, or the end of
+	 * patience. */
+	bool is_asked;
+	unsigned int n_late;
+	sd_event_source *watch;
 	/* Starting it. */
 	bool is_absent; /* the kernel; until this process ends */
 	unsigned int n_falls;
@@ -69,6 +74,19 @@ void guard_host_send_table(struct guard_host *h);
 /* Unless it is there, or nobody wants it. */
 void guard_start(struct guard_host *h);
 void guard_start_later(struct guard_host *h, int64_t pause_us);
+
+/* --- guard_watch.c: whether it listens */
+
+/* Now, unless it is asked already; one that is silent falls. */
+void guard_watch_ask(struct guard_host *h);
+/* From its connection on: it has to say who it is, or, as one of another version, to go. */
+void guard_watch_begin(struct guard_host *h);
+void guard_watch_answered(struct guard_host *h);
+void guard_watch_stop(struct guard_host *h);
+/* Nobody wants one: whoever is there after a while does not listen, and is ended. */
+void guard_watch_until_gone(struct guard_host *h);
+/* Ends whoever has its place without a connection. false: nobody has it. */
+bool guard_watch_end_silent(struct guard_host *h);
 
 /* --- guard_make.c: its table, in steps */
 

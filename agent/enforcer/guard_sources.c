@@ -18,7 +18,7 @@ struct guard_sources {
 	guard_sources_changed_fn changed;
 	void *userdata;
 	struct watch *watch;
-	sd_event_source *mounts;
+	struct mounts_watch *mounts;
 	uint64_t devices[LIMIT_GUARD_DEVICES];
 	size_t n_devices;
 	struct apps_snapshot *snapshot; /* of the last table */
@@ -32,19 +32,15 @@ static void sources_on_files(void *userdata)
 }
 
 /* Mounts come and go with every session; few of them are other people's. */
-static int sources_on_mounts(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static void sources_on_mounts(void *userdata)
 {
 	struct guard_sources *s = userdata;
 	uint64_t devices[LIMIT_GUARD_DEVICES];
 	size_t n = 0;
 
-	(void)source;
-	(void)fd;
-	(void)events;
 	if (exec_foreign_devices(s->e->sysroot_fd, devices, &n) < 0 || n != s->n_devices ||
 		memcmp(devices, s->devices, n * sizeof(*devices)) != 0)
 		s->changed(s->userdata);
-	return 0;
 }
 
 int guard_sources_new(struct enforcer *e, guard_sources_changed_fn changed, void *userdata,
@@ -79,7 +75,7 @@ void guard_sources_free(struct guard_sources *s)
 	if (!s)
 		return;
 	watch_free(s->watch);
-	sd_event_source_unref(s->mounts);
+	mounts_watch_free(s->mounts);
 	apps_snapshot_free(s->snapshot);
 	free(s);
 }
@@ -103,8 +99,8 @@ int guard_sources_build(struct guard_sources *s, struct guard_build **ret_build)
 	if (r < 0)
 		return r;
 	r = exec_foreign_devices(e->sysroot_fd, s->devices, &s->n_devices);
-	if (r < 0 && r != -ENOENT)
-		log_warning("guard: not all mounts are known: %s", strerror(-r));
+	if (r < 0 && r != -ENOENT && r != -E2BIG)
+		log_warning("guard: mounts are not known: %s", strerror(-r));
 	if (r < 0 && r != -E2BIG)
 		s->n_devices = 0;
 	/* What happens from here on is seen. */
@@ -117,6 +113,7 @@ int guard_sources_build(struct guard_sources *s, struct guard_build **ret_build)
 		.is_base = has_record ? s->snapshot->is_base : NULL,
 		.devices = s->devices,
 		.n_devices = s->n_devices,
+		.devices_are_cut = r < 0 && r != -ENOENT,
 		.uid_min = accounts_first_person(e->sysroot_fd),
 	};
 	return guard_build_new(&inputs, ret_build);

@@ -38,8 +38,12 @@ static int host_on_arrival(sd_event_source *source, uint64_t usec, void *userdat
 	(void)source;
 	(void)usec;
 	h->arrival = sd_event_source_unref(h->arrival);
+	/* One that hangs since before the agent's start keeps another from coming. */
 	if (!h->said_hello)
-		guard_host_fell(h, "it was started and does not come");
+		guard_host_fell(
+			h, guard_watch_end_silent(h)
+				   ? "one that did not listen was in its place and was ended"
+				   : "it was started and does not come");
 	return 0;
 }
 

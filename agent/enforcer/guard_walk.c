@@ -142,6 +142,7 @@ struct guard_walk {
 	DIR *levels[WALK_DEPTH_MAX];
 	unsigned int depth, max_depth; /* depth: how many are open */
 	dev_t device;
+	bool is_cut;
 	char owner[LIMIT_NAME_BYTES + 1];
 };
 
@@ -152,6 +153,11 @@ void guard_walk_free(struct guard_walk *walk)
 	while (walk->depth > 0)
 		closedir(walk->levels[--walk->depth]);
 	free(walk);
+}
+
+bool guard_walk_is_cut(const struct guard_walk *walk)
+{
+	return walk->is_cut;
 }
 
 int guard_walk_new(int root_fd, const char *path, const char *owner, unsigned int max_depth,
@@ -187,12 +193,17 @@ static void descend(struct guard_walk *walk, int at_fd, const char *name)
 	_cleanup_close_ int fd = -1;
 	DIR *dir;
 
-	if (walk->depth >= walk->max_depth)
+	if (walk->depth >= walk->max_depth) {
+		walk->is_cut = true;
 		return;
+	}
 	fd = openat(at_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir)
+	if (!dir) {
+		/* One that has gone since is none. */
+		walk->is_cut = walk->is_cut || (errno != ENOENT && errno != ENOTDIR);
 		return;
+	}
 	TAKE_FD(fd);
 	walk->levels[walk->depth++] = dir;
 }

@@ -47,6 +47,9 @@ struct guard_found {
 };
 
 struct guard_walk;
+/* Whether something was passed over: it lies too deep, or could not be read. */
+bool guard_walk_is_cut(const struct guard_walk *walk);
+
 /* owner is copied. 0; -ENOENT, -ENOTDIR; -ENOMEM; -errno. */
 int guard_walk_new(int root_fd, const char *path, const char *owner, unsigned int max_depth,
 	struct guard_walk **ret_walk);

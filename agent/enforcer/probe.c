@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/guard/group.h"
 #include "agent/util/clock.h"
 #include "agent/util/jsonw.h"
 #include "platform/guard_known.h"
@@ -26,6 +27,7 @@ struct probe {
 	struct effective everything;
 	struct compliance compliance;
 	struct platform_inventory inventory;
+	struct guard_known guard;
 };
 
 const char *probe_support_name(enum probe_support support)
@@ -231,24 +233,44 @@ static void probe_write_text(const struct probe *p, struct buf *out)
 
 /* --- the whole ---------------------------------------------------------------------------- */
 
-/* Nobody starts a guard to see what can be enforced: there is one, and none runs. */
+/* Nobody starts a guard to see what can be enforced: there is one, and none runs. Whether the
+ * kernel would ask it is tried. */
 static void probe_guard_get(struct guard_standing *ret_standing, void *userdata)
 {
-	(void)userdata;
-	*ret_standing = (struct guard_standing){.stand = GUARD_STANDS_OFF};
+	const struct probe *p = userdata;
+	struct guard_group_facts facts = {0};
+	struct guard_standing standing = {.stand = GUARD_STANDS_OFF};
+	const char *detail = "";
+	int r = p->platform.sysroot_is_root ? guard_group_probe(&facts) : -ENOENT;
+
+	if (r == 0 && !facts.has_permissions) {
+		standing.stand = GUARD_STANDS_ABSENT;
+		detail = "this kernel asks nobody before it starts a program "
+			 "(CONFIG_FANOTIFY_ACCESS_PERMISSIONS): none can be refused; packages and "
+			 "Flatpaks are still removed and kept away, and noexec holds";
+	} else if (r == 0) {
+		detail = "tried: the kernel asks before it starts a program";
+	} else if (r == -EPERM) {
+		detail = "whether the kernel asks before it starts a program can be tried by root "
+			 "alone";
+	} else if (r != -ENOENT) {
+		detail = "whether the kernel asks before it starts a program could not be tried";
+	}
+	snprintf(standing.detail, sizeof(standing.detail), "%s", detail);
+	*ret_standing = standing;
 }
-static const struct guard_known probe_guard = {.get = probe_guard_get};
 
 static int probe_open(struct probe *p, const struct enforcer_options *options)
 {
 	sigset_t mask;
 
+	p->guard = (struct guard_known){.get = probe_guard_get, .userdata = p};
 	p->platform = (struct platform){
 		.sysroot_fd = open(options->sysroot, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
 		.sysroot_is_root = strcmp(options->sysroot, "/") == 0,
 		.cryptsetup_program = options->cryptsetup_program,
 		.vault_fd = -1,
-		.guard = &probe_guard,
+		.guard = &p->guard,
 	};
 	if (p->platform.sysroot_fd < 0) {
 		log_error("%s cannot be opened: %s", options->sysroot, strerror(errno));

@@ -17,6 +17,22 @@ static void reconcile_journal(struct reconcile *r, enum journal_type type, struc
 		(void)journal_append(r->documents->journal, type, payload->data, &seq);
 }
 
+/* Values that are longer, lists of apps for example, do not stand in a record. */
+#define VALUE_BYTES 400
+/* The longest setting, and the end of the record. */
+#define SETTING_BYTES (2 * VALUE_BYTES + 512)
+
+static void reconcile_write_value(
+	struct jsonw *w, const struct setting_row *row, const struct value *value, const char *key)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct jsonw measured = JSONW_INIT(&text);
+
+	value_write(row, value, &measured, NULL);
+	if (!text.error && text.n_bytes <= VALUE_BYTES)
+		value_write(row, value, w, key);
+}
+
 static void reconcile_write_setting(
 	struct jsonw *w, const struct compliance_result *result, enum setting_id id)
 {
@@ -26,9 +42,9 @@ static void reconcile_write_setting(
 	jsonw_string(w, "setting", row->name);
 	jsonw_string(w, "state", compliance_state_name(result->state));
 	jsonw_string(w, "reason", compliance_reason_name(result->reason));
-	value_write(row, &result->desired, w, "desired");
+	reconcile_write_value(w, row, &result->desired, "desired");
 	if (result->has_observed)
-		value_write(row, &result->observed, w, "observed");
+		reconcile_write_value(w, row, &result->observed, "observed");
 }
 
 void reconcile_journal_setting(struct reconcile *r, enum journal_type type,
@@ -61,6 +77,7 @@ void reconcile_journal_changes(struct reconcile *r, const struct compliance *bef
 {
 	_cleanup_buf_ struct buf payload = BUF_INIT;
 	struct jsonw w = JSONW_INIT(&payload);
+	int64_t n_more = 0;
 	bool any = !before || before->overall != r->compliance.overall;
 
 	jsonw_object(&w, NULL);
@@ -74,11 +91,17 @@ void reconcile_journal_changes(struct reconcile *r, const struct compliance *bef
 					     was->reason == now->reason))
 			continue;
 		any = true;
+		if (payload.n_bytes + SETTING_BYTES > LIMIT_JOURNAL_RECORD_BYTES) {
+			n_more++;
+			continue;
+		}
 		jsonw_object(&w, NULL);
 		reconcile_write_setting(&w, now, (enum setting_id)i);
 		jsonw_object_end(&w);
 	}
 	jsonw_array_end(&w);
+	if (n_more)
+		jsonw_int(&w, "more", n_more);
 	jsonw_object_end(&w);
 	if (any)
 		reconcile_journal(r, JOURNAL_COMPLIANCE_CHANGED, &payload);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "agent/enforcer/apps_report.h"
+#include "agent/enforcer/apps_work.h"
 #include "agent/enforcer/diagnostics.h"
 #include "agent/enforcer/commands.h"
 #include "agent/enforcer/enforcer.h"
@@ -41,7 +42,8 @@ const struct report_item report_items[] = {
 		"never which of them you use, nor when"},
 	{"agent: version, which mechanisms exist on this phone, what the kernel's sandbox offers, "
 	 "whether the clock is plausible, until when the organisation's keyset and the phone's certificate are valid and since when it "
-	 "cannot be renewed, whether the agent's files were copied from another device",
+	 "cannot be renewed, whether the agent's files were copied from another device, what it "
+	 "is installing or removing right now",
 		"to find phones on which something cannot be enforced"},
 	{"push: the address at which your push service takes messages for the agent, only where the "
 	 "policy allows push",
@@ -137,6 +139,8 @@ static void report_write_agent(struct enforcer *e, struct jsonw *w)
 		jsonw_object_end(w);
 	}
 	jsonw_array_end(w);
+	if (apps_work_is_running(e))
+		apps_work_write_status(e, w, "apps");
 	if (e->has_net_facts) {
 		jsonw_object(w, "sandbox");
 		jsonw_int(w, "landlock_abi", e->net_facts.landlock_abi);

@@ -412,8 +412,7 @@ static int find_read(struct find *f)
 {
 	_cleanup_free_ char *mounts_text = NULL, *swaps_text = NULL;
 	size_t n;
-	int r = fs_read(
-		f->root_fd, "proc/self/mountinfo", LIMIT_PLATFORM_FILE_BYTES, &mounts_text, &n);
+	int r = fs_read(f->root_fd, "proc/self/mountinfo", LIMIT_MOUNTINFO_BYTES, &mounts_text, &n);
 
 	if (r == 0)
 		r = mountinfo_parse(mounts_text, n, &f->mounts);

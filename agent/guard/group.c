@@ -48,8 +48,12 @@ int guard_group_probe(struct guard_group_facts *ret_facts)
 	struct guard_group_facts facts = {0};
 	int r;
 
-	if (group_fd < 0)
+	if (group_fd < 0 && group_fd != -ENOSYS && group_fd != -EINVAL)
 		return group_fd;
+	if (group_fd < 0) {
+		*ret_facts = facts;
+		return 0;
+	}
 	/* An ignored event asks nobody. */
 	r = mark(group_fd, FAN_MARK_ADD | FAN_MARK_IGNORED_MASK, AT_FDCWD, "/proc/self/exe");
 	if (r < 0 && r != -EINVAL)

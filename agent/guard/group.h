@@ -13,7 +13,8 @@ struct guard_group_facts {
 	bool has_evictable;   /* remembered answers keep no inode in memory (Linux 5.19) */
 };
 
-/* Tries it on the program's own file. 0 or -errno (not root, no fanotify at all). */
+/* Tries it on the program's own file; nobody is ever asked by it. 0, also where the kernel has no
+ * fanotify at all; -EPERM: only root can; other -errno. */
 int guard_group_probe(struct guard_group_facts *ret_facts);
 
 /* A group, non-blocking. Descriptor or -errno. */

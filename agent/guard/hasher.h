@@ -14,6 +14,7 @@
 /* One descriptor, to be read from its start, comes with it. */
 struct guard_hash_request {
 	uint32_t slot, serial;
+	int64_t until_ms; /* monotonic: afterwards nobody waits for it any more */
 };
 
 struct guard_hash_reply {

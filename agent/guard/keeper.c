@@ -24,12 +24,18 @@
 #include "agent/guard/confine.h"
 #include "agent/guard/fd_message.h"
 #include "agent/guard/keeper_private.h"
+#include "agent/guard/place.h"
 #include "agent/guard/verdict.h"
 #include "agent/ipc/channel.h"
 #include "agent/util/log.h"
 #include "agent/util/mem.h"
 
 #define END_MS 2000
+#define PLACE_MS (END_MS + 1000) /* for the one before, which was told to end */
+/* Over what is mounted: at once, and then. What a user mounts meanwhile is not watched as long. */
+#define ROUNDS_BURST 8
+#define ROUNDS_EVERY_MS 2000
+#define LONGEST_MS (3600 * 1000)
 #define SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK)
 
 int64_t keeper_now_ms(void)
@@ -200,6 +206,7 @@ static void begin_end(struct keeper *k)
 static void hear(struct keeper *k)
 {
 	static struct message message;
+	static const struct msg_none none;
 	int r = channel_receive(k->link.fd, ROLE_GUARD, ROLE_ENFORCER, &message);
 
 	if (r == -EAGAIN)
@@ -214,6 +221,8 @@ static void hear(struct keeper *k)
 		take_table(k, &message.fds[0]);
 	else if (message.type == MESSAGE_GUARD_END)
 		begin_end(k);
+	else if (message.type == MESSAGE_GUARD_PING)
+		(void)say(k, MESSAGE_GUARD_PONG, &none);
 	message_done(&message);
 }
 
@@ -221,9 +230,12 @@ static void hear(struct keeper *k)
 static void do_round(struct keeper *k, int group_fd)
 {
 	struct guard_watched watched;
+	int r = guard_watch_mounts(group_fd, k->options.only, k->shared, &watched);
 
-	if (guard_watch_mounts(group_fd, k->options.only, k->shared, &watched) < 0)
+	if (r < 0)
 		return;
+	/* It is one more that is only waited for. */
+	k->n_stuck += r > 0;
 	if (memcmp(&watched, &k->watched, sizeof(watched)) != 0)
 		k->is_state_wanted = true;
 	k->watched = watched;
@@ -257,7 +269,7 @@ static void ask_for_group(struct keeper *k)
 	if (!k->is_round_wanted || k->is_asked || k->verdict_pid == 0 || k->end_ms != NEVER)
 		return;
 	/* What is mounted from here on wants another round. */
-	k->is_round_wanted = false;
+	k->is_round_wanted = k->changes.is_wanted = false;
 	k->is_asked = true;
 	keeper_tell_verdict(k, GUARD_WORD_GIVE, -1);
 }
@@ -300,6 +312,8 @@ static int next_timeout(const struct keeper *k)
 	at = earlier(at, k->begin_ms);
 	at = earlier(at, k->hasher_begin_ms);
 	at = earlier(at, k->end_ms);
+	at = earlier(at, guard_alive_next_ms(&k->alive));
+	at = earlier(at, pace_next_ms(&k->changes, now));
 	if (k->link.fd < 0)
 		at = earlier(at, k->link.retry_ms);
 	else
@@ -307,7 +321,7 @@ static int next_timeout(const struct keeper *k)
 	if (at == NEVER)
 		return -1;
 	at -= now;
-	return at < 0 ? 0 : at > 60000 ? 60000 : (int)at;
+	return at < 0 ? 0 : at > LONGEST_MS ? LONGEST_MS : (int)at;
 }
 
 static void do_due(struct keeper *k)
@@ -320,6 +334,8 @@ static void do_due(struct keeper *k)
 		keeper_start_verdict(k);
 	if (k->hasher_begin_ms <= now)
 		keeper_start_hasher(k);
+	if (pace_take(&k->changes, now))
+		k->is_round_wanted = true;
 	tell_denials(k);
 	ask_for_group(k);
 	if (k->is_state_wanted && k->link.fd >= 0 && is_settled(k))
@@ -330,7 +346,8 @@ static void loop_once(struct keeper *k)
 {
 	struct pollfd wait[] = {
 		{.fd = k->signal_fd, .events = POLLIN},
-		{.fd = k->mounts_fd, .events = POLLPRI},
+		/* What happens while a change waits is signalled afterwards. */
+		{.fd = k->changes.is_wanted ? -1 : k->mounts_fd, .events = POLLPRI},
 		{.fd = k->kick_fd, .events = POLLIN},
 		{.fd = k->control_fd, .events = POLLIN},
 		{.fd = k->link.fd, .events = POLLIN},
@@ -342,7 +359,7 @@ static void loop_once(struct keeper *k)
 	if (poll(wait, ARRAY_SIZE(wait), next_timeout(k)) < 0)
 		return;
 	if (wait[1].revents)
-		k->is_round_wanted = true;
+		pace_want(&k->changes);
 	if (wait[2].revents)
 		take_kick(k);
 	if (wait[3].revents && k->control_fd == wait[3].fd)
@@ -354,6 +371,7 @@ static void loop_once(struct keeper *k)
 	if (wait[5].revents && k->link.fd < 0)
 		connect_link(k, guard_link_again(&k->link, keeper_now_ms()));
 	do_due(k);
+	guard_alive_say(&k->alive, keeper_now_ms());
 }
 
 static int open_signals(void)
@@ -373,8 +391,13 @@ static int open_signals(void)
 
 static int begin(struct keeper *k)
 {
-	int r = guard_group_probe(&k->facts);
+	int r;
 
+	k->place_fd = guard_place_take(k->options.socket_path, PLACE_MS);
+	if (k->place_fd == -EBUSY)
+		return -EBUSY;
+	guard_alive_init(&k->alive, keeper_now_ms());
+	r = guard_group_probe(&k->facts);
 	if (r < 0)
 		return r;
 	/* A kernel that has it not is told about before anything else is given up. */
@@ -399,16 +422,21 @@ int guard_keeper_run(const struct guard_options *options)
 		.begin_ms = NEVER,
 		.hasher_begin_ms = NEVER,
 		.end_ms = NEVER,
+		.changes = {.burst = ROUNDS_BURST, .every_ms = ROUNDS_EVERY_MS},
 	};
 	int r;
 
 	k.options = *options;
 	guard_link_init(&k.link, options->socket_path);
 	r = begin(&k);
-	if (r < 0) {
+	if (r == -EBUSY)
+		log_error("another guard is at %s and does not end; mdm-agentd ends it where it is "
+			  "silent",
+			options->socket_path);
+	else if (r < 0)
 		log_error("cannot begin: %s", strerror(-r));
+	if (r < 0)
 		return GUARD_EXIT_FAILED;
-	}
 	connect_link(&k, guard_link_connect(&k.link, keeper_now_ms()));
 	if (!k.facts.has_permissions) {
 		log_error("this kernel does not ask about the start of programs "

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include "agent/guard/alive.h"
 #include "agent/guard/group.h"
 #include "agent/guard/keeper.h"
 #include "agent/guard/link.h"
@@ -20,7 +21,8 @@ struct keeper {
 	struct guard_group_facts facts;
 	char note[LIMIT_TEXT_BYTES + 1];
 	struct guard_link link;
-	int signal_fd, mounts_fd, kick_fd;
+	int signal_fd, mounts_fd, kick_fd, place_fd;
+	struct guard_alive alive;
 	struct guard_shared *shared;
 
 	struct guard_table table; /* the newest that is sound */
@@ -40,6 +42,7 @@ struct keeper {
 	uint32_t n_stuck;	 /* that were given up and are not gone yet */
 
 	bool is_round_wanted; /* over what is mounted */
+	struct pace changes;  /* of what is mounted: people make them as fast as they like */
 	bool is_asked;	      /* for the group, to do it */
 	struct guard_watched watched;
 	bool is_state_wanted;

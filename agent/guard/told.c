@@ -2,26 +2,6 @@
 /* told.c - how often the enforcer is told of refusals; see told.h. Pure; the keeper. */
 #include "agent/guard/told.h"
 
-static bool take_token(struct guard_told *told, int64_t now_ms)
-{
-	int64_t seconds = (now_ms - told->filled_ms) / 1000;
-
-	if (!told->is_begun) {
-		told->is_begun = true;
-		told->tokens = GUARD_TOLD_BURST;
-		told->filled_ms = now_ms;
-	} else if (seconds > 0) {
-		int64_t tokens = told->tokens + seconds;
-
-		told->tokens = tokens < GUARD_TOLD_BURST ? (uint32_t)tokens : GUARD_TOLD_BURST;
-		told->filled_ms += seconds * 1000;
-	}
-	if (told->tokens == 0)
-		return false;
-	told->tokens--;
-	return true;
-}
-
 static bool are_alike(const struct guard_denial *a, const struct guard_denial *b)
 {
 	return a->device == b->device && a->inode == b->inode && a->uid == b->uid &&
@@ -61,7 +41,10 @@ bool guard_told_add(
 		row->last = *denial;
 		return false;
 	}
-	if (!take_token(told, now_ms)) {
+	/* A row of zeros is a beginning, too. */
+	told->pace.burst = GUARD_TOLD_BURST;
+	told->pace.every_ms = 1000;
+	if (!pace_spend(&told->pace, now_ms)) {
 		told->n_lost++;
 		return false;
 	}

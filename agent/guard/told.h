@@ -8,6 +8,7 @@
 #define MDM_GUARD_TOLD_H
 
 #include "agent/guard/shared.h"
+#include "agent/util/pace.h"
 
 #define GUARD_TOLD_SIZE 64
 #define GUARD_TOLD_PAUSE_MS (60 * 1000) /* for one program and user */
@@ -19,9 +20,7 @@ struct guard_told {
 		int64_t until_ms; /* of the pause; 0: the row is free */
 		uint32_t n_waiting;
 	} rows[GUARD_TOLD_SIZE];
-	uint32_t tokens;
-	int64_t filled_ms;
-	bool is_begun;
+	struct pace pace;
 	uint64_t n_lost; /* told to nobody */
 };
 

@@ -33,6 +33,8 @@
 #define ANSWER_MS 3000
 #define ANSWER_MS_LEAST 100
 #define PATH_BYTES 4096
+/* Nothing heard for so long, of one program after the other: it hangs. */
+#define STUCK_MS (LIMIT_GUARD_HASH_MS + 2000)
 
 struct waiting {
 	int fd; /* -1: free */
@@ -49,6 +51,8 @@ struct verdict {
 	timer_t timer;
 	uint32_t serial;
 	size_t n_waiting;
+	size_t n_asked;	  /* that the one who hashes has not answered, waited for or not */
+	int64_t heard_ms; /* its last answer, or the first question after it */
 	bool is_kicked, is_over;
 	struct waiting waiting[LIMIT_GUARD_HASHING];
 	char path[PATH_BYTES]; /* of the event that is looked at; "": not asked */
@@ -162,8 +166,11 @@ static void conclude(struct verdict *v, int fd, int32_t pid, const struct guard_
 /* Hands it to the one who hashes. false: that cannot be. */
 static bool ask_content(struct verdict *v, int fd, int32_t pid, const struct guard_file *file)
 {
+	int64_t now = now_ms();
+
 	for (uint32_t i = 0; v->n_waiting < LIMIT_GUARD_HASHING && i < LIMIT_GUARD_HASHING; i++) {
-		struct guard_hash_request request = {.slot = i, .serial = v->serial + 1};
+		struct guard_hash_request request = {
+			.slot = i, .serial = v->serial + 1, .until_ms = now + LIMIT_GUARD_HASH_MS};
 
 		if (v->waiting[i].fd >= 0)
 			continue;
@@ -173,9 +180,11 @@ static bool ask_content(struct verdict *v, int fd, int32_t pid, const struct gua
 		v->waiting[i] = (struct waiting){.fd = fd,
 			.serial = ++v->serial,
 			.pid = pid,
-			.until_ms = now_ms() + LIMIT_GUARD_HASH_MS,
+			.until_ms = request.until_ms,
 			.file = *file};
 		v->n_waiting++;
+		if (v->n_asked++ == 0)
+			v->heard_ms = now;
 		return true;
 	}
 	return false;
@@ -282,6 +291,7 @@ static void take_reply(struct verdict *v)
 	if (r == -EAGAIN)
 		return;
 	if (r < 0) {
+		v->n_asked = 0;
 		/* The keeper sees that it is gone, and sends another. */
 		close(TAKE_FD(v->s.hasher_fd));
 		for (size_t i = 0; i < LIMIT_GUARD_HASHING; i++)
@@ -291,6 +301,8 @@ static void take_reply(struct verdict *v)
 			}
 		return;
 	}
+	v->n_asked -= v->n_asked > 0;
+	v->heard_ms = now_ms();
 	if (reply.slot >= LIMIT_GUARD_HASHING)
 		return;
 	w = &v->waiting[reply.slot];
@@ -302,12 +314,12 @@ static void take_reply(struct verdict *v)
 	finish_waiting(v, w);
 }
 
-/* Returns for how long the next one may still wait; -1: none does. */
+/* Returns for how long there is nothing to give up; -1: for ever. */
 static int expire(struct verdict *v)
 {
 	int64_t now, next = -1;
 
-	if (v->n_waiting == 0)
+	if (v->n_waiting == 0 && v->n_asked == 0)
 		return -1;
 	now = now_ms();
 	for (size_t i = 0; i < LIMIT_GUARD_HASHING; i++) {
@@ -316,13 +328,19 @@ static int expire(struct verdict *v)
 		if (w->fd < 0)
 			continue;
 		if (w->until_ms <= now) {
-			atomic_store(&v->s.shared->is_hash_stuck, 1);
-			v->is_kicked = true;
 			w->file.content = GUARD_CONTENT_UNDECIDED;
 			finish_waiting(v, w);
 		} else if (next < 0 || w->until_ms - now < next) {
 			next = w->until_ms - now;
 		}
+	}
+	/* A long queue is no reason to end it, as long as it answers one after the other. */
+	if (v->n_asked && v->heard_ms + STUCK_MS <= now) {
+		atomic_store(&v->s.shared->is_hash_stuck, 1);
+		v->is_kicked = true;
+		v->n_asked = 0;
+	} else if (v->n_asked && (next < 0 || v->heard_ms + STUCK_MS - now < next)) {
+		next = v->heard_ms + STUCK_MS - now;
 	}
 	return (int)next;
 }
@@ -396,6 +414,7 @@ static void take_word(struct verdict *v)
 		if (v->s.hasher_fd >= 0)
 			close(v->s.hasher_fd);
 		v->s.hasher_fd = TAKE_FD(fd);
+		v->n_asked = 0;
 		break;
 	case GUARD_WORD_END:
 		v->is_over = true;

@@ -19,8 +19,9 @@ struct guard_watched {
 /*
  * only: "/a:/b", mounts that are looked at; NULL: all. A mark that is there already stays as it is.
  * Everything is walked each time: numbers of mounts and devices are used again, so that what looks
- * the same may be another one. What is foreign is put into shared before it is marked. 0 or -errno
- * (no /proc).
+ * the same may be another one. What is foreign is put into shared before it is marked. What a
+ * file system covers that may not answer is looked for by a process of its own. 0; 1: that one has
+ * been killed and is still to be waited for; -errno (no /proc).
  */
 int guard_watch_mounts(int group_fd, const char *only, struct guard_shared *shared,
 	struct guard_watched *ret_watched);

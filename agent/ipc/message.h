@@ -374,6 +374,9 @@ struct msg_guard_denied {
 	X(GUARD_DENIED, 51, ROLE_GUARD, ROLE_ENFORCER, struct msg_guard_denied, 0)                 \
 	/* answer what waits, and end */                                                           \
 	X(GUARD_END, 52, ROLE_ENFORCER, ROLE_GUARD, struct msg_none, 0)                            \
+	/* whether it still listens; answered at once */                                           \
+	X(GUARD_PING, 53, ROLE_ENFORCER, ROLE_GUARD, struct msg_none, 0)                           \
+	X(GUARD_PONG, 54, ROLE_GUARD, ROLE_ENFORCER, struct msg_none, 0)                           \
 	X(CTL_STATUS, 32, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                             \
 	X(CTL_ENROL, 33, ROLE_CTL, ROLE_ENFORCER, struct msg_ctl_enrol, 0)                         \
 	X(CTL_UNENROL, 34, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                            \

@@ -131,8 +131,13 @@
 #define LIMIT_CHILD_SECRET_BYTES 512
 
 /* Files of the system that the platform layer reads. */
-#define LIMIT_PLATFORM_FILE_BYTES (1024 * 1024) /* mountinfo, keyfiles, dconf databases */
-#define LIMIT_MOUNTS 512
+#define LIMIT_PLATFORM_FILE_BYTES (1024 * 1024) /* keyfiles, dconf databases */
+/*
+ * Mounts: fusermount(1) lets users make 1,000, at paths as long as they like, a line then has up to
+ * 16 KiB; udisks lets them mount images. What a system is made of is kept in any case.
+ */
+#define LIMIT_MOUNTINFO_BYTES (32 * 1024 * 1024)
+#define LIMIT_MOUNTS 4096
 #define LIMIT_BLOCK_DEPTH 16	      /* layers below one file system */
 #define LIMIT_BLOCK_CRYPTS 16	      /* dm-crypt devices below all file systems; a phone has one */
 #define LIMIT_BLOCK_NODES 256	      /* block devices visited for one file system */
@@ -171,7 +176,18 @@
 /* The section of the report, written out; it shares LIMIT_REPORT_BYTES with all others. */
 #define LIMIT_APPS_SECTION_BYTES (160 * 1024)
 #define LIMIT_APPS_ITEMS 4096 /* wishes of one plan; patterns of blocked can fit many */
-#define LIMIT_APPS_STEPS 512  /* steps of one job */
+#define LIMIT_APPS_BANS 2048  /* of them: what is more waits for the next plan */
+/* Packages and Flatpaks that one job takes out; what is more is done by the next one. */
+#define LIMIT_APPS_PORTION 256
+#define LIMIT_APPS_PORTION_BYTES (16 * 1024)
+#define LIMIT_APPS_PORTION_FLATPAKS 64
+/*
+ * Dependencies of the virtual package: one line of apk's database, of which no apk reads more than
+ * 128 KiB. With a longer one it reads nothing any more, and installs and repairs nothing.
+ */
+#define LIMIT_APPS_POLICY_BYTES (64 * 1024)
+#define LIMIT_APPS_BAN_BYTES (48 * 1024) /* of them; the rest is for what is required */
+#define LIMIT_APPS_STEPS 512		 /* steps of one job */
 #define LIMIT_APPS_JOB_BYTES (256 * 1024)
 #define LIMIT_APPS_OUTCOMES 2048 /* items and steps that a job can say something of */
 #define LIMIT_APPS_PROGRESS_BYTES (1280 * 1024) /* 2,048 of the longest */
@@ -189,8 +205,8 @@
 /* File systems: whoever may mount images (udisks) makes dozens, and those beyond are not judged. */
 #define LIMIT_GUARD_DEVICES 256
 #define LIMIT_GUARD_OWNERS_BYTES (1024 * 1024)
-/* Mounts whose parents are known; fusermount(1) lets users make 1,000. */
-#define LIMIT_GUARD_MOUNTS 2048
+/* Mounts whose parents are known. */
+#define LIMIT_GUARD_MOUNTS LIMIT_MOUNTS
 #define LIMIT_GUARD_FILESYSTEMS 512		   /* watched at once */
 #define LIMIT_GUARD_ANSWER_MS (60 * 1000)	   /* patience with one verdict */
 #define LIMIT_GUARD_HASH_BYTES (256 * 1024 * 1024) /* of a program; the largest AppImages */

@@ -194,6 +194,15 @@ static void advise_rest(const struct advice *a)
 	if (repositories && repositories->n_strings == 0)
 		advise(a, "repositories is empty: no phone takes its last source of updates away; "
 			  "it changes nothing and reports it");
+	/* Which key signs a phone's system today is known to nobody but its package manager. */
+	if (profile->has[SETTING_APPS_SIGNING_KEYS] &&
+		profile->values[SETTING_APPS_SIGNING_KEYS].set.n_strings == 0)
+		advise(a, "signing_keys is empty: no phone takes the last key of its updates away; "
+			  "it changes nothing and reports it");
+	else if (profile->has[SETTING_APPS_SIGNING_KEYS])
+		advise(a,
+			"signing_keys ends the updates of whatever is signed with another key: "
+			"all that `sha256sum /etc/apk/keys/*` shows on a new phone belong into it");
 	if (hours && hours->n_strings == 0)
 		advise(a, "update_hours is empty: there is no hour in which updates may begin");
 	if (profile->has[SETTING_APPS_GUARD_FAILURE] &&

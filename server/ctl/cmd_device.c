@@ -10,6 +10,7 @@
 #include "server/ctl/commands.h"
 #include "server/ctl/device.h"
 #include "server/ctl/listing.h"
+#include "server/ctl/reader.h"
 #include "server/ctl/span.h"
 #include "server/ctl/text.h"
 
@@ -242,6 +243,46 @@ static int device_print_settings(
 	return device_print_details(ctl, device, fault);
 }
 
+/* What it was installing or removing when it said so last; nothing where it was not. */
+static void device_print_work(struct ctl *ctl, const struct response_device *device)
+{
+	struct reader reader = {.path = ""};
+	struct json_object *at = reader_object(&reader, device->json, "sections");
+	char doing[LIMIT_TEXT_BYTES + 1], step[LIMIT_NAME_BYTES + 1], relative[32];
+	int64_t percent, since_s, received_s = 0;
+	bool knows_percent, running;
+
+	at = at ? reader_object(&reader, at, "agent") : NULL;
+	if (at)
+		received_s = reader_int(&reader, at, "received");
+	at = at ? reader_object(&reader, at, "body") : NULL;
+	at = at ? reader_object(&reader, at, "apps") : NULL;
+	if (!at)
+		return;
+	running = reader_bool(&reader, at, "running");
+	reader_text(&reader, at, "doing", doing, sizeof(doing));
+	reader_text(&reader, at, "step", step, sizeof(step));
+	knows_percent = reader_has(at, "percent");
+	percent = reader_int(&reader, at, "percent");
+	since_s = reader_int(&reader, at, "since");
+	/* What a phone says oddly here is no reason to show nothing of it. */
+	if (reader.bad || !running)
+		return;
+	fprintf(ctl->out, "%-13s ", "at work");
+	device_print_part(ctl, 0, *doing ? doing : *step ? step : "about to begin");
+	if (knows_percent)
+		fprintf(ctl->out, ", %" PRId64 " %%", percent);
+	if (since_s > 0) {
+		span_format_relative(since_s, ctl->now_s, relative);
+		fprintf(ctl->out, "; begun %s", relative);
+	}
+	if (received_s > 0) {
+		span_format_relative(received_s, ctl->now_s, relative);
+		fprintf(ctl->out, " (as it said %s)", relative);
+	}
+	fputc('\n', ctl->out);
+}
+
 int cmd_device_show(struct ctl *ctl, const struct args *args, struct fault *fault)
 {
 	_cleanup_(response_devices_done) struct response_devices found = {0};
@@ -286,6 +327,7 @@ int cmd_device_show(struct ctl *ctl, const struct args *args, struct fault *faul
 	device_print_text(ctl, "enrolment", device->enrolment);
 	device_print_text(ctl, "ticket", device->ticket);
 	device_print_serials(ctl, device);
+	device_print_work(ctl, device);
 	r = device_print_settings(ctl, device, fault);
 	return r ? r : ctl_flush(ctl, fault);
 }

@@ -14,6 +14,7 @@
 
 #define EVENTS_PAGE 50 /* their data counts against LIMIT_JSON_MEMBERS */
 #define EVENTS_POLL_S 3
+#define EVENTS_DEPTH 6	    /* what phones write is no deeper */
 #define EVENTS_DATA_MAX 400 /* bytes of data on one line; --json has all of it */
 
 static int events_page(struct api *api, struct paging *paging, const char *device,
@@ -32,10 +33,44 @@ static int events_page(struct api *api, struct paging *paging, const char *devic
 	return r ? r : response_events(answer.body, answer.n_body, ret_events, fault);
 }
 
+static void events_name(struct buf *out, const char *name, const char **separator)
+{
+	buf_puts(out, *separator);
+	text_plain(out, name);
+	buf_puts(out, ": ");
+	*separator = ", ";
+}
+
+/* "what: in_force, detail: programs are judged": for people, who do not read braces. */
+static void events_value(struct buf *out, struct json_object *value, int depth)
+{
+	const char *separator = "";
+
+	if (depth == EVENTS_DEPTH) {
+		buf_puts(out, "...");
+	} else if (json_object_is_type(value, json_type_object)) {
+		json_object_object_foreach(value, name, member)
+		{
+			events_name(out, name, &separator);
+			events_value(out, member, depth + 1);
+		}
+	} else if (json_object_is_type(value, json_type_array)) {
+		for (size_t i = 0; i < json_object_array_length(value); i++) {
+			buf_puts(out, i ? ", " : "");
+			events_value(out, json_object_array_get_idx(value, i), depth + 1);
+		}
+		if (json_object_array_length(value) == 0)
+			buf_puts(out, "none");
+	} else if (value) {
+		text_plain(out, json_object_get_string(value));
+	} else {
+		buf_puts(out, "none");
+	}
+}
+
 static void events_print(struct ctl *ctl, const struct response_event *event)
 {
 	_cleanup_buf_ struct buf plain = BUF_INIT;
-	const char *data;
 	char date[24];
 
 	if (ctl->json) {
@@ -48,11 +83,8 @@ static void events_print(struct ctl *ctl, const struct response_event *event)
 	clock_format(event->time_s, date);
 	text_plain(&plain, event->type);
 	if (event->data && json_object_object_length(event->data) > 0) {
-		data = json_object_to_json_string_ext(
-			event->data, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 		buf_puts(&plain, "  ");
-		if (data)
-			text_plain(&plain, data);
+		events_value(&plain, event->data, 0);
 	}
 	fprintf(ctl->out, "%s  %.12s  %.*s\n", date, *event->device ? event->device : "-",
 		EVENTS_DATA_MAX, plain.data ? plain.data : "-");

@@ -62,6 +62,9 @@ static int order_value(
 			return fault_set(fault, FAULT_USAGE,
 				"%s must have %" PRId64 " to %" PRId64 " bytes; it has %zu",
 				row->name, row->min, row->max, strlen(value));
+		if (row->form && !row->form(value))
+			return fault_set(fault, FAULT_USAGE, "%s does not look right: it is %s",
+				row->name, row->help);
 		jsonw_string(w, row->name, value);
 		return 0;
 	case VERB_INT:
@@ -107,6 +110,33 @@ static int order_arguments(const struct order *order, struct jsonw *w, struct fa
 	return r;
 }
 
+/* Whether the argument of that row is given. */
+static bool order_has(const struct order *order, const struct verb_argument *row)
+{
+	for (size_t i = 0; i < order->n_arguments; i++)
+		if (order_row(order->verb, order->arguments[i],
+			    strcspn(order->arguments[i], "=")) == row)
+			return true;
+	return false;
+}
+
+static int order_is_complete(const struct order *order, struct fault *fault)
+{
+	_cleanup_buf_ struct buf synopsis = BUF_INIT;
+
+	order_synopsis(order->verb, &synopsis);
+	if (synopsis.error)
+		return fault_errno(fault, synopsis.error, "command");
+	for (const struct verb_argument *row = command_verbs[order->verb].arguments;
+		row && row->name; row++)
+		if (row->required && !order_has(order, row))
+			return fault_set(fault, FAULT_USAGE,
+				"%s needs %s, which is %s; its arguments: %s",
+				command_verbs[order->verb].name, row->name, row->help,
+				synopsis.data);
+	return 0;
+}
+
 /* What the phone would say to it. */
 static int order_check(const struct buf *payload, struct command *ret_command, struct fault *fault)
 {
@@ -149,6 +179,8 @@ int order_payload(const struct order *order, struct buf *out, struct command *re
 	if (order->nonce)
 		jsonw_string(&w, "nonce", order->nonce);
 	jsonw_object_end(&w);
+	if (!r)
+		r = order_is_complete(order, fault);
 	if (!r && payload.error)
 		r = fault_errno(fault, payload.error, "command");
 	if (!r)

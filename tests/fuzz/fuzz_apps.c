@@ -4,10 +4,10 @@
  * fuzz_apps.c - patterns of apps and plans over any database of packages. Lines of the input up to
  * an empty one are the policy and what is known of the phone, "KEY:TEXT"; the rest is the database.
  *
- * A plan takes along nothing that is kept, as a second, slower count says. When its removals are
- * done and its words are in force, the same policy has nothing more to take away. What is said to
- * be valid never fits differently for being asked twice, and lists that are merged let through what
- * each lets through.
+ * Key h: what is remembered of bans. A plan takes along nothing that is kept, as a second, slower
+ * count says. When its removals are done and its words are in force, the same policy has nothing
+ * more to take away. What is said to be valid never fits differently for being asked twice, and
+ * lists that are merged let through what each lets through.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -250,7 +250,7 @@ static void leave(const struct apps_plan *plan, struct apk_text world, struct bu
 	struct apk_dependency word;
 
 	while (apk_dependency_next(&world, &word)) {
-		bool stays = true;
+		bool stays = !word.is_conflict;
 
 		for (size_t i = 0; i < plan->n_items; i++)
 			if ((plan->items[i].wish == APPS_WISH_REMOVE ||
@@ -267,7 +267,7 @@ static void leave(const struct apps_plan *plan, struct apk_text world, struct bu
 }
 
 static int make(const struct input *input, const struct apk_db *db, const struct buf *world,
-	struct apps_plan *ret_plan)
+	const struct buf *held, struct apps_plan *ret_plan)
 {
 	const struct texts *available = &input->keys['v'];
 	_cleanup_free_ bool *base = marks_of(db, &input->keys['k']);
@@ -280,6 +280,7 @@ static int make(const struct input *input, const struct apk_db *db, const struct
 		.available = (const char *const *)available->texts,
 		.n_available = available->n_texts,
 		.has_desktop = has_desktop,
+		.held = {held->data, held->n_bytes},
 	};
 
 	return apps_plan_make(&in, ret_plan);
@@ -303,17 +304,36 @@ static bool is_odd(const struct apk_db *db, struct apk_text world)
 	return false;
 }
 
+/* What is banned stays so when it is gone. */
+static void check_steady(const struct apps_plan *plan, const struct apps_plan *next)
+{
+	for (size_t i = 0; i < plan->n_items; i++) {
+		const struct apps_item *item = &plan->items[i];
+		bool is_held = false;
+
+		for (size_t k = 0; k < next->n_items; k++)
+			is_held |= next->items[k].wish == APPS_WISH_BAN &&
+				   next->items[k].why_not == APPS_CAN &&
+				   strcmp(next->items[k].name, item->name) == 0;
+		expect(is_held || item->wish != APPS_WISH_BAN || item->why_not != APPS_CAN ||
+			item->is_later);
+	}
+}
+
 static void check_plan(const struct input *input, const char *text, size_t n_bytes)
 {
 	struct apk_db db, after;
 	struct apps_plan plan, next;
-	_cleanup_buf_ struct buf applied = BUF_INIT, world = BUF_INIT;
+	_cleanup_buf_ struct buf applied = BUF_INIT, world = BUF_INIT, held = BUF_INIT;
 	_cleanup_free_ bool *gone = NULL, *base = NULL;
 	size_t own;
 
 	if (apk_db_read(text, n_bytes, &db) < 0)
 		return;
-	if (make(input, &db, &input->world, &plan) < 0) {
+	/* Whatever stands in the record. */
+	for (size_t i = 0; i < input->keys['h'].n_texts; i++)
+		buf_printf(&held, "%s\n", input->keys['h'].texts[i]);
+	if (make(input, &db, &input->world, &held, &plan) < 0) {
 		apk_db_done(&db);
 		return;
 	}
@@ -328,10 +348,13 @@ static void check_plan(const struct input *input, const char *text, size_t n_byt
 		expect(!gone[i] || i == own || !base[i]);
 	apply(&db, &plan, gone, &applied);
 	leave(&plan, (struct apk_text){input->world.data, input->world.n_bytes}, &world);
+	buf_reset(&held);
+	expect(apps_plan_held(&plan, &held) == 0);
 	expect(applied.error == 0 && world.error == 0);
 	if (!is_odd(&db, (struct apk_text){input->world.data, input->world.n_bytes}) &&
 		apk_db_read(applied.data ? applied.data : "", applied.n_bytes, &after) == 0) {
-		expect(make(input, &after, &world, &next) == 0);
+		expect(make(input, &after, &world, &held, &next) == 0);
+		check_steady(&plan, &next);
 		for (size_t i = 0; i < next.n_items; i++)
 			expect(next.items[i].wish > APPS_WISH_REMOVE ||
 				next.items[i].why_not != APPS_CAN || next.items[i].is_done);

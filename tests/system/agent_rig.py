@@ -119,6 +119,12 @@ class Agent:
         records = self.json("journal", "show", "--lines", "1000")["records"]
         return [r for r in records if kind in (None, r["type"])]
 
+    def told(self):
+        """The journal as people read it, which is in sentences."""
+        text = self.ok("journal", "show", "--lines", "1000")
+        check(not set(text) & set("{}[]"), "JSON for people:", text)
+        return text
+
     def effective(self):
         return {"%s.%s" % (row["area"], row["setting"]): row["value"]
                 for row in self.json("policy", "show")["effective"]}

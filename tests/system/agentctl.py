@@ -34,6 +34,23 @@ def test_pages(case):
     case.expect(0, "command", "list", out="reboot: done")
 
 
+def test_unmanaged(case):
+    """A phone that nobody manages is no fault: what only looks says so, on standard output, and ends with 0."""
+    fake = case.start()
+    for name, words, page in (("policy_show", ("policy", "show"), "policy"), ("apps", ("apps",), "apps"),
+                              ("policy_explain", ("policy", "explain"), "explain"),
+                              ("policy_explain", ("policy", "explain", "apps.blocked"), "explain")):
+        fake.answers[name] = (OK, "", fixture(page + "_unmanaged"))
+        result = case.expect(0, *words, out="This phone is not managed")
+        assert result.stderr == "", result.stderr
+    # Not 0, which says that a policy is met, and not 8, which says that one is not.
+    fake.answers["compliance"] = (OK, "", fixture("compliance_unmanaged"))
+    result = case.expect(5, "compliance", out="This phone is not managed")
+    assert result.stderr == "", result.stderr
+    result = case.run("compliance", "--json")
+    assert result.returncode == 5 and json.loads(result.stdout)["enrolled"] is False, result
+
+
 def test_width_and_no_colour_in_pipes(case):
     fake = case.start()
     fake.answers["status"] = (OK, "", fixture("status_trouble"))

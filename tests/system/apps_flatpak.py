@@ -125,6 +125,36 @@ def remotes_are_switched_off(phone):
     equal(f.job("flatpak-remote-disable other").step(), "unknown_package")
 
 
+def filters_come_and_go(phone):
+    """Ours in place of another, which comes back; one that is gone by then does not keep ours."""
+    f = Flatpaks(phone)
+    own, ours = os.path.join(f.base, "own.filter"), os.path.join(phone.root, "etc/mdm-agent/flatpak-%s.filter" % REMOTE)
+    os.makedirs(os.path.dirname(ours))
+    for path, text in ((own, "deny app/org.example.Other\n"), (ours, "deny app/%s\n" % APP)):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def remote_filter():
+        with open(os.path.join(f.system, "repo/config"), encoding="utf-8") as file:
+            found = [line.split("=", 1)[1].strip() for line in file if line.startswith("xa.filter=")]
+        return found[0] if found else ""
+    f.flatpak("remote-modify", "--system", "--filter=" + own, REMOTE)
+    equal((f.job("flatpak-remote-filter " + REMOTE).step(), remote_filter()), ("done", ours))
+    equal(f.job("flatpak-install %s %s" % (REMOTE, APP)).step(), "unknown_package")
+    unfilter = "flatpak-remote-unfilter %s %s" % (REMOTE, own[1:])
+    equal((f.job(unfilter).step(), remote_filter()), ("done", own))
+    equal(f.job(unfilter).step(), "nothing_to_do")
+    equal(f.job("flatpak-install %s org.example.Other" % REMOTE).step(), "unknown_package")
+    equal(f.job("flatpak-install %s %s" % (REMOTE, APP)).step(), "done")
+    equal(f.job("flatpak-remote-filter " + REMOTE).step(), "done")
+    os.unlink(own)
+    p = f.job(unfilter)
+    equal((p.step(), remote_filter()), ("done", ""))
+    assert own in p.steps[0][2], p.text
+    equal(f.job("flatpak-install %s org.example.Other" % REMOTE).step(), "done")
+    equal(f.job("flatpak-remote-unfilter other x").step(), "unknown_package")
+
+
 def names_that_are_paths(phone):
     f = Flatpaks(phone)
     os.makedirs(os.path.join(f.system, "app"))
@@ -140,7 +170,7 @@ def no_flatpak(phone):
 
 
 TESTS = [apps_come_and_go, apps_are_updated, what_cannot_be_installed, the_unsigned_is_not_installed,
-         remotes_are_switched_off, names_that_are_paths, no_flatpak]
+         remotes_are_switched_off, filters_come_and_go, names_that_are_paths, no_flatpak]
 
 if __name__ == "__main__":
     sys.exit(run_tests(TESTS))

@@ -195,6 +195,15 @@ def what_came_and_went_is_in_the_journal(base):
         phone.install("app-00", "2")
         wait_for("the version", lambda: [a for a in phone.apps()["apps"] if a.get("version") == "2"])
         check(len(phone.journal("app_found")) == 2)
+        # Names as long as they may be: a record that has no room for them all is written all the same.
+        for i in range(20):
+            name = "%02d" % i + 252 * "x"
+            phone.packages[name] = ("1", "musl")
+            phone.world.append(name)
+        phone.settle()
+        wait_for("a third record", lambda: len(phone.journal("app_found")) > 2)
+        data = phone.journal("app_found")[2]["data"]
+        check(8 <= len(data["appeared"]) < 16 and len(data["appeared"]) + data["more"] == 20, data)
 
 
 def a_restart_sends_nothing_again(base):

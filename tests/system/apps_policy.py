@@ -5,15 +5,19 @@ told with its reason, and everything is lifted at the end. Against the stand-in 
 
 Usage: apps_policy.py BUILD_DIR [NAME...]    The last line is "N passed, N failed, N skipped".
 """
+import json
 import os
+import re
 import signal
 import sys
+import time
 
 sys.dont_write_bytecode = True
 from mdmctl_rig import check, run_tests
 from agent_rig import wait_for
 from apps_policy_rig import VIRTUAL, with_phones
 
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 BASE = ["alpine-base", "apk-tools", "busybox", "gnome-thing", "musl", "postmarketos-ui"]
 
 
@@ -44,6 +48,15 @@ def test_blocked(phones):
     check("firefox" in phones.installed())
 
 
+@with_phones({"mode": "deny", "blocked": ["firefox"] + ["%03d" % i + 60 * "x" for i in range(120)]})
+def test_long_lists(phones):
+    """What a list makes of the phone stands in the journal, though the list has no room in a record."""
+    phones.wait_setting("blocked", "compliant")
+    rows = [row for r in phones.phone.journal("compliance_changed") for row in r["data"]["settings"]
+            if row["setting"] == "blocked"]
+    check([row["state"] for row in rows] == ["pending", "compliant"] and not any("desired" in row for row in rows), rows)
+
+
 @with_phones({"mode": "deny", "blocked": ["fire*"]})
 def test_blocked_comes_later(phones):
     """A pattern of what nobody has: removed when it comes."""
@@ -53,6 +66,63 @@ def test_blocked_comes_later(phones):
     if done.returncode == 0:
         wait_for("it is gone\n" + phones.phone.log(), lambda: "firefox-addon" not in phones.installed())
     phones.wait_setting("blocked", "compliant")
+
+
+@with_phones()
+def test_more_bans_than_steps(phones):
+    """However many fit a pattern: one transaction, and they stay banned when they are gone."""
+    names = ["game-%04d" % i for i in range(700)]
+    phones.install_many(names)
+    phones.push({"mode": "deny", "blocked": ["game-*"]})
+    phones.wait_setting("blocked", "compliant")
+    check(phones.installed() == sorted(BASE + ["firefox", "nano"]), phones.installed())
+    check(phones.bans() == ["!" + name for name in names], len(phones.bans()))
+    jobs = phones.jobs()
+    check(len(jobs) == 1, [j["steps"] for j in jobs])
+
+
+@with_phones()
+def test_more_removals_than_a_job_does(phones):
+    """In portions, with the bans first; until the last of them the phone does not comply."""
+    names = ["game-%04d" % i for i in range(700)]
+    phones.install_many(names)
+    lock = phones.lock()
+    phones.push({"mode": "allow", "allowed": ["nano"], "blocked": ["firefox"], "required": ["htop"]}, sync=True)
+    row = phones.wait_setting("allowed", "noncompliant", reason="app_present")
+    waiting = [i for i in row["items"] if "waits for its turn: one of 7" in i["detail"]]
+    check(waiting and waiting[0]["state"] == "noncompliant", row["items"][-2:])
+    lock.close()
+    phones.wait_setting("allowed", "compliant")
+    phones.wait_setting("required", "compliant")
+    check(phones.installed() == sorted(BASE + ["htop", "nano"]), phones.installed())
+    jobs = phones.jobs()
+    steps = [[s["step"] for s in j["steps"]] for j in jobs]
+    check(steps == [["policy", "remove"], ["policy", "remove"], ["remove", "policy"]], steps)
+    check(jobs[0]["steps"][0]["words"] == "!firefox htop" and not any(j["failed"] for j in jobs), jobs)
+
+
+@with_phones({"mode": "deny", "blocked": ["origin:mozilla", "fire*"]})
+def test_bans_are_steady(phones):
+    """What a pattern has removed stays banned, by whatever it was known; nothing is done twice."""
+    wait_for("its end\n" + phones.phone.log(), lambda: phones.bans() == ["!firefox"])
+    phones.repository.add("fox", origin="mozilla")
+    phones.apk("add", "fox")
+    wait_for("it is gone\n" + phones.phone.log(), lambda: phones.bans() == ["!firefox", "!fox"])
+    phones.wait_setting("blocked", "compliant")
+    wait_for("the end", lambda: not phones.phone.status()["apps"]["running"])
+    for name in ("fox", "firefox"):
+        check(phones.apk("add", name, check_it=False).returncode != 0, name)
+    # Also over a restart.
+    phones.phone.stop()
+    phones.phone.start()
+    phones.phone.sync()
+    phones.wait_setting("blocked", "compliant")
+    check(phones.bans() == ["!firefox", "!fox"], phones.bans())
+    jobs = phones.jobs()
+    check(len(jobs) == 2, jobs)
+    phones.push({"mode": "deny", "blocked": ["fire*"]})
+    wait_for("the ban ends with its rule", lambda: phones.bans() == ["!firefox"])
+    phones.apk("add", "fox")
 
 
 @with_phones({"mode": "allow", "allowed": ["nano", "maps"]})
@@ -94,6 +164,8 @@ def test_required_and_pinned(phones):
     phones.push({"mode": "deny", "required": ["htop", "nosuch"]})
     phones.wait_setting("required", "compliant")
     check("nosuch" in phones.installed())
+    row = phones.wait_command(phones.order("remove", "name=htop"), "done", "failed", "refused")
+    check((row["state"], row["reason"]) == ("refused", "required") and "htop" in phones.installed(), row)
 
 
 @with_phones({"mode": "deny", "blocked": ["busybox", "gnome-thing", "firefox", "linux-*"]})
@@ -138,15 +210,25 @@ def test_progress_and_restart(phones):
     row = phones.wait_setting("blocked", "pending", reason="under_way")
     check(row["items"][0]["name"] == "firefox" and "removed" in row["items"][0]["detail"], row)
     wait_for("running", lambda: phones.phone.status()["apps"]["running"])
-    check("Apps  " in phones.phone.ok("status"), phones.phone.ok("status"))
-    # Others are served meanwhile.
+    wait_for("a word", lambda: phones.phone.status()["apps"].get("doing", "").startswith("waiting for another"))
+    work = phones.phone.status()["apps"]
+    check(work["cause"] == "policy" and abs(work["since"] - time.time()) < 600, work)
+    told = " ".join(phones.phone.ok("status").split())
+    check("Apps waiting for another package manager; for the organisation's rules; begun just now" in told, told)
+    # Others are served meanwhile; and the organisation sees it, too.
     check(phones.wait_command(phones.order("sync"), "done"))
+    check(phones.phone.sync() == 0, phones.phone.log())
+    shown = phones.admin.ok("device", "show", phones.device)
+    check(re.search(r"^at work +waiting for another package manager; begun .* \(as it said ", shown, re.M), shown)
     phones.phone.stop(signal.SIGKILL)
     lock.close()
     phones.phone.start()
     phones.wait_setting("blocked", "compliant")
     check("firefox" not in phones.installed())
     wait_for("the end", lambda: not phones.phone.status()["apps"]["running"])
+    check("since" not in phones.phone.status()["apps"], phones.phone.status()["apps"])
+    check(phones.phone.sync() == 0, phones.phone.log())
+    check("at work" not in phones.admin.ok("device", "show", phones.device))
 
 
 @with_phones()
@@ -224,6 +306,9 @@ def test_commands(phones):
     check(not phones.phone.journal("app_found"), phones.phone.journal("app_found"))
     phones.apk("add", "maps")
     wait_for("a record", lambda: [r["data"]["appeared"] for r in phones.phone.journal("app_found")] == [["maps"]])
+    told = phones.phone.told()
+    check("keep away firefox" in told and "An order of the organisation was carried out: install htop." in told and
+          "Came: maps." in told, told)
     bad = phones.admin.run("command", "install", "name=--allow-untrusted", "--device", phones.device)
     check(bad.returncode != 0, bad.stdout)
 
@@ -273,6 +358,78 @@ def test_hook(phones):
     phones.phone.start()
 
 
+@with_phones(hook=True)
+def test_examples(phones):
+    """docs/examples/kiosk.json refuses what is not in its list; by origin that shows once it is there."""
+    for name in ("gnome-maps", "gnome-calls", "chatty"):
+        phones.repository.add(name)
+    with open(os.path.join(TOP, "docs/examples/kiosk.json"), encoding="utf-8") as f:
+        apps = json.load(f)["profiles"][0]["settings"]["apps"]
+    phones.push(apps)
+    phones.wait_setting("required", "compliant")
+    phones.wait_setting("allowed", "compliant")
+    check(set(phones.installed()) == {*BASE, *apps["required"]}, phones.installed())
+    done = phones.hooked("add", "htop")
+    check(done.returncode != 0 and "htop is not allowed on this phone by Example Org" in done.stderr, done.stdout, done.stderr)
+    apps["allowed"].append("origin:chatty")
+    phones.push(apps)
+    wait_for("a list", lambda: "origin:chatty" in phones.phone.read("../state/apps.rules"))
+    check(phones.hooked("add", "htop").returncode == 0)
+    # The phone's own job may hold the lock at the moment.
+    wait_for("htop", lambda: phones.apk("add", "htop", check_it=False).returncode == 0)
+    wait_for("htop to go", lambda: "htop" not in phones.installed())
+
+
+@with_phones({"mode": "allow", "allowed": ["nano", "maps"]}, hook=True)
+def test_hook_by_other_names(phones):
+    """What is asked for by what it provides, by a virtual package or by the world is asked for all the same."""
+    phones.wait_setting("allowed", "compliant")
+    add = phones.repository.add
+    add("browser", provides="cmd:browser=1 www-browser=1", depends="browser-lib")
+    add("browser-lib", provides="so:libb.so.1=1")
+    add("maps-tool", provides="cmd:map=1")
+    add("maps", "3.0-r0", depends="browser-lib", provides="cmd:maps=1")
+    add(".dot")
+    phones.phone.stop()
+    for words in (("cmd:browser",), ("www-browser",), ("-t", ".x", "cmd:browser"), ("so:libb.so.1",), ("cmd:map>0",), (".dot",),
+                  ("-t", ".x", "nano", ".dot")):
+        done = phones.hooked("add", *words)
+        check(done.returncode != 0 and "is not allowed on this phone" in done.stderr, words, done.stdout, done.stderr)
+    for words in (("cmd:maps",), ("maps",), ("-t", ".x", "maps"), ("-t.x", "cmd:maps"), ("cmd:nobody",)):
+        done = phones.hooked("add", *words)
+        check(done.returncode == 0, words, done.stdout, done.stderr)
+    world = phones.phone.path("etc/apk/world")
+    with open(world, "a", encoding="utf-8") as f:
+        f.write("htop\n")
+    check("htop is not allowed" in phones.hooked("add").stderr)
+    phones.phone.start()
+
+
+@with_phones({"mode": "allow", "allowed": ["nano", "maps"], "blocked": ["gnome-extra"]}, hook=True)
+def test_callers(phones):
+    """No terminal, no input, no PATH, another directory and language: what is allowed goes through. A service that uses the
+    library cannot be asked what it is about to do: apk itself refuses what is banned, and the rest goes with the next round."""
+    phones.wait_setting("allowed", "compliant")
+    phones.repository.add("gnome-extra")
+    for environment in ({}, {"LC_ALL": "tlh_AQ.koi8", "LANG": "\xff"}):
+        bare = {"MDM_HOOK": phones.hook, **environment}
+        for word, status in (("maps", 0), ("htop", 1)):
+            done = phones.hooked("add", word, bare=bare)
+            check(done.returncode == status, done.stdout, done.stderr)
+            check(len(done.stderr.splitlines()) == status and not done.stdout, done.stdout, done.stderr)
+        check("htop is not allowed on this phone by Example Org" in done.stderr, done.stderr)
+    done = phones.library("add", "maps")
+    check(done.returncode == 0 and "maps" in phones.installed(), done.stdout, done.stderr)
+    done = phones.library("add", "gnome-extra")
+    check(done.returncode != 0 and "breaks: .rules-of-your-organisation--run-agentctl-apps-" in done.stderr and
+          "[!gnome-extra]" in done.stderr, done.stdout, done.stderr)
+    done = phones.library("add", "htop")
+    check(done.returncode == 0 and not done.stderr, done.stdout, done.stderr)
+    wait_for("htop is gone\n" + phones.phone.log(), lambda: "htop" not in phones.installed())
+    phones.wait_setting("allowed", "compliant")
+    check("maps" in phones.installed())
+
+
 @with_phones({"mode": "deny", "update_every": 1})
 def test_updates(phones):
     """Due at once on a phone that never had any; done, remembered over a restart, not again the same day."""
@@ -302,10 +459,12 @@ def test_hidden_beside_a_long_job(phones):
     check("NoDisplay=true" in phones.phone.read("usr/local/share/applications/firefox.desktop"))
 
 
-TESTS = [test_blocked, test_blocked_comes_later, test_allow, test_base_that_an_app_alone_holds,
+TESTS = [test_blocked, test_long_lists, test_blocked_comes_later, test_more_bans_than_steps, test_more_removals_than_a_job_does,
+         test_bans_are_steady, test_allow, test_base_that_an_app_alone_holds,
          test_required_and_pinned, test_protected,
          test_no_repository, test_progress_and_restart, test_worker_is_killed, test_no_program, test_unenrol, test_commands,
-         test_command_waits_and_others_do_not, test_hook, test_updates, test_hidden_beside_a_long_job]
+         test_command_waits_and_others_do_not, test_hook, test_hook_by_other_names, test_examples,
+         test_callers, test_updates, test_hidden_beside_a_long_job]
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 """An organisation whose phone has packages: real agents, the real server, the real mdm-agent-apps, and the stand-in for
 apk (tests/lib/apk/apk), or a real one named by APK=program."""
 
+import base64
 import fcntl
+import hashlib
 import os
 import signal
 import subprocess
@@ -16,10 +18,25 @@ from mdmctl_rig import BUILD, Admin, Server, check  # noqa: E402
 from agent_rig import Agent, wait_for  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-APK = os.path.abspath(os.environ.get("APK") or os.path.join(HERE, "../lib/apk/apk"))
-VIRTUAL = ".mdm-agent-policy"
+STAND_IN = os.path.join(HERE, "../lib/apk/apk")
+APK = os.path.abspath(os.environ.get("APK") or STAND_IN)
+VIRTUAL = ".rules-of-your-organisation--run-agentctl-apps"
 HOOK = os.path.join(HERE, "../../packaging/services/mdm-agent.apk-hook")
 KEYS = tempfile.TemporaryDirectory(prefix="mdm-apps-policy-")
+CALLER = """
+import importlib.machinery, importlib.util, subprocess, sys
+sys.path.insert(0, %r)
+loader = importlib.machinery.SourceFileLoader("apk", %r)
+apk = importlib.util.module_from_spec(importlib.util.spec_from_loader("apk", loader))
+loader.exec_module(apk)
+def run_hook(_self, kind):
+    if subprocess.run([%r, kind], cwd="/", env={}, check=False).returncode and kind == "pre-commit":
+        raise apk.Trouble("")
+apk.System.run_hooks = run_hook
+words = %r, %r
+system = apk.System({"root": words[0]}, True, True)
+sys.exit(min(apk.COMMANDS[words[1][0]][0](system, words[1][1:]), 99))
+"""
 DESKTOP = "[Desktop Entry]\nType=Application\nName=%s\nExec=%s\n"
 
 
@@ -82,6 +99,14 @@ class Phones:
         check(not check_it or done.returncode == 0, words, done.stdout, done.stderr)
         return done
 
+    def install_many(self, names):
+        """As if somebody had installed them, in the database and the world; no repository has them."""
+        with open(self.phone.path("lib/apk/db/installed"), "a", encoding="utf-8") as f:
+            f.write("".join("C:Q1%s\nP:%s\nV:1.0-r0\nA:noarch\nS:0\nI:0\nT:test\nU:\nL:MIT\n\n" % (
+                base64.b64encode(hashlib.sha1(name.encode()).digest()).decode(), name) for name in names))
+        with open(self.phone.path("etc/apk/world"), "a", encoding="utf-8") as f:
+            f.write("".join(name + "\n" for name in names))
+
     def push(self, settings, sync=True):
         self.serial += 1
         self.admin.policy("p.json", {"apps": settings} if settings else {"screen_lock": {"idle_delay": 100}})
@@ -132,6 +157,11 @@ class Phones:
         except AssertionError as error:
             raise AssertionError("%s\n%s\n%s" % (error, self.setting(name), self.phone.log())) from error
 
+    def jobs(self):
+        """Records of the jobs so far, once none runs: what came of one is seen before it is told."""
+        wait_for("the end of the job", lambda: not self.phone.status()["apps"]["running"])
+        return [r["data"] for r in self.phone.journal("app") if r["data"]["what"] == "job"]
+
     def lock(self):
         lock = open(self.phone.path("lib/apk/db/lock"), "a+b")  # pylint: disable=consider-using-with
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -171,13 +201,15 @@ class Phones:
             text = f.read()
         text = text.replace("@PREFIX@/sbin/mdm-agentd", os.path.join(BUILD, "mdm-agentd"))
         text = text.replace("@STATEDIR@", self.phone.state)
+        text = text.replace("world=/", "world=%s/" % self.phone.root)
         self.hook = os.path.join(self.base, "hook")
         with open(self.hook, "w", encoding="utf-8") as f:
             f.write(text)
         os.chmod(self.hook, 0o755)
 
-    def hooked(self, *words):
-        """Asks the hook as apk would that is about to do this: the parent of the hook is called apk."""
+    def hooked(self, *words, bare=None):
+        """Asks the hook as apk would that is about to do this: the parent of the hook is called apk. With an environment
+        of its own it has no input, terminal or session either."""
         directory = os.path.join(self.base, "bin")
         os.makedirs(directory, exist_ok=True)
         with open(os.path.join(directory, "apk"), "w", encoding="utf-8") as f:
@@ -187,12 +219,33 @@ class Phones:
         with open(os.path.join(directory, words[0]), "w", encoding="utf-8") as f:
             f.write("import os, subprocess, sys\n"
                     "sys.exit(subprocess.run([os.environ['MDM_HOOK'], 'pre-commit'], check=False).returncode)\n")
-        return subprocess.run(["apk", *words], executable=sys.executable, capture_output=True, text=True, check=False,
-                              timeout=120, cwd=directory, env={
+        name = os.path.join(directory, "apk") if bare is not None and "PATH" not in bare else "apk"
+        return subprocess.run([name, *words], executable=sys.executable, capture_output=True, text=True, check=False,
+                              timeout=120, cwd=directory, start_new_session=bare is not None,
+                              preexec_fn=(lambda: os.close(0)) if bare is not None else None, env=bare or {
                                   "PATH": directory + ":/usr/sbin:/usr/bin:/sbin:/bin", "MDM_HOOK": self.hook})
+
+    def library(self, *words):
+        """A program that is not called apk does it with apk's library, as services of graphical shops do: the stand-in's
+        own code in a process of another name, without terminal, input and PATH, in another directory and language. Its
+        hooks run as they are, outside of the root."""
+        caller = os.path.join(self.base, "polkit-server")
+        with open(caller, "w", encoding="utf-8") as f:
+            f.write(CALLER % (os.path.dirname(STAND_IN), STAND_IN, self.hook, self.phone.root, list(words)))
+        return subprocess.run([sys.executable, caller], capture_output=True, text=True, check=False, timeout=120, cwd="/",
+                              start_new_session=True, preexec_fn=lambda: os.close(0), env={"LC_ALL": "tlh_AQ.koi8"})
 
     def close(self):
         self.phone.stop(signal.SIGKILL)
+        # It outlives the agent, and would write into a directory that is being removed.
+        worker = self.worker()
+        if worker:
+            os.kill(worker, signal.SIGKILL)
+            wait_for("the end of the worker", lambda: not self.worker())
+        # apk-tools 2 mounts it below its root, and leaves that when it is ended.
+        for name in ("proc", "dev"):
+            while os.path.ismount(self.phone.path(name)):
+                subprocess.run(["umount", "-l", self.phone.path(name)], check=True)
         self.server.__exit__()
 
 

@@ -25,7 +25,7 @@ BUILD = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else
 WORKER = os.path.join(BUILD, "mdm-agent-apps")
 STAND_IN = os.path.join(HERE, "../lib/apk/apk")
 APK = os.path.abspath(os.environ.get("APK") or STAND_IN)
-VIRTUAL = ".mdm-agent-policy"
+VIRTUAL = ".rules-of-your-organisation--run-agentctl-apps"
 IS_ROOT = os.geteuid() == 0
 
 

@@ -178,8 +178,8 @@ def what_somebody_installed_is_banned(phone):
     stock(phone)
     phone.apk("add", "foo", "htop=3.0-r0", "nano")
     assert phone.apk("add", "--virtual", ".x", "!foo", check=False).returncode != 0
-    p = phone.job("policy !foo !htop")
-    equal((p.step(), p.items), ("done", {}))
+    p = phone.job("policy !foo !htop !vim")
+    equal((p.step(), p.items), ("done", {"!foo": ("done", ""), "!htop": ("done", "")}))
     equal((phone.installed(), phone.world()), (["nano"], [VIRTUAL, "nano"]))
 
 
@@ -214,7 +214,7 @@ def what_others_need_stays(phone):
     stock(phone)
     phone.apk("add", "bar", "htop=3.0-r0")
     p = phone.job("policy !foo !libz !nano !htop")
-    equal(p.items, {"!foo": ("needed", "foo <- bar"), "!libz": ("needed", "libz <- foo <- bar")})
+    equal(p.items, {"!foo": ("needed", "foo <- bar"), "!libz": ("needed", "libz <- foo <- bar"), "!htop": ("done", "")})
     equal(p.step(), "done")
     equal(phone.policy(), ["!htop", "!nano"])
     equal((phone.installed(), phone.world()), (["bar", "foo", "libz"], [VIRTUAL, "bar"]))
@@ -370,6 +370,32 @@ def steps_come_in_order(phone):
     equal(phone.installed(), ["htop", "vim"])
 
 
+def several_are_removed(phone):
+    """In one transaction; what cannot go is told by its name."""
+    stock(phone)
+    phone.apk("add", "bar", "foo", "htop", "vim")
+    phone.apk("add", "--virtual", ".many", "nano")
+    p = phone.job("remove foo htop nosuch nano vim")
+    equal({n: v[0] for n, v in p.items.items()},
+          {"foo": "needed", "htop": "done", "nosuch": "nothing_to_do", "nano": "needed", "vim": "done"})
+    equal((p.items["foo"][1], p.items["nano"][1], p.step()), ("foo <- bar", "nano <- .many", "needed"))
+    equal((phone.installed(), phone.world()), ([".many", "bar", "foo", "libz", "nano"], [".many=" + phone.versions()[".many"], "bar"]))
+    p = phone.job("remove bar .many")
+    equal((p.step(), phone.installed()), ("done", []))
+
+
+def more_rules_than_apk_can_read(phone):
+    """A line of more than 128 KiB in its database, and no apk reads it any more."""
+    stock(phone)
+    phone.apk("add", "nano")
+    before = phone.state()
+    p = phone.job("policy " + " ".join(("!p%d" % i).ljust(64, "x") for i in range(1009)))
+    equal((p.step(), phone.state()), ("failed", before))
+    p = phone.job("policy " + " ".join(("!p%d" % i).ljust(63, "x") for i in range(1024)))
+    equal((p.step(), len(phone.policy())), ("done", 1024))
+    equal(phone.apk("add", "htop").returncode, 0)
+
+
 # --- upgrade
 
 def everything_is_upgraded(phone):
@@ -380,6 +406,26 @@ def everything_is_upgraded(phone):
     p = phone.job("upgrade")
     equal((p.step(), phone.versions()["htop"], phone.versions()["vim"]), ("done", "3.2-r0", "9.2-r0"))
     equal(phone.job("upgrade").step(), "nothing_to_do")
+
+
+def an_upgrade_takes_nothing_that_stays(phone):
+    """What is protected or required: refused before anything is changed; what "keep" names joins the world."""
+    r = phone.repository
+    for name in ("networkmanager", "radio", "tool"):
+        r.add(name)
+    r.add("shell", depends="networkmanager radio tool")
+    phone.apk("add", "shell")
+    r.add("shell", "2.0-r0", depends="tool")
+    r.add("tool", "2.0-r0")
+    before = phone.state()
+    for step in ("upgrade", "upgrade shell"):
+        p = phone.job(step)
+        equal((p.step(), phone.state()), ("needed", before))
+        equal(p.steps[0][2], "the upgrade would take away networkmanager (the way to the network)")
+    equal(phone.job("upgrade tool").step(), "done")
+    # It is there for its own sake now; the other one nothing holds.
+    p = phone.job("keep networkmanager", "upgrade")
+    equal((p.step(1), phone.installed(), phone.world()), ("done", ["networkmanager", "shell", "tool"], ["networkmanager", "shell"]))
 
 
 def the_pinned_is_not_upgraded(phone):
@@ -436,8 +482,8 @@ TESTS = [only_root_s_own_job, the_progress_is_root_s_own, apk_sees_nothing_of_us
          a_ban_that_fails_changes_no_world, what_nobody_has_is_named, nothing_can_be_had, bans_come_before_requirements,
          many_words_few_of_them_bad,
          more_bad_words_than_questions, what_is_too_large, a_world_that_is_broken_is_said, names_that_are_none, one_is_installed,
-         some_are_installed_some_cannot_be, the_banned_is_not_installed, one_is_removed, what_is_needed_is_not_removed,
-         steps_come_in_order, everything_is_upgraded, the_pinned_is_not_upgraded, some_are_upgraded,
+         some_are_installed_some_cannot_be, the_banned_is_not_installed, one_is_removed, several_are_removed, more_rules_than_apk_can_read, what_is_needed_is_not_removed,
+         steps_come_in_order, everything_is_upgraded, an_upgrade_takes_nothing_that_stays, the_pinned_is_not_upgraded, some_are_upgraded,
          no_package_manager, an_immutable_system, a_stand_in_says_so]
 
 if __name__ == "__main__":

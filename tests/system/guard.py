@@ -5,7 +5,6 @@
 On file systems of the test's own, in a mount namespace of its own. Needs root. GUARD_CHURN_SECONDS=600 is the long form
 of the churn of making, changing and starting programs (4)."""
 
-import ctypes
 import os
 import subprocess
 import sys
@@ -214,51 +213,6 @@ def interpreter_of_a_user_is_refused():
         assert not run(script)
 
 
-def private_mounts_of_users_are_not_seen():
-    """A hole that is told of: a file system that only a user's own namespaces have."""
-    with Rig() as r:
-        users = r.program("users", owner=USER)
-        r.table(STRICT)
-        assert not run(users, uid=USER)
-        command = "mount -t tmpfs none /mnt && cp %s /mnt/copy && /mnt/copy && echo ran" % users
-        done = subprocess.run(["setpriv", "--reuid", str(USER), "--clear-groups", "unshare", "-Urm", "sh", "-c", command],
-                              capture_output=True, text=True, check=False)
-        if "unshare" in done.stderr:
-            return  # this system lets nobody have such a namespace, which closes it
-        assert "ran" in done.stdout, done
-
-
-def new_mount_is_watched_at_once():
-    with Rig(extra_mounts=["later", "never"]) as r:
-        later, never = (os.path.join(r.top, name) for name in ("later", "never"))
-        os.mkdir(later)
-        state = r.table(STRICT)
-        assert state["n_filesystems"] == 1, state
-        r.mount("tmpfs", later)
-        while r.receive()[1]["n_filesystems"] != 2:
-            pass
-        assert not run(r.program("users", owner=USER, directory=later))
-        # The same place, the same numbers, another file system.
-        for _ in range(20):
-            subprocess.run(["umount", later], check=True)
-            r.mount("tmpfs", later)
-            users = r.program("users", owner=USER, directory=later)
-            end = time.monotonic() + 10
-            while run(users):
-                assert time.monotonic() < end, "a new file system is not watched"
-        # One that might never answer is named, not watched, and waited for by nobody.
-        os.mkdir(never)
-        fuse = os.open("/dev/fuse", os.O_RDWR)
-        libc = ctypes.CDLL(None, use_errno=True)
-        options = b"fd=%d,rootmode=40000,user_id=0,group_id=0" % fuse
-        if libc.mount(b"none", never.encode(), b"fuse", 0, options) == 0:
-            state = r.receive()[1]
-            while state.get("n_unwatched") != 1:
-                state = r.receive()[1]
-            assert state["unwatched"] == never + ": fuse", state
-        os.close(fuse)
-
-
 def foreign_devices_are_refused():
     with Rig() as r:
         good = r.program("good")
@@ -270,22 +224,6 @@ def foreign_devices_are_refused():
         assert run(good)
 
 
-def covered_file_system_is_named():
-    """A user may mount over a directory of theirs; whoever stands below still starts programs from it."""
-    with Rig(start=False) as r:
-        libc = ctypes.CDLL(None, use_errno=True)
-        fuse = os.open("/dev/fuse", os.O_RDWR)
-        options = b"fd=%d,rootmode=40000,user_id=0,group_id=0" % fuse
-        if libc.mount(b"none", r.area.encode(), b"fuse", 0, options) != 0:
-            os.close(fuse)
-            return  # no such file systems here
-        r.start()
-        state = r.table(STRICT)
-        assert state["n_filesystems"] == 0, state
-        assert state["unwatched"] == "%s: tmpfs, %s: fuse" % (r.area, r.area), state
-        os.close(fuse)
-
-
 def hasher_goes_before_nobody():
     with Rig() as r:
         users = r.program("users", owner=USER)
@@ -295,50 +233,6 @@ def hasher_goes_before_nobody():
         hasher = next(pid for pid in children(r.process.pid) if pid != verdict)
         assert os.getpriority(os.PRIO_PROCESS, verdict) == -20, "it was raised for who answers"
         assert os.getpriority(os.PRIO_PROCESS, hasher) == -5, os.getpriority(os.PRIO_PROCESS, hasher)
-
-
-def stick_is_foreign_at_once():
-    """Whose the files of a stick are was written elsewhere: it is judged as foreign before the next table says so."""
-    with Rig(extra_mounts=["stick"]) as r:
-        stick, image = os.path.join(r.top, "stick"), os.path.join(r.top, "image")
-        with open(image, "wb") as f:
-            f.truncate(8 << 20)
-        if subprocess.run(["mkfs.ext4", "-q", image], check=False).returncode != 0:
-            return  # no such tool
-        os.mkdir(stick)
-        r.table(STRICT)
-        if subprocess.run(["mount", "-o", "loop", image, stick], check=False, stderr=subprocess.DEVNULL).returncode != 0:
-            return  # no loop devices here
-        program = r.program("program", directory=stick)
-        while r.receive()[1].get("n_filesystems") != 2:
-            pass
-        assert not run(program, uid=USER)
-        assert r.denial()["reason"] == "foreign_file_system"
-        # Nobody minds, and what was remembered then is no answer when somebody does.
-        r.table("set flags 0")
-        assert run(program)
-        r.table(STRICT)
-        assert not run(program)
-        # Where the system has it as well it is the system's.
-        assert run(r.program("good"))
-
-
-def overlay_is_watched():
-    with Rig(extra_mounts=["merged"]) as r:
-        parts = {}
-        for name in ("lower", "upper", "work"):
-            parts[name] = os.path.join(r.area, name)
-            os.mkdir(parts[name])
-        merged = os.path.join(r.top, "merged")
-        os.mkdir(merged)
-        low = r.program("low", directory=parts["lower"])
-        r.program("low-users", directory=parts["lower"], owner=USER)
-        options = "lowerdir=%(lower)s,upperdir=%(upper)s,workdir=%(work)s" % parts
-        subprocess.run(["mount", "-t", "overlay", "none", "-o", options, merged], check=True)
-        users = r.program("users", owner=USER, directory=merged)
-        r.table(STRICT)
-        assert run(os.path.join(merged, "low")) and run(low)
-        assert not run(users) and not run(os.path.join(merged, "low-users"))
 
 
 # --- much of it
@@ -572,8 +466,7 @@ if __name__ == "__main__":
     main([hello_says_what_can_be_done, table_allows_and_refuses, audit_only_tells, repeat_is_not_asked_again,
           write_drops_the_answer, answer_is_not_remembered_while_it_is_written, upgrade_by_rename, other_names_of_the_same_file,
           deleted_files_are_judged, memory_files_are_not_seen, loader_is_not_seen_but_noexec_helps, scripts_and_interpreters,
-          interpreter_of_a_user_is_refused, private_mounts_of_users_are_not_seen, new_mount_is_watched_at_once,
-          foreign_devices_are_refused, stick_is_foreign_at_once, covered_file_system_is_named, hasher_goes_before_nobody, overlay_is_watched, storms_are_answered, churn_without_a_false_answer,
+          interpreter_of_a_user_is_refused, foreign_devices_are_refused, hasher_goes_before_nobody, storms_are_answered, churn_without_a_false_answer,
           tables_change_under_load, new_table_takes_back_what_was_remembered,
           refusals_are_counted_not_repeated, names_of_strangers_do_no_harm, goes_on_without_the_enforcer,
           damaged_tables_are_refused, end_lets_go, confined, links_the_c_library_alone])

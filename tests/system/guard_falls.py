@@ -8,21 +8,25 @@ takes a time for a fault: what would hang is ended after LONG seconds and fails.
 import fcntl
 import glob
 import hashlib
+import json
 import os
+import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 
-from guard_rig import ALLOW_MODE, GUARD, END, FAIL_CLOSED, USER, Rig, children, inode, main, readlink, run
+from guard_rig import ALLOW_MODE, BUILD, GUARD, END, FAIL_CLOSED, PING, PONG, USER, Rig, children, inode, main, readlink, run, shim
 
 STRICT = "set flags %d" % ALLOW_MODE
 CLOSED = "set flags %d" % (ALLOW_MODE | FAIL_CLOSED)
-HERE = os.path.dirname(os.path.abspath(__file__))
 LONG = 30
 HANG_BYTES = 54321
+SLOW_BYTES = 100001
 
 
 class Waiting:
@@ -115,13 +119,6 @@ def has_group(pid):
     return any(readlink("/proc/%d/fd/%s" % (pid, fd)) == "anon_inode:[fanotify]" for fd in os.listdir("/proc/%d/fd" % pid))
 
 
-def shim(top):
-    library = os.path.join(top, "guard_shim.so")
-    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-o", library,
-                    os.path.join(HERE, "../lib/guard_shim.c"), "-ldl"], check=True)
-    return {"LD_PRELOAD": library, "GUARD_SHIM_HANG": str(HANG_BYTES), "ASAN_OPTIONS": "verify_asan_link_order=0"}
-
-
 def hanging_program(r):
     path = r.program("hang")
     os.truncate(path, HANG_BYTES)
@@ -132,7 +129,7 @@ def hangs_open():
     """A fault that makes it work for ever: the kernel's timer ends it, whether or not the keeper is well."""
     with tempfile.TemporaryDirectory() as top:
         for keeper_is_stopped in (False, True):
-            with Rig(env=shim(top)) as r:
+            with Rig(env=dict(shim(top), GUARD_SHIM_HANG=str(HANG_BYTES))) as r:
                 good, users = r.program("good"), r.program("users", owner=USER)
                 r.table(STRICT, "set answer_ms 300")
                 verdict = r.wait_verdict()
@@ -198,7 +195,7 @@ def unreadable_programs_end_nothing():
 
 def hangs_closed():
     with tempfile.TemporaryDirectory() as top:
-        with Rig(env=shim(top)) as r:
+        with Rig(env=dict(shim(top), GUARD_SHIM_HANG=str(HANG_BYTES))) as r:
             good = r.program("good")
             r.table(CLOSED, "set answer_ms 300")
             verdict = r.wait_verdict()
@@ -247,6 +244,100 @@ def keeper_is_killed():
             assert r.start()["generation"] == 0
 
 
+def keeper_answers_while_it_listens():
+    """The enforcer finds out by this that it hangs; ending it is the enforcer's (guard_host.py)."""
+    with Rig() as r:
+        users = r.program("users", owner=USER)
+        r.send(PING)
+        assert r.receive()[0] == PONG, "asked before there is a table"
+        r.table(STRICT)
+        r.process.send_signal(signal.SIGSTOP)
+        wait_stopped(r.process.pid)
+        r.send(PING)
+        assert not run(users), "while the keeper hangs the one that answers goes on"
+        assert drain_kinds(r, 0.3) == [], "a stopped process answered"
+        r.process.send_signal(signal.SIGCONT)
+        while r.receive()[0] != PONG:
+            pass
+
+
+def drain_kinds(r, timeout):
+    kinds = []
+    try:
+        while True:
+            kinds.append(r.receive(timeout)[0])
+    except (TimeoutError, socket.timeout):
+        return kinds
+
+
+def wait_stopped(pid):
+    end = time.monotonic() + LONG
+    while state_of(pid) != "T":
+        assert time.monotonic() < end, "it does not stop"
+        time.sleep(0.01)
+
+
+def state_of(pid):
+    with open("/proc/%d/stat" % pid, encoding="ascii", errors="replace") as f:
+        return f.read().rsplit(")", 1)[1].split()[0]
+
+
+def one_at_a_place():
+    """A second one begins when the first has ended, not beside it; whose the place is can be asked."""
+    with Rig() as r:
+        with open(r.path + ".lock", "rb") as f:
+            lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0)
+            assert struct.unpack("hhqqi4x", fcntl.fcntl(f, fcntl.F_GETLK, lock))[4] == r.process.pid
+        second = subprocess.run([GUARD, "--socket", r.path, "--mounts", r.area], capture_output=True, text=True,
+                                timeout=LONG, check=False)
+        assert second.returncode == 1 and "another guard" in second.stderr, second
+        # One that waits for the end of the first takes its place.
+        with open(os.path.join(r.top, "log"), "ab") as log:
+            second = subprocess.Popen([GUARD, "--socket", r.path, "--mounts", r.area], stderr=log)
+        try:
+            r.send(END)
+            assert r.process.wait(LONG) == 0
+            assert r.accept()["keeper_pid"] == second.pid
+        finally:
+            second.kill()
+            second.wait()
+
+
+def manager_hears_that_it_lives():
+    """WatchdogSec= of systemd, as sd_notify(3) has it: as long as the keeper's loop turns."""
+    with tempfile.TemporaryDirectory() as top:
+        for name in (os.path.join(top, "notify"), "\0mdm-guard-%d" % os.getpid()):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+                s.bind(name)
+                s.settimeout(LONG)
+                env = {"NOTIFY_SOCKET": name.replace("\0", "@"), "WATCHDOG_USEC": "200000"}
+                with Rig(env=env) as r:
+                    for _ in range(5):
+                        assert s.recv(100) == b"WATCHDOG=1"
+                    r.process.send_signal(signal.SIGSTOP)
+                    wait_stopped(r.process.pid)
+                    s.settimeout(0.5)
+                    try:
+                        for _ in range(4):
+                            s.recv(100)
+                        raise AssertionError("it says that it lives, and is stopped")
+                    except (TimeoutError, socket.timeout):
+                        pass
+        # It is for somebody else, or nonsense: nobody is told, and it goes on.
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            s.bind(os.path.join(top, "other"))
+            for more in ({"WATCHDOG_PID": "1"}, {"WATCHDOG_USEC": "x"}, {"WATCHDOG_USEC": "0"}, {"NOTIFY_SOCKET": "x" * 200}):
+                env = {"NOTIFY_SOCKET": os.path.join(top, "other"), "WATCHDOG_USEC": "20000", **more}
+                with Rig(env=env) as r:
+                    r.table(STRICT)
+                    r.drain(0.2)
+            s.setblocking(False)
+            try:
+                raise AssertionError(s.recv(100))
+            except BlockingIOError:
+                pass
+
+
 def is_zombie(pid):
     try:
         with open("/proc/%d/stat" % pid, encoding="ascii") as f:
@@ -270,6 +361,65 @@ def hasher_falls():
             assert time.monotonic() < end, "nobody hashes any more"
             time.sleep(0.05)
         assert r.wait_verdict() == verdict
+
+
+def hasher_of(r):
+    verdict = r.wait_verdict()
+    return next((pid for pid in children(r.process.pid) if pid != verdict), None)
+
+
+def hasher_stops_or_hangs():
+    """It is ended, and another one reads; what it had is refused, the rest goes on meanwhile."""
+    with Rig() as r:
+        users, good = r.program("users", owner=USER), r.program("good")
+        r.table(STRICT, content_of(users))
+        assert run(users)
+        hasher = hasher_of(r)
+        os.kill(hasher, signal.SIGSTOP)
+        end = time.monotonic() + LONG
+        while hasher_of(r) in (hasher, None) or not run(users):
+            assert time.monotonic() < end and run(good), "one that is stopped is not replaced"
+            time.sleep(0.05)
+    with tempfile.TemporaryDirectory() as top:
+        with Rig(env=dict(shim(top), GUARD_SHIM_READS="%d:-1" % SLOW_BYTES)) as r:
+            users, good, slow = r.program("users", owner=USER), r.program("good"), slow_program(r, 0)
+            r.table(STRICT, content_of(users), content_of(slow))
+            verdict, hasher = r.wait_verdict(), hasher_of(r)
+            waits = Waiting(slow)
+            while waits.answer is None:
+                assert run(good), "others wait with it"
+                time.sleep(0.05)
+            assert waits.result() is False and r.denial()["reason"] == "undecided"
+            end = time.monotonic() + LONG
+            while hasher_of(r) in (hasher, None) or not run(users):
+                assert time.monotonic() < end, "one that hangs is not replaced"
+                time.sleep(0.05)
+            assert r.wait_verdict() == verdict
+
+
+def hasher_has_a_long_queue():
+    """Many large programs at once: some wait for too long, and it goes on with the others."""
+    with tempfile.TemporaryDirectory() as top:
+        with Rig(env=dict(shim(top), GUARD_SHIM_READS="%d:600" % SLOW_BYTES)) as r:
+            programs = [slow_program(r, n) for n in range(8)]
+            r.table(STRICT, content_of(programs[0]))
+            hasher = hasher_of(r)
+            waits = [Waiting(path) for path in programs]
+            answers = [w.result() for w in waits]
+            assert any(answers) and not all(answers), answers
+            assert r.denial()["reason"] == "undecided"
+            # Each that was read is known now; one after the other the rest is.
+            for path in programs:
+                end = time.monotonic() + LONG
+                while not run(path):
+                    assert time.monotonic() < end, "it is never read"
+            assert hasher_of(r) == hasher, "it was ended while it worked"
+
+
+def slow_program(r, n):
+    path = r.program("slow%d" % n, owner=USER)
+    os.truncate(path, SLOW_BYTES)
+    return path
 
 
 def killed_under_load():
@@ -362,6 +512,31 @@ def usage():
         assert "mdm-agent-guard" in done.stdout + done.stderr, done
 
 
+def kernels_that_do_not_ask():
+    """Said by the guard, which ends, and by mdm-agentd --probe, which tries it without one."""
+    with tempfile.TemporaryDirectory() as top:
+        os.chmod(top, 0o755)
+        for absent in ("init", "mark"):
+            env = dict(shim(top), GUARD_SHIM_ABSENT=absent)
+            with Rig(start=False, env=env) as r:
+                assert r.start()["has_permissions"] == 0
+                assert r.process.wait(LONG) == 3
+            row = probed(dict(os.environ, **env))
+            assert row["support"] == "missing" and "none can be refused" in row["detail"], row
+            assert "packages and Flatpaks are still removed" in row["detail"], row
+        row = probed(os.environ)
+        assert row["support"] == "works" and row["detail"] == "tried: the kernel asks before it starts a program", row
+        # Where everybody may reach it.
+        copy = shutil.copy(os.path.join(BUILD, "mdm-agentd"), top)
+        row = probed(os.environ, "setpriv", "--reuid", str(USER), "--clear-groups", program=copy)
+        assert row["support"] == "works" and "by root alone" in row["detail"], row
+
+
+def probed(env, *prefix, program=os.path.join(BUILD, "mdm-agentd")):
+    done = subprocess.run([*prefix, program, "--probe", "--json"], env=env, capture_output=True, timeout=LONG, check=True)
+    return next(row for row in json.loads(done.stdout)["settings"] if (row["area"], row["setting"]) == ("apps", "guard"))
+
+
 def largest_table():
     """All that the limits allow: taken, searched, and no reason for the watch to bite."""
     with Rig() as r:
@@ -384,4 +559,5 @@ def content_of(path):
 if __name__ == "__main__":
     main([killed_open, stopped_open, killed_and_stopped_closed, hangs_open, leases_hold_nobody_up, unreadable_programs_end_nothing,
           hangs_closed, keeper_is_stopped, keeper_is_killed,
-          hasher_falls, killed_under_load, bounded_as_by_a_service, detached, listens_to_root_alone, usage, largest_table])
+          keeper_answers_while_it_listens, one_at_a_place, manager_hears_that_it_lives,
+          hasher_falls, hasher_stops_or_hangs, hasher_has_a_long_queue, killed_under_load, bounded_as_by_a_service, detached, listens_to_root_alone, usage, kernels_that_do_not_ask, largest_table])

@@ -11,20 +11,21 @@ import contextlib
 import ctypes
 import mmap
 import os
-import select
+import queue
 import shutil
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 sys.dont_write_bytecode = True
 from mdmctl_rig import BUILD, Admin, Server, Skip, check, run_tests
 from agent_rig import Agent, wait_for
 
-HELLO, TABLE, STATE, DENIED, END = 48, 49, 50, 51, 52
+HELLO, TABLE, STATE, DENIED, END, PING, PONG = 48, 49, 50, 51, 52, 53, 54
 MAGIC = 0x3147444D
 AUDIT, ENFORCE = 0, 1
 ALLOW_MODE, NO_USER_PROGRAMS, FAIL_CLOSED = 1, 2, 4
@@ -40,13 +41,30 @@ a:0:0:755
 
 
 class Guard:
-    """One that connects."""
+    """One that connects. Whether it listens is asked at any time, and answered beside the test."""
 
-    def __init__(self, path):
+    def __init__(self, path, answers=True):
         self.s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.s.settimeout(60)
         self.s.connect(path)
         self.table = None
+        self.answers, self.asked = answers, 0
+        self.came = queue.Queue()
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        while True:
+            try:
+                data, fds, _, _ = socket.recv_fds(self.s, 4096, 4)
+                if data[:4] == struct.pack("=I", PING):
+                    self.asked += 1
+                    if self.answers:
+                        self.send(PONG, bytes(8))
+                    continue
+            except OSError:
+                data, fds = b"", []
+            self.came.put((data, fds))
+            if not data:
+                return
 
     def send(self, kind, body):
         self.s.send(struct.pack("=II", kind, len(body)) + body)
@@ -65,9 +83,10 @@ class Guard:
 
     def receive(self, patience=60):
         """Kind of the next message; a table is mapped and checked."""
-        if not select.select([self.s], [], [], patience)[0]:
+        try:
+            data, fds = self.came.get(timeout=patience)
+        except queue.Empty:
             return None
-        data, fds, _, _ = socket.recv_fds(self.s, 4096, 4)
         if not data:
             return 0
         kind, size = struct.unpack("=II", data[:8])
@@ -106,6 +125,9 @@ class Guard:
         return self
 
     def close(self):
+        # Whoever reads from it holds it open.
+        with contextlib.suppress(OSError):
+            self.s.shutdown(socket.SHUT_RDWR)
         self.s.close()
 
 
@@ -280,6 +302,35 @@ def test_falls(phone):
     check(phone.journal().count("fell") >= 2 and "in_force" in phone.journal(), phone.journal())
 
 
+@with_phone({"mode": "deny", "guard": "enforce"})
+def test_silent(phone):
+    """It is in force only while it answers: one that hangs is told of and started again."""
+    phone.wait_starts(1)
+    g = Guard(phone.path).hello().in_force()
+    phone.wait_setting("guard", "compliant")
+    check(phone.guard()["state"] == "in_force", phone.guard())
+    wait_for("it to be asked", lambda: g.asked > 0)
+    g.answers = False
+    # Whoever looks has it asked.
+    check(phone.guard()["state"] == "in_force", phone.guard())
+    phone.wait_setting("guard", "noncompliant")
+    row = phone.setting("guard")
+    check(row["reason"] == "guard_down" and "did not answer" in row["detail"], row)
+    problems = phone.agent.status()["problems"]
+    check(any("did not answer" in p["what"] for p in problems), problems)
+    check(g.receive() == 0, "it is not let go of")
+    g.close()
+    phone.wait_starts(2)
+    g = Guard(phone.path).hello().in_force()
+    phone.wait_setting("guard", "compliant")
+    # One that says nothing at all is no guard either.
+    g.close()
+    phone.wait_starts(3)
+    g = Guard(phone.path)
+    check(g.receive() == 0, "one that says nothing is waited for")
+    check("fell" in phone.journal(), phone.journal())
+
+
 @with_phone({"mode": "deny", "guard": "enforce", "guard_failure": "open"})
 def test_absent(phone):
     """A kernel that does not ask: said, and not tried over and over."""
@@ -353,6 +404,24 @@ def test_denials(phone):
     check(phone.agent.sync() == 0, phone.agent.log())
 
 
+@with_phone({"guard": "enforce"})
+def test_nothing_to_refuse(phone):
+    """Enforced, in force, and without a mode: nothing is refused, and that is said."""
+    phone.wait_starts(1)
+    g = Guard(phone.path).hello().in_force()
+    row = phone.wait_setting("guard", "compliant")
+    check("nothing is refused" in row["detail"] and "apps.mode" in row["detail"], row)
+    page = " ".join(phone.agent.ok("status").split())
+    check("nothing is refused: the policy sets no apps.mode" in page, page)
+    phone.policy(guard="enforce", user_programs=False)
+    g.in_force()
+    wait_for("it to be said no more", lambda: "nothing" not in phone.setting("guard")["detail"])
+    phone.policy(guard="enforce", mode="off")
+    g.in_force()
+    wait_for("it to be said again", lambda: "nothing is refused" in phone.setting("guard")["detail"])
+    g.close()
+
+
 @with_phone({"mode": "deny", "guard": "enforce"})
 def test_leaving(phone):
     """With the enrolment the guard goes."""
@@ -394,6 +463,19 @@ def guards(base):
     return found
 
 
+def keeper_of(base):
+    """The first of its processes; None."""
+    found = guards(base)
+    return next((pid for pid in found if parent_of(pid) not in found), None)
+
+
+def parent_of(pid):
+    with contextlib.suppress(OSError):
+        with open("/proc/%d/stat" % pid, encoding="ascii", errors="replace") as f:
+            return int(f.read().rsplit(")", 1)[1].split()[1])
+    return None
+
+
 def real(phone, base):
     game, tool = phone.agent.path("usr/bin/game"), phone.agent.path("usr/bin/tool")
     home = phone.agent.path("home/ada")
@@ -422,16 +504,35 @@ def real(phone, base):
         before = guards(base)
         check(before, "no guard runs")
         for pid in before:
-            os.kill(pid, how)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, how)
         if how == signal.SIGSTOP:
             # Nobody is left to answer: the kernel keeps it waiting, until somebody ends them.
             for pid in before:
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         begin = time.monotonic()
         check(starts(tool), "a phone without a guard stands still")
         wait_for("the guard to be back after %s\n%s" % (how, phone.agent.log()), lambda: not starts(game))
         print("# %s: judged again after %.1f s" % (how.name, time.monotonic() - begin))
     phone.wait_setting("guard", "compliant")
+    # The one that talks to the agent hangs: it still judges, by the last table. It is found out, and another one comes.
+    keeper = keeper_of(base)
+    os.kill(keeper, signal.SIGSTOP)
+    check(not starts(game) and starts(tool), "nobody judges while the keeper hangs")
+    phone.guard()
+    wait_for("a guard that hangs to be replaced\n" + phone.agent.log(), lambda: keeper not in guards(base))
+    wait_for("the next one to judge\n" + phone.agent.log(), lambda: keeper_of(base) and not starts(game))
+    phone.wait_guard("in_force")
+    check(any("did not answer" in r["data"].get("detail", "") for r in phone.agent.journal("guard")), phone.journal())
+    # Likewise one that hangs since before the agent came: it has the place of the next one.
+    keeper = keeper_of(base)
+    phone.agent.stop(signal.SIGKILL)
+    os.kill(keeper, signal.SIGSTOP)
+    phone.agent.start()
+    wait_for("one that never comes to be replaced\n" + phone.agent.log(), lambda: keeper not in guards(base))
+    phone.wait_guard("in_force")
+    check(not starts(game) and starts(tool), "the table is in force and does not hold")
     # The agent goes, and the guard stays; it comes back, and both find each other.
     phone.agent.stop(signal.SIGKILL)
     check(not starts(game) and starts(tool), "nothing holds without the agent")
@@ -439,6 +540,8 @@ def real(phone, base):
     phone.agent.start()
     phone.wait_guard("in_force")
     check(len(phone.starts()) == n, "a guard was there and another one was started")
+    # Nobody wants it any more, and it does not hear of that.
+    os.kill(keeper_of(base), signal.SIGSTOP)
     phone.agent.ok("unenroll", "--yes")
     wait_for("everything to run again", lambda: starts(game) and starts(os.path.join(home, "own"), 10000))
     wait_for("the guard to end", lambda: not guards(base))
@@ -469,5 +572,5 @@ if __name__ == "__main__":
     if os.geteuid() == 0 and "MDM_GUARD_HOST_NS" not in os.environ and shutil.which("unshare"):
         os.execvpe("unshare", ["unshare", "-m", "--propagation", "private", sys.executable, *sys.argv],
                    dict(os.environ, MDM_GUARD_HOST_NS="1"))
-    sys.exit(run_tests([test_real,test_story, test_outlives_the_agent, test_falls, test_absent, test_lies, test_older, test_denials,
-                        test_leaving, test_not_enrolled], beside=4))
+    sys.exit(run_tests([test_real, test_story, test_outlives_the_agent, test_falls, test_silent, test_absent, test_lies, test_older, test_denials,
+                        test_nothing_to_refuse, test_leaving, test_not_enrolled], beside=4))

@@ -18,7 +18,7 @@ import time
 BUILD = os.path.abspath(sys.argv[1])
 GUARD = os.path.join(BUILD, "mdm-agent-guard")
 TABLE_TOOL = os.path.join(BUILD, "tests/lib/guard_table_tool")
-HELLO, TABLE, STATE, DENIED, END = 48, 49, 50, 51, 52
+HELLO, TABLE, STATE, DENIED, END, PING, PONG = 48, 49, 50, 51, 52, 53, 54
 ALLOW_MODE, NO_USER_PROGRAMS, FAIL_CLOSED = 1, 2, 4
 REASONS = ["none", "blocked", "not_allowed", "user_program", "foreign_file_system", "undecided"]
 F_ADD_SEALS = 1033
@@ -76,6 +76,8 @@ def read_message(data):
     elif kind == DENIED:
         names = ["device", "inode", "realtime_s", "pid", "uid", "reason", "audit", "count", "owner", "path"]
         values = list(struct.unpack("=QQqIIIII65s257s2x", body))
+    elif kind == PONG:
+        names, values = [], []
     else:
         raise AssertionError("message %d" % kind)
     found = {name: text(value) if isinstance(value, bytes) else value for name, value in zip(names, values)}
@@ -294,6 +296,13 @@ def run(path, *argv, uid=0, timeout=30):
             raise OSError(int(error), os.strerror(int(error)), path)
         return False
     return True
+
+
+def shim(top):
+    library = os.path.join(top, "guard_shim.so")
+    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-o", library,
+                    os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib/guard_shim.c"), "-ldl"], check=True)
+    return {"LD_PRELOAD": library, "ASAN_OPTIONS": "verify_asan_link_order=0"}
 
 
 def inode(path, answer, owner="somebody"):

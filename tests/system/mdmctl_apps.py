@@ -46,6 +46,8 @@ def what_does_nothing_is_said(base):
             ({"mode": "deny", "update_hours": ["02"]}, "update_hours does nothing unless another profile"),
             ({"guard": "enforce"}, "guard has nothing to judge by unless another profile"),
             ({"mode": "deny", "repositories": []}, "repositories is empty"),
+            ({"signing_keys": []}, "signing_keys is empty"),
+            ({"signing_keys": ["0" * 64]}, "signing_keys ends the updates of whatever is signed with another key"),
             ({"mode": "deny", "allowed": ["nano"]}, "allowed says nothing about packages"),
             ({"mode": "allow", "allowed": ["nano", "htop"], "blocked": ["h*"]},
              "allowed has htop, which blocked has as h*: blocked counts"),

@@ -297,8 +297,12 @@ def events_are_followed(base):
         return 200, json.dumps({"events": found,
                                 "next": found[-1]["row"] if found else int(query["after"])})
 
+    rows[0]["data"] = {"settings": [{"setting": "guard", "items": [{"name": "x\033y"}]}, 7], "none": None, "deep": [[[[[[[7]]]]]]],
+                       "empty": []}
     with Fake(a) as fake:
         fake.answers["GET", "/v1/admin/events"] = (200, page)
+        told = a.ok("events").splitlines()[0]
+        check(told.endswith("settings: setting: guard, items: name: x?y, 7, none: none, deep: ..., empty: none"), told)
         out = a.ok("events")
         check([w in out for w in ("type1", "type2", "type3")] == [True] * 3, out)
         check(len(a.ok("events", "--after", "2").splitlines()) == 1)

@@ -93,6 +93,12 @@ while read -r command <&3; do
 	passed=$((passed + 1))
 done 3<"$work/commands"
 
+current="a fresh agent finds nothing damaged"
+if grep 'damaged' "$work/agent.log" >"$work/output"; then
+	fail "it does"
+fi
+passed=$((passed + 1))
+
 current="the text leads to a managed phone"
 [ "$passed" -ge 15 ] || fail "only $passed commands were found in README.md"
 run 'agentctl status' >"$work/output"

@@ -14,7 +14,7 @@ import time
 
 sys.dont_write_bytecode = True
 from mdmctl_rig import BUILD, Skip, check, run_tests, tree
-from agent_rig import LOCKER, PATIENCE
+from agent_rig import LOCKER, PATIENCE, Agent
 from commands import Fleet, with_fleet
 
 # What may be left in the state directory of a phone that nobody manages; docs/man/mdm-agentd.8.scd.
@@ -85,6 +85,31 @@ def left_is_silent(fleet):
     left = set(os.listdir(phone.state))
     check(left <= STAYS, "these stay, too:", left - STAYS)
     check(not os.listdir(os.path.join(phone.state, "vault")))
+
+
+@with_fleet
+def nobody_manages_it(fleet):
+    """Never, or no longer: agentctl says so, and no page that looks takes it for a fault."""
+    def look(phone):
+        for words, status in ((("status",), 0), (("policy", "show"), 0), (("policy", "explain"), 0),
+                              (("policy", "explain", "apps.blocked"), 0), (("apps",), 0), (("compliance",), 5)):
+            r = phone.run(*words)
+            check(r.returncode == status and r.stdout.startswith("This phone is not managed.") and not r.stderr,
+                  words, r.returncode, r.stdout, r.stderr)
+        for words in (("command", "list"), ("journal", "show"), ("journal", "verify"), ("privacy",)):
+            r = phone.run(*words)
+            check(r.returncode == 0 and r.stdout and not r.stderr, words, r.returncode, r.stderr)
+        for words in (("sync",), ("unenroll", "--yes"), ("escrow", "verify")):
+            r = phone.run(*words)
+            check(r.returncode == 5 and "not enrolled" in r.stderr, words, r.returncode, r.stderr)
+
+    phone = fleet.phone
+    check("Accepted: the policy \"staff\"" in phone.told(), phone.told())
+    check("enrolled" not in phone.json("compliance"), phone.json("compliance"))
+    phone.ok("unenroll", "--yes")
+    look(phone)
+    with Agent(fleet.base, "another") as another:
+        look(another)
 
 
 def never_there(base):
@@ -206,6 +231,6 @@ def not_root(base):
 
 
 if __name__ == "__main__":
-    sys.exit(run_tests([managed_refuses, left_is_silent, never_there, half_left_is_finished,
+    sys.exit(run_tests([managed_refuses, left_is_silent, nobody_manages_it, never_there, half_left_is_finished,
                         killed_while_leaving, lost_state_is_no_excuse, damaged_refuses,
                         unknown_entry_refuses, read_only_refuses, not_root], 2))

@@ -313,10 +313,13 @@ def wrong_files_say_what_to_do(server):
 
 @test
 def arguments_are_checked(server):
+    nothing = server.pki.path("empty.conf")  # an installed server's settings are not what is tried here
+    with open(nothing, "w", encoding="utf-8"):
+        pass
     for args in ([], ["--state", "x"], ["--bogus"], ["--state", "x", "--listen", "localhost:1", "--admin-listen", "127.0.0.1:0"],
                  ["--state", "x", "--listen", "127.0.0.1:65536", "--admin-listen", "127.0.0.1:0"], ["--idle-timeout", "0"],
                  ["--certificate-days", "826"], ["--state"], ["extra"]):
-        done = subprocess.run([server.program, *args], capture_output=True, timeout=PATIENCE)
+        done = subprocess.run([server.program, "--config", nothing, *args], capture_output=True, timeout=PATIENCE)
         assert done.returncode == 2 and done.stderr.startswith(b"mdm-server: error: ") and not done.stdout, (args, done)
     for option in ("--help", "--version"):
         done = subprocess.run([server.program, option], capture_output=True, timeout=PATIENCE)

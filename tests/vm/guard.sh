@@ -214,6 +214,19 @@ guard_killed() {
 		kill -STOP "$(keeper)"
 		for i in $(seq 20); do timeout 60 tool || exit 1; done; refused game; r=$?
 		kill -CONT "$(keeper)"; exit $r'
+	check_guard "... and is found out: ended, told of, and another one judges" '
+		again 60 guard_is in_force
+		before=$(keeper)
+		kill -STOP "$before"
+		replaced() { agentctl status >/dev/null; [ -n "$(keeper)" ] && [ "$(keeper)" != "$before" ]; }
+		again 90 replaced && again 60 guard_is in_force && again 30 refused game && tool &&
+		agentctl journal show --json | grep -q "did not answer"' 300
+	check_guard "... also where it hangs since before the agent came" '
+		before=$(keeper)
+		kill -STOP "$before"
+		kill -KILL "$(pgrep -o -x mdm-agentd)"
+		replaced() { [ -n "$(keeper)" ] && [ "$(keeper)" != "$before" ]; }
+		again 120 replaced && again 90 guard_is in_force && refused game && tool' 300
 	check_guard "the agent is killed: the guard stays" 'kill -KILL "$(pgrep -o -x mdm-agentd)"; refused game && tool'
 	check_guard "... and they find each other" 'again 90 guard_is in_force && [ "$(guard_pids | wc -l)" -le 3 ]'
 }

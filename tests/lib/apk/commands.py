@@ -128,9 +128,11 @@ def do_info(system, words):
 
 
 def do_search(system, words):
+    """By parts of names, or with --exact by whole names; those that are provided count."""
+    exact, quiet = system.options.get("exact"), system.options.get("quiet")
     for package in sorted(system.available, key=lambda p: p.name):
-        if not words or any(w in package.name for w in words):
-            say(str(package))
+        if not words or any(w == n if exact else w in n for w in words for n in package.names):
+            say(package.name if quiet else str(package))
     return 0
 
 

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the stand-in apk installs for a world: the first choice that fits, with backtracking. Much simpler than apk's."""
 
+import sys
+
 from formats import version_key
 
 STEPS = 20000
+sys.setrecursionlimit(STEPS)
 
 
 class Solver:

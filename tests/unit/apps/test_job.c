@@ -21,7 +21,7 @@ static void test_everything(void)
 	static const char text[] = HEAD "policy !firefox htop vim=9.1-r0\n"
 					"add nano py3-yaml@edge\n"
 					"remove nano\n"
-					"remove joe\n"
+					"remove joe mc\n"
 					"upgrade\n"
 					"flatpak-install flathub org.gnome.Maps\n"
 					"flatpak-remove org.gnome.Maps\n"
@@ -80,7 +80,8 @@ static void test_refused(void)
 		HEAD "flatpak-update\nflatpak-update\nend\n",
 		HEAD "add\nend\n",
 		HEAD "remove\nend\n",
-		HEAD "remove nano joe\nend\n",
+		HEAD "remove nano -joe\nend\n",
+		HEAD "flatpak-remove org.x.Y org.x.Z\nend\n",
 		HEAD "flatpak-install flathub\nend\n",
 		HEAD "flatpak-install flathub a b\nend\n",
 		HEAD "flatpak-remove\nend\n",

@@ -79,8 +79,23 @@ static void test_limits(void)
 	CHECK_INT(mount_list_parse(text.data, text.n_bytes, &list), 0);
 	CHECK_INT(list.n, MOUNT_LIST_MAX);
 	mount_list_done(&list);
+	/* The system's alone are too many. */
 	buf_puts(&text, "9999 0 0:1 / /more rw - tmpfs t rw\n");
 	CHECK_INT(mount_list_parse(text.data, text.n_bytes, &list), -E2BIG);
+	/* Those of people give way, the last first; a place that is closed is none of theirs. */
+	buf_reset(&text);
+	for (int i = 0; i < MOUNT_LIST_MAX; i++)
+		buf_printf(&text, "%d 0 0:1 / /home/m%d rw - fuse.x t rw\n", i + 1, i);
+	CHECK_INT(mount_list_parse(text.data, text.n_bytes, &list), 0);
+	CHECK(!list.is_cut);
+	mount_list_done(&list);
+	buf_puts(&text,
+		"9998 0 0:1 / /home rw - ext4 t rw\n9999 0 0:1 / /home/x rw - fuse.x t rw\n");
+	CHECK_INT(mount_list_parse(text.data, text.n_bytes, &list), 0);
+	CHECK_INT(list.n, MOUNT_LIST_MAX);
+	CHECK(list.is_cut && mount_list_at(&list, "/home") && mount_list_at(&list, "/home/m0"));
+	CHECK_INT(mount_list_at(&list, "/home")->id, 9998);
+	mount_list_done(&list);
 	memset(large, '\n', sizeof(large));
 	CHECK_INT(mount_list_parse(large, sizeof(large), &list), -E2BIG);
 }
@@ -94,6 +109,10 @@ static void test_memfd(void)
 	CHECK_INT(mount_list_memfd("7.0"), 2);
 	CHECK_INT(mount_list_memfd("10"), 2);
 	CHECK_INT(mount_list_memfd(""), 1);
+	CHECK(!mount_list_memfd_stays("6.2.16") && mount_list_memfd_stays("6.3.0-rc1"));
+	CHECK(mount_list_memfd_stays("6.5.13-lts") && !mount_list_memfd_stays("6.6.0"));
+	CHECK(!mount_list_memfd_stays("5.400") && !mount_list_memfd_stays("7.4"));
+	CHECK(!mount_list_memfd_stays("6") && !mount_list_memfd_stays(""));
 }
 
 /* What users can fill it with leaves the rest readable. */

@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/util/fs.h"
@@ -289,6 +290,72 @@ static void damaged(void)
 	_exit(0);
 }
 
+/* Killed wherever it is: whoever takes it back finds all that was done. */
+static void killed(void)
+{
+	int root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int run_fd = open("/run", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char *before, *after;
+	unsigned int n_halves = 0;
+	struct timespec begun, ended;
+	int64_t all_us;
+
+	MUST(mount("tmp", "/tmp", "tmpfs", MS_NOSUID, NULL) == 0);
+	before = mounts_text();
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	MUST(apps_mounts_close(root_fd, run_fd, note, NULL) == 0);
+	clock_gettime(CLOCK_MONOTONIC, &ended);
+	all_us = (ended.tv_sec - begun.tv_sec) * 1000000 + (ended.tv_nsec - begun.tv_nsec) / 1000 +
+		 500;
+	MUST(apps_mounts_open(root_fd, run_fd, note, NULL) == 0);
+	for (int i = 0; i < 150; i++) {
+		pid_t pid = fork();
+		bool was_open;
+
+		if (pid == 0)
+			_exit(apps_mounts_close(root_fd, run_fd, note, NULL) == 0 ? 0 : 1);
+		usleep((useconds_t)(all_us * i / 150));
+		kill(pid, SIGKILL);
+		MUST(waitpid(pid, NULL, 0) == pid);
+		was_open = may_start("/home/ada") || may_start("/tmp") || may_start("/run/user");
+		n_halves += was_open && access("/run/" APPS_MOUNTS_FILE, F_OK) == 0;
+		/* The next round goes on where that ended. */
+		if (i % 2)
+			MUST(apps_mounts_close(root_fd, run_fd, note, NULL) == 0 &&
+				!may_start("/home/ada") && !may_start("/tmp") &&
+				!may_start("/run/user"));
+		MUST(apps_mounts_open(root_fd, run_fd, note, NULL) == 0 && told.n_failed == 0);
+		after = mounts_text();
+		MUST(before && after && strcmp(before, after) == 0);
+		free(after);
+	}
+	free(before);
+	MUST(n_halves > 0);
+	_exit(0);
+}
+
+/* It said what it was about to do, and somebody else has mounted something there since. */
+static void about_to(void)
+{
+	int root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int run_fd = open("/run", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	static const char text[] = "bind 0 /home\nbind 0 /tmp\nbind 0 /var/tmp\n";
+	struct fs_owner owner = {0, 0, 0600};
+
+	for (int i = 0; i < 2; i++) {
+		MUST(mount("tmp", "/tmp", "tmpfs", MS_NOEXEC, NULL) == 0);
+		MUST(mount("/var/tmp", "/var/tmp", NULL, MS_BIND, NULL) == 0);
+		MUST(fs_replace(run_fd, APPS_MOUNTS_FILE, text, strlen(text), &owner) == 0);
+		if (i)
+			MUST(apps_mounts_close(root_fd, run_fd, note, NULL) == 0 &&
+				!may_start("/home") && !may_start("/var/tmp"));
+		MUST(apps_mounts_open(root_fd, run_fd, note, NULL) == 0 && told.n_failed == 0);
+		MUST(umount("/tmp") == 0 && umount("/var/tmp") < 0);
+		MUST(may_start("/home") && may_start("/var/tmp"));
+	}
+	_exit(0);
+}
+
 static void run_in_namespace(void (*run)(void))
 {
 	char root[256];
@@ -343,10 +410,17 @@ static void test_damaged(void)
 	run_in_namespace(damaged);
 }
 
+static void test_killed(void)
+{
+	run_in_namespace(killed);
+	run_in_namespace(about_to);
+}
+
 static const struct check_test tests[] = {
 	{"story", test_story},
 	{"sessions", test_sessions},
 	{"filled", test_filled},
 	{"damaged", test_damaged},
+	{"killed", test_killed},
 };
 CHECK_MAIN(tests)

@@ -11,6 +11,8 @@
 
 #include "agent/ctl/glyph.h"
 #include "agent/ctl/input.h"
+#include "agent/ctl/render_journal.h"
+#include "agent/enforcer/journal.h"
 #include "agent/util/fs.h"
 #include "tests/lib/check.h"
 
@@ -98,6 +100,7 @@ static const struct {
 	{"policy_show", render_policy_show},
 	{"policy_explain", show_explain},
 	{"journal", render_journal},
+	{"journal_all", render_journal},
 	{"verify_whole", show_verify},
 	{"verify_damaged", show_verify},
 	{"privacy", render_privacy},
@@ -106,6 +109,10 @@ static const struct {
 	{"apps", render_apps},
 	{"apps_flatpak_only", render_apps},
 	{"apps_unmanaged", render_apps},
+	{"apps_early", render_apps},
+	{"compliance_unmanaged", render_compliance},
+	{"policy_unmanaged", render_policy_show},
+	{"explain_unmanaged", show_explain},
 };
 
 static void check_golden(size_t i, unsigned width)
@@ -139,6 +146,30 @@ static void test_golden(void)
 		check_golden(i, 40);
 		check_golden(i, 80);
 	}
+}
+
+/* Each type has sentences and an example, and none shows JSON. */
+static void test_journal_is_for_people(void)
+{
+	_cleanup_free_ char *fixture = read_fixture(FIXTURES "/journal_all.json");
+	_cleanup_json_ struct json_object *answer = load("journal_all");
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	_cleanup_(page_done) struct page p = {0};
+
+	CHECK(fixture && answer);
+	for (int type = 0; type < JOURNAL_TYPE_MAX; type++) {
+		char member[64];
+
+		snprintf(member, sizeof(member), "\"type\":\"%s\"",
+			journal_type_name((enum journal_type)type));
+		CHECK(render_journal_has_words(journal_type_name((enum journal_type)type)));
+		CHECK(strstr(fixture, member));
+	}
+	CHECK(!render_journal_has_words("of_a_newer_agent"));
+	page_init(&p, &out, 80, false);
+	render_journal(&p, answer, NOW);
+	CHECK_INT(out.error, 0);
+	CHECK_INT(strcspn(out.data, "{}[]"), out.n_bytes);
 }
 
 /* Every page over every answer, at every width: nothing but text, and no line too long. */
@@ -332,6 +363,7 @@ static const struct check_test tests[] = {
 	{"golden", test_golden},
 	{"no_answer_steers_the_terminal", test_no_answer_steers_the_terminal},
 	{"colour_never_stands_alone", test_colour_never_stands_alone},
+	{"journal_is_for_people", test_journal_is_for_people},
 	{"explain_selects", test_explain_selects},
 	{"explain_says_why", test_explain_says_why},
 	{"states_have_words", test_states_have_words},

@@ -62,6 +62,85 @@ static void test_allow(void)
 	CHECK_INT(ask(allow, "apk add maps", "(1/1) Upgrading nano (1 -> 2)\n", why), 0);
 }
 
+/* By what it provides: "by" lines say who that is. */
+static void test_provided(void)
+{
+	char why[2 * LIMIT_TEXT_BYTES] = "";
+
+	CHECK_INT(ask(allow, "apk add cmd:nano", "by nano\n" INSTALLS("nano"), why), 1);
+	CHECK(strstr(why, "nano is not allowed"));
+	CHECK_INT(ask(allow, "apk add cmd:maps", "by maps\n" INSTALLS("maps"), why), 0);
+	/* What comes along is no more asked for than with another word. */
+	CHECK_INT(
+		ask(allow, "apk add cmd:maps",
+			"by maps\nby other\n(1/2) Installing lib (1)\n(2/2) Installing maps (1)\n",
+			why),
+		0);
+	CHECK_INT(ask(allow, "apk add browser", "by nano\nby maps\n" INSTALLS("nano"), why), 1);
+	CHECK_INT(ask(allow, "apk add browser", "by nano\nby maps\n" INSTALLS("maps"), why), 0);
+	/* Nobody says who. */
+	CHECK_INT(ask(allow, "apk add cmd:nano", INSTALLS("nano"), why), 1);
+	CHECK_INT(ask(allow, "apk add so:x.1", INSTALLS("maps"), why), 0);
+	CHECK_INT(ask(allow, "apk add -X http://x maps", INSTALLS("nano"), why), 1);
+	CHECK_INT(ask(allow, "apk add --repository=http://x maps", INSTALLS("maps"), why), 0);
+	CHECK_INT(ask(allow, "apk --root /x:y add maps",
+			  "(1/2) Installing lib (1)\n(2/2) Installing maps (1)\n", why),
+		0);
+}
+
+/* Written into the world by hand, and installed by an "apk add" without words. */
+static void test_world(void)
+{
+	char why[2 * LIMIT_TEXT_BYTES] = "";
+
+	CHECK_INT(ask(allow, "apk add", "world maps\nworld nano\n" INSTALLS("nano"), why), 1);
+	CHECK_INT(ask(allow, "apk add", "world maps\nworld nano\n" INSTALLS("nano@edge"), why), 1);
+	CHECK_INT(ask(allow, "apk add", "world nano\nworld maps\n" INSTALLS("maps"), why), 0);
+	CHECK_INT(ask(allow, "apk add", "world nan\nworld ano\nworld \n" INSTALLS("nano"), why), 0);
+	/* It is there already. */
+	CHECK_INT(ask(allow, "apk add maps", "world nano\n" INSTALLS("maps"), why), 0);
+}
+
+/* A package may be called like a virtual one; only what the command makes is one. */
+static void test_virtual(void)
+{
+	static const char *const makes[] = {"-t .x", "-ut .x", "-t.x", "-ut.x", "--virtual .x",
+		"--virtual=.x", "--virtual .x=1.0", "-t .x=2026"};
+	static const char *const others[] = {"", "-t .y", "-u", "--virtual=.xx", "-t y"};
+	char why[2 * LIMIT_TEXT_BYTES] = "", words[80];
+
+	for (size_t i = 0; i < ARRAY_SIZE(makes); i++) {
+		snprintf(words, sizeof(words), "apk add %s maps", makes[i]);
+		CHECK_INT(ask(allow, words, INSTALLS(".x"), why), 0);
+		snprintf(words, sizeof(words), "apk add %s nano", makes[i]);
+		CHECK_INT(ask(allow, words, INSTALLS("nano"), why), 1);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		snprintf(words, sizeof(words), "apk add %s .x", others[i]);
+		CHECK_INT(ask(allow, words, INSTALLS(".x"), why), 1);
+	}
+}
+
+/* One word more than is kept: nothing slips through behind it. */
+static void test_many_words(void)
+{
+	for (int n = LIMIT_APPS_STEPS - 2; n <= LIMIT_APPS_STEPS - 1; n++) {
+		_cleanup_(apps_rules_done) struct apps_rules rules = {0};
+		_cleanup_free_ char *copy = strdup(allow);
+		_cleanup_buf_ struct buf question = BUF_INIT;
+		char why[2 * LIMIT_TEXT_BYTES];
+
+		CHECK(copy && apps_rules_read(copy, strlen(allow), &rules) == 0);
+		buf_puts(&question, "word apk\nword add\n");
+		for (int i = 0; i < n; i++)
+			buf_puts(&question, "word maps\n");
+		buf_puts(&question, "(1/2) Installing nano (1)\n(2/2) Installing maps (1)\n");
+		/* As if it came along, and as if it had been asked for. */
+		CHECK_INT(apps_rules_judge(&rules, base, question.data, why),
+			n > LIMIT_APPS_STEPS - 2);
+	}
+}
+
 static void test_files(void)
 {
 	char why[2 * LIMIT_TEXT_BYTES] = "";
@@ -143,6 +222,10 @@ static void test_too_many(void)
 
 static const struct check_test tests[] = {
 	{"allow", test_allow},
+	{"provided", test_provided},
+	{"world", test_world},
+	{"virtual", test_virtual},
+	{"many_words", test_many_words},
 	{"files", test_files},
 	{"deny", test_deny},
 	{"damaged", test_damaged},

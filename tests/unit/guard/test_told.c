@@ -83,7 +83,7 @@ static void test_none_vanishes(void)
 		n_out += guard_told_add(&told, &denial, now, rand() % 4 != 0);
 		while (rand() % 3 && guard_told_due(&told, now, &denial, &count))
 			n_out += count;
-		CHECK(told.tokens <= GUARD_TOLD_BURST);
+		CHECK(told.pace.n_spent <= GUARD_TOLD_BURST);
 	}
 	for (size_t i = 0; i < GUARD_TOLD_SIZE; i++)
 		n_waiting += told.rows[i].n_waiting;

@@ -114,6 +114,12 @@ static void test_refuses(void)
 	check_refused(VERB_MESSAGE, "text", "its arguments: text=TEXT");
 	check_refused(VERB_MESSAGE, "subject=x", "its arguments: text=TEXT");
 	check_refused(VERB_MESSAGE, "title=x", "text"); /* the required one is missing */
+	check_refused(
+		VERB_MESSAGE, "title=x", "message needs text, which is what the user is told");
+	check_refused(VERB_INSTALL, "htop", "install takes no \"htop\"; its arguments: name=TEXT");
+	check_refused(
+		VERB_INSTALL, "source=flathub", "install needs name, which is the name of the");
+	check_refused(VERB_INSTALL, "name=--x", "name does not look right: it is the name of the");
 	check_refused(VERB_LOCK, "delay=1", "its arguments: none");
 	check_refused(VERB_REBOOT, "delay=3601", "from 0 to 3600 s");
 	check_refused(VERB_REBOOT, "delay=-1", "from 0 to 3600 s");

@@ -193,6 +193,54 @@ static void test_keys(void)
 	end(&p);
 }
 
+#define SYSTEM_DB                                                                                  \
+	"P:alpine-keys\nV:1\nF:etc/apk/keys\nR:good.rsa.pub\nR:old.rsa.pub\n"                      \
+	"F:usr/share/apk/keys\nR:bad.rsa.pub\n\n"                                                  \
+	"P:postmarketos-keys\nV:1\nF:lib/apk/keys\nR:phone.rsa.pub\n\n"                            \
+	"P:game-keys\nV:1\nF:etc/apk/keys\nR:bad.rsa.pub\n\n"
+
+/* Keys that came with the system: one has to stay, and of which package none does is told. */
+static void test_keys_of_the_system(void)
+{
+	char *keys[] = {digest_of("bad key")};
+	struct phone p;
+	const struct observation *o;
+
+	begin(&p);
+	o = &p.b->observations[SETTING_APPS_SIGNING_KEYS];
+	fixture_text(&p.f, "etc/apk/keys/old.rsa.pub", "old key");
+	fixture_text(&p.f, "lib/apk/keys/phone.rsa.pub", "phone key");
+	fixture_text(&p.f, "lib/apk/db/installed", SYSTEM_DB);
+	want_set(&p.f, &p.want, SETTING_APPS_SIGNING_KEYS, keys, 1);
+	/* A package that anybody can install has brought the one that is listed. */
+	CHECK(fixture_apply(&p.f, p.b, &p.want) < 0);
+	CHECK(strstr(p.f.message, "no key that came with the system (alpine-keys) is listed"));
+	CHECK_STR(fixture_read(&p.f, "etc/apk/keys/good.rsa.pub"), "good key");
+	CHECK_STR(fixture_read(&p.f, "etc/apk/keys/bad.rsa.pub"), "bad key");
+	CHECK_INT(state_of(&p, SETTING_APPS_SIGNING_KEYS), COMPLIANCE_NONCOMPLIANT);
+	/* One of them is listed: the list holds, and what it costs is told. */
+	keys[0] = digest_of("old key");
+	CHECK_INT(fixture_apply(&p.f, p.b, &p.want), 0);
+	CHECK_INT(state_of(&p, SETTING_APPS_SIGNING_KEYS), COMPLIANCE_COMPLIANT);
+	CHECK_STR(fixture_read(&p.f, "etc/apk/keys/old.rsa.pub"), "old key");
+	CHECK(!strstr(fixture_read(&p.f, "etc/apk/keys/good.rsa.pub"), "good key"));
+	CHECK(strstr(o->detail, "no key of postmarketos-keys is listed"));
+	/* From one to another: the covered ones are known, too. */
+	keys[0] = digest_of("phone key");
+	CHECK_INT(fixture_apply(&p.f, p.b, &p.want), 0);
+	CHECK_INT(state_of(&p, SETTING_APPS_SIGNING_KEYS), COMPLIANCE_COMPLIANT);
+	CHECK(strstr(o->detail, "no key of alpine-keys is listed"));
+	keys[0] = digest_of("nothing");
+	CHECK(fixture_apply(&p.f, p.b, &p.want) < 0);
+	/* A database that cannot be read says nothing. */
+	fixture_text(&p.f, "lib/apk/db/installed", "");
+	keys[0] = digest_of("bad key");
+	CHECK_INT(fixture_apply(&p.f, p.b, &p.want), 0);
+	CHECK_INT(fixture_revert(&p.f, p.b), 0);
+	CHECK_STR(fixture_read(&p.f, "etc/apk/keys/good.rsa.pub"), "good key");
+	end(&p);
+}
+
 static void test_too_many(void)
 {
 	char *keys[] = {digest_of("good key")};
@@ -288,6 +336,7 @@ static const struct check_test tests[] = {
 	{"nothing_left", test_nothing_left},
 	{"vendor_lists", test_vendor_lists},
 	{"keys", test_keys},
+	{"keys_of_the_system", test_keys_of_the_system},
 	{"too_many", test_too_many},
 	{"lines", test_lines},
 	{"variables", test_variables},

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_flatpak_remotes.c - remotes that are not listed, and the filters of those that are. */
 #include "platform/flatpak_remotes.h"
+
+#include <unistd.h>
+
+#include "agent/util/fs.h"
 #include "tests/unit/platform/flatpak_fixture.h"
 #include "tests/unit/platform/people.h"
 #include "tests/unit/platform/want_set.h"
@@ -107,6 +111,68 @@ static void test_filters(void)
 	end(&p);
 }
 
+#define FLATHUB "[remote \"flathub\"]\nurl=https://dl.flathub.org/repo/\n"
+#define OURS "xa.filter=/etc/mdm-agent/flatpak-flathub.filter\n"
+
+/* A filter that an administrator had set is remembered, and named when ours ends. */
+static void test_filters_of_others(void)
+{
+	static const struct {
+		const char *filter, *record, *words;
+	} rows[] = {
+		{"", NULL, "flathub"},
+		{"xa.filter=/etc/own.filter\n", "flathub /etc/own.filter\n",
+			"flathub etc/own.filter"},
+		/* What could be no word of a job. */
+		{"xa.filter=/etc/my own\n", NULL, "flathub"},
+		{"xa.filter=etc/own\n", NULL, "flathub"},
+		{"xa.filter=//etc/own\n", NULL, "flathub"},
+		{"xa.filter=/-x\n", NULL, "flathub"},
+		{"xa.filter=/!x\n", NULL, "flathub"},
+		{"xa.filter=/\n", NULL, "flathub"},
+	};
+	char *blocked[] = {(char *)"flatpak:org.bad.*"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char text[256], wanted[256];
+		struct phone p;
+
+		begin(&p);
+		want(&p.want, SETTING_APPS_MODE, APPS_DENY);
+		want_set(&p.f, &p.want, SETTING_APPS_BLOCKED, blocked, 1);
+		/* Another remote's is not lost, one from long ago is. */
+		snprintf(text, sizeof(text), FLATHUB "%s", rows[i].filter);
+		fixture_text(&p.f, CONFIG, text);
+		CHECK_STR(steps(&p, &p.want), "flatpak-remote-filter flathub\n");
+		CHECK_INT(flatpak_remotes_prepare(&p.f.platform, &p.look), 0);
+		if (rows[i].record) {
+			_cleanup_free_ char *record = NULL;
+
+			CHECK_INT(fs_read(p.f.platform.state_fd, FLATPAK_FILTERS_FILE, 4096,
+					  &record, NULL),
+				0);
+			CHECK_STR(record, rows[i].record);
+		}
+		fixture_text(&p.f, CONFIG, FLATHUB OURS);
+		/* Asked for again it is not taken for somebody's. */
+		blocked[0] = (char *)"flatpak:org.worse";
+		CHECK_STR(steps(&p, &p.want), "flatpak-remote-filter flathub\n");
+		CHECK_INT(flatpak_remotes_prepare(&p.f.platform, &p.look), 0);
+		blocked[0] = (char *)"flatpak:org.bad.*";
+		snprintf(wanted, sizeof(wanted), "flatpak-remote-unfilter %s\n", rows[i].words);
+		CHECK_STR(steps(&p, NULL), wanted);
+		/* It is back; without a filter the next time nothing is remembered. */
+		fixture_text(&p.f, CONFIG, FLATHUB);
+		CHECK_STR(steps(&p, &p.want), "flatpak-remote-filter flathub\n");
+		CHECK_INT(flatpak_remotes_prepare(&p.f.platform, &p.look), 0);
+		fixture_text(&p.f, CONFIG, FLATHUB OURS);
+		CHECK_STR(steps(&p, NULL), "flatpak-remote-unfilter flathub\n");
+		flatpak_remotes_tidy(&p.f.platform, &p.look, true);
+		CHECK(faccessat(p.f.platform.state_fd, FLATPAK_FILTERS_FILE, F_OK, 0) < 0);
+		end(&p);
+	}
+}
+
 static const char *filter(const struct apps_policy *policy, const char *remote)
 {
 	static struct buf out;
@@ -166,10 +232,43 @@ static void test_nobody_is_named(void)
 	end(&p);
 }
 
+/* One Flatpak more than a job takes out: the next one does, and until then it does not comply. */
+static void test_portion(void)
+{
+	char *blocked[] = {(char *)"flatpak:org.bad.*"};
+
+	for (size_t n = LIMIT_APPS_PORTION_FLATPAKS; n <= LIMIT_APPS_PORTION_FLATPAKS + 1; n++) {
+		struct phone p;
+		size_t n_later = 0;
+
+		begin(&p);
+		fixture_text(&p.f, CONFIG, "[core]\n");
+		for (size_t i = 0; i < n; i++) {
+			char name[32];
+
+			snprintf(name, sizeof(name), "org.bad.App%02zu", i % 100);
+			flatpak_install(&p.f, "var/lib/flatpak", name, "flathub", "1", NULL);
+		}
+		want(&p.want, SETTING_APPS_MODE, APPS_DENY);
+		want_set(&p.f, &p.want, SETTING_APPS_BLOCKED, blocked, 1);
+		CHECK(strncmp(steps(&p, &p.want), "flatpak-remove org.bad.App00\n", 29) == 0);
+		CHECK_INT(p.look.n_steps, LIMIT_APPS_PORTION_FLATPAKS);
+		CHECK_INT(p.look.n_later, n - LIMIT_APPS_PORTION_FLATPAKS);
+		CHECK_INT(p.look.n_undone, n);
+		CHECK_INT(p.look.n_items, n);
+		for (size_t i = 0; i < n; i++)
+			n_later += p.look.items[i].is_later;
+		CHECK_INT(n_later, n - LIMIT_APPS_PORTION_FLATPAKS);
+		end(&p);
+	}
+}
+
 static const struct check_test tests[] = {
 	{"nobody is named", test_nobody_is_named},
 	{"foreign", test_foreign},
 	{"filters", test_filters},
+	{"filters_of_others", test_filters_of_others},
 	{"filter_text", test_filter_text},
+	{"portion", test_portion},
 };
 CHECK_MAIN(tests)

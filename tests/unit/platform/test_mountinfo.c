@@ -64,8 +64,43 @@ static void test_limit(void)
 		buf_puts(&text, "1 2 0:9 / /p rw - cgroup2 c rw\n");
 	CHECK_INT(mountinfo_parse(text.data, text.n_bytes, &t), 0);
 	CHECK_INT(t.n_mounts, LIMIT_MOUNTS);
+	CHECK(!t.is_cut);
 	mount_table_done(&t);
-	buf_puts(&text, "1 2 8:1 / /a rw - ext4 /dev/a rw\n");
+	/* One more: what users can make gives way, the last first, and it is said. */
+	buf_puts(&text, "1 2 8:2 / /mnt/more rw - ext4 /dev/a rw\n");
+	CHECK_INT(mountinfo_parse(text.data, text.n_bytes, &t), 0);
+	CHECK_INT(t.n_mounts, LIMIT_MOUNTS);
+	CHECK(t.is_cut && !mount_table_find(&t, "/mnt/more"));
+	mount_table_done(&t);
+	buf_puts(&text, "1 2 8:3 / /var/lib rw - ext4 /dev/a rw\n"
+			"1 2 0:7 / /var/home/ada/x rw - fuse.x x rw\n");
+	CHECK_INT(mountinfo_parse(text.data, text.n_bytes, &t), 0);
+	CHECK_INT(t.n_mounts, LIMIT_MOUNTS);
+	CHECK(t.is_cut && !mount_table_find(&t, "/var/home/ada/x"));
+	CHECK_INT(mount_table_find(&t, "/var/lib/x")->minor, 3);
+	CHECK_STR(t.mounts[LIMIT_MOUNTS - 1].point, "/var/lib");
+	CHECK_STR(t.mounts[LIMIT_MOUNTS - 2].point, "/a");
+	mount_table_done(&t);
+	/* A stick is no user-space file system. */
+	buf_reset(&text);
+	for (int i = 0; i < LIMIT_MOUNTS; i++)
+		buf_puts(&text, "1 2 0:7 / /home/ada/x rw - fuse.x x rw\n");
+	buf_puts(&text, "1 2 8:3 / /run/media/ada/x rw - ext4 /dev/a rw\n");
+	CHECK_INT(mountinfo_parse(text.data, text.n_bytes, &t), 0);
+	CHECK_INT(t.n_mounts, LIMIT_MOUNTS);
+	CHECK_INT(mount_table_find(&t, "/run/media/ada/x")->minor, 3);
+	mount_table_done(&t);
+	/* The system's alone are too many: nothing is known then. */
+	buf_reset(&text);
+	for (int i = 0; i < LIMIT_MOUNTS; i++)
+		buf_puts(&text, "1 2 8:1 / /usr rw - ext4 /dev/a rw\n");
+	CHECK_INT(mountinfo_parse(text.data, text.n_bytes, &t), 0);
+	mount_table_done(&t);
+	buf_puts(&text, "1 2 8:1 / /mnt rw - ext4 /dev/a rw\n");
+	CHECK_INT(mountinfo_parse(text.data, text.n_bytes, &t), 0);
+	CHECK(t.is_cut);
+	mount_table_done(&t);
+	buf_puts(&text, "1 2 8:1 / /usr rw - ext4 /dev/a rw\n");
 	CHECK_INT(mountinfo_parse(text.data, text.n_bytes, &t), -E2BIG);
 }
 

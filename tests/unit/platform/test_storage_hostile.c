@@ -119,10 +119,35 @@ static void test_failures(void)
 		mounted(&m, "8:0", point, "ext4", "/dev/sda");
 	}
 	CHECK_INT(look(&m), 0);
-	CHECK_INT(storage(&m)->n_items, LIMIT_MOUNTS);
+	CHECK_INT(storage(&m)->n_items, 128);
+	CHECK_STR(storage(&m)->items[127].name, "3969 more");
+	CHECK_INT(storage(&m)->items[127].state, COMPLIANCE_NONCOMPLIANT);
 	mounted(&m, "8:0", "/one/more", "ext4", "/dev/sda");
-	CHECK_INT(look(&m), -E2BIG);
-	CHECK_INT(storage(&m)->state, COMPLIANCE_ERROR);
+	CHECK_INT(look(&m), 0);
+	CHECK(is_plain(storage(&m)));
+	machine_close(&m);
+}
+
+/* One who mounts as much as they can hides neither the system's nor that there is more. */
+static void test_filled_by_users(void)
+{
+	struct machine m;
+
+	machine_open(&m);
+	disk(&m, "8:0", "sda");
+	for (int i = 0; i < LIMIT_MOUNTS + 10; i++) {
+		char point[32];
+
+		snprintf(point, sizeof(point), "/home/ada/%d", i);
+		mounted(&m, "0:99", point, "fuse.x", "x");
+	}
+	mounted(&m, "8:0", "/", "ext4", "/dev/sda");
+	CHECK_INT(look(&m), 0);
+	CHECK_INT(storage(&m)->state, COMPLIANCE_COMPLIANT);
+	CHECK(is_plain(storage(&m)));
+	CHECK(is_plain(&m.b->observations[SETTING_ENCRYPTION_SYSTEM]));
+	CHECK_INT(storage(&m)->n_items, 128);
+	CHECK_INT(storage(&m)->items[127].state, COMPLIANCE_NONCOMPLIANT);
 	machine_close(&m);
 }
 
@@ -159,6 +184,7 @@ static const struct check_test tests[] = {
 	{"nodes", test_nodes},
 	{"missing_parts", test_missing_parts},
 	{"failures", test_failures},
+	{"filled_by_users", test_filled_by_users},
 	{"this_machine", test_this_machine},
 };
 

@@ -45,7 +45,7 @@ static const char phone[] =
 	"P:ncurses-terminfo-base\nV:6.5-r0\n\n"
 	"P:htop-doc\nV:3.4.1-r0\ni:docs htop=3.4.1-r0\n\n"
 	"P:docs\nV:1\n\n"
-	"P:.mdm-agent-policy\nV:20261123.063300\nD:!firefox htop\n\n";
+	"P:.rules-of-your-organisation--run-agentctl-apps\nV:20261123.063300\nD:!firefox htop\n\n";
 
 static void test_fields(void)
 {

@@ -16,14 +16,15 @@ static size_t find(const struct apk_db *db, const char *name)
 	return apk_db_find(db, name, strlen(name));
 }
 
-static const char phone[] = "P:busybox\nV:1\nD:so:libc.musl-aarch64.so.1\n\n"
-			    "P:musl\nV:1\np:so:libc.musl-aarch64.so.1=1\n\n"
-			    "P:htop\nV:3.4.1-r0\nD:ncurses-libs so:libc.musl-aarch64.so.1\n\n"
-			    "P:ncurses-libs\nV:6.5-r0\nD:ncurses-terminfo-base>=6 !ncurses-old\n\n"
-			    "P:ncurses-terminfo-base\nV:6.5-r0\n\n"
-			    "P:htop-doc\nV:3.4.1-r0\ni:docs htop=3.4.1-r0\n\n"
-			    "P:docs\nV:1\n\n"
-			    "P:.mdm-agent-policy\nV:20261123.063300\nD:!firefox htop\n\n";
+static const char phone[] =
+	"P:busybox\nV:1\nD:so:libc.musl-aarch64.so.1\n\n"
+	"P:musl\nV:1\np:so:libc.musl-aarch64.so.1=1\n\n"
+	"P:htop\nV:3.4.1-r0\nD:ncurses-libs so:libc.musl-aarch64.so.1\n\n"
+	"P:ncurses-libs\nV:6.5-r0\nD:ncurses-terminfo-base>=6 !ncurses-old\n\n"
+	"P:ncurses-terminfo-base\nV:6.5-r0\n\n"
+	"P:htop-doc\nV:3.4.1-r0\ni:docs htop=3.4.1-r0\n\n"
+	"P:docs\nV:1\n\n"
+	"P:.rules-of-your-organisation--run-agentctl-apps\nV:20261123.063300\nD:!firefox htop\n\n";
 
 static void test_close_and_chain(void)
 {
@@ -32,7 +33,7 @@ static void test_close_and_chain(void)
 	size_t chain[8], n;
 
 	CHECK_INT(apk_db_read(phone, sizeof(phone) - 1, &db), 0);
-	marks[find(&db, ".mdm-agent-policy")] = true;
+	marks[find(&db, ".rules-of-your-organisation--run-agentctl-apps")] = true;
 	apk_db_close(&db, marks);
 	CHECK(marks[find(&db, "htop")] && marks[find(&db, "musl")]);
 	CHECK(marks[find(&db, "ncurses-terminfo-base")]);
@@ -42,19 +43,21 @@ static void test_close_and_chain(void)
 	apk_db_close(&db, marks);
 	CHECK(marks[find(&db, "htop-doc")]);
 
-	from[find(&db, ".mdm-agent-policy")] = true;
+	from[find(&db, ".rules-of-your-organisation--run-agentctl-apps")] = true;
 	n = apk_db_chain(&db, from, find(&db, "ncurses-terminfo-base"), chain, 8);
 	CHECK_INT(n, 4);
-	CHECK_INT(chain[0], find(&db, ".mdm-agent-policy"));
+	CHECK_INT(chain[0], find(&db, ".rules-of-your-organisation--run-agentctl-apps"));
 	CHECK_INT(chain[1], find(&db, "htop"));
 	CHECK_INT(chain[2], find(&db, "ncurses-libs"));
 	CHECK_INT(chain[3], find(&db, "ncurses-terminfo-base"));
 	chain[2] = 77;
 	CHECK_INT(apk_db_chain(&db, from, find(&db, "ncurses-terminfo-base"), chain, 2), 4);
-	CHECK_INT(chain[0], find(&db, ".mdm-agent-policy"));
+	CHECK_INT(chain[0], find(&db, ".rules-of-your-organisation--run-agentctl-apps"));
 	CHECK_INT(chain[2], 77);
 	CHECK_INT(apk_db_chain(&db, from, find(&db, "busybox"), chain, 8), 0);
-	CHECK_INT(apk_db_chain(&db, from, find(&db, ".mdm-agent-policy"), chain, 8), 1);
+	CHECK_INT(apk_db_chain(&db, from,
+			  find(&db, ".rules-of-your-organisation--run-agentctl-apps"), chain, 8),
+		1);
 	CHECK_INT(apk_db_chain(&db, from, db.n_packages, chain, 8), 0);
 	apk_db_done(&db);
 }

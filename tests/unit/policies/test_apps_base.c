@@ -158,8 +158,9 @@ static void test_strays(void)
 	strays_are("P:applet\nV:1\nD:networkmanager\n\nP:networkmanager\nV:1\nD:libnm\n\n"
 		   "P:libnm\nV:1\n\n",
 		"applet\n", "networkmanager");
-	strays_are("P:.mdm-agent-policy\nV:1\nD:networkmanager\n\nP:networkmanager\nV:1\n\n",
-		".mdm-agent-policy=1\n", "networkmanager");
+	strays_are(
+		"P:.rules-of-your-organisation--run-agentctl-apps\nV:1\nD:networkmanager\n\nP:networkmanager\nV:1\n\n",
+		".rules-of-your-organisation--run-agentctl-apps=1\n", "networkmanager");
 	/* In a circle, one of them. */
 	strays_are("P:networkmanager\nV:1\nD:a\n\nP:a\nV:1\nD:networkmanager\n\n", "",
 		"networkmanager");

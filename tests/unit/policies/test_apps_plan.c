@@ -232,9 +232,9 @@ static void test_refused_bans(void)
 		/* Not installed, but what the next version of the system may bring. */
 		{DENY "\"blocked\":[\"systemd\"]", NULL,
 			"ban systemd protected: systemd (the init system)\n", "", true},
-		{DENY "\"blocked\":[\".mdm-agent-policy\"]", "!telnet",
-			"ban .mdm-agent-policy protected: .mdm-agent-policy (the agent)\n", "",
-			false},
+		{DENY "\"blocked\":[\".rules-of-your-organisation--run-agentctl-apps\"]", "!telnet",
+			"ban .rules-of-your-organisation--run-agentctl-apps protected: .rules-of-your-organisation--run-agentctl-apps (the agent)\n",
+			"", false},
 		/* By what it provides. */
 		{DENY "\"blocked\":[\"udev\"]", NULL,
 			"ban udev protected: udev (the init system)\n", "", true},
@@ -440,10 +440,11 @@ static void test_ahead(void)
 
 static void test_limits(void)
 {
-	for (size_t n = LIMIT_APPS_ITEMS - 1; n <= LIMIT_APPS_ITEMS + 1; n++) {
+	for (size_t n = LIMIT_APPS_BANS - 1; n <= LIMIT_APPS_BANS + 1; n++) {
 		char(*names)[12] = calloc(n, sizeof(*names));
 		const char **available = calloc(n, sizeof(*available));
 		_cleanup_(rig_done) struct rig rig = {0};
+		bool is_settled = false;
 
 		CHECK(rig_init(&rig, phone, NULL, DENY "\"blocked\":[\"n?????\",\"htop\"]"));
 		for (size_t i = 0; i < n; i++) {
@@ -452,14 +453,17 @@ static void test_limits(void)
 		}
 		/* htop is one of them, and comes first whatever else there is. */
 		CHECK_INT(rig_plan(&rig, phone_world, available, n), 0);
-		CHECK_INT(rig.plan.n_items, LIMIT_APPS_ITEMS);
-		CHECK_INT(rig.plan.n_left_out, n - (LIMIT_APPS_ITEMS - 1));
+		CHECK_INT(rig.plan.n_items, LIMIT_APPS_BANS);
+		CHECK_INT(rig.plan.n_left_out, n - (LIMIT_APPS_BANS - 1));
+		CHECK_INT(rig.plan.n_later, 0);
 		CHECK_STR(rig.plan.items[0].name, "htop");
 		free(names);
 		free(available);
+		CHECK_INT(apps_plan_is_settled(&rig.plan, &rig.db, &is_settled), 0);
+		CHECK(!is_settled);
 	}
-	/* Installed ones all have to have their place. */
-	for (size_t n = LIMIT_APPS_ITEMS; n <= LIMIT_APPS_ITEMS + 1; n++) {
+	/* Of installed ones the next plan has those that found no place. */
+	for (size_t n = LIMIT_APPS_BANS; n <= LIMIT_APPS_BANS + 1; n++) {
 		_cleanup_(rig_done) struct rig rig = {0};
 		struct apps_plan_input input;
 
@@ -470,8 +474,60 @@ static void test_limits(void)
 			buf_printf(&rig.text, "P:n%05zu\nV:1\n\n", i);
 		CHECK_INT(apk_db_read(rig.text.data, rig.text.n_bytes, &rig.db), 0);
 		input = (struct apps_plan_input){.policy = &rig.apps, .db = &rig.db};
-		CHECK_INT(apps_plan_make(&input, &rig.plan), n == LIMIT_APPS_ITEMS ? 0 : -E2BIG);
-		CHECK_INT(rig.plan.n_items, n == LIMIT_APPS_ITEMS ? LIMIT_APPS_ITEMS : 0);
+		CHECK_INT(apps_plan_make(&input, &rig.plan), 0);
+		CHECK_INT(rig.plan.n_items, LIMIT_APPS_BANS);
+		CHECK_INT(rig.plan.n_later, n - LIMIT_APPS_BANS);
+	}
+}
+
+/* No word more than a line of apk's database may have, however long the names are. */
+static void test_bytes_limit(void)
+{
+	const size_t n_name = 200, n_fit = LIMIT_APPS_BAN_BYTES / (n_name + 2);
+
+	for (size_t n = n_fit; n <= n_fit + 1; n++) {
+		_cleanup_(rig_done) struct rig rig = {0};
+		_cleanup_buf_ struct buf words = BUF_INIT;
+		struct apps_plan_input input;
+
+		CHECK(rig_init(&rig, phone, NULL, DENY "\"blocked\":[\"n*\"]"));
+		apk_db_done(&rig.db);
+		buf_reset(&rig.text);
+		for (size_t i = 0; i < n; i++)
+			buf_printf(&rig.text, "P:n%0*zu\nV:1\n\n", (int)n_name - 1, i);
+		CHECK_INT(apk_db_read(rig.text.data, rig.text.n_bytes, &rig.db), 0);
+		input = (struct apps_plan_input){.policy = &rig.apps, .db = &rig.db};
+		CHECK_INT(apps_plan_make(&input, &rig.plan), 0);
+		CHECK_INT(rig.plan.n_items, n_fit);
+		CHECK_INT(rig.plan.n_later, n - n_fit);
+		CHECK_INT(apps_plan_words(&rig.plan, &words), 0);
+		CHECK(words.n_bytes <= LIMIT_APPS_BAN_BYTES);
+	}
+}
+
+/* The bytes of a portion, and one name more. */
+static void test_portion_bytes(void)
+{
+	const size_t n_name = 200, n_fit = LIMIT_APPS_PORTION_BYTES / (n_name + 1);
+
+	for (size_t n = n_fit; n <= n_fit + 1; n++) {
+		_cleanup_(rig_done) struct rig rig = {0};
+		_cleanup_buf_ struct buf world = BUF_INIT;
+		struct apps_plan_input input;
+
+		CHECK(rig_init(&rig, phone, NULL, ALLOW "\"allowed\":[]"));
+		apk_db_done(&rig.db);
+		buf_reset(&rig.text);
+		for (size_t i = 0; i < n; i++) {
+			buf_printf(&rig.text, "P:n%0*zu\nV:1\n\n", (int)n_name - 1, i);
+			buf_printf(&world, "n%0*zu\n", (int)n_name - 1, i);
+		}
+		CHECK_INT(apk_db_read(rig.text.data, rig.text.n_bytes, &rig.db), 0);
+		input = (struct apps_plan_input){
+			.policy = &rig.apps, .db = &rig.db, .world = {world.data, world.n_bytes}};
+		CHECK_INT(apps_plan_make(&input, &rig.plan), 0);
+		CHECK_INT(rig.plan.n_items, n);
+		CHECK_INT(rig.plan.n_later, n - n_fit);
 	}
 }
 
@@ -533,6 +589,8 @@ static const struct check_test tests[] = {
 	{"required_elsewhere", test_required_elsewhere},
 	{"ahead", test_ahead},
 	{"limits", test_limits},
+	{"bytes_limit", test_bytes_limit},
+	{"portion_bytes", test_portion_bytes},
 	{"needs_limit", test_needs_limit},
 	{"hostile_names", test_hostile_names},
 	{"words_for_people", test_words_for_people},
