@@ -60,7 +60,7 @@ struct policy {
 	size_t n_escrow;
 	struct profile *profiles; /* sorted by id, which are distinct */
 	size_t n_profiles;
-	/* "apps", "screen_lock.colour", "when:place", "member:places"; at most LIMIT_UNSUPPORTED.
+	/* "apps", "screen_lock.colour", "when:tide", "member:weather"; at most LIMIT_UNSUPPORTED.
 	 */
 	char (*unsupported)[2 * LIMIT_NAME_BYTES + 2]; /* owned, distinct */
 	size_t n_unsupported;

@@ -90,7 +90,7 @@ WINDOW = {"time": {"from": "08:00", "to": "17:00"}}
 VALID = {
     "nothing": policy(),
     "comment": policy(comment="text"),
-    "unknown member": policy(places={"office": 1}),
+    "unknown member": policy(weather={"office": 1}),
     "checkin": policy(checkin={"interval": 300, "jitter": 150}),
     "checkin empty": policy(checkin={}),
     "checkin unknown": policy(checkin={"colour": True}),
@@ -134,7 +134,12 @@ VALID = {
     "charging": with_when({"charging": {"is": False}}),
     "network": with_when({"network": {"online": True, "metered": False, "roaming": False}}),
     "network one": with_when({"network": {"roaming": True}}),
-    "tree": with_when({"all": [WINDOW, {"any": [{"not": WINDOW}, {"place": {}}]}]}),
+    "network links": with_when({"network": {"connected": ["wifi", "wifi:Büro 1", "vpn", "balloon"]}}),
+    "locked": with_when({"locked": {"is": True}}),
+    "enrolled": with_when({"enrolled": {"for": 0}}),
+    "zone": with_when({"time": {"days": ["mon"], "zone": "CET-1CEST,M3.5.0,M10.5.0/3"}}),
+    "zone quoted": with_when({"time": {"days": ["mon"], "zone": "<-03>3<-02>-02:30:10,J60/-1,365/25:00"}}),
+    "tree": with_when({"all": [WINDOW, {"any": [{"not": WINDOW}, {"tide": {}}]}]}),
 }
 
 INVALID = {
@@ -253,6 +258,20 @@ INVALID = {
     "charging member": with_when({"charging": {"is": True, "level": 50}}),
     "network empty": with_when({"network": {}}),
     "network null": with_when({"network": {"metered": None}}),
+    "network links empty": with_when({"network": {"connected": []}}),
+    "network links number": with_when({"network": {"connected": [1]}}),
+    "network links twice": with_when({"network": {"connected": ["vpn", "vpn"]}}),
+    "network links many": with_when({"network": {"connected": [f"wifi:{i}" for i in range(17)]}}),
+    "network link": with_when({"network": {"connected": ["wi fi"]}}),
+    "network wifi": with_when({"network": {"connected": ["wifi:"]}}),
+    "network wifi long": with_when({"network": {"connected": ["wifi:" + "x" * 33]}}),
+    "locked empty": with_when({"locked": {}}),
+    "locked member": with_when({"locked": {"is": True, "for": 1}}),
+    "enrolled empty": with_when({"enrolled": {}}),
+    "enrolled negative": with_when({"enrolled": {"for": -1}}),
+    "zone name": with_when({"time": {"days": ["mon"], "zone": "Europe/Berlin"}}),
+    "zone alone": with_when({"time": {"zone": "UTC0"}}),
+    "zone long": with_when({"time": {"days": ["mon"], "zone": "A" * 62 + "-1"}}),
     "network member": with_when({"network": {"online": True, "ssid": "x"}}),
     "deep": with_when({"not": {"not": {"all": [WINDOW, {"not": 1}]}}}),
 }
@@ -269,6 +288,8 @@ ONLY_PARSER = {
     "apps pattern twice": with_apps(allowed=["a b"]),
     "apps hidden in bytes": with_apps(hidden=["x" * 248 + ".desktop"]),
     "nesting": with_when(nested(9)),
+    "zone month": with_when({"time": {"days": ["mon"], "zone": "CET-1CEST,M13.5.0,M10.5.0/3"}}),
+    "network wifi bytes": with_when({"network": {"connected": ["wifi:" + "ü" * 17]}}),
     "many conditions": with_when({"all": [{"not": WINDOW}] * 32}),
 }
 

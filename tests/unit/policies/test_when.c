@@ -12,7 +12,7 @@
 
 #define DAY_S 86400
 #define NEVER INT64_MAX
-#define UNKNOWN "{\"place\":{\"inside\":\"office\"}}"
+#define UNKNOWN "{\"tide\":{\"is\":\"high\"}}"
 #define TRUE_ "{\"noncompliant\":{\"area\":\"encryption\",\"for\":0}}"
 #define FALSE_ "{\"not\":" TRUE_ "}"
 
@@ -119,7 +119,12 @@ static void test_refused(void)
 		{"{\"time\":{\"days\":[\"Mon\"]}}", "w.time.days", "mon, tue"},
 		{"{\"time\":{\"days\":[\"mon\",\"mon\"]}}", "w.time.days", "at most once"},
 		{"{\"time\":{\"days\":[1]}}", "w.time.days", "mon, tue"},
-		{"{\"time\":{\"days\":[\"mon\"],\"zone\":\"UTC\"}}", "w.time", ""},
+		{"{\"time\":{\"days\":[\"mon\"],\"zone\":\"UTC\"}}", "w.time.zone", "rule of a"},
+		{"{\"time\":{\"days\":[\"mon\"],\"zone\":\"Europe/Berlin\"}}", "w.time.zone",
+			"rule of a"},
+		{"{\"time\":{\"days\":[\"mon\"],\"zone\":1}}", "w.time.zone", "text"},
+		{"{\"time\":{\"zone\":\"UTC0\"}}", "w.time", "days, or from and to"},
+		{"{\"time\":{\"days\":[\"mon\"],\"season\":1}}", "w.time", ""},
 		{"{\"noncompliant\":{}}", "w.noncompliant.area", "missing"},
 		{"{\"noncompliant\":{\"area\":\"encryption\"}}", "w.noncompliant.for", "missing"},
 		{"{\"noncompliant\":{\"for\":1}}", "w.noncompliant.area", "missing"},
@@ -266,7 +271,7 @@ static void test_unknown(void)
 
 	CHECK(when);
 	when_each_unknown(when, collect, &names);
-	CHECK_STR(names.data, "place;daylight;noncompliant.gadgets;");
+	CHECK_STR(names.data, "tide;daylight;noncompliant.gadgets;");
 	CHECK_INT(truth_of(when, &facts), TRUTH_UNKNOWN);
 	CHECK_INT(next_of(when, &facts), NEVER);
 }
@@ -560,14 +565,16 @@ static void test_format(void)
 			"encryption noncompliant for 2 h"},
 		{"{\"noncompliant\":{\"area\":\"apps\",\"for\":61}}", "apps noncompliant for 61 s"},
 		{TRUE_, "encryption noncompliant"},
-		{UNKNOWN, "unknown condition place"},
+		{UNKNOWN, "unknown condition tide"},
+		{"{\"time\":{\"days\":[\"mon\"],\"zone\":\"CET-1CEST,M3.5.0,M10.5.0/3\"}}",
+			"Mon CET-1CEST,M3.5.0,M10.5.0/3"},
 		{FALSE_, "not (encryption noncompliant)"},
 		{"{\"all\":[" TRUE_ ",{\"any\":[" TRUE_ "," UNKNOWN "]},{\"not\":{\"any\":[" TRUE_
 		 "," UNKNOWN "]}}]}",
 			"encryption noncompliant and (encryption noncompliant or unknown condition "
-			"place) and not (encryption noncompliant or unknown condition place)"},
+			"tide) and not (encryption noncompliant or unknown condition tide)"},
 		{"{\"all\":[{\"any\":[" TRUE_ "," UNKNOWN "]}]}",
-			"encryption noncompliant or unknown condition place"},
+			"encryption noncompliant or unknown condition tide"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -580,7 +587,67 @@ static void test_format(void)
 	}
 }
 
+/* In a zone of its own the phone's plays no part, and clocks that are changed move the edge. */
+static void test_zone(void)
+{
+	_cleanup_(when_freep) struct when *when =
+		must_parse("{\"time\":{\"days\":[\"sun\"],\"from\":\"02:30\",\"to\":\"12:00\","
+			   "\"zone\":\"CET-1CEST,M3.5.0,M10.5.0/3\"}}");
+	/* Saturday 2027-03-27 and 2027-10-30, 22:00 UTC; each before a change at 01:00 UTC. */
+	static const struct {
+		int64_t at_s;
+		int64_t first_s, last_s; /* hours of "true", from then on, in halves */
+	} nights[] = {
+		/* There is no 02:30: at 03:00 it is later than that. */
+		{INT64_C(1806184800), 6, 23},
+		/* 02:30 comes twice, and 02:00 to 02:30 in between is not inside. */
+		{INT64_C(1824933600), 5, 25},
+	};
+
+	CHECK(when);
+	for (size_t i = 0; i < ARRAY_SIZE(nights); i++) {
+		for (int64_t half = 0; half < 48; half++) {
+			struct when_facts facts = facts_at(nights[i].at_s + half * 1800);
+			bool expected = half >= nights[i].first_s && half <= nights[i].last_s &&
+					!(i == 1 && half == 6);
+
+			for (facts.utc_offset_s = -43200; facts.utc_offset_s <= 43200;
+				facts.utc_offset_s += 21600) {
+				CHECK_INT(truth_of(when, &facts), expected);
+				CHECK(next_of(when, &facts) > 0);
+			}
+		}
+	}
+}
+
+/* Leaves keep their order and their number, whatever tree they hang on. */
+static void test_leaves(void)
+{
+	_cleanup_(when_freep) struct when *when =
+		must_parse("{\"all\":[" TRUE_ ",{\"not\":{\"any\":[" UNKNOWN "," TRUE_
+			   "]}},{\"charging\":{\"is\":true}}]}");
+	static const char *const texts[] = {"encryption noncompliant", "unknown condition tide",
+		"encryption noncompliant", "charging"};
+	static const char *const kinds[] = {"noncompliant", "tide", "noncompliant", "charging"};
+	static const enum truth truths[] = {TRUTH_TRUE, TRUTH_UNKNOWN, TRUTH_TRUE, TRUTH_FALSE};
+	struct when_facts facts = facts_at(MONDAY);
+	uint8_t found[LIMIT_WHEN_NODES];
+
+	CHECK(when);
+	CHECK_INT(when_leaf_truths(when, &facts, found), ARRAY_SIZE(texts));
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		_cleanup_buf_ struct buf text = BUF_INIT;
+
+		CHECK_INT(found[i], truths[i]);
+		CHECK_STR(when_leaf_format(when, i, &text), kinds[i]);
+		CHECK_STR(text.data, texts[i]);
+	}
+	CHECK(!when_leaf_format(when, ARRAY_SIZE(texts), NULL));
+}
+
 static const struct check_test tests[] = {
+	{"zone", test_zone},
+	{"leaves", test_leaves},
 	{"truth_names", test_truth_names},
 	{"leaf_rows", test_leaf_rows},
 	{"refused", test_refused},
