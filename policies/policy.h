@@ -9,6 +9,7 @@
 #define MDM_POLICIES_POLICY_H
 
 #include "agent/util/limits.h"
+#include "policies/action.h"
 #include "policies/settings.h"
 #include "policies/when.h"
 
@@ -39,6 +40,8 @@ struct profile {
 	struct when *when; /* NULL: always */
 	bool has[SETTING_MAX];
 	struct value values[SETTING_MAX];
+	struct action *actions; /* owned; what is done once whenever when comes true, in order */
+	size_t n_actions;
 };
 
 #define POLICY_CERTIFICATES_MAX 4
@@ -71,5 +74,12 @@ struct policy {
 int policy_parse(struct json_object *payload, struct policy **ret_policy, struct json_error *error);
 void policy_free(struct policy *policy);
 DEFINE_CLEANUP(struct policy *, policy_free)
+
+/*
+ * What of the policy can destroy by itself, for people: "password.at_maximum", "the action wipe".
+ * NULL: nothing. Such a policy takes the signatures of a command that destroys. Conditions play no
+ * part: they come true.
+ */
+const char *policy_destroys(const struct policy *policy);
 
 #endif

@@ -40,6 +40,7 @@
 #define LIMIT_WHEN_DEPTH 8   /* nesting of all/any/not */
 #define LIMIT_WHEN_NODES 64  /* conditions in one profile */
 #define LIMIT_STRING_SET 256 /* elements of one set-valued setting */
+#define LIMIT_ACTIONS 8	     /* of one profile; there are five kinds, each once */
 #define LIMIT_UNSUPPORTED 64 /* unknown areas and settings remembered for the report */
 
 /* Ticket, as text, mdm:// URI or QR (a version 20 code at level M holds 970 characters). */

@@ -70,6 +70,10 @@ def with_when(when):
     return policy(profiles=[{"id": "a", "when": when, "settings": {}}])
 
 
+def with_actions(*actions):
+    return policy(profiles=[{"id": "a", "when": WINDOW, "settings": {}, "actions": list(actions)}])
+
+
 def nested(n):
     when = {"daylight": True}
     for _ in range(n):
@@ -139,6 +143,9 @@ VALID = {
     "enrolled": with_when({"enrolled": {"for": 0}}),
     "zone": with_when({"time": {"days": ["mon"], "zone": "CET-1CEST,M3.5.0,M10.5.0/3"}}),
     "zone quoted": with_when({"time": {"days": ["mon"], "zone": "<-03>3<-02>-02:30:10,J60/-1,365/25:00"}}),
+    "actions": with_actions({"lock": {}}, {"notify": {"title": "t", "text": "x"}}, {"report": {}},
+                            {"crypto_lock": {}}, {"wipe": {"scope": "corporate"}}, {"siren": 1}),
+    "actions none": with_actions(),
     "tree": with_when({"all": [WINDOW, {"any": [{"not": WINDOW}, {"tide": {}}]}]}),
 }
 
@@ -258,6 +265,20 @@ INVALID = {
     "charging member": with_when({"charging": {"is": True, "level": 50}}),
     "network empty": with_when({"network": {}}),
     "network null": with_when({"network": {"metered": None}}),
+    "actions alone": policy(profiles=[{"id": "a", "settings": {}, "actions": [{"lock": {}}]}]),
+    "actions object": policy(profiles=[{"id": "a", "when": WINDOW, "settings": {}, "actions": {}}]),
+    "actions many": with_actions(*({f"siren{i}": 1} for i in range(9))),
+    "action empty": with_actions({}),
+    "action two": with_actions({"lock": {}, "report": {}}),
+    "action name": with_actions({"lo ck": {}}),
+    "action member": with_actions({"lock": {"now": True}}),
+    "action twice": with_actions({"lock": {}}, {"lock": {}}),
+    "action notify": with_actions({"notify": {"title": "t"}}),
+    "action notify empty": with_actions({"notify": {"text": ""}}),
+    "action notify long": with_actions({"notify": {"text": "x" * 513}}),
+    "action title long": with_actions({"notify": {"text": "x", "title": "x" * 65}}),
+    "action wipe": with_actions({"wipe": {}}),
+    "action wipe device": with_actions({"wipe": {"scope": "device"}}),
     "network links empty": with_when({"network": {"connected": []}}),
     "network links number": with_when({"network": {"connected": [1]}}),
     "network links twice": with_when({"network": {"connected": ["vpn", "vpn"]}}),
@@ -288,6 +309,7 @@ ONLY_PARSER = {
     "apps pattern twice": with_apps(allowed=["a b"]),
     "apps hidden in bytes": with_apps(hidden=["x" * 248 + ".desktop"]),
     "nesting": with_when(nested(9)),
+    "action again": with_actions({"notify": {"text": "a"}}, {"notify": {"text": "b"}}),
     "zone month": with_when({"time": {"days": ["mon"], "zone": "CET-1CEST,M13.5.0,M10.5.0/3"}}),
     "network wifi bytes": with_when({"network": {"connected": ["wifi:" + "ü" * 17]}}),
     "many conditions": with_when({"all": [{"not": WINDOW}] * 32}),
