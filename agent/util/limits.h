@@ -211,6 +211,10 @@
 #define LIMIT_GEO_RADIUS_MIN_M 10	   /* no position is known better */
 #define LIMIT_GEO_RADIUS_MAX_M 1000000	   /* as far as distances are as good as exact */
 #define LIMIT_GEO_ACCURACY_M 1000000	   /* of a position that still says something */
+/* A track of a year, a point each minute. */
+#define LIMIT_GPX_BYTES (64 * 1024 * 1024)
+#define LIMIT_GPX_POINTS 525600
+#define LIMIT_GPX_DEPTH 32
 #define LIMIT_GEO_JSON_BYTES (1024 * 1024) /* a file with geometry: 60 bytes a vertex */
 
 /* The plan of a wipe: a phone has one or two containers. */
