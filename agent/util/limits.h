@@ -210,7 +210,6 @@
 #define LIMIT_GEO_RADIUS_MIN_M 10	   /* no position is known better */
 #define LIMIT_GEO_RADIUS_MAX_M 1000000	   /* as far as distances are as good as exact */
 #define LIMIT_GEO_ACCURACY_M 1000000	   /* of a position that still says something */
-#define LIMIT_GEO_JSON_BYTES (1024 * 1024) /* a file with geometry: 60 bytes a vertex */
 
 /* The plan of a wipe: a phone has one or two containers. */
 #define LIMIT_WIPE_DEVICES 16
