@@ -38,11 +38,17 @@
 #define LIMIT_ASSIGNMENT_GROUPS 16 /* streams one phone may follow */
 
 /* Policy. */
-#define LIMIT_PROFILES 256   /* profiles in one policy */
-#define LIMIT_WHEN_DEPTH 8   /* nesting of all/any/not */
-#define LIMIT_WHEN_NODES 64  /* conditions in one profile */
-#define LIMIT_STRING_SET 256 /* elements of one set-valued setting */
-#define LIMIT_ACTIONS 8	     /* of one profile; there are five kinds, each once */
+#define LIMIT_PROFILES 256	/* profiles in one policy */
+#define LIMIT_WHEN_DEPTH 8	/* nesting of all/any/not */
+#define LIMIT_WHEN_NODES 64	/* conditions in one profile */
+#define LIMIT_STRING_SET 256	/* elements of one set-valued setting */
+#define LIMIT_ACTIONS 8		/* of one profile; there are five kinds, each once */
+#define LIMIT_PLACES 64		/* of one policy */
+#define LIMIT_PLACE_NETWORKS 64 /* of one place: the access points of a site */
+/* A track of a year, a point each minute. */
+#define LIMIT_GPX_BYTES (64 * 1024 * 1024)
+#define LIMIT_GPX_POINTS 525600
+#define LIMIT_GPX_DEPTH 32
 #define LIMIT_UNSUPPORTED 64 /* unknown areas and settings remembered for the report */
 
 /* Ticket, as text, mdm:// URI or QR (a version 20 code at level M holds 970 characters). */
@@ -208,14 +214,9 @@
 #define LIMIT_GEO_VERTICES 16384 /* of one fence; edges have numbers of 16 bits, up to two each */
 /* Of one polygon, into which long edges are cut: 10,000 edges of 600 km. */
 #define LIMIT_GEO_PIECES 65536
-#define LIMIT_GEO_RADIUS_MIN_M 10	   /* no position is known better */
-#define LIMIT_GEO_RADIUS_MAX_M 1000000	   /* as far as distances are as good as exact */
-#define LIMIT_GEO_ACCURACY_M 1000000	   /* of a position that still says something */
-/* A track of a year, a point each minute. */
-#define LIMIT_GPX_BYTES (64 * 1024 * 1024)
-#define LIMIT_GPX_POINTS 525600
-#define LIMIT_GPX_DEPTH 32
-#define LIMIT_GEO_JSON_BYTES (1024 * 1024) /* a file with geometry: 60 bytes a vertex */
+#define LIMIT_GEO_RADIUS_MIN_M 10      /* no position is known better */
+#define LIMIT_GEO_RADIUS_MAX_M 1000000 /* as far as distances are as good as exact */
+#define LIMIT_GEO_ACCURACY_M 1000000   /* of a position that still says something */
 
 /* The plan of a wipe: a phone has one or two containers. */
 #define LIMIT_WIPE_DEVICES 16
