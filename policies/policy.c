@@ -31,6 +31,9 @@ void policy_free(struct policy *policy)
 	for (size_t i = 0; i < policy->n_profiles; i++)
 		profile_done(&policy->profiles[i]);
 	free(policy->profiles);
+	for (size_t i = 0; i < policy->n_places; i++)
+		place_done(&policy->places[i]);
+	free(policy->places);
 	when_free(policy->long_poll);
 	free(policy->escrow);
 	free(policy->unsupported);
@@ -433,7 +436,7 @@ static int parse_target(struct policy_parser *parser, struct json_object *payloa
 int policy_parse(struct json_object *payload, struct policy **ret_policy, struct json_error *error)
 {
 	static const char *const members[] = {"type", "org", "serial", "issued", "not_before",
-		"expires", "target", "checkin", "escrow", "profiles", "comment", NULL};
+		"expires", "target", "checkin", "escrow", "places", "profiles", "comment", NULL};
 	_cleanup_(policy_freep) struct policy *policy = calloc(1, sizeof(*policy));
 	struct policy_parser parser = {.policy = policy, .error = error};
 	int r;
@@ -446,7 +449,11 @@ int policy_parse(struct json_object *payload, struct policy **ret_policy, struct
 	if (r == 0)
 		r = parse_escrow(&parser, payload);
 	if (r == 0)
+		r = policy_parse_places(&parser, payload);
+	if (r == 0)
 		r = parse_profiles(&parser, payload);
+	if (r == 0)
+		r = policy_bind_places(&parser);
 	if (r == 0)
 		r = check_comment(&parser, payload, "");
 	if (r == 0)

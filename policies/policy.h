@@ -10,6 +10,7 @@
 
 #include "agent/util/limits.h"
 #include "policies/action.h"
+#include "policies/place.h"
 #include "policies/settings.h"
 #include "policies/when.h"
 
@@ -61,6 +62,8 @@ struct policy {
 	/* "escrow": certificates that secrets of the phone are sealed to, DER. */
 	struct policy_certificate *escrow; /* owned */
 	size_t n_escrow;
+	struct place *places; /* owned; sorted by name, distinct */
+	size_t n_places;
 	struct profile *profiles; /* sorted by id, which are distinct */
 	size_t n_profiles;
 	/* "apps", "screen_lock.colour", "when:tide", "member:weather"; at most LIMIT_UNSUPPORTED.
@@ -74,6 +77,9 @@ struct policy {
 int policy_parse(struct json_object *payload, struct policy **ret_policy, struct json_error *error);
 void policy_free(struct policy *policy);
 DEFINE_CLEANUP(struct policy *, policy_free)
+
+/* NULL if it has none of that name. */
+const struct place *policy_place(const struct policy *policy, const char *name);
 
 /*
  * What of the policy can destroy by itself, for people: "password.at_maximum", "the action wipe".

@@ -27,4 +27,9 @@ int policy_only_member(struct policy_parser *parser, struct json_object *object,
 int policy_parse_actions(struct policy_parser *parser, struct profile *profile,
 	struct json_object *object, const char *path);
 
+/* "places". 0, also where there are none; -EBADMSG; -ENOMEM. */
+int policy_parse_places(struct policy_parser *parser, struct json_object *payload);
+/* When all is read: the places that conditions name are those of this policy. 0 or -EBADMSG. */
+int policy_bind_places(struct policy_parser *parser);
+
 #endif

@@ -73,6 +73,7 @@ static void write_members(struct buf *out)
 		"such as that of the unlock codes; the server cannot read them. Optional; those of "
 		"all streams count, 4 at most |\n",
 		POLICY_CERTIFICATES_MAX, POLICY_CERTIFICATE_BYTES);
+	buf_puts(out, "| `places` | `{NAME: PLACE}` | places that conditions name; see below |\n");
 	buf_printf(out,
 		"| `profiles` | at most %d | see below |\n"
 		"| `comment` | text of at most %d bytes | optional, not used by the phone |\n"
@@ -211,6 +212,7 @@ void reference_write(struct buf *out)
 	buf_puts(out, merging);
 	write_areas(out);
 	write_conditions(out);
+	place_reference(out);
 	write_actions(out);
 	write_compliance(out);
 }

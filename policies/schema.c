@@ -271,6 +271,7 @@ static void write_own(struct jsonw *w)
 	jsonw_object_end(w);
 	jsonw_object_end(w);
 	write_escrow(w);
+	place_schema(w, "places");
 	open_typed(w, "profiles", "array");
 	jsonw_int(w, "maxItems", LIMIT_PROFILES);
 	write_reference(w, "items", "#/$defs/profile");
@@ -291,7 +292,9 @@ void schema_write(struct buf *out)
 		"Not said here, but checked: profile ids are distinct, jitter is at most half the "
 		"interval, metered_interval at least the interval, texts are measured in bytes, "
 		"integers have no point and no exponent, what base64 encodes is at most 2048 bytes, "
-		"a pattern of apps has one term of each kind, a profile each kind of action once.");
+		"a pattern of apps has one term of each kind, a profile each kind of action once, "
+		"places that conditions name are in places, shapes are valid geometry without "
+		"crossing lines.");
 	jsonw_string(&w, "type", "object");
 	write_required(&w, required);
 	write_reference(&w, "propertyNames", "#/$defs/name");

@@ -294,6 +294,9 @@ static inline void gen_policy(
 	buf_printf(out,
 		"{\"type\":\"policy\",\"org\":\"00112233445566778899aabbccddeeff\",\"serial\":1,"
 		"\"issued\":1793491200,\"expires\":1888185600,\"target\":{\"stream\":\"%s\"},"
+		"\"places\":{\"depot\":{\"networks\":[{\"ssid\":\"depot\"}]},"
+		"\"office\":{\"shape\":{\"circle\":{\"latitude\":48.137154,"
+		"\"longitude\":11.576124,\"radius\":200}}}},"
 		"%s%s%s\"profiles\":[%s]}",
 		stream, checkin ? "\"checkin\":" : "", checkin ? checkin : "", checkin ? "," : "",
 		profiles);
