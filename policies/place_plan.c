@@ -15,9 +15,10 @@
 #define VAIN_US (20 * S_US)
 #define FAILED_US (30 * S_US)
 #define FAILED_MAX_US (1800 * S_US)
-#define DWELL_EARLY_US (15 * S_US) /* so that the answer is there when the dwell ends */
+#define DWELL_EARLY_US (25 * S_US) /* so that the answer is there when the dwell ends */
 #define CELL_M 5000.0		   /* how far a phone gets without leaving a cell */
-#define STILL_M 30.0		   /* that far positions of one place lie apart */
+#define STILL_M 50.0		   /* that far positions of one place lie apart */
+#define STILL_FIXES 3		   /* of a phone that lies somewhere, until it is believed */
 #define COARSE_FIRST_M 1000.0	   /* until one was seen */
 #define SCAN_MISSED_US (15 * S_US)
 #define SCAN_MOVING_US (120 * S_US)
@@ -130,10 +131,10 @@ void place_plan_fix(struct place_plan *plan, const struct place_track *track,
 				       to = {fix->latitude, fix->longitude};
 
 		same = geo_distance_m(&from, &to) <=
-		       fmax(STILL_M, plan->anchor.accuracy_m + fix->accuracy_m);
+		       fmax(STILL_M, 2 * (plan->anchor.accuracy_m + fix->accuracy_m));
 	}
 	plan->n_still = same ? plan->n_still + 1 : 0;
-	if (!same || !plan->has_anchor)
+	if (!same || !plan->has_anchor || fix->accuracy_m < plan->anchor.accuracy_m)
 		plan->anchor = *fix;
 	plan->has_anchor = true;
 	for (size_t i = 0; i < track->n_states; i++)
@@ -168,7 +169,7 @@ static bool is_covered(const struct place_plan *plan)
  */
 static int64_t due_uncertain(const struct place_plan *plan, const struct fix *last)
 {
-	if (is_covered(plan) && plan->watch > PLACE_WATCH_CELL && plan->n_vain > 1)
+	if (is_covered(plan) && plan->watch > PLACE_WATCH_CELL && plan->n_still >= 2)
 		return later(last->taken_us, HEARTBEAT_US);
 	return last->taken_us +
 	       doubled(VAIN_US, plan->n_vain > 1 ? plan->n_vain - 1 : 0, STILL_MAX_US);
@@ -198,13 +199,25 @@ static int64_t due_certain(
 	return later(from_us, us);
 }
 
-/* Whether positions so far are on the way to another state, and some more may prove it. */
-static bool is_to_confirm(const struct place_state *s, const struct fix *last)
+/* Whether positions so far are on the way to another state, and some more may prove it. One that
+ * lies still and could not prove it in some never will. */
+static bool is_to_confirm(
+	const struct place_plan *plan, const struct place_state *s, const struct fix *last)
 {
+	if (is_covered(plan) && plan->watch > PLACE_WATCH_CELL && plan->n_still >= STILL_FIXES)
+		return false;
 	return s->sum.side != TRUTH_UNKNOWN && s->sum.side != s->state &&
 	       s->sum.side != s->pending && s->sum.n > 0 &&
 	       s->sum.last_us >= last->taken_us - PLACE_ADD_MAX_US &&
 	       s->sum.sigmas / s->sum.n >= PLACE_CERTAIN_SIGMA / sqrt(PLACE_ADD_FIXES);
+}
+
+/* At the end of a dwell, so that it is what is true then that counts; INT64_MAX: nothing waits. */
+static int64_t due_pending(const struct place_state *s, const struct fix *last)
+{
+	int64_t due_us = s->pending_until_us - DWELL_EARLY_US;
+
+	return s->pending != TRUTH_UNKNOWN && last->taken_us < due_us ? due_us : INT64_MAX;
 }
 
 /* When the next position of use for one place is wanted, and how close. */
@@ -213,20 +226,19 @@ static int64_t state_due(const struct place_plan *plan, const struct place_track
 {
 	const struct fix *last = &track->fix;
 	double coarse_m = fmin(plan->coarse_m, (double)s->place->max_accuracy_m);
-	int64_t due_us, forget_us;
+	int64_t due_us, forget_us, pending_us;
 
 	*ret_need = PLACE_NEED_FINE;
 	if (!s->measured)
 		return AT_ONCE_US;
-	if (is_to_confirm(s, last))
+	pending_us = due_pending(s, last);
+	if (is_to_confirm(plan, s, last))
 		return last->taken_us + GAP_US;
 	if (s->certain_m < 0 && s->state == TRUTH_UNKNOWN && last->accuracy_m > PLACE_FINE_M &&
 		plan->n_vain < 2)
 		return last->taken_us + GAP_US;
 	due_us = s->certain_m < 0 ? due_uncertain(plan, last) : due_certain(plan, track, s);
-	if (s->pending != TRUTH_UNKNOWN && last->taken_us < s->pending_until_us - DWELL_EARLY_US &&
-		s->pending_until_us - DWELL_EARLY_US < due_us)
-		due_us = s->pending_until_us - DWELL_EARLY_US;
+	due_us = pending_us < due_us ? pending_us : due_us;
 	forget_us = later(last->taken_us, s->place->forget_after_s * S_US / 10 * 8);
 	due_us = forget_us < due_us ? forget_us : due_us;
 	if (s->certain_m >= 0 &&
@@ -245,7 +257,7 @@ static bool is_there_by_network(const struct place_state *s, int64_t now_us)
 static void want_position(const struct place_plan *plan, const struct place_track *track,
 	int64_t now_us, struct place_wish *wish)
 {
-	int64_t paid_us;
+	int64_t paid_us, pending_us = INT64_MAX;
 	double missing;
 
 	for (size_t i = 0; i < track->n_states; i++) {
@@ -258,8 +270,11 @@ static void want_position(const struct place_plan *plan, const struct place_trac
 		wish->watch_motion = true;
 		if (is_there_by_network(s, now_us))
 			continue;
-		if (track->has_fix)
+		if (track->has_fix) {
 			due_us = state_due(plan, track, s, &need);
+			if (due_pending(s, &track->fix) < pending_us)
+				pending_us = due_pending(s, &track->fix);
+		}
 		/* Who looks closely anyway need not look again for another place soon after. */
 		if (due_us < wish->due_us - GAP_US)
 			wish->need = need;
@@ -281,6 +296,8 @@ static void want_position(const struct place_plan *plan, const struct place_trac
 	if (missing > 0) {
 		paid_us = now_us + (int64_t)(missing / TOKENS_HOUR * 3600.0 * S_US);
 		wish->due_us = wish->due_us > paid_us ? wish->due_us : paid_us;
+		/* What decides is had in any case; there is one for each dwell. */
+		wish->due_us = wish->due_us < pending_us ? wish->due_us : pending_us;
 	}
 }
 

@@ -13,6 +13,8 @@
 #define S_US INT64_C(1000000)
 #define NEVER_US INT64_MIN
 
+/* A position that lies so far on the other side does not prove it, but makes one doubt. */
+#define LEAN_SIGMA 1.0
 /* A jump is allowed what both discs may be wrong by: 4.5 standard deviations of each. */
 #define JUMP_RADII 3.0
 /* A speed is made of two positions not farther apart in time than this. */
@@ -207,6 +209,9 @@ static void state_measure(struct place_state *s, const struct fix *fix, bool is_
 		s->certain_m = fmin(s->certain_m, -1);
 		return;
 	}
+	/* Whoever turned back before the dwell was over has not come, or gone. */
+	if (s->pending != TRUTH_UNKNOWN && side != s->pending && z >= LEAN_SIGMA)
+		s->pending = TRUTH_UNKNOWN;
 	if (!sum_add(&s->sum, side, z, fix->taken_us, is_new))
 		return;
 	if (side == TRUTH_FALSE && (s->place->incomplete || state_is_seen(s, now_us)))
