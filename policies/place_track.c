@@ -471,7 +471,7 @@ static void state_begin(struct place_state *s, const struct policy *policy,
 }
 
 /* Goes on with what was known of a place of the same name. */
-static void state_follow(struct place_state *s, const struct place_state *before, int64_t now_us,
+static void state_follow(struct place_state *s, const struct place_state *before,
 	const struct place_watcher *watcher)
 {
 	static const struct place_why policy = {.cause = PLACE_CAUSE_POLICY};
@@ -484,9 +484,10 @@ static void state_follow(struct place_state *s, const struct place_state *before
 		*s = *before;
 		s->place = place;
 		/* An imported one has only the beginning of what it waits for. */
-		if (imported && s->pending != TRUTH_UNKNOWN)
-			s->pending_until_us =
-				s->pending_since_us + state_dwell_s(s, s->pending) * S_US;
+		if (imported && s->pending != TRUTH_UNKNOWN) {
+			s->pending_why.dwell_s = state_dwell_s(s, s->pending);
+			s->pending_until_us = s->pending_since_us + s->pending_why.dwell_s * S_US;
+		}
 		return;
 	}
 	s->why = policy;
@@ -494,7 +495,6 @@ static void state_follow(struct place_state *s, const struct place_state *before
 		s->taken_since_us = before->taken_since_us;
 	if (watcher && watcher->changed && before->state != TRUTH_UNKNOWN)
 		watcher->changed(watcher->userdata, &change);
-	(void)now_us;
 }
 
 int place_track_configure(struct place_track *track, struct policy *const *policies,
@@ -518,7 +518,7 @@ int place_track_configure(struct place_track *track, struct policy *const *polic
 			track->n_states, sizeof(*states), compare_states);
 
 		if (before)
-			state_follow(&states[i], before, now_us, watcher);
+			state_follow(&states[i], before, watcher);
 	}
 	free(track->states);
 	track->states = states;

@@ -78,8 +78,8 @@ static int64_t age_s(int64_t since_us, int64_t now_us)
 	return s > AGE_MAX_S ? AGE_MAX_S : s;
 }
 
-/* "STREAM NAME PRINT STATE AGE TAKEN AGE KNOWN AGE PENDING AGE CAUSE": ages in seconds, -1 where
- * there was nothing. */
+/* "STREAM NAME PRINT STATE AGE TAKEN AGE KNOWN AGE PENDING AGE CAUSE OF-PENDING": ages in seconds,
+ * -1 where there was nothing. */
 void place_track_export(const struct place_track *track, int64_t now_us, struct buf *out)
 {
 	for (size_t i = 0; i < track->n_states; i++) {
@@ -87,22 +87,24 @@ void place_track_export(const struct place_track *track, int64_t now_us, struct 
 
 		buf_printf(out,
 			"%s %s %016" PRIx64 " %s %" PRId64 " %s %" PRId64 " %s %" PRId64
-			" %s %" PRId64 " %s\n",
+			" %s %" PRId64 " %s %s\n",
 			s->stream, s->name, s->print, sides[s->state], age_s(s->since_us, now_us),
 			sides[s->taken], age_s(s->taken_since_us, now_us), sides[s->known],
 			s->known_us == INT64_MIN ? -1 : age_s(s->known_us, now_us),
 			sides[s->pending],
 			s->pending == TRUTH_UNKNOWN ? -1 : age_s(s->pending_since_us, now_us),
-			place_cause_name(s->why.cause));
+			place_cause_name(s->why.cause),
+			place_cause_name(s->pending == TRUTH_UNKNOWN ? PLACE_CAUSE_NONE
+								     : s->pending_why.cause));
 	}
 }
 
 struct words {
-	char line[512]; /* two names and ten short words */
-	char *words[12];
+	char line[512]; /* two names and eleven short words */
+	char *words[13];
 };
 
-/* Exactly twelve words with one space between each. */
+/* Exactly thirteen words with one space between each. */
 static bool split(const char *line, struct words *ret_words)
 {
 	size_t n = strnlen(line, sizeof(ret_words->line)), count = 0;
@@ -180,14 +182,15 @@ static bool read_state(const struct words *words, int64_t now_us, struct place_s
 		!read_age(w[6], 0, now_us, &s->taken_since_us) || !read_side(w[7], &s->known) ||
 		!read_age(w[8], -1, now_us, &s->known_us) || !read_side(w[9], &s->pending) ||
 		!read_age(w[10], -1, now_us, &s->pending_since_us) ||
-		!read_cause(w[11], &s->why.cause))
+		!read_cause(w[11], &s->why.cause) || !read_cause(w[12], &s->pending_why.cause))
 		return false;
 	/* What is known was known once, and is what conditions take it for; nobody waits for what
 	 * is. */
 	return (s->state == TRUTH_UNKNOWN || (s->known == s->state && s->taken == s->state)) &&
 	       (s->known == TRUTH_UNKNOWN || s->known_us != INT64_MIN) &&
 	       (s->pending == TRUTH_UNKNOWN) == (s->pending_since_us == INT64_MIN) &&
-	       (s->pending == TRUTH_UNKNOWN || s->pending != s->state);
+	       (s->pending == TRUTH_UNKNOWN ? s->pending_why.cause == PLACE_CAUSE_NONE
+					    : s->pending != s->state);
 }
 
 static int compare_states(const struct place_state *a, const struct place_state *b)
