@@ -274,16 +274,29 @@ static inline void gen_settings(struct gen *gen, struct jsonw *w)
 	jsonw_object_end(w);
 }
 
+/* Some of the actions, in the order of the table. */
+static inline void gen_actions(struct gen *gen, struct jsonw *w)
+{
+	jsonw_array(w, "actions");
+	for (size_t i = 0; i < ACTION_MAX; i++)
+		if (gen_below(gen, 3) == 0)
+			jsonw_raw(w, NULL, action_row(i)->example, strlen(action_row(i)->example));
+	jsonw_array_end(w);
+}
+
 /* The text of one profile, an object. */
 static inline void gen_profile(struct gen *gen, const char *id, struct buf *out)
 {
 	struct jsonw w = JSONW_INIT(out);
+	bool has_when = gen_below(gen, 2);
 
 	jsonw_object(&w, NULL);
 	jsonw_string(&w, "id", id);
-	if (gen_below(gen, 2))
+	if (has_when)
 		gen_when(gen, 2, &w, "when");
 	gen_settings(gen, &w);
+	if (has_when && gen_below(gen, 2))
+		gen_actions(gen, &w);
 	jsonw_object_end(&w);
 }
 
