@@ -526,3 +526,17 @@ int place_track_configure(struct place_track *track, struct policy *const *polic
 	place_track_tick(track, now_us, watcher);
 	return 0;
 }
+
+void place_track_booted(struct place_track *track, int64_t now_us)
+{
+	for (size_t i = 0; i < track->n_states; i++) {
+		struct place_state *s = &track->states[i];
+		int64_t trusted_us;
+
+		if (s->state == TRUTH_UNKNOWN || s->place->unknown_is == TRUTH_UNKNOWN ||
+			s->place->unknown_is == s->state)
+			continue;
+		trusted_us = now_us - (s->place->forget_after_s - PLACE_BOOT_TRUST_S) * S_US;
+		s->known_us = s->known_us < trusted_us ? s->known_us : trusted_us;
+	}
+}

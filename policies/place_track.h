@@ -175,7 +175,7 @@ void place_track_tick(
 /* When place_track_tick() has something to do; INT64_MAX: never. */
 int64_t place_track_next_us(const struct place_track *track);
 
-/* For conditions: n_states of them, borrowing names. */
+/* For conditions: n_states of them. Names are borrowed, until place_track_configure(). */
 void place_track_facts(
 	const struct place_track *track, int64_t now_us, struct when_place *ret_places);
 
@@ -186,5 +186,14 @@ void place_track_facts(
 void place_track_export(const struct place_track *track, int64_t now_us, struct buf *out);
 /* Takes one line, before place_track_configure(). 0; -EBADMSG; -E2BIG; -ENOMEM. */
 int place_track_import(struct place_track *track, int64_t now_us, const char *line);
+
+/*
+ * Behind place_track_configure(), where what was imported is from before this boot: nobody knows
+ * where the phone was carried while it was off. Where the place says what unknown counts as, the
+ * other answer is forgotten after PLACE_BOOT_TRUST_S without a certain one; elsewhere it stays as
+ * long as ever.
+ */
+#define PLACE_BOOT_TRUST_S 600
+void place_track_booted(struct place_track *track, int64_t now_us);
 
 #endif

@@ -73,6 +73,48 @@ static void test_restart(void)
 	place_track_done(&next);
 }
 
+/* What was carried about while it was off: whoever said what unknown is, gets that soon. */
+static void test_booted(void)
+{
+	static const struct {
+		const char *unknown_is;
+		double north_m; /* before it was switched off */
+		bool soon;
+	} cases[] = {
+		{"unknown", 0, false},
+		{"unknown", 9000, false},
+		{"outside", 0, true},
+		{"outside", 9000, false},
+		{"inside", 0, false},
+		{"inside", 9000, true},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_rig_ struct rig rig;
+		_cleanup_buf_ struct buf text = BUF_INIT;
+		struct place_track next;
+		enum truth state;
+		char place[256];
+
+		snprintf(place, sizeof(place), SHAPE ",\"leave_dwell\":0,\"unknown_is\":\"%s\"",
+			cases[i].unknown_is);
+		CHECK(rig_init(&rig, place));
+		rig_fix(&rig, 1, cases[i].north_m, 10);
+		state = rig_state(&rig);
+		CHECK(state != TRUTH_UNKNOWN);
+		export_text(&rig.track, rig.now_us, &text);
+		place_track_init(&next);
+		CHECK_INT(place_track_import(&next, 20 * S_US, text.data), 0);
+		CHECK_INT(place_track_configure(&next, &rig.policy, 1, 20 * S_US, NULL), 0);
+		place_track_booted(&next, 20 * S_US);
+		place_track_tick(&next, (20 + PLACE_BOOT_TRUST_S) * S_US, NULL);
+		CHECK_INT(next.states[0].state, state);
+		place_track_tick(&next, (21 + PLACE_BOOT_TRUST_S) * S_US, NULL);
+		CHECK_INT(next.states[0].state, cases[i].soon ? TRUTH_UNKNOWN : state);
+		place_track_done(&next);
+	}
+}
+
 #define LINE "s p 0123456789abcdef inside 5 inside 5 inside 5 unknown -1 position none"
 
 static void test_import_refused(void)
@@ -130,6 +172,7 @@ static void test_import_limit(void)
 static const struct check_test tests[] = {
 	{"names", test_names},
 	{"restart", test_restart},
+	{"booted", test_booted},
 	{"import_refused", test_import_refused},
 	{"import_limit", test_import_limit},
 };

@@ -324,12 +324,21 @@ static void year_advance(struct year *y, int64_t to_us)
 	place_track_tick(&y->track, to_us, NULL);
 }
 
+/* The names are those of the track, which a restart makes anew. */
+static void year_look(struct year *y)
+{
+	y->facts.places = y->places;
+	y->facts.n_places = y->track.n_states;
+	place_track_facts(&y->track, y->now_us, y->places);
+}
+
 /* The next moment at which something happens, or may change by itself. */
 static int64_t year_next(struct year *y)
 {
 	struct effective effective;
 	int64_t next_us = y->next_event_us, track_us = place_track_next_us(&y->track);
 
+	year_look(y);
 	if (effective_compute(y->policies, POLICIES, &y->facts, &effective) < 0)
 		return next_us;
 	if (effective.next_change_s < (next_us - y->now_us) / S_US)
@@ -351,9 +360,7 @@ static void check_year(uint64_t seed)
 			happen(&y);
 			y.next_event_us = y.now_us + gen_between(&y.gen, 1, 3600) * S_US;
 		}
-		y.facts.places = y.places;
-		y.facts.n_places = y.track.n_states;
-		place_track_facts(&y.track, y.now_us, y.places);
+		year_look(&y);
 		check_places(&y);
 		if (n_steps++ % 8 == 0)
 			check_effective(&y);
