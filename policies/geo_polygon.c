@@ -26,9 +26,10 @@ static struct geo_edge edge_of(const struct geo_outline *o, size_t number, doubl
 	struct geo_edge edge = {.line = (uint16_t)number};
 	double *from = reversed ? edge.hi : edge.lo, *to = reversed ? edge.lo : edge.hi;
 
-	from[0] = line->x0 + turns * TURN;
+	/* Rounded once, as the longitude of a point is that is asked for. */
+	from[0] = line->lon0 + (line->turns0 + turns) * TURN;
 	from[1] = line->y0;
-	to[0] = line->x1 + turns * TURN;
+	to[0] = line->lon1 + (line->turns1 + turns) * TURN;
 	to[1] = line->y1;
 	edge.lo_id = reversed ? line->to_id : line->from_id;
 	edge.hi_id = reversed ? line->from_id : line->to_id;
@@ -72,7 +73,7 @@ static void crossing_report(
 }
 
 static int polygon_index(
-	struct geo_outline *o, struct geo_polygon *polygon, struct geo_error *ret_error)
+	const struct geo_outline *o, struct geo_polygon *polygon, struct geo_error *ret_error)
 {
 	_cleanup_free_ struct geo_edge *edges = NULL;
 	bool north = false, south = false;
@@ -99,7 +100,7 @@ static int polygon_index(
 	}
 	r = geo_slabs_make(TAKE_PTR(edges), n_edges, o->cut, north, &polygon->slabs);
 	if (r == 0)
-		r = geo_tree_make(TAKE_PTR(o->lines), o->n_lines, &polygon->tree);
+		r = geo_tree_make(o->lines, o->n_lines, &polygon->tree);
 	if (r == GEO_E_FAULT)
 		*ret_error = (struct geo_error){GEO_FAULT_LENGTH, .shape = ret_error->shape};
 	return r;
@@ -141,9 +142,9 @@ size_t geo_polygon_bytes(const struct geo_polygon *polygon)
 	const struct geo_tree *t = &polygon->tree;
 	size_t n_nodes = 2 * (s->n_xs - 1);
 
-	return 2 * t->n_lines * sizeof(*s->edges) + 2 * s->n_edges * sizeof(*s->xs) +
+	return 2 * t->n_curves * sizeof(*s->edges) + 2 * s->n_edges * sizeof(*s->xs) +
 	       (s->n_buckets + 2) * sizeof(*s->buckets) + (n_nodes + 1) * sizeof(*s->first) +
 	       s->first[n_nodes] * sizeof(*s->spans) + s->n_edges * sizeof(*s->ends) +
 	       (t->n_pieces * 2 + 1) * sizeof(*t->pieces) +
-	       t->n_lines * (sizeof(*t->lines) + sizeof(*t->n_parts));
+	       t->n_curves * (sizeof(*t->curves) + sizeof(*t->n_parts));
 }

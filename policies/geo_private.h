@@ -56,6 +56,8 @@ struct geo_edge {
 /* One line of a ring before it has a place in the strip of 360 degrees. */
 struct geo_line {
 	double x0, y0, x1, y1; /* in the direction of the ring; |x1 - x0| < 180 */
+	double lon0, lon1;     /* as they were, and how many turns they are in the east: */
+	int16_t turns0, turns1;
 	uint16_t ring;
 	uint16_t from_id, to_id;
 	uint32_t edge; /* number in the document */
@@ -116,18 +118,23 @@ struct geo_capsule {
 	uint32_t link; /* piece: line << 16 | part; node: first child, or piece | GEO_LEAF */
 };
 
+/* A straight line in longitude and latitude. */
+struct geo_curve {
+	double x0, y0, x1, y1;
+};
+
 struct geo_tree {
 	struct geo_space origin;
 	struct geo_capsule *pieces; /* owned */
 	size_t n_pieces;
 	struct geo_capsule *nodes; /* owned */
 	size_t n_nodes;
-	struct geo_line *lines; /* owned */
-	uint16_t *n_parts;	/* owned; of each line */
-	size_t n_lines;
+	struct geo_curve *curves; /* owned; the lines */
+	uint16_t *n_parts;	  /* owned; of each */
+	size_t n_curves;
 };
-/* Takes the lines, also where it fails. 0, GEO_E_FAULT (too many pieces), -ENOMEM. */
-int geo_tree_make(struct geo_line *lines, size_t n_lines, struct geo_tree *ret_tree);
+/* 0, GEO_E_FAULT (too many pieces), -ENOMEM. */
+int geo_tree_make(const struct geo_line *lines, size_t n_lines, struct geo_tree *ret_tree);
 void geo_tree_done(struct geo_tree *tree);
 /* Whether something of the boundary is at most chord_m away through the Earth. */
 bool geo_tree_within(const struct geo_tree *tree, const struct geo_space *point, double chord_m);

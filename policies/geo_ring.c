@@ -50,17 +50,19 @@ static int ring_unroll(
 	const struct geo_ring *ring, size_t number, struct geo_outline *o, struct geo_error *error)
 {
 	size_t first = o->n_lines;
-	double turns = 0, x = geo_trim(ring->points[0].lon), y = geo_trim(ring->points[0].lat);
+	double x = geo_trim(ring->points[0].lon), y = geo_trim(ring->points[0].lat), lon = x;
+	int turns = 0, last_turns = 0;
 
 	for (size_t i = 1; i < ring->n_points; i++) {
 		double east = ring->points[i].lon - ring->points[i - 1].lon;
-		double next_x, next_y = geo_trim(ring->points[i].lat);
+		double next_lon = geo_trim(ring->points[i].lon), next_x;
+		double next_y = geo_trim(ring->points[i].lat);
 
 		if (fabs(east) == TURN / 2)
 			return ring_fault(error, GEO_FAULT_HALF_TURN, number, i - 1);
 		if (fabs(east) > TURN / 2)
-			turns -= copysign(1, east);
-		next_x = geo_trim(ring->points[i].lon) + turns * TURN;
+			turns -= east > 0 ? 1 : -1;
+		next_x = next_lon + turns * TURN;
 		if (next_x == x && next_y == y)
 			continue;
 		o->lines[o->n_lines] = (struct geo_line){
@@ -68,6 +70,10 @@ static int ring_unroll(
 			.y0 = y,
 			.x1 = next_x,
 			.y1 = next_y,
+			.lon0 = lon,
+			.lon1 = next_lon,
+			.turns0 = (int16_t)last_turns,
+			.turns1 = (int16_t)turns,
 			.ring = (uint16_t)number,
 			.from_id = (uint16_t)o->n_lines,
 			.to_id = (uint16_t)(o->n_lines + 1),
@@ -76,6 +82,8 @@ static int ring_unroll(
 		o->n_lines++;
 		x = next_x;
 		y = next_y;
+		lon = next_lon;
+		last_turns = turns;
 	}
 	if (o->n_lines - first < 3)
 		return ring_fault(error, GEO_FAULT_AREA, number, 0);

@@ -9,6 +9,7 @@
  * found by halving. That is O(log^2 n) for any polygon whatsoever, and O(n log n) memory.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -253,16 +254,27 @@ static bool slabs_touch_end(const struct geo_slabs *s, const double p[2])
 	return false;
 }
 
+/* Where in the strip a longitude is. */
+static double slabs_place(const struct geo_slabs *s, double lon)
+{
+	int turns = 0;
+
+	while (lon + turns * TURN < s->cut)
+		turns++;
+	while (lon + (turns - 1) * TURN >= s->cut)
+		turns--;
+	/* What is west of the cut by less than doubles of that size can say stays so. */
+	if (lon + turns * TURN >= s->cut + TURN)
+		return nextafter(s->cut + TURN, -HUGE_VAL);
+	return lon + turns * TURN;
+}
+
 bool geo_slabs_hold(const struct geo_slabs *s, double lat, double lon)
 {
-	double p[2] = {lon, lat};
+	const double p[2] = {slabs_place(s, lon), lat};
 	bool inside = s->north;
 	size_t rank;
 
-	while (p[0] < s->cut)
-		p[0] += TURN;
-	while (p[0] >= s->cut + TURN)
-		p[0] -= TURN;
 	if (p[0] < s->xs[0] || p[0] > s->xs[s->n_xs - 1])
 		return inside;
 	rank = slabs_rank(s, p[0]);

@@ -30,7 +30,7 @@ void geo_tree_done(struct geo_tree *t)
 {
 	free(t->pieces);
 	free(t->nodes);
-	free(t->lines);
+	free(t->curves);
 	free(t->n_parts);
 	*t = (struct geo_tree){0};
 }
@@ -76,11 +76,11 @@ static float round_up(double value)
 /* --- the curve itself ----------------------------------------------------------------------- */
 
 /* A point of an edge with its first two derivatives along it. */
-struct curve {
+struct bend {
 	struct geo_space at, first, second;
 };
 
-static struct curve curve_at(const struct geo_line *line, double t)
+static struct bend bend_at(const struct geo_curve *line, double t)
 {
 	double dlat = (line->y1 - line->y0) * GEO_RADIAN, dlon = (line->x1 - line->x0) * GEO_RADIAN;
 	double sin_lat, cos_lat, sin_lon, cos_lon, n_m, m_m, w2, up, north, east;
@@ -94,7 +94,7 @@ static struct curve curve_at(const struct geo_line *line, double t)
 	up = -n_m * (dlat * dlat + cos_lat * cos_lat * dlon * dlon);
 	north = -n_m * sin_lat * cos_lat * dlon * dlon;
 	east = -2 * n_m * sin_lat * dlat * dlon;
-	return (struct curve){
+	return (struct bend){
 		.at = {n_m * cos_lat * cos_lon, n_m * cos_lat * sin_lon,
 			n_m * (1 - GEO_E2) * sin_lat},
 		.first = {-m_m * dlat * sin_lat * cos_lon - n_m * cos_lat * dlon * sin_lon,
@@ -107,7 +107,7 @@ static struct curve curve_at(const struct geo_line *line, double t)
 }
 
 /* The most that one part of n of an edge is away from the segment between the part's ends. */
-static double line_bend_m(const struct geo_line *line, double n)
+static double line_bend_m(const struct geo_curve *line, double n)
 {
 	double dlat = (line->y1 - line->y0) * GEO_RADIAN, dlon = (line->x1 - line->x0) * GEO_RADIAN;
 	double y0 = fabs(line->y0), y1 = fabs(line->y1);
@@ -121,7 +121,7 @@ static double line_bend_m(const struct geo_line *line, double n)
 }
 
 /* How many parts an edge needs so that none is bent more than that, or turns too far. */
-static double line_parts(const struct geo_line *line, double bend_m)
+static double line_parts(const struct geo_curve *line, double bend_m)
 {
 	double turn = fabs(line->x1 - line->x0) * GEO_RADIAN *
 		      sin(fmax(fabs(line->y0), fabs(line->y1)) * GEO_RADIAN);
@@ -134,12 +134,12 @@ static double piece_exact_m(const struct geo_tree *t, const struct geo_capsule *
 	const struct geo_space *p, double part)
 {
 	size_t number = piece->link >> 16;
-	const struct geo_line *line = &t->lines[number];
+	const struct geo_curve *line = &t->curves[number];
 	double n = t->n_parts[number], low = (piece->link & 0xffff) / n;
 	double high = low + 1 / n, at = low + part / n, best2 = HUGE_VAL;
 
 	for (int i = 0; i < 8; i++) {
-		struct curve c = curve_at(line, at);
+		struct bend c = bend_at(line, at);
 		struct geo_space to = minus(p, &c.at);
 		double speed2 = dot(&c.first, &c.first), step;
 
@@ -167,13 +167,13 @@ static int tree_divide(struct geo_tree *t, size_t *ret_n_pieces)
 
 	for (size_t k = 0; k < sizeof(bends_m) / sizeof(*bends_m); k++) {
 		total = 0;
-		for (size_t i = 0; i < t->n_lines; i++) {
-			double n = line_parts(&t->lines[i], bends_m[k]);
+		for (size_t i = 0; i < t->n_curves; i++) {
+			double n = line_parts(&t->curves[i], bends_m[k]);
 
 			t->n_parts[i] = (uint16_t)n;
 			total += n;
 		}
-		if (total <= 2 * (double)t->n_lines + 512)
+		if (total <= 2 * (double)t->n_curves + 512)
 			break;
 	}
 	if (total > LIMIT_GEO_PIECES)
@@ -184,7 +184,7 @@ static int tree_divide(struct geo_tree *t, size_t *ret_n_pieces)
 
 static struct geo_space line_end(const struct geo_tree *t, size_t line, size_t part)
 {
-	const struct geo_line *l = &t->lines[line];
+	const struct geo_curve *l = &t->curves[line];
 	double at = (double)part / t->n_parts[line];
 	struct geo_space space =
 		geo_space_of(l->y0 + at * (l->y1 - l->y0), l->x0 + at * (l->x1 - l->x0));
@@ -196,8 +196,8 @@ static void tree_make_pieces(struct geo_tree *t)
 {
 	struct geo_capsule *piece = t->pieces;
 
-	for (size_t i = 0; i < t->n_lines; i++) {
-		double bend_m = line_bend_m(&t->lines[i], t->n_parts[i]);
+	for (size_t i = 0; i < t->n_curves; i++) {
+		double bend_m = line_bend_m(&t->curves[i], t->n_parts[i]);
 		struct geo_space a = line_end(t, i, 0);
 
 		for (size_t part = 0; part < t->n_parts[i]; part++, piece++) {
@@ -361,13 +361,17 @@ static void tree_make_node(struct geo_tree *t, size_t node, size_t first, size_t
 	tree_make_node(t, children + 1, first + n / 2, n - n / 2);
 }
 
-int geo_tree_make(struct geo_line *lines, size_t n_lines, struct geo_tree *ret_tree)
+int geo_tree_make(const struct geo_line *lines, size_t n_lines, struct geo_tree *ret_tree)
 {
-	struct geo_tree t = {.lines = lines, .n_lines = n_lines};
+	struct geo_tree t = {.n_curves = n_lines};
 	int r = -ENOMEM;
 
+	t.curves = calloc(n_lines, sizeof(*t.curves));
 	t.n_parts = calloc(n_lines, sizeof(*t.n_parts));
-	if (t.n_parts)
+	for (size_t i = 0; t.curves && i < n_lines; i++)
+		t.curves[i] =
+			(struct geo_curve){lines[i].x0, lines[i].y0, lines[i].x1, lines[i].y1};
+	if (t.curves && t.n_parts)
 		r = tree_divide(&t, &t.n_pieces);
 	if (r == 0) {
 		t.pieces = calloc(t.n_pieces, sizeof(*t.pieces));
