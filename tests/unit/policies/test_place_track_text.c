@@ -158,7 +158,7 @@ static void test_import_limit(void)
 	for (n = 0; r == 0 && n < 2000; n++) {
 		char line[160];
 
-		snprintf(line, sizeof(line), "s p%d %s", n, LINE + 4);
+		snprintf(line, sizeof(line), "s p%d %s", n, &LINE[4]);
 		r = place_track_import(&track, 0, line);
 	}
 	CHECK_INT(r, -E2BIG);
