@@ -207,11 +207,22 @@ static void test_enrolled(void)
 	}
 }
 
+#define STAFF                                                                                      \
+	{                                                                                          \
+		"staff", 5, true                                                                   \
+	}
+#define OPEN                                                                                       \
+	{                                                                                          \
+		"staff", 5, false                                                                  \
+	}
+#define LONGER                                                                                     \
+	{                                                                                          \
+		"staff2", 6, true                                                                  \
+	}
+
 /* Which links fit; "wifi:NAME" only where a key was proved. */
 static void test_connected(void)
 {
-	static const struct when_wifi staff = {"staff", 5, true}, open = {"staff", 5, false},
-				      longer = {"staff2", 6, true};
 	static const struct {
 		const char *wish;
 		struct when_links links;
@@ -219,20 +230,20 @@ static void test_connected(void)
 	} cases[] = {
 		{"[\"wifi\"]", {.known = false, .kinds = 1u << WHEN_LINK_WIFI}, TRUTH_UNKNOWN},
 		{"[\"wifi\"]", {.known = true}, TRUTH_FALSE},
-		{"[\"wifi\"]", {true, 1u << WHEN_LINK_WIFI, {open}, 1}, TRUTH_TRUE},
+		{"[\"wifi\"]", {true, 1u << WHEN_LINK_WIFI, {OPEN}, 1}, TRUTH_TRUE},
 		{"[\"wifi\"]", {true, 1u << WHEN_LINK_ETHERNET}, TRUTH_FALSE},
 		{"[\"wifi\",\"ethernet\"]", {true, 1u << WHEN_LINK_ETHERNET}, TRUTH_TRUE},
 		{"[\"mobile\"]", {true, 1u << WHEN_LINK_MOBILE | 1u << WHEN_LINK_VPN}, TRUTH_TRUE},
 		{"[\"bluetooth\"]", {true, 1u << WHEN_LINK_MOBILE}, TRUTH_FALSE},
-		{"[\"wifi:staff\"]", {true, 1u << WHEN_LINK_WIFI, {staff}, 1}, TRUTH_TRUE},
-		{"[\"wifi:staff\"]", {true, 1u << WHEN_LINK_WIFI, {open}, 1}, TRUTH_FALSE},
-		{"[\"wifi:staff\"]", {true, 1u << WHEN_LINK_WIFI, {longer}, 1}, TRUTH_FALSE},
-		{"[\"wifi:staff\"]", {true, 1u << WHEN_LINK_WIFI, {longer, open, staff}, 3},
+		{"[\"wifi:staff\"]", {true, 1u << WHEN_LINK_WIFI, {STAFF}, 1}, TRUTH_TRUE},
+		{"[\"wifi:staff\"]", {true, 1u << WHEN_LINK_WIFI, {OPEN}, 1}, TRUTH_FALSE},
+		{"[\"wifi:staff\"]", {true, 1u << WHEN_LINK_WIFI, {LONGER}, 1}, TRUTH_FALSE},
+		{"[\"wifi:staff\"]", {true, 1u << WHEN_LINK_WIFI, {LONGER, OPEN, STAFF}, 3},
 			TRUTH_TRUE},
-		{"[\"wifi:staf\"]", {true, 1u << WHEN_LINK_WIFI, {staff}, 1}, TRUTH_FALSE},
+		{"[\"wifi:staf\"]", {true, 1u << WHEN_LINK_WIFI, {STAFF}, 1}, TRUTH_FALSE},
 		{"[\"wifi:staff\"]", {true, 1u << WHEN_LINK_VPN}, TRUTH_FALSE},
-		{"[\"balloon\"]", {true, 1u << WHEN_LINK_WIFI, {staff}, 1}, TRUTH_UNKNOWN},
-		{"[\"balloon\",\"wifi\"]", {true, 1u << WHEN_LINK_WIFI, {staff}, 1}, TRUTH_TRUE},
+		{"[\"balloon\"]", {true, 1u << WHEN_LINK_WIFI, {STAFF}, 1}, TRUTH_UNKNOWN},
+		{"[\"balloon\",\"wifi\"]", {true, 1u << WHEN_LINK_WIFI, {STAFF}, 1}, TRUTH_TRUE},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
