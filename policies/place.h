@@ -20,7 +20,9 @@
 #define PLACE_FORGET_MAX_S (30 * 86400)
 #define PLACE_FORGET_S (12 * 3600) /* default: two looks of a phone that lies still */
 #define PLACE_ACCURACY_MAX_M 100000
-#define PLACE_ACCURACY_M 1000 /* default of max_accuracy */
+/* Default of max_accuracy: what it takes to be certain is counted anyway; farther off than that is
+ * a cell or a guess by the address of a line. */
+#define PLACE_ACCURACY_M 5000
 
 /* A network whose being there says that the phone is. */
 struct place_network {

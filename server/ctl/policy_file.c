@@ -228,6 +228,12 @@ void policy_file_warn(FILE *out, const struct policy *policy)
 		policy_file_warn_actions(out, &policy->profiles[i]);
 		apps_advise(out, &policy->profiles[i]);
 	}
+	for (size_t i = 0; i < policy->n_places; i++)
+		if (!policy->places[i].relevant)
+			fprintf(out,
+				"warning: place %s: no condition names it, so phones do not look for "
+				"it\n",
+				policy->places[i].name);
 	for (size_t i = 0; i < policy->n_unsupported; i++) {
 		const char *meant = nearest_setting(policy->unsupported[i]);
 

@@ -29,7 +29,7 @@ static void test_certain(void)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_rig_ struct rig rig;
 
-		CHECK(rig_init(&rig, SHAPE));
+		CHECK(rig_init(&rig, SHAPE ",\"max_accuracy\":1000"));
 		CHECK_INT(
 			rig_fix(&rig, 1, cases[i].north_m, cases[i].accuracy_m), PLACE_DOUBT_NONE);
 		if (rig_state(&rig) != cases[i].state)
