@@ -12,17 +12,13 @@
 #include "agent/util/codec.h"
 #include "policies/app_forms.h"
 #include "policies/doc_path.h"
+#include "policies/policy_private.h"
 #include "policies/value_read.h"
-
-struct policy_parser {
-	struct policy *policy;
-	struct json_error *error;
-	int r; /* of a callback that cannot return it */
-};
 
 static void profile_done(struct profile *profile)
 {
 	when_free(profile->when);
+	free(profile->actions);
 	for (size_t i = 0; i < SETTING_MAX; i++)
 		if (profile->has[i])
 			value_done(&profile->values[i]);
@@ -35,14 +31,16 @@ void policy_free(struct policy *policy)
 	for (size_t i = 0; i < policy->n_profiles; i++)
 		profile_done(&policy->profiles[i]);
 	free(policy->profiles);
+	for (size_t i = 0; i < policy->n_places; i++)
+		place_done(&policy->places[i]);
+	free(policy->places);
 	when_free(policy->long_poll);
 	free(policy->escrow);
 	free(policy->unsupported);
 	free(policy);
 }
 
-/* Remembers prefix + name once; what is beyond the limit is only counted. 0 or -ENOMEM. */
-static int add_unsupported(struct policy_parser *parser, const char *prefix, const char *name)
+int policy_add_unsupported(struct policy_parser *parser, const char *prefix, const char *name)
 {
 	struct policy *policy = parser->policy;
 	char text[sizeof(*policy->unsupported)];
@@ -65,8 +63,7 @@ static int add_unsupported(struct policy_parser *parser, const char *prefix, con
 	return 0;
 }
 
-/* Reports the members of object that are not in the list; names that are none refuse it. */
-static int check_members(struct policy_parser *parser, struct json_object *object, const char *path,
+int policy_check_members(struct policy_parser *parser, struct json_object *object, const char *path,
 	const char *const *known, const char *prefix)
 {
 	struct json_object_iterator end = json_object_iter_end(object);
@@ -83,10 +80,27 @@ static int check_members(struct policy_parser *parser, struct json_object *objec
 			continue;
 		if (!name_is_valid(name))
 			return json_fail(parser->error, path, "must have valid names as members");
-		r = add_unsupported(parser, prefix, name);
+		r = policy_add_unsupported(parser, prefix, name);
 		if (r < 0)
 			return r;
 	}
+	return 0;
+}
+
+int policy_only_member(struct policy_parser *parser, struct json_object *object, const char *path,
+	const char *what, const char **ret_name)
+{
+	struct json_object_iterator member;
+
+	if (!json_object_is_type(object, json_type_object))
+		return json_fail(parser->error, path, "must be an object");
+	if (json_object_object_length(object) != 1)
+		return json_fail(parser->error, path, "must have exactly one member, has %d",
+			json_object_object_length(object));
+	member = json_object_iter_begin(object);
+	if (!name_is_valid(json_object_iter_peek_name(&member)))
+		return json_fail(parser->error, path, "must have the name of %s", what);
+	*ret_name = json_object_iter_peek_name(&member);
 	return 0;
 }
 
@@ -142,7 +156,7 @@ static int parse_area(struct policy_parser *parser, struct profile *profile,
 	}
 	known[n_known] = NULL;
 	snprintf(prefix, sizeof(prefix), "%s.", area->name);
-	return check_members(parser, object, path, known, prefix);
+	return policy_check_members(parser, object, path, known, prefix);
 }
 
 static int parse_settings(struct policy_parser *parser, struct profile *profile,
@@ -168,13 +182,13 @@ static int parse_settings(struct policy_parser *parser, struct profile *profile,
 			return r;
 	}
 	known[AREA_MAX] = NULL;
-	return check_members(parser, object, path, known, "");
+	return policy_check_members(parser, object, path, known, "");
 }
 
 static void visit_unknown_condition(void *userdata, const char *kind)
 {
 	struct policy_parser *parser = userdata;
-	int r = add_unsupported(parser, "when:", kind);
+	int r = policy_add_unsupported(parser, "when:", kind);
 
 	if (r < 0)
 		parser->r = r;
@@ -213,7 +227,7 @@ static int finish_profile(struct profile *profile)
 static int parse_profile(struct policy_parser *parser, struct profile *profile,
 	struct json_object *object, const char *path)
 {
-	static const char *const members[] = {"id", "when", "settings", "comment", NULL};
+	static const char *const members[] = {"id", "when", "settings", "actions", "comment", NULL};
 	char settings_path[DOC_PATH_BYTES];
 	struct json_object *settings;
 	int r;
@@ -232,10 +246,12 @@ static int parse_profile(struct policy_parser *parser, struct profile *profile,
 	doc_path(settings_path, "%s.settings", path);
 	r = parse_settings(parser, profile, settings, settings_path);
 	if (r == 0)
+		r = policy_parse_actions(parser, profile, object, path);
+	if (r == 0)
 		r = finish_profile(profile);
 	if (r == 0)
 		r = check_comment(parser, object, path);
-	return r < 0 ? r : check_members(parser, object, path, members, "member:profiles.");
+	return r < 0 ? r : policy_check_members(parser, object, path, members, "member:profiles.");
 }
 
 static int compare_profiles(const void *a, const void *b)
@@ -333,7 +349,7 @@ static int parse_checkin(struct policy_parser *parser, struct json_object *paylo
 		return r;
 	parser->policy->checkin = checkin;
 	parser->policy->has_checkin = true;
-	return check_members(parser, object, "checkin", members, "member:checkin.");
+	return policy_check_members(parser, object, "checkin", members, "member:checkin.");
 }
 
 /* One text of strict base64: base64_decode() takes white space, which makes it longer than it has
@@ -399,7 +415,7 @@ static int parse_escrow(struct policy_parser *parser, struct json_object *payloa
 					"must be distinct, %zu is %zu again", i, k);
 		policy->n_escrow = i + 1;
 	}
-	return check_members(parser, escrow, "escrow", members, "member:escrow.");
+	return policy_check_members(parser, escrow, "escrow", members, "member:escrow.");
 }
 
 static int parse_target(struct policy_parser *parser, struct json_object *payload)
@@ -420,7 +436,7 @@ static int parse_target(struct policy_parser *parser, struct json_object *payloa
 int policy_parse(struct json_object *payload, struct policy **ret_policy, struct json_error *error)
 {
 	static const char *const members[] = {"type", "org", "serial", "issued", "not_before",
-		"expires", "target", "checkin", "escrow", "profiles", "comment", NULL};
+		"expires", "target", "checkin", "escrow", "places", "profiles", "comment", NULL};
 	_cleanup_(policy_freep) struct policy *policy = calloc(1, sizeof(*policy));
 	struct policy_parser parser = {.policy = policy, .error = error};
 	int r;
@@ -433,11 +449,15 @@ int policy_parse(struct json_object *payload, struct policy **ret_policy, struct
 	if (r == 0)
 		r = parse_escrow(&parser, payload);
 	if (r == 0)
+		r = policy_parse_places(&parser, payload);
+	if (r == 0)
 		r = parse_profiles(&parser, payload);
+	if (r == 0)
+		r = policy_bind_places(&parser);
 	if (r == 0)
 		r = check_comment(&parser, payload, "");
 	if (r == 0)
-		r = check_members(&parser, payload, "", members, "member:");
+		r = policy_check_members(&parser, payload, "", members, "member:");
 	if (r < 0)
 		return r;
 	*ret_policy = TAKE_PTR(policy);

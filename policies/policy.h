@@ -9,6 +9,8 @@
 #define MDM_POLICIES_POLICY_H
 
 #include "agent/util/limits.h"
+#include "policies/action.h"
+#include "policies/place.h"
 #include "policies/settings.h"
 #include "policies/when.h"
 
@@ -39,6 +41,8 @@ struct profile {
 	struct when *when; /* NULL: always */
 	bool has[SETTING_MAX];
 	struct value values[SETTING_MAX];
+	struct action *actions; /* owned; what is done once whenever when comes true, in order */
+	size_t n_actions;
 };
 
 #define POLICY_CERTIFICATES_MAX 4
@@ -58,9 +62,11 @@ struct policy {
 	/* "escrow": certificates that secrets of the phone are sealed to, DER. */
 	struct policy_certificate *escrow; /* owned */
 	size_t n_escrow;
+	struct place *places; /* owned; sorted by name, distinct */
+	size_t n_places;
 	struct profile *profiles; /* sorted by id, which are distinct */
 	size_t n_profiles;
-	/* "apps", "screen_lock.colour", "when:place", "member:places"; at most LIMIT_UNSUPPORTED.
+	/* "apps", "screen_lock.colour", "when:tide", "member:weather"; at most LIMIT_UNSUPPORTED.
 	 */
 	char (*unsupported)[2 * LIMIT_NAME_BYTES + 2]; /* owned, distinct */
 	size_t n_unsupported;
@@ -71,5 +77,15 @@ struct policy {
 int policy_parse(struct json_object *payload, struct policy **ret_policy, struct json_error *error);
 void policy_free(struct policy *policy);
 DEFINE_CLEANUP(struct policy *, policy_free)
+
+/* NULL if it has none of that name. */
+const struct place *policy_place(const struct policy *policy, const char *name);
+
+/*
+ * What of the policy can destroy by itself, for people: "password.at_maximum", "the action wipe".
+ * NULL: nothing. Such a policy takes the signatures of a command that destroys. Conditions play no
+ * part: they come true.
+ */
+const char *policy_destroys(const struct policy *policy);
 
 #endif

@@ -73,6 +73,7 @@ static void write_members(struct buf *out)
 		"such as that of the unlock codes; the server cannot read them. Optional; those of "
 		"all streams count, 4 at most |\n",
 		POLICY_CERTIFICATES_MAX, POLICY_CERTIFICATE_BYTES);
+	buf_puts(out, "| `places` | `{NAME: PLACE}` | places that conditions name; see below |\n");
 	buf_printf(out,
 		"| `profiles` | at most %d | see below |\n"
 		"| `comment` | text of at most %d bytes | optional, not used by the phone |\n"
@@ -84,9 +85,10 @@ static void write_members(struct buf *out)
 		"| `id` | name | distinct in the policy |\n"
 		"| `when` | condition | optional; without it the profile always applies |\n"
 		"| `settings` | `{AREA: {SETTING: VALUE}}` | see below |\n"
+		"| `actions` | at most %d actions | optional, only beside a `when`; see below |\n"
 		"| `comment` | text of at most %d bytes | optional, not used by the phone |\n"
 		"\n",
-		LIMIT_PROFILES, LIMIT_TEXT_BYTES, LIMIT_TEXT_BYTES);
+		LIMIT_PROFILES, LIMIT_TEXT_BYTES, LIMIT_ACTIONS, LIMIT_TEXT_BYTES);
 }
 
 static const char *merge_help(const struct setting_row *row)
@@ -170,6 +172,21 @@ static void write_conditions(struct buf *out)
 		"true if another one is true. A profile whose condition is unknown does not apply.\n\n");
 }
 
+static void write_actions(struct buf *out)
+{
+	buf_puts(out,
+		"## Actions\n\n"
+		"What a profile does once whenever its condition comes true, beside its settings: "
+		"an\nobject with exactly one member, each kind at most once in a profile. It is "
+		"done again\nonly after the condition was false in between; unknown changes nothing, "
+		"nor does a\nrestart of the agent or of the phone, nor a newer policy whose profile "
+		"has the same id.\n\n"
+		"| action | |\n|---|---|\n");
+	for (size_t i = 0; i < ACTION_MAX; i++)
+		buf_printf(out, "| `%s` | %s |\n", action_row(i)->example, action_row(i)->help);
+	buf_puts(out, "\n");
+}
+
 static void write_compliance(struct buf *out)
 {
 	buf_puts(out, "## What a phone reports\n\n"
@@ -195,5 +212,7 @@ void reference_write(struct buf *out)
 	buf_puts(out, merging);
 	write_areas(out);
 	write_conditions(out);
+	place_reference(out);
+	write_actions(out);
 	write_compliance(out);
 }

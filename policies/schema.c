@@ -142,6 +142,23 @@ static void write_condition(struct jsonw *w)
 	jsonw_object_end(w);
 }
 
+static void write_actions(struct jsonw *w)
+{
+	open_typed(w, "actions", "array");
+	jsonw_int(w, "maxItems", LIMIT_ACTIONS);
+	jsonw_bool(w, "uniqueItems", true);
+	open_typed(w, "items", "object");
+	jsonw_int(w, "minProperties", 1);
+	jsonw_int(w, "maxProperties", 1);
+	write_reference(w, "propertyNames", "#/$defs/name");
+	jsonw_object(w, "properties");
+	for (size_t i = 0; i < ACTION_MAX; i++)
+		action_row(i)->schema(w, action_row(i)->name);
+	jsonw_object_end(w);
+	jsonw_object_end(w);
+	jsonw_object_end(w);
+}
+
 static void write_profile(struct jsonw *w)
 {
 	static const char *const required[] = {"id", "settings", NULL};
@@ -153,7 +170,13 @@ static void write_profile(struct jsonw *w)
 	write_reference(w, "id", "#/$defs/name");
 	write_reference(w, "when", "#/$defs/condition");
 	write_reference(w, "settings", "#/$defs/settings");
+	write_actions(w);
 	write_reference(w, "comment", "#/$defs/text");
+	jsonw_object_end(w);
+	jsonw_object(w, "dependentRequired");
+	jsonw_array(w, "actions");
+	jsonw_string(w, NULL, "when");
+	jsonw_array_end(w);
 	jsonw_object_end(w);
 	jsonw_object_end(w);
 }
@@ -248,6 +271,7 @@ static void write_own(struct jsonw *w)
 	jsonw_object_end(w);
 	jsonw_object_end(w);
 	write_escrow(w);
+	place_schema(w, "places");
 	open_typed(w, "profiles", "array");
 	jsonw_int(w, "maxItems", LIMIT_PROFILES);
 	write_reference(w, "items", "#/$defs/profile");
@@ -268,7 +292,9 @@ void schema_write(struct buf *out)
 		"Not said here, but checked: profile ids are distinct, jitter is at most half the "
 		"interval, metered_interval at least the interval, texts are measured in bytes, "
 		"integers have no point and no exponent, what base64 encodes is at most 2048 bytes, "
-		"a pattern of apps has one term of each kind.");
+		"a pattern of apps has one term of each kind, a profile each kind of action once, "
+		"places that conditions name are in places, shapes are valid geometry without "
+		"crossing lines.");
 	jsonw_string(&w, "type", "object");
 	write_required(&w, required);
 	write_reference(&w, "propertyNames", "#/$defs/name");

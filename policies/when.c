@@ -8,6 +8,7 @@
 #include "policies/when.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "agent/util/codec.h"
 #include "agent/util/limits.h"
@@ -19,6 +20,9 @@ const struct when_leaf_row *const when_leaves[] = {
 	&when_leaf_noncompliant,
 	&when_leaf_charging,
 	&when_leaf_network,
+	&when_leaf_place,
+	&when_leaf_locked,
+	&when_leaf_enrolled,
 };
 const size_t when_n_leaves = ARRAY_SIZE(when_leaves);
 
@@ -310,4 +314,92 @@ static void node_format(const struct when *node, bool nested, struct buf *out)
 void when_format(const struct when *when, struct buf *out)
 {
 	node_format(when, false, out);
+}
+
+int when_each_place(
+	const struct when *when, int (*visit)(void *userdata, const char *name), void *userdata)
+{
+	int r = 0;
+
+	if (when->kind == WHEN_LEAF && when->leaf->place)
+		r = visit(userdata, when->leaf->place(when->data));
+	for (size_t i = 0; r == 0 && i < when->n_children; i++)
+		r = when_each_place(&when->children[i], visit, userdata);
+	return r;
+}
+
+void when_bind(struct when *when, const char *stream)
+{
+	if (when->kind == WHEN_LEAF && when->leaf->bind)
+		when->leaf->bind(when->data, stream);
+	for (size_t i = 0; i < when->n_children; i++)
+		when_bind(&when->children[i], stream);
+}
+
+static void node_leaf_truths(const struct when *node, const struct when_facts *facts,
+	uint8_t truths[LIMIT_WHEN_NODES], size_t *n)
+{
+	if (node->kind == WHEN_LEAF)
+		truths[(*n)++] = (uint8_t)node->leaf->evaluate(node->data, facts);
+	else if (node->kind == WHEN_UNKNOWN)
+		truths[(*n)++] = TRUTH_UNKNOWN;
+	for (size_t i = 0; i < node->n_children; i++)
+		node_leaf_truths(&node->children[i], facts, truths, n);
+}
+
+size_t when_leaf_truths(const struct when *when, const struct when_facts *facts,
+	uint8_t ret_truths[LIMIT_WHEN_NODES])
+{
+	size_t n = 0;
+
+	node_leaf_truths(when, facts, ret_truths, &n);
+	return n;
+}
+
+/* The leaf with that many before it; *index goes down by those that were passed. */
+static const struct when *node_leaf(const struct when *node, size_t *index)
+{
+	if (node->kind == WHEN_LEAF || node->kind == WHEN_UNKNOWN)
+		return (*index)-- == 0 ? node : NULL;
+	for (size_t i = 0; i < node->n_children; i++) {
+		const struct when *leaf = node_leaf(&node->children[i], index);
+
+		if (leaf)
+			return leaf;
+	}
+	return NULL;
+}
+
+const char *when_leaf_format(const struct when *when, size_t index, struct buf *out)
+{
+	const struct when *leaf = node_leaf(when, &index);
+
+	if (!leaf)
+		return NULL;
+	node_format(leaf, false, out);
+	return leaf->kind == WHEN_LEAF ? leaf->leaf->name : leaf->data;
+}
+
+void when_format_for(int64_t for_s, struct buf *out)
+{
+	static const struct {
+		int64_t size_s;
+		const char *name;
+	} units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
+
+	for (size_t i = 0; for_s > 0 && i < ARRAY_SIZE(units); i++) {
+		if (for_s % units[i].size_s != 0)
+			continue;
+		buf_printf(out, " for %" PRId64 " %s", for_s / units[i].size_s, units[i].name);
+		break;
+	}
+}
+
+void when_schema_for(struct jsonw *w)
+{
+	jsonw_object(w, "for");
+	jsonw_string(w, "type", "integer");
+	jsonw_int(w, "minimum", 0);
+	jsonw_int(w, "maximum", WHEN_FOR_MAX_S);
+	jsonw_object_end(w);
 }

@@ -26,15 +26,22 @@ struct when_leaf_row {
 	void (*format)(const void *data, struct buf *out);
 	void (*free)(void *data);
 	void (*schema)(struct jsonw *w, const char *key); /* JSON Schema of arguments */
+	/* The place that it depends on, and whose it is; NULL: on none. */
+	const char *(*place)(const void *data);
+	void (*bind)(void *data, const char *stream);
 };
 
 extern const struct when_leaf_row when_leaf_time, when_leaf_noncompliant, when_leaf_charging,
-	when_leaf_network;
+	when_leaf_network, when_leaf_locked, when_leaf_enrolled, when_leaf_place;
 
 extern const struct when_leaf_row *const when_leaves[];
 extern const size_t when_n_leaves;
 
-/* The longest "for" of noncompliant: a year. */
+/* The longest "for": a year. */
 #define WHEN_FOR_MAX_S (INT64_C(365) * 24 * 3600)
+/* " for 7 d"; nothing for 0. */
+void when_format_for(int64_t for_s, struct buf *out);
+/* The property "for". */
+void when_schema_for(struct jsonw *w);
 
 #endif

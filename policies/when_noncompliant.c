@@ -4,7 +4,6 @@
  * This is how escalation is written. Pure; enforcer and tools.
  */
 #include <errno.h>
-#include <inttypes.h>
 
 #include "agent/util/codec.h"
 #include "agent/util/limits.h"
@@ -85,20 +84,10 @@ static void overdue_each_unknown(
 
 static void overdue_format(const void *data, struct buf *out)
 {
-	static const struct {
-		int64_t size_s;
-		const char *name;
-	} units[] = {{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}};
 	const struct overdue *overdue = data;
 
 	buf_printf(out, "%s noncompliant", overdue->area_name);
-	for (size_t i = 0; overdue->for_s > 0 && i < ARRAY_SIZE(units); i++) {
-		if (overdue->for_s % units[i].size_s != 0)
-			continue;
-		buf_printf(out, " for %" PRId64 " %s", overdue->for_s / units[i].size_s,
-			units[i].name);
-		break;
-	}
+	when_format_for(overdue->for_s, out);
 }
 
 static void overdue_schema(struct jsonw *w, const char *key)
@@ -114,11 +103,7 @@ static void overdue_schema(struct jsonw *w, const char *key)
 	jsonw_object(w, "area");
 	jsonw_string(w, "$ref", "#/$defs/name");
 	jsonw_object_end(w);
-	jsonw_object(w, "for");
-	jsonw_string(w, "type", "integer");
-	jsonw_int(w, "minimum", 0);
-	jsonw_int(w, "maximum", WHEN_FOR_MAX_S);
-	jsonw_object_end(w);
+	when_schema_for(w);
 	jsonw_object_end(w);
 	jsonw_object_end(w);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * when_time.c - the condition "time": days of the week and an interval of the day, in local time.
+ * when_time.c - the condition "time": days of the week and an interval of the day, in the time zone
+ * of the phone or in one that the policy says.
  *
  * Everything is computed modulo one week, so that no date can overflow. Pure; enforcer and tools.
  */
@@ -8,6 +9,7 @@
 
 #include "agent/util/limits.h"
 #include "policies/doc_path.h"
+#include "policies/tz_rule.h"
 #include "policies/when_leaf.h"
 
 #define DAY_S INT64_C(86400)
@@ -24,6 +26,8 @@ struct time_window {
 	int32_t from_s;	   /* since midnight */
 	int32_t length_s;  /* 60..86400; belongs to the day it starts on */
 	bool whole_day;	   /* no from and to in the document */
+	bool has_zone;
+	struct tz_rule zone;
 };
 
 static int day_parse(struct json_object *element)
@@ -98,16 +102,39 @@ static int clock_time_parse(struct json_object *arguments, const char *path, con
 	return 0;
 }
 
+/* A rule, not the name of a zone: those mean something only where a database of them is installed,
+ * and what one means depends on its age. */
+static int zone_parse(struct json_object *arguments, const char *path, struct time_window *window,
+	struct json_error *error)
+{
+	char zone_path[DOC_PATH_BYTES];
+	const char *text;
+	int r = json_get_string(arguments, path, "zone", LIMIT_TEXT_BYTES, &text, error);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	if (tz_rule_parse(text, &window->zone) < 0) {
+		doc_path(zone_path, "%s.zone", path);
+		return json_fail(error, zone_path,
+			"must be the rule of a time zone, as in CET-1CEST,M3.5.0,M10.5.0/3 or "
+			"UTC0");
+	}
+	window->has_zone = true;
+	return 0;
+}
+
 static int time_parse(
 	struct json_object *arguments, const char *path, void **ret_data, struct json_error *error)
 {
-	static const char *const members[] = {"days", "from", "to", NULL};
+	static const char *const members[] = {"days", "from", "to", "zone", NULL};
 	struct time_window window = {0}, *data;
 	int32_t to_s = 0;
 	int r, r_to;
 
 	r = json_only(arguments, path, members, error);
-	if (r == 0 && json_object_object_length(arguments) == 0)
+	if (r == 0)
+		r = zone_parse(arguments, path, &window, error);
+	if (r == 0 && json_object_object_length(arguments) == window.has_zone)
 		r = json_fail(error, path, "must have days, or from and to");
 	if (r == 0)
 		r = days_parse(arguments, path, &window.days, error);
@@ -141,10 +168,17 @@ static int64_t week_modulo(int64_t seconds)
 	return rest < 0 ? rest + WEEK_S : rest;
 }
 
-/* Seconds since Monday 00:00 local time. */
-static int64_t week_position(const struct when_facts *facts)
+/* Seconds since Monday 00:00 local time. *ret_next_s: until that is another time than the passing
+ * of seconds makes it, as far as it is known. */
+static int64_t week_position(
+	const struct time_window *window, const struct when_facts *facts, int64_t *ret_next_s)
 {
-	return week_modulo(week_modulo(facts->realtime_s) + facts->utc_offset_s + EPOCH_IN_WEEK_S);
+	int64_t offset_s = facts->utc_offset_s;
+
+	*ret_next_s = INT64_MAX;
+	if (window->has_zone)
+		offset_s = tz_rule_offset(&window->zone, facts->realtime_s, ret_next_s);
+	return week_modulo(week_modulo(facts->realtime_s) + offset_s + EPOCH_IN_WEEK_S);
 }
 
 static bool window_holds(const struct time_window *window, int64_t position_s)
@@ -158,9 +192,11 @@ static bool window_holds(const struct time_window *window, int64_t position_s)
 
 static enum truth time_evaluate(const void *data, const struct when_facts *facts)
 {
+	int64_t ignored;
+
 	if (!facts->clock_known)
 		return TRUTH_UNKNOWN;
-	return window_holds(data, week_position(facts)) ? TRUTH_TRUE : TRUTH_FALSE;
+	return window_holds(data, week_position(data, facts, &ignored)) ? TRUTH_TRUE : TRUTH_FALSE;
 }
 
 /* The first beginning or end of a window at which the answer is another one: windows that touch
@@ -168,12 +204,13 @@ static enum truth time_evaluate(const void *data, const struct when_facts *facts
 static int64_t time_next(const void *data, const struct when_facts *facts)
 {
 	const struct time_window *window = data;
-	int64_t position_s, next_s = INT64_MAX;
+	int64_t position_s, next_s;
 	bool now;
 
 	if (!facts->clock_known)
 		return INT64_MAX;
-	position_s = week_position(facts);
+	/* When clocks are changed it is looked at anew, whatever time it is then. */
+	position_s = week_position(window, facts, &next_s);
 	now = window_holds(window, position_s);
 	for (int day = 0; day < WEEK_DAYS; day++) {
 		int64_t from_s = day * DAY_S + window->from_s;
@@ -213,15 +250,31 @@ static void time_format(const void *data, struct buf *out)
 	if (!window->whole_day)
 		buf_printf(out, " %02d:%02d-%02d:%02d", window->from_s / 3600,
 			window->from_s / 60 % 60, to_s / 3600, to_s / 60 % 60);
+	if (window->has_zone)
+		buf_printf(out, " %s", window->zone.text);
 }
 
 static void time_schema(struct jsonw *w, const char *key)
 {
 	static const char *const ends[][2] = {{"from", "to"}, {"to", "from"}};
+	static const char *const enough[] = {"days", "from"};
+	/* Only roughly: the parser knows which numbers are months, days and hours. */
+	static const char zone_pattern[] =
+		"^(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[-+]?[0-9]+(?::[0-9]+){0,2}"
+		"(?:(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)(?:[-+]?[0-9]+(?::[0-9]+){0,2})?"
+		"(?:,(?:M[0-9]+\\.[0-9]\\.[0-9]|J?[0-9]+)(?:/[-+]?[0-9]+(?::[0-9]+){0,2})?){2})?$";
 
 	jsonw_object(w, key);
 	jsonw_string(w, "type", "object");
-	jsonw_int(w, "minProperties", 1);
+	jsonw_array(w, "anyOf");
+	for (size_t i = 0; i < ARRAY_SIZE(enough); i++) {
+		jsonw_object(w, NULL);
+		jsonw_array(w, "required");
+		jsonw_string(w, NULL, enough[i]);
+		jsonw_array_end(w);
+		jsonw_object_end(w);
+	}
+	jsonw_array_end(w);
 	jsonw_bool(w, "additionalProperties", false);
 	jsonw_object(w, "properties");
 	jsonw_object(w, "days");
@@ -234,6 +287,11 @@ static void time_schema(struct jsonw *w, const char *key)
 		jsonw_string(w, NULL, day_names[day]);
 	jsonw_array_end(w);
 	jsonw_object_end(w);
+	jsonw_object_end(w);
+	jsonw_object(w, "zone");
+	jsonw_string(w, "type", "string");
+	jsonw_int(w, "maxLength", TZ_RULE_BYTES);
+	jsonw_string(w, "pattern", zone_pattern);
 	jsonw_object_end(w);
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
 		jsonw_object(w, ends[i][0]);
@@ -254,7 +312,9 @@ static void time_schema(struct jsonw *w, const char *key)
 
 const struct when_leaf_row when_leaf_time = {
 	.name = "time",
-	.help = "True inside an interval of the week, in the phone's local time. `days` (default: "
+	.help = "True inside an interval of the week, in the phone's local time or in that of "
+		"`zone`, a rule as TZ of POSIX has it (`CET-1CEST,M3.5.0,M10.5.0/3`; the last line "
+		"of a file of /usr/share/zoneinfo is one). `days` (default: "
 		"all): mon, tue, wed, thu, fri, sat, sun. `from` and `to` (both or neither): "
 		"HH:MM; the beginning is inside, the end is not. If `to` is not after `from` the "
 		"interval ends on the next day and belongs to the day it starts on. Unknown while "

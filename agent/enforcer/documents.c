@@ -12,7 +12,6 @@
 #include "agent/enforcer/documents_private.h"
 #include "agent/util/clock.h"
 #include "agent/util/jsonw.h"
-#include "policies/password.h"
 
 void documents_init(struct documents *d, struct state *state, struct journal *journal)
 {
@@ -210,15 +209,16 @@ static int documents_take_assignment(struct documents *d, const struct document 
 static bool documents_may_destroy(const struct documents *d, const struct document *document,
 	const struct policy *policy, struct document_refusal *why)
 {
-	if (!password_policy_destroys(policy) ||
-		document_satisfies(document, d->keyset, TRUST_ROLE_DESTROY))
+	const char *what = policy_destroys(policy);
+
+	if (!what || document_satisfies(document, d->keyset, TRUST_ROLE_DESTROY))
 		return true;
 	why->reason = DOCUMENT_E_DESTROY;
 	snprintf(why->type, sizeof(why->type), "%s", document_type_name(document->type));
 	snprintf(why->detail, sizeof(why->detail),
-		"password.at_maximum can destroy what is on the phone; keyset %" PRId64
+		"%s can destroy what is on the phone; keyset %" PRId64
 		" asks for %u signatures of keys with the role destroy",
-		d->keyset->version, d->keyset->threshold[TRUST_ROLE_DESTROY]);
+		what, d->keyset->version, d->keyset->threshold[TRUST_ROLE_DESTROY]);
 	return false;
 }
 

@@ -39,31 +39,6 @@ static void reconcile_set_state(struct reconcile *r, enum reconcile_state state)
 
 /* --- evaluation -------------------------------------------------------------------------- */
 
-void reconcile_facts(const struct reconcile *r, struct when_facts *ret_facts)
-{
-	const struct highwater *h = &r->documents->state->facts.highwater;
-	int64_t now_us = clock_boottime_us();
-	const struct device_facts *device = device_facts(r->device);
-	struct when_facts facts = {
-		.realtime_s = clock_realtime_s(),
-		.charging = device->charging,
-		.online = device->online,
-		.metered = device->metered,
-		.roaming = device->roaming,
-	};
-	time_t now = (time_t)facts.realtime_s;
-	struct tm local = {0};
-
-	tzset();
-	localtime_r(&now, &local);
-	facts.utc_offset_s = (int32_t)local.tm_gmtoff;
-	facts.clock_known = highwater_judge(h, facts.realtime_s, 0) == CLOCK_PLAUSIBLE;
-	for (size_t i = 0; i < AREA_MAX; i++)
-		facts.noncompliant_s[i] =
-			escalation_seconds(&r->escalation, (enum area_id)i, now_us);
-	*ret_facts = facts;
-}
-
 void reconcile_export_timers(struct reconcile *r)
 {
 	escalation_export(

@@ -78,6 +78,12 @@ int json_parse_listing(
 	return json_parse_within(text, n_bytes, LIMIT_JSON_LISTING, ret_object, error);
 }
 
+int json_parse_geometry(
+	const char *text, size_t n_bytes, struct json_object **ret_object, struct json_error *error)
+{
+	return json_parse_within(text, n_bytes, LIMIT_JSON_GEOMETRY, ret_object, error);
+}
+
 /* The member if it is there and of this type; -ENOENT or -EBADMSG otherwise. */
 static int json_get_typed(struct json_object *object, const char *path, const char *name,
 	enum json_type type, struct json_object **ret_value, struct json_error *error)

@@ -42,6 +42,9 @@ int json_parse(const char *text, size_t n_bytes, struct json_object **ret_object
 /* The same with LIMIT_JSON_LISTING members: for what lists a phone's apps. */
 int json_parse_listing(const char *text, size_t n_bytes, struct json_object **ret_object,
 	struct json_error *error);
+/* The same with LIMIT_JSON_GEOMETRY members: for files with the outlines of places. */
+int json_parse_geometry(const char *text, size_t n_bytes, struct json_object **ret_object,
+	struct json_error *error);
 
 /*
  * Typed members. path is the path of the object itself ("" at the top). Each returns 0 with the

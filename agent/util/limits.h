@@ -25,6 +25,8 @@
 #define LIMIT_JSON_MEMBERS 4096 /* members and elements in one document, all levels together */
 #define LIMIT_JSON_LISTING                                                                         \
 	20480 /* of an answer with a full list of apps: 18 for each, and the rest */
+/* Of a file with geometry: 3 for each of LIMIT_GEO_VERTICES, or 4 where they have a height. */
+#define LIMIT_JSON_GEOMETRY 81920
 
 /* Keyset: an organisation of 32 key holders is a large one. */
 #define LIMIT_KEYSET_KEYS 32
@@ -36,10 +38,17 @@
 #define LIMIT_ASSIGNMENT_GROUPS 16 /* streams one phone may follow */
 
 /* Policy. */
-#define LIMIT_PROFILES 256   /* profiles in one policy */
-#define LIMIT_WHEN_DEPTH 8   /* nesting of all/any/not */
-#define LIMIT_WHEN_NODES 64  /* conditions in one profile */
-#define LIMIT_STRING_SET 256 /* elements of one set-valued setting */
+#define LIMIT_PROFILES 256	/* profiles in one policy */
+#define LIMIT_WHEN_DEPTH 8	/* nesting of all/any/not */
+#define LIMIT_WHEN_NODES 64	/* conditions in one profile */
+#define LIMIT_STRING_SET 256	/* elements of one set-valued setting */
+#define LIMIT_ACTIONS 8		/* of one profile; there are five kinds, each once */
+#define LIMIT_PLACES 64		/* of one policy */
+#define LIMIT_PLACE_NETWORKS 64 /* of one place: the access points of a site */
+/* A track of a year, a point each minute. */
+#define LIMIT_GPX_BYTES (64 * 1024 * 1024)
+#define LIMIT_GPX_POINTS 525600
+#define LIMIT_GPX_DEPTH 32
 #define LIMIT_UNSUPPORTED 64 /* unknown areas and settings remembered for the report */
 
 /* Ticket, as text, mdm:// URI or QR (a version 20 code at level M holds 970 characters). */
@@ -213,6 +222,17 @@
 #define LIMIT_GUARD_HASH_MS (10 * 1000)		   /* until it is given up */
 #define LIMIT_GUARD_FDS 256			   /* of each of its processes */
 #define LIMIT_GUARD_HASHING 64			   /* programs that wait for that at once */
+
+/* Places. The outline of a large city has some thousand vertices, of a country simplified as well.
+ */
+#define LIMIT_GEO_SHAPES 256	 /* of one fence */
+#define LIMIT_GEO_RINGS 1024	 /* of one fence */
+#define LIMIT_GEO_VERTICES 16384 /* of one fence; edges have numbers of 16 bits, up to two each */
+/* Of one polygon, into which long edges are cut: 10,000 edges of 600 km. */
+#define LIMIT_GEO_PIECES 65536
+#define LIMIT_GEO_RADIUS_MIN_M 10      /* no position is known better */
+#define LIMIT_GEO_RADIUS_MAX_M 1000000 /* as far as distances are as good as exact */
+#define LIMIT_GEO_ACCURACY_M 1000000   /* of a position that still says something */
 
 /* The plan of a wipe: a phone has one or two containers. */
 #define LIMIT_WIPE_DEVICES 16

@@ -10,7 +10,7 @@
 #include "server/ctl/ca.h"
 #include "server/ctl/commands.h"
 #include "server/ctl/handout.h"
-#include "server/ctl/place.h"
+#include "server/ctl/newdir.h"
 #include "server/ctl/rollover.h"
 
 struct admin_order {
@@ -46,7 +46,7 @@ static int admin_read_args(const struct args *args, struct admin_order *order, s
 	if (!order->directory)
 		return fault_set(fault, FAULT_USAGE,
 			"name the directory for the new administrator: --output DIR");
-	return place_check_free(order->directory, "directory", fault);
+	return newdir_check_free(order->directory, "directory", fault);
 }
 
 static int admin_issue(struct ctl *ctl, struct admin_order *order, struct fault *fault)
@@ -74,10 +74,10 @@ static int admin_issue(struct ctl *ctl, struct admin_order *order, struct fault 
 }
 
 static int admin_write(
-	struct ctl *ctl, const struct admin_order *order, struct place *place, struct fault *fault)
+	struct ctl *ctl, const struct admin_order *order, struct newdir *place, struct fault *fault)
 {
 	_cleanup_free_ char *pem = NULL;
-	int r = place_open(place, fault);
+	int r = newdir_open(place, fault);
 
 	if (!r)
 		r = handout_public(ctl, place->fd, fault);
@@ -87,13 +87,13 @@ static int admin_write(
 		r = org_write(place->fd, ORG_ADMIN, pem, strlen(pem), fault);
 	if (!r)
 		r = handout_key(place->fd, ORG_ADMIN_KEY, order->key, &order->passphrase, fault);
-	return r ? r : place_commit(place, fault);
+	return r ? r : newdir_commit(place, fault);
 }
 
 int cmd_admin_new(struct ctl *ctl, const struct args *args, struct fault *fault)
 {
 	_cleanup_(admin_order_done) struct admin_order order = {0};
-	struct place place = {.fd = -1};
+	struct newdir place = {.fd = -1};
 	sigset_t before;
 	char until[24];
 	int r = admin_read_args(args, &order, fault);
@@ -108,10 +108,10 @@ int cmd_admin_new(struct ctl *ctl, const struct args *args, struct fault *fault)
 	if (r)
 		return r;
 	place.path = order.directory;
-	place_signals_block(&before);
+	newdir_signals_block(&before);
 	r = admin_write(ctl, &order, &place, fault);
-	place_done(&place);
-	place_signals_restore(&before);
+	newdir_done(&place);
+	newdir_signals_restore(&before);
 	if (r)
 		return r;
 	clock_format(ca_until(order.certificate), until);

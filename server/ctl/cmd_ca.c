@@ -14,7 +14,7 @@
 #include "server/ctl/draft.h"
 #include "server/ctl/handout.h"
 #include "server/ctl/keyset_sign.h"
-#include "server/ctl/place.h"
+#include "server/ctl/newdir.h"
 #include "server/ctl/rollover.h"
 #include "server/ctl/text.h"
 
@@ -251,7 +251,7 @@ int cmd_ca_switch(struct ctl *ctl, const struct args *args, struct fault *fault)
 	if (!r)
 		r = org_lock(ctl->org.fd, &lock_fd, fault);
 	if (!r)
-		r = place_check_free(output, "directory", fault);
+		r = newdir_check_free(output, "directory", fault);
 	if (!r && !rollover_exists(&ctl->org))
 		r = fault_set(
 			fault, FAULT_FAILURE, "there is no next CA; 'mdmctl ca new' makes it");

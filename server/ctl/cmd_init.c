@@ -83,9 +83,9 @@ static int init_read_args(
 	if (!r)
 		r = init_check_url("admin", setup->admin, fault);
 	if (!r)
-		r = place_check_free(setup->org_path, "organisation directory", fault);
+		r = newdir_check_free(setup->org_path, "organisation directory", fault);
 	if (!r && setup->server_path)
-		r = place_check_free(setup->server_path, "server directory", fault);
+		r = newdir_check_free(setup->server_path, "server directory", fault);
 	return r;
 }
 

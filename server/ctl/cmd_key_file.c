@@ -15,7 +15,7 @@
 #include "server/ctl/escrow.h"
 #include "server/ctl/handout.h"
 #include "server/ctl/keyring.h"
-#include "server/ctl/place.h"
+#include "server/ctl/newdir.h"
 #include "server/ctl/signing.h"
 #include "server/ctl/text.h"
 
@@ -71,18 +71,18 @@ int cmd_key_passphrase(struct ctl *ctl, const struct args *args, struct fault *f
 	return r;
 }
 
-static int give_write(struct ctl *ctl, struct place *place, const struct signing_key *key,
+static int give_write(struct ctl *ctl, struct newdir *place, const struct signing_key *key,
 	const struct secret *passphrase, struct fault *fault)
 {
 	char path[LIMIT_NAME_BYTES + 16];
-	int r = place_open(place, fault);
+	int r = newdir_open(place, fault);
 
 	if (!r)
 		r = handout_public(ctl, place->fd, fault);
 	signing_key_path(key->row->name, path, sizeof(path));
 	if (!r)
 		r = handout_key(place->fd, path, key->key.pkey, passphrase, fault);
-	return r ? r : place_commit(place, fault);
+	return r ? r : newdir_commit(place, fault);
 }
 
 int cmd_key_give(struct ctl *ctl, const struct args *args, struct fault *fault)
@@ -90,7 +90,7 @@ int cmd_key_give(struct ctl *ctl, const struct args *args, struct fault *fault)
 	const char *name = args->operands[0], *directory = args->operands[1];
 	_cleanup_signing_key_ struct signing_key key = {0};
 	_cleanup_secret_ struct secret secret = {0};
-	struct place place = {.path = directory, .fd = -1};
+	struct newdir place = {.path = directory, .fd = -1};
 	char path[LIMIT_NAME_BYTES + 16];
 	sigset_t before;
 	int r = ctl_open(ctl, fault);
@@ -98,7 +98,7 @@ int cmd_key_give(struct ctl *ctl, const struct args *args, struct fault *fault)
 	if (!r && strchr(name, '/'))
 		r = fault_set(fault, FAULT_USAGE, "give a key by its name, not by a file");
 	if (!r)
-		r = place_check_free(directory, "directory", fault);
+		r = newdir_check_free(directory, "directory", fault);
 	if (!r)
 		r = signing_key_open(ctl, name, UINT32_MAX, &key, fault);
 	if (!r)
@@ -106,10 +106,10 @@ int cmd_key_give(struct ctl *ctl, const struct args *args, struct fault *fault)
 			"New passphrase, entered by the person who gets the key", &secret, fault);
 	if (r)
 		return r;
-	place_signals_block(&before);
+	newdir_signals_block(&before);
 	r = give_write(ctl, &place, &key, &secret, fault);
-	place_done(&place);
-	place_signals_restore(&before);
+	newdir_done(&place);
+	newdir_signals_restore(&before);
 	if (r)
 		return r;
 	/* Only now that the other file is on the disk. */

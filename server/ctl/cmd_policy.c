@@ -9,7 +9,6 @@
 
 #include "agent/util/clock.h"
 #include "agent/util/jsonw.h"
-#include "policies/password.h"
 #include "server/ctl/api.h"
 #include "server/ctl/commands.h"
 #include "server/ctl/envelope.h"
@@ -111,7 +110,7 @@ static int check_print(struct ctl *ctl, const char *path, const struct policy *p
 	jsonw_object(&w, NULL);
 	jsonw_bool(&w, "ok", true);
 	jsonw_int(&w, "profiles", (int64_t)policy->n_profiles);
-	jsonw_bool(&w, "destroys", password_policy_destroys(policy));
+	jsonw_bool(&w, "destroys", policy_destroys(policy) != NULL);
 	jsonw_array(&w, "unsupported");
 	for (size_t i = 0; i < policy->n_unsupported; i++)
 		jsonw_string(&w, NULL, policy->unsupported[i]);

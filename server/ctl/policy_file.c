@@ -7,7 +7,6 @@
 
 #include "agent/trust/escrow.h"
 #include "agent/util/clock.h"
-#include "policies/password.h"
 #include "server/ctl/apps_advice.h"
 #include "server/ctl/args.h"
 #include "server/ctl/envelope.h"
@@ -84,15 +83,15 @@ int policy_file_judge(struct ctl *ctl, const struct document *document, struct p
 		reason = DOCUMENT_E_MEANING;
 		r = fault_set(fault, FAULT_FAILURE, "%s%s%s", error.path, *error.path ? ": " : "",
 			error.message);
-	} else if (password_policy_destroys(policy) &&
+	} else if (policy_destroys(policy) &&
 		   (missing = signing_missing(document, ctl->org.keyset, TRUST_ROLE_DESTROY)) > 0) {
 		reason = DOCUMENT_E_DESTROY;
 		r = fault_set(fault, FAULT_FAILURE,
-			"phones would refuse this document (%s): password.at_maximum can destroy "
-			"what is on them, and %u more signature%s of keys with the role destroy "
-			"%s needed. %s",
-			document_reason_name(reason), missing, missing == 1 ? "" : "s",
-			missing == 1 ? "is" : "are", document_reason_advice(reason));
+			"phones would refuse this document (%s): %s can destroy what is on them, "
+			"and %u more signature%s of keys with the role destroy %s needed. %s",
+			document_reason_name(reason), policy_destroys(policy), missing,
+			missing == 1 ? "" : "s", missing == 1 ? "is" : "are",
+			document_reason_advice(reason));
 	}
 	if (ret_reason)
 		*ret_reason = reason;
@@ -115,7 +114,7 @@ void policy_file_missing(
 		return;
 	}
 	missing = signing_missing(document, ctl->org.keyset, TRUST_ROLE_DESTROY);
-	if (!password_policy_destroys(policy) || missing == 0)
+	if (!policy_destroys(policy) || missing == 0)
 		return;
 	fprintf(out,
 		"mdmctl: it can destroy what is on phones, and phones take it with %u more "
@@ -190,6 +189,21 @@ static void policy_file_warn_attempts(FILE *out, const struct profile *profile)
 			profile->id);
 }
 
+/* Actions that nobody takes back. */
+static void policy_file_warn_actions(FILE *out, const struct profile *profile)
+{
+	for (size_t i = 0; i < profile->n_actions; i++) {
+		const struct action_row *row = action_row(profile->actions[i].kind);
+
+		if (row->destroys)
+			fprintf(out,
+				"warning: profile %s: the action %s happens as soon as its condition "
+				"is true, wherever the phone is and whoever has it; the policy needs "
+				"the signatures of the role destroy\n",
+				profile->id, row->name);
+	}
+}
+
 /* The setting that AREA.SETTING may have been meant for; NULL: none is near. */
 static const char *nearest_setting(const char *unknown)
 {
@@ -211,8 +225,15 @@ void policy_file_warn(FILE *out, const struct policy *policy)
 {
 	for (size_t i = 0; i < policy->n_profiles; i++) {
 		policy_file_warn_attempts(out, &policy->profiles[i]);
+		policy_file_warn_actions(out, &policy->profiles[i]);
 		apps_advise(out, &policy->profiles[i]);
 	}
+	for (size_t i = 0; i < policy->n_places; i++)
+		if (!policy->places[i].relevant)
+			fprintf(out,
+				"warning: place %s: no condition names it, so phones do not look for "
+				"it\n",
+				policy->places[i].name);
 	for (size_t i = 0; i < policy->n_unsupported; i++) {
 		const char *meant = nearest_setting(policy->unsupported[i]);
 

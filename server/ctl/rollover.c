@@ -9,7 +9,7 @@
 #include "agent/util/buf.h"
 #include "agent/util/codec.h"
 #include "agent/util/fs.h"
-#include "server/ctl/place.h"
+#include "server/ctl/newdir.h"
 
 #define ROLLOVER_READY ORG_NEXT "/ready"
 #define ROLLOVER_OVER "next.over" /* next/ once everything of it has its place */
@@ -178,7 +178,7 @@ int rollover_make(
 {
 	_cleanup_pkey_ EVP_PKEY *root_key = NULL, *device_key = NULL;
 	_cleanup_free_ char *path = NULL;
-	struct place place = {.fd = -1};
+	struct newdir place = {.fd = -1};
 	sigset_t before;
 	int r = keyfile_generate("P-256", &root_key, fault);
 
@@ -191,8 +191,8 @@ int rollover_make(
 		return fault_errno(fault, ENOMEM, "%s", ORG_NEXT);
 	}
 	place.path = path;
-	place_signals_block(&before);
-	r = place_open(&place, fault);
+	newdir_signals_block(&before);
+	r = newdir_open(&place, fault);
 	if (!r)
 		r = rollover_issue(org, now_s, root_key, device_key, place.fd, fault);
 	if (!r)
@@ -200,9 +200,9 @@ int rollover_make(
 	if (!r)
 		r = rollover_write_key(place.fd, ORG_DEVICE_KEY, device_key, passphrase, fault);
 	if (!r)
-		r = place_commit(&place, fault);
-	place_done(&place);
-	place_signals_restore(&before);
+		r = newdir_commit(&place, fault);
+	newdir_done(&place);
+	newdir_signals_restore(&before);
 	return r;
 }
 
@@ -378,28 +378,28 @@ static int switch_admin(const struct rollover *s, struct fault *fault)
 int rollover_switch(const struct rollover *s, struct fault *fault)
 {
 	_cleanup_x509_ X509 *server = NULL;
-	struct place place = {.path = s->output, .fd = -1};
+	struct newdir place = {.path = s->output, .fd = -1};
 	sigset_t before;
 	int r;
 
-	place_signals_block(&before);
+	newdir_signals_block(&before);
 	r = switch_keep(s, fault);
 	if (!r)
 		r = switch_admin(s, fault);
 	if (!r)
-		r = place_open(&place, fault);
+		r = newdir_open(&place, fault);
 	if (!r)
 		r = switch_server(s, place.fd, &server, fault);
 	if (!r)
 		r = rollover_write(s->org->fd, ORG_NEXT "/" ORG_SERVER_CERT, server, NULL, fault);
 	if (!r)
-		r = place_commit(&place, fault);
+		r = newdir_commit(&place, fault);
 	/* From here on the new CAs are the organisation's; the rest can be done at any time. */
 	if (!r)
 		r = org_write(s->org->fd, ROLLOVER_READY, "", 0, fault);
 	if (!r)
 		r = rollover_finish(s->org, fault);
-	place_done(&place);
-	place_signals_restore(&before);
+	newdir_done(&place);
+	newdir_signals_restore(&before);
 	return r;
 }

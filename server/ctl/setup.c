@@ -286,13 +286,13 @@ static int setup_build(struct setup_build *b, struct fault *fault)
 }
 
 static int setup_write(
-	struct setup_build *b, struct place *org, struct place *server, struct fault *fault)
+	struct setup_build *b, struct newdir *org, struct newdir *server, struct fault *fault)
 {
 	_cleanup_close_ int inner_fd = -1;
-	int r = place_open(org, fault), server_fd;
+	int r = newdir_open(org, fault), server_fd;
 
 	if (!r && server->path)
-		r = place_open(server, fault);
+		r = newdir_open(server, fault);
 	if (r)
 		return r;
 	if (!server->path) {
@@ -308,7 +308,7 @@ static int setup_write(
 }
 
 /* Both directories or none: the server's goes first and comes back if the other fails. */
-static int setup_commit(struct place *org, struct place *server, struct fault *fault)
+static int setup_commit(struct newdir *org, struct newdir *server, struct fault *fault)
 {
 	int r;
 
@@ -317,33 +317,33 @@ static int setup_commit(struct place *org, struct place *server, struct fault *f
 
 		if (!temporary)
 			return fault_errno(fault, ENOMEM, "%s", server->path);
-		r = place_commit(server, fault);
+		r = newdir_commit(server, fault);
 		if (!r)
-			r = place_commit(org, fault);
+			r = newdir_commit(org, fault);
 		if (r && !server->temporary && rename(server->path, temporary) == 0)
 			server->temporary = TAKE_PTR(temporary);
 		free(temporary);
 		return r;
 	}
-	return place_commit(org, fault);
+	return newdir_commit(org, fault);
 }
 
 int setup_run(const struct setup *setup, struct fault *fault)
 {
 	_cleanup_(setup_build_done) struct setup_build build = {.setup = setup, .org = ORG_INIT};
-	struct place org = {.path = setup->org_path, .fd = -1};
-	struct place server = {.path = setup->server_path, .fd = -1};
+	struct newdir org = {.path = setup->org_path, .fd = -1};
+	struct newdir server = {.path = setup->server_path, .fd = -1};
 	sigset_t before;
 	int r = setup_build(&build, fault);
 
 	if (r)
 		return r;
-	place_signals_block(&before);
+	newdir_signals_block(&before);
 	r = setup_write(&build, &org, &server, fault);
 	if (!r)
 		r = setup_commit(&org, &server, fault);
-	place_done(&org);
-	place_done(&server);
-	place_signals_restore(&before);
+	newdir_done(&org);
+	newdir_done(&server);
+	newdir_signals_restore(&before);
 	return r;
 }

@@ -8,7 +8,7 @@
 
 #include "server/ctl/ca.h"
 #include "server/ctl/org.h"
-#include "server/ctl/place.h"
+#include "server/ctl/newdir.h"
 
 /*
  * "admin" signs everything; "second" is another person's: with the first it changes keys and

@@ -70,6 +70,18 @@ def with_when(when):
     return policy(profiles=[{"id": "a", "when": when, "settings": {}}])
 
 
+def with_actions(*actions):
+    return policy(profiles=[{"id": "a", "when": WINDOW, "settings": {}, "actions": list(actions)}])
+
+
+CIRCLE = {"circle": {"latitude": 48.1, "longitude": 11, "radius": 150}}
+SQUARE = "??_c`|@??_c`|@~b`|@??~b`|@"
+
+
+def with_place(**members):
+    return policy(places={"p": members})
+
+
 def nested(n):
     when = {"daylight": True}
     for _ in range(n):
@@ -90,7 +102,7 @@ WINDOW = {"time": {"from": "08:00", "to": "17:00"}}
 VALID = {
     "nothing": policy(),
     "comment": policy(comment="text"),
-    "unknown member": policy(places={"office": 1}),
+    "unknown member": policy(weather={"office": 1}),
     "checkin": policy(checkin={"interval": 300, "jitter": 150}),
     "checkin empty": policy(checkin={}),
     "checkin unknown": policy(checkin={"colour": True}),
@@ -134,7 +146,27 @@ VALID = {
     "charging": with_when({"charging": {"is": False}}),
     "network": with_when({"network": {"online": True, "metered": False, "roaming": False}}),
     "network one": with_when({"network": {"roaming": True}}),
-    "tree": with_when({"all": [WINDOW, {"any": [{"not": WINDOW}, {"place": {}}]}]}),
+    "network links": with_when({"network": {"connected": ["wifi", "wifi:Büro 1", "vpn", "balloon"]}}),
+    "locked": with_when({"locked": {"is": True}}),
+    "enrolled": with_when({"enrolled": {"for": 0}}),
+    "zone": with_when({"time": {"days": ["mon"], "zone": "CET-1CEST,M3.5.0,M10.5.0/3"}}),
+    "zone quoted": with_when({"time": {"days": ["mon"], "zone": "<-03>3<-02>-02:30:10,J60/-1,365/25:00"}}),
+    "actions": with_actions({"lock": {}}, {"notify": {"title": "t", "text": "x"}}, {"report": {}},
+                            {"crypto_lock": {}}, {"wipe": {"scope": "corporate"}}, {"siren": 1}),
+    "actions none": with_actions(),
+    "places none": policy(places={}),
+    "place": with_place(shape=CIRCLE, networks=[{"ssid": "Büro", "bssid": "0A:1b:2c:3d:4e:5f", "connected": True}],
+                        enter_dwell=0, leave_dwell=86400, max_accuracy=10, forget_after=300,
+                        unknown_is="inside", comment="text"),
+    "place networks": with_place(networks=[{"bssid": "0a:1b:2c:3d:4e:5f"}]),
+    "place polyline": with_place(shape={"polyline": [SQUARE]}),
+    "place union": with_place(shape={"union": [CIRCLE, {"polyline": [SQUARE]}, {"corridor": 1}]}),
+    "place geojson": with_place(shape={"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}),
+    "place unknown": with_place(beacons=[1]),
+    "place shape unknown": with_place(shape={"corridor": {}}, colour=1),
+    "place condition": policy(places={"p": {"shape": CIRCLE}},
+                              profiles=[{"id": "a", "when": {"place": {"outside": "p", "for": 60}}, "settings": {}}]),
+    "tree": with_when({"all": [WINDOW, {"any": [{"not": WINDOW}, {"tide": {}}]}]}),
 }
 
 INVALID = {
@@ -253,6 +285,68 @@ INVALID = {
     "charging member": with_when({"charging": {"is": True, "level": 50}}),
     "network empty": with_when({"network": {}}),
     "network null": with_when({"network": {"metered": None}}),
+    "places array": policy(places=[]),
+    "places name": policy(places={"a b": {"shape": CIRCLE}}),
+    "places many": policy(places={f"p{i}": {"shape": CIRCLE} for i in range(65)}),
+    "place number": policy(places={"p": 1}),
+    "place empty": with_place(),
+    "place nowhere": with_place(comment="text", enter_dwell=5),
+    "place dwell": with_place(shape=CIRCLE, enter_dwell=86401),
+    "place accuracy": with_place(shape=CIRCLE, max_accuracy=9),
+    "place forget": with_place(shape=CIRCLE, forget_after=299),
+    "place unknown is": with_place(shape=CIRCLE, unknown_is="away"),
+    "place shape array": with_place(shape=[CIRCLE]),
+    "place shape empty": with_place(shape={}),
+    "place shape two": with_place(shape=dict(CIRCLE, polyline=[SQUARE])),
+    "place shape name": with_place(shape={"cir cle": 1}),
+    "place circle latitude": with_place(shape={"circle": dict(CIRCLE["circle"], latitude=91)}),
+    "place circle text": with_place(shape={"circle": dict(CIRCLE["circle"], longitude="1")}),
+    "place circle radius": with_place(shape={"circle": dict(CIRCLE["circle"], radius=9)}),
+    "place circle member": with_place(shape={"circle": dict(CIRCLE["circle"], height=9)}),
+    "place polyline empty": with_place(shape={"polyline": []}),
+    "place polyline number": with_place(shape={"polyline": [1]}),
+    "place polyline character": with_place(shape={"polyline": ["!" * 8]}),
+    "place union empty": with_place(shape={"union": []}),
+    "place union deep": with_place(shape={"union": [{"union": [CIRCLE]}]}),
+    "place geojson point": with_place(shape={"type": "Point", "coordinates": [1, 2]}),
+    "place networks empty": with_place(networks=[]),
+    "place networks many": with_place(networks=[{"ssid": str(i)} for i in range(65)]),
+    "place network empty": with_place(networks=[{"connected": True}]),
+    "place ssid empty": with_place(networks=[{"ssid": ""}]),
+    "place ssid long": with_place(networks=[{"ssid": "x" * 33}]),
+    "place bssid": with_place(networks=[{"bssid": "0a1b2c3d4e5f"}]),
+    "place network member": with_place(networks=[{"ssid": "x", "hidden": True}]),
+    "place sides": policy(places={"p": {"shape": CIRCLE}}, profiles=[
+        {"id": "a", "when": {"place": {"outside": "p", "inside": "p"}}, "settings": {}}]),
+    "place no side": with_when({"place": {"for": 5}}),
+    "actions alone": policy(profiles=[{"id": "a", "settings": {}, "actions": [{"lock": {}}]}]),
+    "actions object": policy(profiles=[{"id": "a", "when": WINDOW, "settings": {}, "actions": {}}]),
+    "actions many": with_actions(*({f"siren{i}": 1} for i in range(9))),
+    "action empty": with_actions({}),
+    "action two": with_actions({"lock": {}, "report": {}}),
+    "action name": with_actions({"lo ck": {}}),
+    "action member": with_actions({"lock": {"now": True}}),
+    "action twice": with_actions({"lock": {}}, {"lock": {}}),
+    "action notify": with_actions({"notify": {"title": "t"}}),
+    "action notify empty": with_actions({"notify": {"text": ""}}),
+    "action notify long": with_actions({"notify": {"text": "x" * 513}}),
+    "action title long": with_actions({"notify": {"text": "x", "title": "x" * 65}}),
+    "action wipe": with_actions({"wipe": {}}),
+    "action wipe device": with_actions({"wipe": {"scope": "device"}}),
+    "network links empty": with_when({"network": {"connected": []}}),
+    "network links number": with_when({"network": {"connected": [1]}}),
+    "network links twice": with_when({"network": {"connected": ["vpn", "vpn"]}}),
+    "network links many": with_when({"network": {"connected": [f"wifi:{i}" for i in range(17)]}}),
+    "network link": with_when({"network": {"connected": ["wi fi"]}}),
+    "network wifi": with_when({"network": {"connected": ["wifi:"]}}),
+    "network wifi long": with_when({"network": {"connected": ["wifi:" + "x" * 33]}}),
+    "locked empty": with_when({"locked": {}}),
+    "locked member": with_when({"locked": {"is": True, "for": 1}}),
+    "enrolled empty": with_when({"enrolled": {}}),
+    "enrolled negative": with_when({"enrolled": {"for": -1}}),
+    "zone name": with_when({"time": {"days": ["mon"], "zone": "Europe/Berlin"}}),
+    "zone alone": with_when({"time": {"zone": "UTC0"}}),
+    "zone long": with_when({"time": {"days": ["mon"], "zone": "A" * 62 + "-1"}}),
     "network member": with_when({"network": {"online": True, "ssid": "x"}}),
     "deep": with_when({"not": {"not": {"all": [WINDOW, {"not": 1}]}}}),
 }
@@ -269,6 +363,15 @@ ONLY_PARSER = {
     "apps pattern twice": with_apps(allowed=["a b"]),
     "apps hidden in bytes": with_apps(hidden=["x" * 248 + ".desktop"]),
     "nesting": with_when(nested(9)),
+    "place missing": with_when({"place": {"inside": "p"}}),
+    "place open": with_place(shape={"polyline": ["??_c`|@??_c`|@~b`|@?"]}),
+    "place crossing": with_place(shape={"polyline": ["??_c`|@_c`|@?~b`|@~b`|@_c`|@?~b`|@"]}),
+    "place crossing geojson": with_place(
+        shape={"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]}),
+    "place ssid bytes": with_place(networks=[{"ssid": "ü" * 17}]),
+    "action again": with_actions({"notify": {"text": "a"}}, {"notify": {"text": "b"}}),
+    "zone month": with_when({"time": {"days": ["mon"], "zone": "CET-1CEST,M13.5.0,M10.5.0/3"}}),
+    "network wifi bytes": with_when({"network": {"connected": ["wifi:" + "ü" * 17]}}),
     "many conditions": with_when({"all": [{"not": WINDOW}] * 32}),
 }
 

@@ -374,6 +374,21 @@ def a_new_policy_is_a_good_one(base):
 
 
 @test
+def places_are_checked(base):
+    a = Admin(base)
+    shape = {"circle": {"latitude": 48.1, "longitude": 11.5, "radius": 200}}
+    policy = {"places": {"office": {"shape": shape}, "depot": {"shape": shape}},
+              "profiles": [{"id": "p", "when": {"place": {"outside": "office"}}, "settings": {}}]}
+    out = a.ok("policy", "check", a.file("p.json", json.dumps(policy)))
+    check("place depot: no condition names it" in out and "office" not in out, out)
+    del policy["places"]["office"]
+    a.fails(1, "policy", "check", a.file("p.json", json.dumps(policy)), says="names the place office")
+    policy["places"]["office"] = {"shape": dict(shape, radius=200)}
+    policy["places"]["depot"]["shape"] = {"circle": dict(shape["circle"], latitude=91)}
+    a.fails(1, "policy", "check", a.file("p.json", json.dumps(policy)), says="places.depot.shape.circle.latitude")
+
+
+@test
 def check_needs_no_organisation(base):
     a = Admin(base, make=False)
     a.ok("policy", "check", a.policy())

@@ -74,6 +74,24 @@ def one_signature_is_not_enough(base):
 
 
 @test
+def actions_destroy_too(base):
+    a = Admin(base)
+    profile = {"id": "abroad", "when": {"network": {"roaming": True}}, "settings": {},
+               "actions": [{"lock": {}}, {"wipe": {"scope": "corporate"}}]}
+    policy = a.file("abroad.json", json.dumps({"profiles": [profile]}))
+    out = a.ok("policy", "check", policy)
+    check("profile abroad" in out and "the action wipe happens as soon as" in out, out)
+    check(a.json("policy", "check", policy)["destroys"] is True)
+    sign(a, policy)
+    a.fails(1, "policy", "check", "s.jose", says="the action wipe can destroy what is on them")
+    a.ok("policy", "cosign", "s.jose", "--key", "second", "--yes")
+    check(a.json("policy", "show", "s.jose")["verified"] is True)
+    profile["actions"] = [{"lock": {}}]
+    harmless = a.file("harmless.json", json.dumps({"profiles": [profile]}))
+    check(a.json("policy", "check", harmless)["destroys"] is False)
+
+
+@test
 def keys_of_other_roles_do_not_count(base):
     a = Admin(base)
     a.ok("key", "new", "writer", "--role", "policy")

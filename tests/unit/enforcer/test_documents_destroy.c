@@ -85,6 +85,10 @@ static int64_t held_serial(const struct trio *t)
 	"\"settings\":{\"password\":{\"max_attempts\":10,\"at_maximum\":\"" word "\"}}"
 #define WIPE "{\"id\":\"a\"," AT_MAXIMUM("wipe") "}"
 
+#define ACTING(actions)                                                                             \
+	"{\"id\":\"a\",\"when\":{\"charging\":{\"is\":true}},\"settings\":{},\"actions\":[" actions \
+	"]}"
+
 static const uint32_t usual_roles[3] = {
 	ROLE(KEYSET) | ROLE(POLICY) | ROLE(DESTROY),
 	ROLE(KEYSET) | ROLE(DESTROY),
@@ -120,6 +124,13 @@ static void test_signers(void)
 			1, false, DOCUMENT_E_DESTROY},
 		{"without a number of attempts",
 			"{\"id\":\"a\",\"settings\":{\"password\":{\"at_maximum\":\"wipe\"}}}", 1,
+			false, DOCUMENT_E_DESTROY},
+		{"an action that does not destroy", ACTING("{\"lock\":{}}"), 1, true, DOCUMENT_OK},
+		{"an action that wipes", ACTING("{\"wipe\":{\"scope\":\"corporate\"}}"), 1, false,
+			DOCUMENT_E_DESTROY},
+		{"an action that wipes, by both", ACTING("{\"wipe\":{\"scope\":\"corporate\"}}"), 3,
+			true, DOCUMENT_OK},
+		{"an action that locks for good", ACTING("{\"lock\":{}},{\"crypto_lock\":{}}"), 5,
 			false, DOCUMENT_E_DESTROY},
 	};
 

@@ -213,9 +213,11 @@ static void test_members(void)
 	}
 }
 
-static void test_listing(void)
+static void check_members(
+	size_t limit, int (*parse)(const char *text, size_t n_bytes,
+			      struct json_object **ret_object, struct json_error *error))
 {
-	for (size_t n = LIMIT_JSON_LISTING; n <= LIMIT_JSON_LISTING + 1; n++) {
+	for (size_t n = limit; n <= limit + 1; n++) {
 		_cleanup_buf_ struct buf text = BUF_INIT;
 		_cleanup_json_ struct json_object *object = NULL;
 
@@ -223,9 +225,14 @@ static void test_listing(void)
 		for (size_t i = 1; i < n; i++)
 			buf_puts(&text, i > 1 ? ",0" : "{\"a\":[0");
 		buf_puts(&text, "]}");
-		CHECK_INT(json_parse_listing(text.data, text.n_bytes, &object, NULL),
-			n > LIMIT_JSON_LISTING ? -EBADMSG : 0);
+		CHECK_INT(parse(text.data, text.n_bytes, &object, NULL), n > limit ? -EBADMSG : 0);
 	}
+}
+
+static void test_listing(void)
+{
+	check_members(LIMIT_JSON_LISTING, json_parse_listing);
+	check_members(LIMIT_JSON_GEOMETRY, json_parse_geometry);
 }
 
 /* A duplicate far away from its twin among as many names as are allowed. */

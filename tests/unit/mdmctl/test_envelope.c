@@ -97,7 +97,7 @@ static void test_policy_unknown(void)
 {
 	static const char text[] =
 		"{\"profiles\":[{\"id\":\"p\",\"settings\":{\"screen_lock\":{\"colour\":1},"
-		"\"submarine\":{\"depth\":1}}}],\"places\":[]}";
+		"\"submarine\":{\"depth\":1}}}],\"weather\":[]}";
 	_cleanup_(policy_freep) struct policy *parsed = NULL;
 	_cleanup_buf_ struct buf out = BUF_INIT;
 	struct fault fault = {0};

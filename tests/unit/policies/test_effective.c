@@ -399,9 +399,9 @@ static void test_explain(void)
 		"partition are exempt.\",\"why\":null,"
 		"\"contributors\":["
 		"{\"stream\":\"staff\",\"profile\":\"trip\",\"value\":true,\"text\":\"yes\","
-		"\"active\":\"unknown\",\"when\":\"unknown condition place\"}]}]}";
+		"\"active\":\"unknown\",\"when\":\"unknown condition tide\"}]}]}";
 	_cleanup_(policy_freep) struct policy *staff = policy_of("staff", NULL,
-		"{\"id\":\"trip\",\"when\":{\"place\":1},\"settings\":{\"encryption\":{\"storage\":"
+		"{\"id\":\"trip\",\"when\":{\"tide\":1},\"settings\":{\"encryption\":{\"storage\":"
 		"true}}},"
 		"{\"id\":\"night\",\"when\":{\"time\":{\"from\":\"22:00\",\"to\":\"06:00\"}},"
 		"\"settings\":{\"screen_lock\":{\"idle_delay\":15}}},"

@@ -1,66 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_when.c - conditions: reading, three-valued logic, the week, when the answer may change. */
+/* test_when.c - conditions: reading, three-valued logic, when the answer may change. */
 #include "policies/when.h"
 
 #include <errno.h>
-#include <time.h>
 
 #include "agent/util/limits.h"
 #include "policies/when_leaf.h"
-#include "tests/lib/check.h"
-#include "tests/lib/policy_gen.h"
-
-#define DAY_S 86400
-#define NEVER INT64_MAX
-#define UNKNOWN "{\"place\":{\"inside\":\"office\"}}"
-#define TRUE_ "{\"noncompliant\":{\"area\":\"encryption\",\"for\":0}}"
-#define FALSE_ "{\"not\":" TRUE_ "}"
-
-/* Monday 2026-11-23 00:00:00 UTC. */
-#define MONDAY INT64_C(1795392000)
-
-static int parse(const char *text, struct when **ret_when, struct json_error *error)
-{
-	_cleanup_json_ struct json_object *object = NULL;
-	int r = json_parse(text, strlen(text), &object, error);
-
-	return r < 0 ? r : when_parse(object, "w", ret_when, error);
-}
-
-static struct when *must_parse(const char *text)
-{
-	struct when *when = NULL;
-	struct json_error error = {0};
-
-	if (parse(text, &when, &error) < 0)
-		check_fail(__FILE__, __LINE__, "%s: %s %s", text, error.path, error.message);
-	return when;
-}
-
-static struct when_facts facts_at(int64_t realtime_s)
-{
-	struct when_facts facts = {.realtime_s = realtime_s, .clock_known = true};
-
-	for (size_t i = 0; i < AREA_MAX; i++)
-		facts.noncompliant_s[i] = -1;
-	facts.noncompliant_s[AREA_ENCRYPTION] = 0;
-	return facts;
-}
-
-static enum truth truth_of(const struct when *when, const struct when_facts *facts)
-{
-	int64_t next_s = NEVER;
-
-	return when_evaluate(when, facts, &next_s);
-}
-
-static int64_t next_of(const struct when *when, const struct when_facts *facts)
-{
-	int64_t next_s = NEVER;
-
-	when_evaluate(when, facts, &next_s);
-	return next_s;
-}
+#include "tests/lib/when_rig.h"
 
 static void test_truth_names(void)
 {
@@ -119,7 +65,12 @@ static void test_refused(void)
 		{"{\"time\":{\"days\":[\"Mon\"]}}", "w.time.days", "mon, tue"},
 		{"{\"time\":{\"days\":[\"mon\",\"mon\"]}}", "w.time.days", "at most once"},
 		{"{\"time\":{\"days\":[1]}}", "w.time.days", "mon, tue"},
-		{"{\"time\":{\"days\":[\"mon\"],\"zone\":\"UTC\"}}", "w.time", ""},
+		{"{\"time\":{\"days\":[\"mon\"],\"zone\":\"UTC\"}}", "w.time.zone", "rule of a"},
+		{"{\"time\":{\"days\":[\"mon\"],\"zone\":\"Europe/Berlin\"}}", "w.time.zone",
+			"rule of a"},
+		{"{\"time\":{\"days\":[\"mon\"],\"zone\":1}}", "w.time.zone", "text"},
+		{"{\"time\":{\"zone\":\"UTC0\"}}", "w.time", "days, or from and to"},
+		{"{\"time\":{\"days\":[\"mon\"],\"season\":1}}", "w.time", ""},
 		{"{\"noncompliant\":{}}", "w.noncompliant.area", "missing"},
 		{"{\"noncompliant\":{\"area\":\"encryption\"}}", "w.noncompliant.for", "missing"},
 		{"{\"noncompliant\":{\"for\":1}}", "w.noncompliant.area", "missing"},
@@ -266,19 +217,7 @@ static void test_unknown(void)
 
 	CHECK(when);
 	when_each_unknown(when, collect, &names);
-	CHECK_STR(names.data, "place;daylight;noncompliant.gadgets;");
-	CHECK_INT(truth_of(when, &facts), TRUTH_UNKNOWN);
-	CHECK_INT(next_of(when, &facts), NEVER);
-}
-
-static void test_clock_unknown(void)
-{
-	_cleanup_(when_freep) struct when *when = must_parse("{\"time\":{\"days\":[\"mon\"]}}");
-	struct when_facts facts = facts_at(MONDAY);
-
-	CHECK(when);
-	CHECK_INT(truth_of(when, &facts), TRUTH_TRUE);
-	facts.clock_known = false;
+	CHECK_STR(names.data, "tide;daylight;noncompliant.gadgets;");
 	CHECK_INT(truth_of(when, &facts), TRUTH_UNKNOWN);
 	CHECK_INT(next_of(when, &facts), NEVER);
 }
@@ -296,176 +235,6 @@ static void test_next_is_lowered(void)
 	next_s = 2 * DAY_S;
 	when_evaluate(when, &facts, &next_s);
 	CHECK_INT(next_s, DAY_S);
-}
-
-static void test_time_examples(void)
-{
-	static const char work[] = "{\"time\":{\"days\":[\"mon\",\"tue\",\"wed\",\"thu\",\"fri\"],"
-				   "\"from\":\"08:00\",\"to\":\"17:00\"}}";
-	static const char night[] = "{\"time\":{\"days\":[\"fri\"],\"from\":\"22:00\","
-				    "\"to\":\"06:00\"}}";
-	static const char sunday_night[] = "{\"time\":{\"days\":[\"sun\"],\"from\":\"23:00\","
-					   "\"to\":\"01:00\"}}";
-	static const char weekend[] = "{\"time\":{\"days\":[\"sat\",\"sun\"]}}";
-	static const char around[] = "{\"time\":{\"from\":\"12:00\",\"to\":\"12:00\"}}";
-	static const char wednesday[] = "{\"time\":{\"days\":[\"wed\"],\"from\":\"12:00\","
-					"\"to\":\"12:00\"}}";
-	static const struct {
-		const char *text;
-		int64_t at_s; /* since Monday 00:00 */
-		int32_t offset_s;
-		enum truth truth;
-		int64_t next_s;
-	} cases[] = {
-		{work, 0, 0, TRUTH_FALSE, 8 * 3600},
-		{work, 8 * 3600 - 1, 0, TRUTH_FALSE, 1},
-		{work, 8 * 3600, 0, TRUTH_TRUE, 9 * 3600},
-		{work, 17 * 3600 - 1, 0, TRUTH_TRUE, 1},
-		{work, 17 * 3600, 0, TRUTH_FALSE, 15 * 3600},
-		{work, 4 * DAY_S + 17 * 3600, 0, TRUTH_FALSE, 2 * DAY_S + 15 * 3600},
-		{work, 7 * 3600, 3600, TRUTH_TRUE, 9 * 3600},
-		{work, 8 * 3600, -1800, TRUTH_FALSE, 1800},
-		{night, 4 * DAY_S + 22 * 3600 - 1, 0, TRUTH_FALSE, 1},
-		{night, 4 * DAY_S + 22 * 3600, 0, TRUTH_TRUE, 8 * 3600},
-		{night, 5 * DAY_S, 0, TRUTH_TRUE, 6 * 3600},
-		{night, 5 * DAY_S + 6 * 3600, 0, TRUTH_FALSE, 6 * DAY_S + 16 * 3600},
-		{night, 5 * DAY_S + 22 * 3600, 0, TRUTH_FALSE, 6 * DAY_S},
-		{night, 4 * DAY_S + 3600, 0, TRUTH_FALSE, 21 * 3600},
-		{sunday_night, 6 * DAY_S + 23 * 3600, 0, TRUTH_TRUE, 2 * 3600},
-		{sunday_night, 0, 0, TRUTH_TRUE, 3600},
-		{sunday_night, 3600, 0, TRUTH_FALSE, 6 * DAY_S + 22 * 3600},
-		{weekend, 5 * DAY_S - 1, 0, TRUTH_FALSE, 1},
-		{weekend, 5 * DAY_S, 0, TRUTH_TRUE, 2 * DAY_S},
-		{weekend, 6 * DAY_S, 0, TRUTH_TRUE, DAY_S},
-		{around, 12345, 0, TRUTH_TRUE, NEVER},
-		{wednesday, 2 * DAY_S + 12 * 3600, 0, TRUTH_TRUE, DAY_S},
-		{wednesday, 3 * DAY_S + 12 * 3600, 0, TRUTH_FALSE, 6 * DAY_S},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_(when_freep) struct when *when = must_parse(cases[i].text);
-		struct when_facts facts = facts_at(MONDAY + cases[i].at_s);
-
-		CHECK(when);
-		facts.utc_offset_s = cases[i].offset_s;
-		if (truth_of(when, &facts) != cases[i].truth ||
-			next_of(when, &facts) != cases[i].next_s)
-			check_fail(__FILE__, __LINE__, "case %zu: %s, next %lld", i,
-				truth_name(truth_of(when, &facts)),
-				(long long)next_of(when, &facts));
-	}
-}
-
-/* A window of the week as a person would work it out, from the calendar of the C library. */
-struct window {
-	unsigned int days; /* bit 0: Monday */
-	int from_min, to_min;
-};
-
-static bool window_contains(const struct window *window, int64_t local_s)
-{
-	time_t t = (time_t)local_s;
-	struct tm tm;
-	int day, minute;
-
-	gmtime_r(&t, &tm);
-	day = (tm.tm_wday + 6) % 7;
-	minute = tm.tm_hour * 60 + tm.tm_min;
-	if (window->from_min < window->to_min)
-		return window->days & 1u << day && minute >= window->from_min &&
-		       minute < window->to_min;
-	return (window->days & 1u << day && minute >= window->from_min) ||
-	       (window->days & 1u << (day + 6) % 7 && minute < window->to_min);
-}
-
-static void window_write(const struct window *window, struct buf *out)
-{
-	static const char *const days[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
-	const char *comma = "";
-
-	buf_puts(out, "{\"time\":{\"days\":[");
-	for (int i = 0; i < 7; i++) {
-		if (!(window->days & 1u << i))
-			continue;
-		buf_printf(out, "%s\"%s\"", comma, days[i]);
-		comma = ",";
-	}
-	buf_printf(out, "],\"from\":\"%02d:%02d\",\"to\":\"%02d:%02d\"}}", window->from_min / 60,
-		window->from_min % 60, window->to_min / 60, window->to_min % 60);
-}
-
-/*
- * Every minute of a week, its first and its last second: the truth is the calendar's, and the next
- * change is exactly the first minute at which the calendar's answer differs.
- */
-static bool simulate_week(const struct window *window, int64_t start_s, int32_t offset_s)
-{
-	enum {
-		WEEK_MIN = 7 * 1440,
-	};
-	static bool truths[2 * WEEK_MIN + 1];
-	static int64_t changes[2 * WEEK_MIN + 1]; /* minute of the next change, -1: none */
-	_cleanup_buf_ struct buf text = BUF_INIT;
-	_cleanup_(when_freep) struct when *when = NULL;
-	struct when_facts facts = facts_at(0);
-
-	window_write(window, &text);
-	when = must_parse(text.data);
-	if (!when)
-		return false;
-	facts.utc_offset_s = offset_s;
-	for (int i = 0; i <= 2 * WEEK_MIN; i++)
-		truths[i] = window_contains(window, start_s + offset_s + i * 60);
-	changes[2 * WEEK_MIN] = -1;
-	for (int i = 2 * WEEK_MIN - 1; i >= 0; i--)
-		changes[i] = truths[i] != truths[i + 1] ? i + 1 : changes[i + 1];
-	for (int i = 0; i < WEEK_MIN; i++) {
-		for (int second = 0; second < 60; second += 59) {
-			int64_t next_s = NEVER;
-			int64_t expected_s =
-				changes[i] < 0 ? NEVER : changes[i] * 60 - (i * 60 + second);
-			enum truth truth;
-
-			facts.realtime_s = start_s + i * 60 + second;
-			truth = when_evaluate(when, &facts, &next_s);
-			if (truth != (truths[i] ? TRUTH_TRUE : TRUTH_FALSE) ||
-				next_s != expected_s) {
-				check_fail(__FILE__, __LINE__,
-					"%s, minute %d:%02d: %s, next %lld, not %lld", text.data, i,
-					second, truth_name(truth), (long long)next_s,
-					(long long)expected_s);
-				return false;
-			}
-		}
-	}
-	return true;
-}
-
-static void test_time_week(void)
-{
-	static const struct window windows[] = {
-		{0x1f, 8 * 60, 17 * 60},
-		{0x10, 22 * 60, 6 * 60},
-		{0x40, 23 * 60, 60},
-		{0x7f, 0, 0},
-		{0x7f, 720, 720},
-		{0x7f, 1, 0},
-		{0x05, 720, 720},
-		{0x41, 0, 0},
-		{0x55, 1439, 1438},
-		{0x7f, 22 * 60, 6 * 60},
-		{0x03, 1439, 0},
-		{0x42, 600, 599},
-	};
-	struct gen gen = {4};
-
-	for (size_t i = 0; i < ARRAY_SIZE(windows); i++) {
-		/* A minute-sized offset, over the epoch and in our time. */
-		int32_t offset_s = (int32_t)gen_between(&gen, -12 * 60, 14 * 60) * 60;
-
-		CHECK(simulate_week(&windows[i], MONDAY + gen_between(&gen, 0, 9999) * 60, 0));
-		CHECK(simulate_week(&windows[i], -3 * DAY_S, offset_s));
-	}
 }
 
 /* Between now and the announced change nothing changes by time alone, whatever the tree. */
@@ -517,28 +286,6 @@ static void test_next_of_trees(void)
 	CHECK(n_changed > 200);
 }
 
-/* No date and no offset overflows. */
-static void test_extreme_clocks(void)
-{
-	static const int64_t times[] = {
-		INT64_MIN, INT64_MIN + 1, -1, 0, 1, INT64_MAX - 1, INT64_MAX};
-	static const int32_t offsets[] = {INT32_MIN, -1, 0, 1, INT32_MAX};
-	_cleanup_(when_freep) struct when *when =
-		must_parse("{\"time\":{\"days\":[\"mon\"],\"from\":\"23:59\",\"to\":\"23:58\"}}");
-
-	CHECK(when);
-	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
-		for (size_t k = 0; k < ARRAY_SIZE(offsets); k++) {
-			struct when_facts facts = facts_at(times[i]);
-			int64_t next_s;
-
-			facts.utc_offset_s = offsets[k];
-			next_s = next_of(when, &facts);
-			CHECK(next_s > 0 && next_s <= 7 * DAY_S);
-		}
-	}
-}
-
 static void test_format(void)
 {
 	static const struct {
@@ -560,14 +307,16 @@ static void test_format(void)
 			"encryption noncompliant for 2 h"},
 		{"{\"noncompliant\":{\"area\":\"apps\",\"for\":61}}", "apps noncompliant for 61 s"},
 		{TRUE_, "encryption noncompliant"},
-		{UNKNOWN, "unknown condition place"},
+		{UNKNOWN, "unknown condition tide"},
+		{"{\"time\":{\"days\":[\"mon\"],\"zone\":\"CET-1CEST,M3.5.0,M10.5.0/3\"}}",
+			"Mon CET-1CEST,M3.5.0,M10.5.0/3"},
 		{FALSE_, "not (encryption noncompliant)"},
 		{"{\"all\":[" TRUE_ ",{\"any\":[" TRUE_ "," UNKNOWN "]},{\"not\":{\"any\":[" TRUE_
 		 "," UNKNOWN "]}}]}",
 			"encryption noncompliant and (encryption noncompliant or unknown condition "
-			"place) and not (encryption noncompliant or unknown condition place)"},
+			"tide) and not (encryption noncompliant or unknown condition tide)"},
 		{"{\"all\":[{\"any\":[" TRUE_ "," UNKNOWN "]}]}",
-			"encryption noncompliant or unknown condition place"},
+			"encryption noncompliant or unknown condition tide"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -580,7 +329,33 @@ static void test_format(void)
 	}
 }
 
+/* Leaves keep their order and their number, whatever tree they hang on. */
+static void test_leaves(void)
+{
+	_cleanup_(when_freep) struct when *when =
+		must_parse("{\"all\":[" TRUE_ ",{\"not\":{\"any\":[" UNKNOWN "," TRUE_
+			   "]}},{\"charging\":{\"is\":true}}]}");
+	static const char *const texts[] = {"encryption noncompliant", "unknown condition tide",
+		"encryption noncompliant", "charging"};
+	static const char *const kinds[] = {"noncompliant", "tide", "noncompliant", "charging"};
+	static const enum truth truths[] = {TRUTH_TRUE, TRUTH_UNKNOWN, TRUTH_TRUE, TRUTH_FALSE};
+	struct when_facts facts = facts_at(MONDAY);
+	uint8_t found[LIMIT_WHEN_NODES];
+
+	CHECK(when);
+	CHECK_INT(when_leaf_truths(when, &facts, found), ARRAY_SIZE(texts));
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		_cleanup_buf_ struct buf text = BUF_INIT;
+
+		CHECK_INT(found[i], truths[i]);
+		CHECK_STR(when_leaf_format(when, i, &text), kinds[i]);
+		CHECK_STR(text.data, texts[i]);
+	}
+	CHECK(!when_leaf_format(when, ARRAY_SIZE(texts), NULL));
+}
+
 static const struct check_test tests[] = {
+	{"leaves", test_leaves},
 	{"truth_names", test_truth_names},
 	{"leaf_rows", test_leaf_rows},
 	{"refused", test_refused},
@@ -588,12 +363,8 @@ static const struct check_test tests[] = {
 	{"kleene", test_kleene},
 	{"noncompliant", test_noncompliant},
 	{"unknown", test_unknown},
-	{"clock_unknown", test_clock_unknown},
 	{"next_is_lowered", test_next_is_lowered},
-	{"time_examples", test_time_examples},
-	{"time_week", test_time_week},
 	{"next_of_trees", test_next_of_trees},
-	{"extreme_clocks", test_extreme_clocks},
 	{"format", test_format},
 };
 

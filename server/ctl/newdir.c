@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* place.c - builds directories beside their final place; see place.h. */
-#include "server/ctl/place.h"
+/* newdir.c - builds directories beside their final place; see newdir.h. */
+#include "server/ctl/newdir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 
 #include "agent/util/fs.h"
 
-int place_check_free(const char *path, const char *what, struct fault *fault)
+int newdir_check_free(const char *path, const char *what, struct fault *fault)
 {
 	_cleanup_(closedirp) DIR *dir = opendir(path);
 	struct dirent *entry;
@@ -27,8 +27,8 @@ int place_check_free(const char *path, const char *what, struct fault *fault)
 	return 0;
 }
 
-/* Directories above the place; they stay even if the rest fails, being empty and harmless. */
-static int place_make_parents(const char *path, struct fault *fault)
+/* Directories above the directory; they stay even if the rest fails, being empty and harmless. */
+static int newdir_make_parents(const char *path, struct fault *fault)
 {
 	char *copy = strdup(path);
 	int r = 0;
@@ -45,30 +45,30 @@ static int place_make_parents(const char *path, struct fault *fault)
 	return r;
 }
 
-int place_open(struct place *place, struct fault *fault)
+int newdir_open(struct newdir *newdir, struct fault *fault)
 {
-	size_t n = strlen(place->path);
-	int r = place_make_parents(place->path, fault);
+	size_t n = strlen(newdir->path);
+	int r = newdir_make_parents(newdir->path, fault);
 
 	if (r)
 		return r;
-	while (n > 1 && place->path[n - 1] == '/')
+	while (n > 1 && newdir->path[n - 1] == '/')
 		n--;
-	if (asprintf(&place->temporary, "%.*s.new-XXXXXX", (int)n, place->path) < 0) {
-		place->temporary = NULL;
-		return fault_errno(fault, ENOMEM, "%s", place->path);
+	if (asprintf(&newdir->temporary, "%.*s.new-XXXXXX", (int)n, newdir->path) < 0) {
+		newdir->temporary = NULL;
+		return fault_errno(fault, ENOMEM, "%s", newdir->path);
 	}
-	if (!mkdtemp(place->temporary)) {
-		r = fault_errno(fault, errno, "cannot make a directory beside %s", place->path);
-		free(TAKE_PTR(place->temporary));
+	if (!mkdtemp(newdir->temporary)) {
+		r = fault_errno(fault, errno, "cannot make a directory beside %s", newdir->path);
+		free(TAKE_PTR(newdir->temporary));
 		return r;
 	}
-	place->fd = open(place->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return place->fd < 0 ? fault_errno(fault, errno, "%s", place->temporary) : 0;
+	newdir->fd = open(newdir->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return newdir->fd < 0 ? fault_errno(fault, errno, "%s", newdir->temporary) : 0;
 }
 
-/* The directory that holds the place, for removing and syncing. */
-static int place_parent_fd(const char *path)
+/* The directory that holds it, for removing and syncing. */
+static int newdir_parent_fd(const char *path)
 {
 	_cleanup_free_ char *copy = strdup(path);
 
@@ -76,36 +76,36 @@ static int place_parent_fd(const char *path)
 }
 
 /* Removes what was not put in place. */
-void place_done(struct place *place)
+void newdir_done(struct newdir *newdir)
 {
 	_cleanup_close_ int parent_fd = -1;
 	char *copy;
 
-	closep(&place->fd);
-	if (!place->temporary)
+	closep(&newdir->fd);
+	if (!newdir->temporary)
 		return;
-	parent_fd = place_parent_fd(place->temporary);
-	copy = strdup(place->temporary);
+	parent_fd = newdir_parent_fd(newdir->temporary);
+	copy = strdup(newdir->temporary);
 	if (parent_fd >= 0 && copy)
 		(void)fs_remove_tree(parent_fd, basename(copy));
 	free(copy);
-	free(place->temporary);
+	free(newdir->temporary);
 }
 
-int place_commit(struct place *place, struct fault *fault)
+int newdir_commit(struct newdir *newdir, struct fault *fault)
 {
-	_cleanup_close_ int parent_fd = place_parent_fd(place->temporary);
+	_cleanup_close_ int parent_fd = newdir_parent_fd(newdir->temporary);
 
 	/* Over an empty directory at most: rename(2) refuses a full one. */
-	if (rename(place->temporary, place->path) < 0)
-		return fault_errno(fault, errno, "cannot put %s in place", place->path);
-	free(TAKE_PTR(place->temporary));
+	if (rename(newdir->temporary, newdir->path) < 0)
+		return fault_errno(fault, errno, "cannot put %s in place", newdir->path);
+	free(TAKE_PTR(newdir->temporary));
 	if (parent_fd >= 0)
 		(void)fsync(parent_fd);
 	return 0;
 }
 
-void place_signals_block(sigset_t *ret_before)
+void newdir_signals_block(sigset_t *ret_before)
 {
 	sigset_t ending;
 
@@ -117,7 +117,7 @@ void place_signals_block(sigset_t *ret_before)
 	sigprocmask(SIG_BLOCK, &ending, ret_before);
 }
 
-void place_signals_restore(const sigset_t *before)
+void newdir_signals_restore(const sigset_t *before)
 {
 	sigprocmask(SIG_SETMASK, before, NULL);
 }
