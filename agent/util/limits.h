@@ -204,7 +204,7 @@
 #define LIMIT_GEO_SHAPES 256	 /* of one fence */
 #define LIMIT_GEO_RINGS 1024	 /* of one fence */
 #define LIMIT_GEO_VERTICES 16384 /* of one fence; edges have numbers of 16 bits, up to two each */
-/* Of one polygon, into which long edges are cut: 10,000 edges of 500 km. */
+/* Of one fence, into which long edges are cut: 10,000 edges of 500 km. */
 #define LIMIT_GEO_PIECES 65536
 #define LIMIT_GEO_RADIUS_MIN_M 10      /* no position is known better */
 #define LIMIT_GEO_RADIUS_MAX_M 1000000 /* as far as distances are as good as exact */
