@@ -69,6 +69,7 @@ variant_cflags_musl := -isystem tests/lib/musl -idirafter /usr/include -idirafte
 # What a compiler says before it makes anything: its warnings, except those of the optimiser.
 variant_cflags_syntax := -fsyntax-only
 
+# Geometry takes the C library's mathematics; what takes none of it is not linked with it.
 pc_cflags = $(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null)
 pc_libs = $(shell $(PKG_CONFIG) --libs $(filter-out libcrypt,$(1)) 2>/dev/null) $(if $(filter libcrypt,$(1)),$(LIBCRYPT)) -lm
 # musl has crypt(3) in its C library and an empty libcrypt, without a .pc file. libasan has a crypt_r() of its own, which

@@ -106,9 +106,9 @@ struct geo_fence;
 
 /*
  * Checks the shapes and prepares a fence of them; they are copied. 0 with *ret_fence owned by the
- * caller; GEO_E_FAULT with *ret_error (which may be NULL) filled; -ENOMEM. Takes O(n log n) and,
- * for each vertex, some 150 bytes, at most about 100 more for each doubling of their number and 60
- * for each of LIMIT_GEO_PIECES.
+ * caller; GEO_E_FAULT with *ret_error (which may be NULL) filled; -ENOMEM. Takes O(n log n) time
+ * and memory: 200 to 300 bytes for each vertex, 64 for each piece that long edges are cut into,
+ * less than 10 MiB for the largest fence there may be.
  */
 int geo_fence_new(const struct geo_shape *shapes, size_t n_shapes, struct geo_fence **ret_fence,
 	struct geo_error *ret_error);

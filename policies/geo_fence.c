@@ -152,12 +152,12 @@ static int shapes_check(
 	return 0;
 }
 
-static int part_make(
-	const struct geo_shape *shape, struct part *ret_part, struct geo_error *ret_error)
+static int part_make(const struct geo_shape *shape, struct geo_budget *budget,
+	struct part *ret_part, struct geo_error *ret_error)
 {
 	*ret_part = (struct part){.kind = shape->kind};
 	if (shape->kind == GEO_POLYGON)
-		return geo_polygon_make(shape, &ret_part->polygon, ret_error);
+		return geo_polygon_make(shape, budget, &ret_part->polygon, ret_error);
 	if (!geo_point_is_valid(&shape->centre))
 		ret_error->fault = GEO_FAULT_POINT;
 	else if (!(shape->radius_m >= LIMIT_GEO_RADIUS_MIN_M &&
@@ -176,6 +176,7 @@ int geo_fence_new(const struct geo_shape *shapes, size_t n_shapes, struct geo_fe
 	struct geo_error *ret_error)
 {
 	_cleanup_(geo_fence_freep) struct geo_fence *fence = NULL;
+	struct geo_budget budget = {.left = LIMIT_GEO_PIECES};
 	struct geo_error error = {0};
 	int r = shapes_check(shapes, n_shapes, &error);
 
@@ -183,9 +184,11 @@ int geo_fence_new(const struct geo_shape *shapes, size_t n_shapes, struct geo_fe
 		fence = calloc(1, sizeof(*fence) + n_shapes * sizeof(*fence->parts));
 		r = fence ? 0 : -ENOMEM;
 	}
+	/* Together with two for each vertex that is still within the limit. */
+	budget.extra = LIMIT_GEO_PIECES / 4 / (n_shapes < 32 ? 32 : n_shapes);
 	for (size_t i = 0; r == 0 && i < n_shapes; i++) {
 		error = (struct geo_error){.shape = i};
-		r = part_make(&shapes[i], &fence->parts[i], &error);
+		r = part_make(&shapes[i], &budget, &fence->parts[i], &error);
 		fence->n_parts = i + (r == 0);
 		fence->has_circles |= shapes[i].kind == GEO_CIRCLE;
 	}

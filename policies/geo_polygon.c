@@ -72,8 +72,8 @@ static void crossing_report(
 	};
 }
 
-static int polygon_index(
-	const struct geo_outline *o, struct geo_polygon *polygon, struct geo_error *ret_error)
+static int polygon_index(const struct geo_outline *o, struct geo_budget *budget,
+	struct geo_polygon *polygon, struct geo_error *ret_error)
 {
 	_cleanup_free_ struct geo_edge *edges = NULL;
 	bool north = false, south = false;
@@ -100,14 +100,14 @@ static int polygon_index(
 	}
 	r = geo_slabs_make(TAKE_PTR(edges), n_edges, o->cut, north, &polygon->slabs);
 	if (r == 0)
-		r = geo_tree_make(o->lines, o->n_lines, &polygon->tree);
+		r = geo_tree_make(o->lines, o->n_lines, budget, &polygon->tree);
 	if (r == GEO_E_FAULT)
 		*ret_error = (struct geo_error){GEO_FAULT_LENGTH, .shape = ret_error->shape};
 	return r;
 }
 
-int geo_polygon_make(
-	const struct geo_shape *shape, struct geo_polygon *ret_polygon, struct geo_error *ret_error)
+int geo_polygon_make(const struct geo_shape *shape, struct geo_budget *budget,
+	struct geo_polygon *ret_polygon, struct geo_error *ret_error)
 {
 	struct geo_polygon polygon = {0};
 	struct geo_outline outline;
@@ -116,7 +116,7 @@ int geo_polygon_make(
 	r = geo_outline_make(shape, &outline, ret_error);
 	if (r != 0)
 		return r;
-	r = polygon_index(&outline, &polygon, ret_error);
+	r = polygon_index(&outline, budget, &polygon, ret_error);
 	geo_outline_done(&outline);
 	if (r != 0) {
 		geo_polygon_done(&polygon);

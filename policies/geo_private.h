@@ -133,8 +133,14 @@ struct geo_tree {
 	uint16_t *n_parts;	  /* owned; of each */
 	size_t n_curves;
 };
-/* 0, GEO_E_FAULT (too many pieces), -ENOMEM. */
-int geo_tree_make(const struct geo_line *lines, size_t n_lines, struct geo_tree *ret_tree);
+/* How many pieces the polygons of a fence may still take. */
+struct geo_budget {
+	size_t left;
+	size_t extra; /* that one polygon may have to be finer, beside two for each edge */
+};
+/* 0 with what it took off the budget; GEO_E_FAULT (too many pieces); -ENOMEM. */
+int geo_tree_make(const struct geo_line *lines, size_t n_lines, struct geo_budget *budget,
+	struct geo_tree *ret_tree);
 void geo_tree_done(struct geo_tree *tree);
 /* Whether something of the boundary is at most chord_m away through the Earth. */
 bool geo_tree_within(const struct geo_tree *tree, const struct geo_space *point, double chord_m);
@@ -150,8 +156,8 @@ struct geo_polygon {
 	bool north_touched, south_touched; /* the boundary goes through the pole */
 	bool south;			   /* the south pole is inside */
 };
-int geo_polygon_make(const struct geo_shape *shape, struct geo_polygon *ret_polygon,
-	struct geo_error *ret_error);
+int geo_polygon_make(const struct geo_shape *shape, struct geo_budget *budget,
+	struct geo_polygon *ret_polygon, struct geo_error *ret_error);
 void geo_polygon_done(struct geo_polygon *polygon);
 bool geo_polygon_holds(const struct geo_polygon *polygon, const struct geo_point *point);
 size_t geo_polygon_bytes(const struct geo_polygon *polygon);

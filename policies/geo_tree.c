@@ -159,7 +159,7 @@ static double piece_exact_m(const struct geo_tree *t, const struct geo_capsule *
 
 /* --- building --------------------------------------------------------------------------------- */
 
-static int tree_divide(struct geo_tree *t, size_t *ret_n_pieces)
+static int tree_divide(struct geo_tree *t, const struct geo_budget *budget, size_t *ret_n_pieces)
 {
 	/* The first at which there are few pieces; the last always has to do. */
 	static const double bends_m[] = {1, 4, 16, 64, 256};
@@ -173,10 +173,10 @@ static int tree_divide(struct geo_tree *t, size_t *ret_n_pieces)
 			t->n_parts[i] = (uint16_t)n;
 			total += n;
 		}
-		if (total <= 2 * (double)t->n_curves + 512)
+		if (total <= (double)(2 * t->n_curves + budget->extra))
 			break;
 	}
-	if (total > LIMIT_GEO_PIECES)
+	if (total > (double)budget->left)
 		return GEO_E_FAULT;
 	*ret_n_pieces = (size_t)total;
 	return 0;
@@ -361,7 +361,8 @@ static void tree_make_node(struct geo_tree *t, size_t node, size_t first, size_t
 	tree_make_node(t, children + 1, first + n / 2, n - n / 2);
 }
 
-int geo_tree_make(const struct geo_line *lines, size_t n_lines, struct geo_tree *ret_tree)
+int geo_tree_make(const struct geo_line *lines, size_t n_lines, struct geo_budget *budget,
+	struct geo_tree *ret_tree)
 {
 	struct geo_tree t = {.n_curves = n_lines};
 	int r = -ENOMEM;
@@ -372,7 +373,7 @@ int geo_tree_make(const struct geo_line *lines, size_t n_lines, struct geo_tree 
 		t.curves[i] =
 			(struct geo_curve){lines[i].x0, lines[i].y0, lines[i].x1, lines[i].y1};
 	if (t.curves && t.n_parts)
-		r = tree_divide(&t, &t.n_pieces);
+		r = tree_divide(&t, budget, &t.n_pieces);
 	if (r == 0) {
 		t.pieces = calloc(t.n_pieces, sizeof(*t.pieces));
 		/* No leaf but the only one has fewer than two. */
@@ -388,6 +389,7 @@ int geo_tree_make(const struct geo_line *lines, size_t n_lines, struct geo_tree 
 	tree_make_pieces(&t);
 	t.n_nodes = 1;
 	tree_make_node(&t, 0, 0, t.n_pieces);
+	budget->left -= t.n_pieces;
 	*ret_tree = t;
 	return 0;
 }

@@ -62,7 +62,8 @@ done
 for program in mdmctl mdm-server; do
 	ln -s "$host/$program" "$dir/phone/$program"
 done
-for program in mdmctl mdm-server tests/lib/reference_tool tests/interop/jws_tool tests/interop/escrow_tool; do
+for program in mdmctl mdm-server tests/lib/reference_tool tests/interop/jws_tool tests/interop/escrow_tool \
+	tests/interop/geo_tool; do
 	launcher "$program" all
 done
 

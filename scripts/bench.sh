@@ -4,7 +4,7 @@
 #
 # Prints "bench NAME VALUE UNIT" for each figure, all of them measured in this run, and at the end
 # each beside its budget; ends with 1 if one was missed. In the contained system of contained.sh: the
-# machine stays untouched, only loopback is used. PARTs: documents apps pam wipe guard agent checkin wake
+# machine stays untouched, only loopback is used. PARTs: documents apps geo pam wipe guard agent checkin wake
 # server waiting idle; without any, all of them. The part "fleet" takes minutes and runs only if it
 # is named.
 # docs/benchmarks.md says what is measured how. IDLE_SECONDS (180), CHECKIN_RUNS (40), FLEET_PHONES
@@ -18,7 +18,7 @@ what=bench
 
 MDM_BENCH_PARTS=${MDM_BENCH_PARTS:-$(shift && echo "$*")}
 export MDM_BENCH_PARTS
-[ "$MDM_BENCH_PARTS" ] || MDM_BENCH_PARTS="documents apps pam wipe guard agent checkin wake server waiting idle"
+[ "$MDM_BENCH_PARTS" ] || MDM_BENCH_PARTS="documents apps geo pam wipe guard agent checkin wake server waiting idle"
 contained_enter scripts/bench.sh
 
 libexec=/usr/libexec/mdm-agent
@@ -108,6 +108,27 @@ measure_apps() {
 	done
 	figure apps.inventory_ratio "$(quotient "$(value_of apps.inventory_us "$work/apps")" \
 		"$(value_of apps.bare_us "$work/apps")")" ratio at-most 3
+}
+
+# Beside what is installed of the libraries that others use for it.
+measure_geo() {
+	$load_core "$tree/bench/geo_bench" >"$work/geo" || fail "geo_bench ended badly"
+	figure geo.point_ns "$(value_of geo.point_ns "$work/geo")" ns at-most 300
+	figure geo.point_near_ns "$(value_of geo.point_near_ns "$work/geo")" ns at-most 1000
+	figure geo.polygon_ns "$(value_of geo.polygon_ns "$work/geo")" ns at-most 1000
+	figure geo.polygon_worst_ns "$(value_of geo.polygon_worst_ns "$work/geo")" ns at-most 1000
+	for name in round_ns disc_ns disc_worst_ns geodesic_ns geos_round_ns geos_ns geos_worst_ns; do
+		value=$(value_of "geo.$name" "$work/geo")
+		[ -z "$value" ] || figure "geo.$name" "$value" ns
+	done
+	figure geo.prepare_worst_ms "$(value_of geo.prepare_worst_ms "$work/geo")" ms
+	figure geo.worst_kib "$(value_of geo.worst_kib "$work/geo")" KiB
+	[ -z "$(value_of geo.geodesic_ns "$work/geo")" ] ||
+		figure geo.point_ratio "$(quotient "$(value_of geo.point_near_ns "$work/geo")" \
+			"$(value_of geo.geodesic_ns "$work/geo")")" ratio
+	[ -z "$(value_of geo.geos_ns "$work/geo")" ] ||
+		figure geo.polygon_ratio "$(quotient "$(value_of geo.polygon_ns "$work/geo")" \
+			"$(value_of geo.geos_ns "$work/geo")")" ratio
 }
 
 # A phone of its own: what authenticates people and what the agent reads have to be the same files.
@@ -507,6 +528,9 @@ if wanted guard; then
 fi
 if wanted apps; then
 	measure_apps
+fi
+if wanted geo; then
+	measure_geo
 fi
 if wanted wipe; then
 	measure_wipe

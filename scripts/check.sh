@@ -141,6 +141,8 @@ for suite in "$@"; do
 		run tests/interop/user_guide.py 60 /usr/bin/python3 tests/interop/user_guide.py
 		run tests/interop/schema.py 300 /usr/bin/python3 tests/interop/schema.py \
 			"$tree/tests/lib/reference_tool"
+		run tests/interop/geo.py 300 /usr/bin/python3 tests/interop/geo.py \
+			"$tree/tests/interop/geo_tool"
 		;;
 	system)
 		# The leak checker attaches to the process, which programs that hold keys forbid.

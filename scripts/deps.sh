@@ -15,6 +15,7 @@ debian_all="git clang clang-format llvm libclang-rt-14-dev cppcheck shellcheck v
 	swtpm tpm2-tools tpm2-openssl softhsm2 opensc
 	systemd busybox-static libcap2-bin udev
 	scdoc mandoc zsh fish
+	geographiclib-tools libgeos-dev libproj-dev
 	qemu-system-x86 qemu-utils mmdebstrap cryptsetup-bin e2fsprogs kmod cpio uidmap
 	gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
 	gcc-arm-linux-gnueabihf libc6-dev-armhf-cross"
@@ -28,7 +29,8 @@ alpine_demo="make gcc musl-dev linux-headers pkgconf json-c-dev openssl-dev elog
 alpine_all="git clang clang-extra-tools compiler-rt cppcheck shellcheck valgrind lcov python3
 	py3-dbusmock dbus py3-jwcrypto py3-jsonschema py3-cryptography openssl curl iproute2 binutils strace oath-toolkit-oathtool eudev
 	swtpm tpm2-tools tpm2-openssl softhsm opensc pkcs11-provider
-	scdoc mandoc bash zsh fish"
+	scdoc mandoc bash zsh fish
+	geos-dev proj-dev"
 
 as_root() {
 	if [ "$(id -u)" -eq 0 ]; then

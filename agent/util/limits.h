@@ -223,12 +223,11 @@
 #define LIMIT_GUARD_FDS 256			   /* of each of its processes */
 #define LIMIT_GUARD_HASHING 64			   /* programs that wait for that at once */
 
-/* Places. The outline of a large city has some thousand vertices, of a country simplified as well.
- */
+/* Places. The outline of a large city has some thousand vertices. */
 #define LIMIT_GEO_SHAPES 256	 /* of one fence */
 #define LIMIT_GEO_RINGS 1024	 /* of one fence */
 #define LIMIT_GEO_VERTICES 16384 /* of one fence; edges have numbers of 16 bits, up to two each */
-/* Of one polygon, into which long edges are cut: 10,000 edges of 600 km. */
+/* Of one fence, into which long edges are cut: 10,000 edges of 500 km. */
 #define LIMIT_GEO_PIECES 65536
 #define LIMIT_GEO_RADIUS_MIN_M 10      /* no position is known better */
 #define LIMIT_GEO_RADIUS_MAX_M 1000000 /* as far as distances are as good as exact */

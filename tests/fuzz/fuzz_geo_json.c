@@ -70,7 +70,7 @@ static void check_fence(const struct geo_shapes *shapes, struct geo_fence *fence
 	_cleanup_buf_ struct buf first = BUF_INIT, second = BUF_INIT;
 	struct json_error error = {0};
 
-	expect(geo_fence_bytes(fence) < 32 * 1024 * 1024);
+	expect(geo_fence_bytes(fence) < 10 * 1024 * 1024);
 	expect(geo_json_write(shapes->shapes, shapes->n_shapes, &first) == 0 && first.error == 0);
 	expect(json_parse_geometry(first.data, first.n_bytes, &object, &error) == 0);
 	expect(geo_json_read(object, "", RADIUS_M, &read, &error) == 0);

@@ -164,6 +164,18 @@ def test_fence_distances():
             check("distance over", mine <= true * (1 + 1e-6) + 0.001, "%g %g" % (mine, true))
             check("distance under", mine >= math.sqrt(max(0, true * true - step * step / 2)) * 0.999 - 1,
                   "%g %g" % (mine, true))
+    for _ in range(30):
+        ring = star(8, rng.uniform(-80, 80), rng.uniform(-180, 180), 10 ** rng.uniform(-3, 0.5))
+        q = (a_latitude(), rng.uniform(-180, 180))
+        if rng.randrange(3) == 0:
+            q = (-ring[0][1] + rng.uniform(-0.5, 0.5), wrap(ring[0][0] + 180 + rng.uniform(-0.5, 0.5)))
+        answers = ask(["fence " + fence_text([ring]), "away %s %s" % (number(q[0]), number(q[1])),
+                       "side %s %s 0" % (number(q[0]), number(q[1]))])
+        true = min(geodesics([q + s for s in edge_samples(ring, 100)]))
+        part = next(p for m, p in ((1e6, 0.999), (1e7, 0.997), (1.5e7, 0.99), (3e7, 0.93)) if true < m)
+        if answers[2] == "outside" and true > 1e6:
+            check("far", part * true <= float(answers[1]) <= true * (1 + 1e-6),
+                  "%s %g" % (answers[1], true))
     print("  distances of fences: at most %.2g m over and %.2g m under the nearest sample" % (
         worst_over, worst_under))
 

@@ -4,10 +4,10 @@
  * geo_tool.c - geometry of places for tests/interop/geo.py: a question on each line of standard
  * input, an answer on each of standard output. Tests only.
  *
- *	distance LAT LON LAT LON	metres
- *	fence SHAPES			"ok" or what is wrong (tests/lib/geo_text.h); asked from then
- *on on side LAT LON METRES		"inside", "outside", "uncertain" away LAT LON metres to the
- *boundary
+ *   distance LAT LON LAT LON   metres
+ *   fence SHAPES               "ok" or what is wrong; see tests/lib/geo_text.h
+ *   side LAT LON METRES        "inside", "outside", "uncertain"; "none" without a fence
+ *   away LAT LON               metres to the boundary; "none"
  */
 #include <stdio.h>
 

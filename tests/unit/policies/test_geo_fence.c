@@ -469,6 +469,43 @@ static void test_limit_pieces(void)
 	free(ring.points);
 }
 
+/* The limit is that of all shapes: 200 bands of half the Earth are too much, fewer are not. */
+static void test_limit_pieces_of_all(void)
+{
+	static struct geo_point points[200][5];
+	static struct geo_ring rings[200];
+	struct geo_shape shapes[200];
+
+	for (int i = 0; i < 200; i++) {
+		double y = -50 + i / 2.;
+
+		for (int k = 0; k < 5; k++)
+			points[i][k] = (struct geo_point){
+				y + (k == 2 || k == 3 ? 0.1 : 0), k == 1 || k == 2 ? 89 : -89};
+		rings[i] = (struct geo_ring){points[i], 5};
+		shapes[i] = (struct geo_shape){GEO_POLYGON, .rings = &rings[i], .n_rings = 1};
+	}
+	CHECK_INT(fault_of(shapes, 1), GEO_FAULT_NONE);
+	CHECK_INT(fault_of(shapes + 199, 1), GEO_FAULT_NONE);
+	CHECK_INT(fault_of(shapes, 100), GEO_FAULT_NONE);
+	CHECK_INT(fault_of(shapes, 200), GEO_FAULT_LENGTH);
+}
+
+/* The largest fence that there may be: all vertices, nearly all pieces. */
+static void test_memory(void)
+{
+	struct geo_gen_place place = {0, 0, 3.0, 0.5};
+	struct gen gen = {5};
+	struct geo_ring ring = geo_gen_ring(&gen, GEO_GEN_COMB, LIMIT_GEO_VERTICES, &place);
+	struct geo_shape shape = {GEO_POLYGON, .rings = &ring, .n_rings = 1};
+	_cleanup_(geo_fence_freep) struct geo_fence *fence = NULL;
+
+	CHECK_INT(geo_fence_new(&shape, 1, &fence, NULL), 0);
+	CHECK(geo_fence_bytes(fence) > 6 * 1024 * 1024);
+	CHECK(geo_fence_bytes(fence) < 10 * 1024 * 1024);
+	free(ring.points);
+}
+
 static const struct check_test tests[] = {
 	{"circle", test_circle},
 	{"polygon", test_polygon},
@@ -482,5 +519,7 @@ static const struct check_test tests[] = {
 	{"limit_rings", test_limit_rings},
 	{"limit_vertices", test_limit_vertices},
 	{"limit_pieces", test_limit_pieces},
+	{"limit_pieces_of_all", test_limit_pieces_of_all},
+	{"memory", test_memory},
 };
 CHECK_MAIN(tests)
