@@ -77,6 +77,8 @@ static int peer_on_query(sd_bus_message *message, void *userdata, sd_bus_error *
 	if (!sd_bus_message_is_method_error(message, NULL) && is_from_bus(message) &&
 		sd_bus_message_read(message, "s", &owner) >= 0)
 		peer_set_owner(peer, owner);
+	else if (!peer->owner[0] && peer->row->absent)
+		peer->row->absent(peer);
 	return 0;
 }
 
@@ -307,8 +309,8 @@ int bus_peer_call(struct bus_peer *peer, const struct bus_method *method, sd_bus
 		return r < 0 ? r : 0;
 	}
 	*slot = sd_bus_slot_unref(*slot);
-	r = sd_bus_call_async(
-		peer->link->bus, slot, call, answered, peer->userdata, BUS_PEER_TIMEOUT_US);
+	r = sd_bus_call_async(peer->link->bus, slot, call, answered,
+		method->userdata ? method->userdata : peer->userdata, BUS_PEER_TIMEOUT_US);
 	return r < 0 ? r : 0;
 }
 

@@ -29,6 +29,8 @@ struct bus_peer_row {
 	int (*subscribe)(struct bus_peer *peer);
 	/* It has an owner now, another one than before. */
 	void (*appeared)(struct bus_peer *peer);
+	/* The bus was asked for the first time and says that nobody owns the name. May be NULL. */
+	void (*absent)(struct bus_peer *peer);
 	/* What is known of it is void; calls of its slots may be outstanding. */
 	void (*vanished)(struct bus_peer *peer);
 };
@@ -48,6 +50,12 @@ int bus_peer_open(struct bus_peer *peer, struct platform *platform);
 /* Ends it; may be called from the peer's own callbacks. A closed peer is fine. */
 void bus_peer_close(struct bus_peer *peer);
 
+/* Whether it is being asked who owns the name, for the first time on this connection. */
+static inline bool bus_peer_is_asking(const struct bus_peer *peer)
+{
+	return peer->query;
+}
+
 static inline bool bus_peer_is_here(const struct bus_peer *peer)
 {
 	return peer->owner[0];
@@ -61,10 +69,11 @@ int bus_peer_match(struct bus_peer *peer, const char *rest, sd_bus_message_handl
 
 struct bus_method {
 	const char *path, *interface, *member;
+	void *userdata; /* of answered; NULL: the peer's */
 };
 /*
- * Calls a method of the present owner. answered gets the peer's userdata unless it is NULL, in
- * which case nobody hears of the answer; *slot is replaced. 0; -ENOTCONN: nobody owns the name;
+ * Calls a method of the present owner. Where answered is NULL nobody hears of the answer, and slot
+ * may be NULL; otherwise *slot is replaced. 0; -ENOTCONN: nobody owns the name;
  * negative.
  */
 int bus_peer_call(struct bus_peer *peer, const struct bus_method *method, sd_bus_slot **slot,
