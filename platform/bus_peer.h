@@ -61,6 +61,9 @@ static inline bool bus_peer_is_here(const struct bus_peer *peer)
 	return peer->owner[0];
 }
 
+/* Whether there is a connection; false also where there is no bus. */
+bool bus_peer_is_connected(const struct bus_peer *peer);
+
 /* Whether the owner of the name sent the message. */
 bool bus_peer_is_from(const struct bus_peer *peer, sd_bus_message *message);
 
@@ -78,6 +81,10 @@ struct bus_method {
  */
 int bus_peer_call(struct bus_peer *peer, const struct bus_method *method, sd_bus_slot **slot,
 	sd_bus_message_handler_t answered, const char *types, ...);
+
+/* The same with an array of strings as its only argument. */
+int bus_peer_call_strings(struct bus_peer *peer, const struct bus_method *method,
+	sd_bus_slot **slot, sd_bus_message_handler_t answered, const char *const *strings);
 
 /*
  * Reads the members of a{sv}: visit gets the variant not yet entered, and returns 1 if it read it,

@@ -21,6 +21,7 @@
 #include "platform/call_watch.h"
 #include "platform/node_list.h"
 #include "platform/nodes_rule.h"
+#include "platform/nodes_see.h"
 #include "platform/override.h"
 #include "platform/restrict.h"
 #include "platform/udev.h"
@@ -29,17 +30,6 @@
 
 /* The only other program that is known to make calls; it does not say what ModemManager says. */
 #define OFONO "usr/sbin/ofonod"
-
-enum gate {
-	CAMERA,
-	MICROPHONE,
-	GATES,
-};
-
-static const enum setting_id ids[GATES] = {
-	[CAMERA] = SETTING_RESTRICTIONS_CAMERA,
-	[MICROPHONE] = SETTING_RESTRICTIONS_MICROPHONE,
-};
 
 struct nodes {
 	struct backend_call call;
@@ -50,13 +40,12 @@ struct nodes {
 	struct lock_listener lock;
 	struct call_watch calls;
 	enum gate_choice wanted[GATES];
-	bool is_shut[GATES];
-	sd_event_source *uevents, *attributes, *again;
+	bool is_shut[GATES]; /* now */
+	sd_event_source *uevents, *attributes;
 	struct contest contest;
 	unsigned int n_repaired;
-	size_t n_seen; /* nodes at the last look */
-	int r;	       /* of the apply or revert under way */
-	char message[LIMIT_TEXT_BYTES + 1];
+	size_t n_seen;		/* nodes at the last look */
+	struct trouble trouble; /* of the operation under way */
 };
 
 static void nodes_probe(struct backend *b, struct backend_fact *ret_fact)
@@ -64,9 +53,9 @@ static void nodes_probe(struct backend *b, struct backend_fact *ret_fact)
 	(void)udev_probe(b->platform->sysroot_fd, ret_fact);
 }
 
-static enum gate gate_of(const struct node *node)
+static bool has_ofono(const struct backend *b)
 {
-	return node->kind == NODE_MICROPHONE ? MICROPHONE : CAMERA;
+	return backend_file_exists(b->platform->sysroot_fd, OFONO);
 }
 
 static bool is_wanted(const struct nodes *s)
@@ -90,7 +79,8 @@ static bool has_to_be_shut(struct backend *b, enum gate gate)
 		return false;
 	case CALLS_UNKNOWN:
 		/* Known in a moment: neither is a call cut off nor a microphone opened. */
-		return s->is_shut[gate] || !gate_is_marked_open(b->platform->sysroot_fd, ids[gate]);
+		return s->is_shut[gate] ||
+		       !gate_is_marked_open(b->platform->sysroot_fd, node_settings[gate]);
 	case CALLS_STATE_MAX:
 		break;
 	}
@@ -100,15 +90,6 @@ static bool has_to_be_shut(struct backend *b, enum gate gate)
 /* --- enforcing ----------------------------------------------------------------------------- */
 
 static void watch_attributes(struct backend *b, const struct node *nodes, size_t n);
-
-/* The first failure is the one that is told. */
-static void note(struct nodes *s, int r, const char *what)
-{
-	if (r >= 0 || s->r < 0)
-		return;
-	s->r = r;
-	text_printf(s->message, "%.150s: %.80s", what, strerror(-r));
-}
 
 /* One node. turned: its gate has just been opened or shut. 1: it was not as it should be. */
 static int treat(struct backend *b, const struct node *node, bool shut, bool turned)
@@ -123,7 +104,7 @@ static int treat(struct backend *b, const struct node *node, bool shut, bool tur
 	else if (!shut && turned && is_shut)
 		r = node_open(root_fd, node);
 	if (r < 0)
-		note(s, r, node->name);
+		trouble_note(&s->trouble, r, node->name);
 	/* Without that its tag stays, and logind lets the next one in. */
 	if (shut && (turned || !is_shut) && node->kind != NODE_USB_CAMERA)
 		(void)node_trigger(root_fd, node);
@@ -141,7 +122,7 @@ static size_t enforce(struct backend *b)
 
 	r = nodes ? node_list(b->platform->sysroot_fd, nodes, &n) : -ENOMEM;
 	if (r < 0 && r != -E2BIG) {
-		note(s, r, "cannot see which cameras and microphones there are");
+		trouble_note(&s->trouble, r, "cannot see which cameras and microphones there are");
 		return 0;
 	}
 	for (enum gate g = 0; g < GATES; g++) {
@@ -149,13 +130,14 @@ static size_t enforce(struct backend *b)
 		turned[g] = shut[g] != s->is_shut[g];
 		s->is_shut[g] = shut[g];
 		if (s->wanted[g] == GATE_ON)
-			gate_unmark(b->platform->sysroot_fd, ids[g]);
+			gate_unmark(b->platform->sysroot_fd, node_settings[g]);
 		else
-			note(s, gate_mark(b->platform->sysroot_fd, ids[g], !shut[g]),
+			trouble_note(&s->trouble,
+				gate_mark(b->platform->sysroot_fd, node_settings[g], !shut[g]),
 				"/" RESTRICT_OPEN);
 	}
 	for (size_t i = 0; i < n; i++) {
-		enum gate g = gate_of(&nodes[i]);
+		enum gate g = node_gate(&nodes[i]);
 
 		if (treat(b, &nodes[i], shut[g], turned[g]) && !turned[g])
 			n_wrong++;
@@ -166,28 +148,17 @@ static size_t enforce(struct backend *b)
 }
 
 /* Something happened; a round follows where it matters to others. */
-static void repair(struct backend *b)
-{
-	struct nodes *s = b->state;
-	size_t n_before = s->n_seen, n_wrong;
-
-	s->r = 0;
-	n_wrong = enforce(b);
-	s->n_repaired += (unsigned int)n_wrong;
-	if (n_wrong || s->r < 0 || s->n_seen != n_before)
-		s->changed(b, s->changed_userdata);
-}
-
-static int nodes_on_again(sd_event_source *source, uint64_t usec, void *userdata)
+static void repair(void *userdata)
 {
 	struct backend *b = userdata;
 	struct nodes *s = b->state;
+	size_t n_before = s->n_seen, n_wrong;
 
-	(void)source;
-	(void)usec;
-	s->again = sd_event_source_unref(s->again);
-	repair(b);
-	return 0;
+	s->trouble = (struct trouble){0};
+	n_wrong = enforce(b);
+	s->n_repaired += (unsigned int)n_wrong;
+	if (n_wrong || s->trouble.r < 0 || s->n_seen != n_before)
+		s->changed(b, s->changed_userdata);
 }
 
 static bool any_is_wrong(struct backend *b)
@@ -199,7 +170,7 @@ static bool any_is_wrong(struct backend *b)
 	if (!nodes || node_list(b->platform->sysroot_fd, nodes, &n) < 0)
 		return true;
 	for (size_t i = 0; i < n; i++)
-		if (s->is_shut[gate_of(&nodes[i])] &&
+		if (s->is_shut[node_gate(&nodes[i])] &&
 			!node_is_shut(b->platform->sysroot_fd, &nodes[i]))
 			return true;
 	return n != s->n_seen;
@@ -209,14 +180,10 @@ static bool any_is_wrong(struct backend *b)
 static void look(struct backend *b)
 {
 	struct nodes *s = b->state;
-	int64_t now = clock_boottime_us(), wait_us;
 
-	if (s->again || !any_is_wrong(b))
+	if (!any_is_wrong(b))
 		return;
-	wait_us = contest_note(&s->contest, now);
-	if (wait_us == 0 || sd_event_add_time(b->platform->event, &s->again, CLOCK_BOOTTIME,
-				    (uint64_t)(now + wait_us), 100000, nodes_on_again, b) < 0)
-		repair(b);
+	contest_answer(&s->contest, b->platform->event);
 }
 
 /* --- what wakes us up ---------------------------------------------------------------------- */
@@ -294,9 +261,9 @@ static void nodes_on_lock(struct lock_listener *listener, bool locked)
 	struct nodes *s = b->state;
 
 	(void)locked;
-	s->r = 0;
+	s->trouble = (struct trouble){0};
 	(void)enforce(b);
-	if (s->r < 0)
+	if (s->trouble.r < 0)
 		s->changed(b, s->changed_userdata);
 }
 
@@ -343,7 +310,7 @@ static void stop(struct backend *b)
 	call_watch_close(&s->calls);
 	s->uevents = sd_event_source_unref(s->uevents);
 	s->attributes = sd_event_source_unref(s->attributes);
-	s->again = sd_event_source_unref(s->again);
+	contest_stop(&s->contest);
 }
 
 /* The rules are in force, or nobody reads them: the nodes follow. */
@@ -360,7 +327,7 @@ static void finish(struct backend *b)
 	if (s->uevents)
 		(void)uevent_drain(sd_event_source_get_io_fd(s->uevents));
 	watch_settle(s->watch);
-	backend_call_finish(&s->call, s->r, s->r < 0 ? s->message : "");
+	backend_call_finish(&s->call, s->trouble.r, s->trouble.message);
 }
 
 static void nodes_reloaded(const struct child_result *result, void *userdata)
@@ -370,10 +337,8 @@ static void nodes_reloaded(const struct child_result *result, void *userdata)
 	char why[LIMIT_TEXT_BYTES + 1];
 
 	udev_explain(result, why);
-	if (why[0] && s->r == 0) {
-		s->r = -EIO;
-		text_printf(s->message, "udevadm: %.200s", why);
-	}
+	if (why[0])
+		trouble_note_why(&s->trouble, -EIO, "udevadm", why);
 	finish(b);
 }
 
@@ -386,13 +351,14 @@ static int nodes_on_start(sd_event_source *source, void *userdata)
 
 	(void)source;
 	s->call.source = sd_event_source_unref(s->call.source);
-	note(s, write_rule(b, &changed), "/" NODES_RULE_PATH " cannot be written");
+	trouble_note(
+		&s->trouble, write_rule(b, &changed), "/" NODES_RULE_PATH " cannot be written");
 	if (changed) {
 		b->apply_changed = true;
 		r = udev_reload(b->platform, nodes_reloaded, b, &s->child);
 		if (r == 0)
 			return 0;
-		note(s, r, "udevadm cannot be run");
+		trouble_note(&s->trouble, r, "udevadm cannot be run");
 	}
 	finish(b);
 	return 0;
@@ -403,8 +369,7 @@ static int begin(struct backend *b, backend_done_fn done, void *userdata)
 	struct nodes *s = b->state;
 
 	backend_call_begin(&s->call, b, done, userdata);
-	s->r = 0;
-	s->message[0] = 0;
+	s->trouble = (struct trouble){0};
 	b->apply_changed = false;
 	return sd_event_add_defer(b->platform->event, &s->call.source, nodes_on_start, b);
 }
@@ -433,11 +398,11 @@ static int nodes_apply(
 	int r = 0;
 
 	for (enum gate g = 0; g < GATES; g++) {
-		s->wanted[g] = gate_wanted(desired, ids[g]);
+		s->wanted[g] = gate_wanted(desired, node_settings[g]);
 		/* What is not said to be open was shut, perhaps by a process before this one. */
-		s->is_shut[g] = !gate_is_marked_open(b->platform->sysroot_fd, ids[g]);
+		s->is_shut[g] = !gate_is_marked_open(b->platform->sysroot_fd, node_settings[g]);
 	}
-	if (backend_file_exists(b->platform->sysroot_fd, OFONO))
+	if (has_ofono(b))
 		s->wanted[MICROPHONE] = GATE_ON;
 	if (!is_wanted(s))
 		return nodes_revert(b, done, userdata);
@@ -458,116 +423,26 @@ static int nodes_apply(
 
 /* --- looking ------------------------------------------------------------------------------- */
 
-struct view {
-	struct node nodes[NODES_MAX];
-	size_t n;
-};
-
-static size_t count(const struct view *view, enum gate gate)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < view->n; i++)
-		n += gate_of(&view->nodes[i]) == gate;
-	return n;
-}
-
-static void tell_node(
-	struct backend *b, const struct node *node, enum gate gate, struct observed_item *item)
-{
-	struct nodes *s = b->state;
-	bool is_shut = node_is_shut(b->platform->sysroot_fd, node);
-
-	text_printf(item->name, "%s%s%s%s", node->name, *node->title ? " (" : "", node->title,
-		*node->title ? ")" : "");
-	text_printf(item->detail, "%s", is_shut ? "shut" : "open");
-	item->state = COMPLIANCE_COMPLIANT;
-	if (s->is_shut[gate] && !is_shut) {
-		item->state = COMPLIANCE_NONCOMPLIANT;
-		item->reason = REASON_WEAKER;
-	} else if (s->is_shut[gate] && node->in_use) {
-		item->state = COMPLIANCE_PENDING;
-		item->reason = REASON_IN_USE;
-		text_printf(item->detail, "shut, but a program that had it open still records");
-	}
-}
-
-/* 0 or -ENOMEM. */
-static int see_gate(struct backend *b, const struct view *view, enum gate gate)
-{
-	struct nodes *s = b->state;
-	struct observation *o = &b->observations[ids[gate]];
-	struct observed_item *items = calloc(view->n + 1, sizeof(*items));
-	const struct observed_item *bad = NULL;
-	bool all_shut = true;
-	size_t n = 0;
-
-	if (!items)
-		return -ENOMEM;
-	for (size_t i = 0; i < view->n; i++) {
-		if (gate_of(&view->nodes[i]) != gate)
-			continue;
-		tell_node(b, &view->nodes[i], gate, &items[n]);
-		if (items[n].state != COMPLIANCE_COMPLIANT &&
-			(!bad || items[n].state == COMPLIANCE_NONCOMPLIANT))
-			bad = &items[n];
-		all_shut &= node_is_shut(b->platform->sysroot_fd, &view->nodes[i]);
-		n++;
-	}
-	/* What has to be shut and is open only for a call is as it should be. */
-	if (!s->is_shut[gate] && gate_is_shut(b->platform, s->wanted[gate]))
-		all_shut = true;
-	gate_saw(b, ids[gate], all_shut);
-	if (bad && bad->state == COMPLIANCE_PENDING && all_shut)
-		backend_saw_none(b, ids[gate], COMPLIANCE_PENDING, REASON_IN_USE);
-	o->items = items;
-	o->n_items = n;
-	if (bad)
-		text_printf(o->detail, "%.100s: %.140s", bad->name, bad->detail);
-	else if (gate == MICROPHONE && call_watch_state(&s->calls) == CALLS_ON)
-		text_printf(o->detail, "open for a call");
-	return 0;
-}
-
-static int see(struct backend *b, const struct view *view)
-{
-	static const char *const nothing[GATES] = {
-		[CAMERA] = "this phone has no camera",
-		[MICROPHONE] = "this phone has no microphone",
-	};
-
-	for (enum gate g = 0; g < GATES; g++) {
-		int r = 0;
-
-		if (count(view, g) == 0)
-			gate_saw_nothing(b, ids[g], nothing[g]);
-		else if (g == MICROPHONE && backend_file_exists(b->platform->sysroot_fd, OFONO))
-			gate_saw_unsupported(b, ids[g],
-				"calls are oFono's, which does not say when there is one: with the "
-				"microphone off they would have no voice");
-		else
-			r = see_gate(b, view, g);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 static int nodes_observe(struct backend *b, backend_done_fn done, void *userdata)
 {
-	_cleanup_free_ struct view *view = calloc(1, sizeof(*view));
+	_cleanup_free_ struct node *nodes = calloc(NODES_MAX, sizeof(*nodes));
 	char message[LIMIT_TEXT_BYTES + 1] = "";
 	struct nodes *s = b->state;
-	int r = view ? node_list(b->platform->sysroot_fd, view->nodes, &view->n) : -ENOMEM;
+	struct nodes_view view = {
+		.nodes = nodes, .calls = call_watch_state(&s->calls), .no_calls = has_ofono(b)};
+	int r = nodes ? node_list(b->platform->sysroot_fd, nodes, &view.n) : -ENOMEM;
 
 	backend_call_begin(&s->call, b, done, userdata);
+	memcpy(view.is_shut, s->is_shut, sizeof(view.is_shut));
+	memcpy(view.wanted, s->wanted, sizeof(view.wanted));
 	if (r == 0 || r == -E2BIG)
-		r = see(b, view);
+		r = nodes_see(b, &view);
 	if (r < 0) {
 		text_printf(message, "cannot see which cameras and microphones there are: %s",
 			strerror(-r));
 		for (enum gate g = 0; g < GATES; g++)
-			backend_saw_none(b, ids[g], COMPLIANCE_ERROR, REASON_OBSERVE_FAILED);
+			backend_saw_none(
+				b, node_settings[g], COMPLIANCE_ERROR, REASON_OBSERVE_FAILED);
 	}
 	return backend_call_end(&s->call, r, message);
 }
@@ -625,6 +500,7 @@ int nodes_backend_new(struct platform *platform, struct backend **ret_backend)
 		return r;
 	s = (*ret_backend)->state;
 	s->lock = (struct lock_listener){.changed = nodes_on_lock, .userdata = *ret_backend};
+	s->contest = (struct contest){.act = repair, .userdata = *ret_backend};
 	s->calls.changed = nodes_on_calls;
 	s->calls.userdata = *ret_backend;
 	return 0;

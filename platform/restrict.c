@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent/util/clock.h"
 #include "agent/util/fs.h"
@@ -140,6 +141,50 @@ int64_t contest_note(struct contest *contest, int64_t now_us)
 	contest->next = (contest->next + 1) % CONTEST_FREE;
 	contest->n_all++;
 	return is_on ? CONTEST_WAIT_US : 0;
+}
+
+static int contest_on_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct contest *contest = userdata;
+
+	(void)source;
+	(void)usec;
+	contest->again = sd_event_source_unref(contest->again);
+	contest->act(contest->userdata);
+	return 0;
+}
+
+void contest_answer(struct contest *contest, sd_event *event)
+{
+	int64_t now = clock_boottime_us(), wait_us;
+
+	if (contest->again)
+		return;
+	wait_us = contest_note(contest, now);
+	if (wait_us == 0 ||
+		sd_event_add_time(event, &contest->again, CLOCK_BOOTTIME, (uint64_t)(now + wait_us),
+			100000, contest_on_again, contest) < 0)
+		contest->act(contest->userdata);
+}
+
+void contest_stop(struct contest *contest)
+{
+	contest->again = sd_event_source_unref(contest->again);
+}
+
+/* --- trouble ------------------------------------------------------------------------------- */
+
+void trouble_note_why(struct trouble *trouble, int r, const char *what, const char *why)
+{
+	if (r >= 0 || trouble->r < 0)
+		return;
+	trouble->r = r;
+	text_printf(trouble->message, "%.110s: %.140s", what, why ? why : strerror(-r));
+}
+
+void trouble_note(struct trouble *trouble, int r, const char *what)
+{
+	trouble_note_why(trouble, r, what, NULL);
 }
 
 /* --- state --------------------------------------------------------------------------------- */

@@ -55,15 +55,34 @@ void gate_saw_unsupported(struct backend *b, enum setting_id id, const char *det
 #define CONTEST_WAIT_US (1500 * INT64_C(1000)) /* after that: within two seconds */
 
 struct contest {
+	/* Shuts it again. */
+	void (*act)(void *userdata);
+	void *userdata;
 	int64_t recent_us[CONTEST_FREE];
 	size_t next;
 	unsigned int n_all; /* since it began */
+	sd_event_source *again;
 };
 
-/* It was opened again. How long to wait before it is shut again: 0 or CONTEST_WAIT_US. */
-int64_t contest_note(struct contest *contest, int64_t now_us);
+/* It was opened again: acts, at once or within two seconds. */
+void contest_answer(struct contest *contest, sd_event *event);
+/* Forgets what was to be done later. */
+void contest_stop(struct contest *contest);
 /* Whether it goes on: as many times within the last minute as are answered at once. */
 bool contest_is_on(const struct contest *contest, int64_t now_us);
+/* How long to wait after one more: 0 or CONTEST_WAIT_US. */
+int64_t contest_note(struct contest *contest, int64_t now_us);
+
+/* --- what went wrong --- */
+
+/* The first failure of an operation is the one that is told. */
+struct trouble {
+	int r; /* 0 or -errno */
+	char message[LIMIT_TEXT_BYTES + 1];
+};
+void trouble_note(struct trouble *trouble, int r, const char *what);
+/* The same with the reason in words; NULL: of r. */
+void trouble_note_why(struct trouble *trouble, int r, const char *what, const char *why);
 
 /* --- what backends remember --- */
 

@@ -48,7 +48,7 @@ struct rfkill {
 	enum gate_choice wanted[ARRAY_SIZE(rows)];
 	bool no_airplane;
 	int fd; /* -1: nothing is restricted */
-	sd_event_source *source, *again, *calm;
+	sd_event_source *source, *calm;
 	struct contest contest;
 	unsigned int n_repaired; /* since the last apply */
 	struct buf saved;	 /* what the record holds */
@@ -209,8 +209,9 @@ static int enforce(struct backend *b, size_t *ret_n)
 }
 
 /* Somebody turned a switch back, or the phone was locked. */
-static void repair(struct backend *b)
+static void repair(void *userdata)
 {
+	struct backend *b = userdata;
 	struct rfkill *s = b->state;
 	size_t n = 0;
 	int r = enforce(b, &n);
@@ -219,18 +220,6 @@ static void repair(struct backend *b)
 	/* A round looks what became of it, and tells. */
 	if ((n || r < 0) && s->changed)
 		s->changed(b, s->changed_userdata);
-}
-
-static int rfkill_on_again(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	struct backend *b = userdata;
-	struct rfkill *s = b->state;
-
-	(void)source;
-	(void)usec;
-	s->again = sd_event_source_unref(s->again);
-	repair(b);
-	return 0;
 }
 
 static bool is_against(const struct rfkill *s)
@@ -245,7 +234,6 @@ static int rfkill_on_event(sd_event_source *source, int fd, uint32_t events, voi
 {
 	struct backend *b = userdata;
 	struct rfkill *s = b->state;
-	int64_t now = clock_boottime_us(), wait_us;
 	int r = drain(b, fd);
 
 	(void)source;
@@ -261,14 +249,7 @@ static int rfkill_on_event(sd_event_source *source, int fd, uint32_t events, voi
 		calm_later(b);
 		return 0;
 	}
-	if (s->again)
-		return 0;
-	wait_us = contest_note(&s->contest, now);
-	if (wait_us == 0)
-		repair(b);
-	else if (sd_event_add_time(b->platform->event, &s->again, CLOCK_BOOTTIME,
-			 (uint64_t)(now + wait_us), 100000, rfkill_on_again, b) < 0)
-		repair(b);
+	contest_answer(&s->contest, b->platform->event);
 	return 0;
 }
 
@@ -312,7 +293,7 @@ static void stop(struct backend *b)
 
 	lock_watch_leave(b->platform, &s->lock);
 	s->source = sd_event_source_unref(s->source);
-	s->again = sd_event_source_unref(s->again);
+	contest_stop(&s->contest);
 	s->calm = sd_event_source_unref(s->calm);
 	if (s->fd >= 0)
 		close(s->fd);
@@ -527,6 +508,7 @@ int rfkill_backend_new_on(
 	s = (*ret_backend)->state;
 	s->fd = -1;
 	s->open_switches = open_fn;
+	s->contest = (struct contest){.act = repair, .userdata = *ret_backend};
 	s->lock = (struct lock_listener){.changed = rfkill_on_lock, .userdata = *ret_backend};
 	return 0;
 }

@@ -35,11 +35,10 @@ struct usb_host {
 	enum gate_choice wanted;
 	bool is_shut, has_record;
 	struct usb_record record;
-	sd_event_source *uevents, *again;
+	sd_event_source *uevents;
 	struct contest contest;
 	unsigned int n_repaired;
-	int r;
-	char message[LIMIT_TEXT_BYTES + 1];
+	struct trouble trouble; /* of the operation under way */
 };
 
 static void usb_host_probe(struct backend *b, struct backend_fact *ret_fact)
@@ -47,16 +46,13 @@ static void usb_host_probe(struct backend *b, struct backend_fact *ret_fact)
 	(void)udev_probe(b->platform->sysroot_fd, ret_fact);
 }
 
-static void note(struct usb_host *s, int r, const char *what)
-{
-	/* Unplugged meanwhile. */
-	if (r >= 0 || r == -ENOENT || r == -ENODEV || s->r < 0)
-		return;
-	s->r = r;
-	text_printf(s->message, "%.150s: %.80s", what, strerror(-r));
-}
-
 /* --- what was there before ----------------------------------------------------------------- */
+
+/* Unplugged meanwhile: no trouble. */
+static int unless_gone(int r)
+{
+	return r == -ENOENT || r == -ENODEV ? 0 : r;
+}
 
 static void learn(struct backend *b, const struct usb_device *devices, size_t n)
 {
@@ -164,19 +160,24 @@ static size_t treat(struct backend *b, const struct usb_device *device, bool tur
 	struct usb_host *s = b->state;
 
 	if (device->is_root && !s->is_shut && turned) {
-		note(s,
-			sysfs_write(root_fd, device->path, "authorized_default",
-				usb_record_default(&s->record, device->name)),
+		trouble_note(&s->trouble,
+			unless_gone(sysfs_write(root_fd, device->path, "authorized_default",
+				usb_record_default(&s->record, device->name))),
 			device->name);
 	} else if (is_default_wrong(s, device)) {
-		note(s, sysfs_write(root_fd, device->path, "authorized_default", "0"),
+		trouble_note(&s->trouble,
+			unless_gone(sysfs_write(root_fd, device->path, "authorized_default", "0")),
 			device->name);
 		return 1;
 	} else if (has_to_go(s, device) && !device->is_busy) {
-		note(s, sysfs_write(root_fd, device->path, "authorized", "0"), device->name);
+		trouble_note(&s->trouble,
+			unless_gone(sysfs_write(root_fd, device->path, "authorized", "0")),
+			device->name);
 		return 1;
 	} else if (has_to_come(s, device, turned)) {
-		note(s, sysfs_write(root_fd, device->path, "authorized", "1"), device->name);
+		trouble_note(&s->trouble,
+			unless_gone(sysfs_write(root_fd, device->path, "authorized", "1")),
+			device->name);
 	}
 	return 0;
 }
@@ -191,14 +192,14 @@ static size_t enforce(struct backend *b)
 	int r = devices ? usb_list(root_fd, devices, &n) : -ENOMEM;
 
 	if (r < 0 && r != -E2BIG) {
-		note(s, r, "cannot see what is on USB");
+		trouble_note(&s->trouble, r, "cannot see what is on USB");
 		return 0;
 	}
 	s->is_shut = shut;
 	if (s->wanted == GATE_ON)
 		gate_unmark(root_fd, ID);
 	else
-		note(s, gate_mark(root_fd, ID, !shut), "/" RESTRICT_OPEN);
+		trouble_note(&s->trouble, gate_mark(root_fd, ID, !shut), "/" RESTRICT_OPEN);
 	/* Controllers that come later; what cannot be set here, the rules set a moment later. */
 	if (s->record.parameter[0])
 		(void)sysfs_write(root_fd, PARAMETERS, "authorized_default",
@@ -208,28 +209,17 @@ static size_t enforce(struct backend *b)
 	return turned ? 0 : n_wrong;
 }
 
-static void repair(struct backend *b)
-{
-	struct usb_host *s = b->state;
-	size_t n_wrong;
-
-	s->r = 0;
-	n_wrong = enforce(b);
-	s->n_repaired += (unsigned int)n_wrong;
-	if (n_wrong || s->r < 0)
-		s->changed(b, s->changed_userdata);
-}
-
-static int usb_host_on_again(sd_event_source *source, uint64_t usec, void *userdata)
+static void repair(void *userdata)
 {
 	struct backend *b = userdata;
 	struct usb_host *s = b->state;
+	size_t n_wrong;
 
-	(void)source;
-	(void)usec;
-	s->again = sd_event_source_unref(s->again);
-	repair(b);
-	return 0;
+	s->trouble = (struct trouble){0};
+	n_wrong = enforce(b);
+	s->n_repaired += (unsigned int)n_wrong;
+	if (n_wrong || s->trouble.r < 0)
+		s->changed(b, s->changed_userdata);
 }
 
 /* Something was plugged in or out, or its authorization changed. */
@@ -237,11 +227,10 @@ static void look(struct backend *b)
 {
 	_cleanup_free_ struct usb_device *devices = calloc(USB_DEVICES_MAX, sizeof(*devices));
 	struct usb_host *s = b->state;
-	int64_t now = clock_boottime_us(), wait_us;
 	bool wrong = false;
 	size_t n = 0;
 
-	if (s->again || !devices)
+	if (!devices)
 		return;
 	(void)usb_list(b->platform->sysroot_fd, devices, &n);
 	for (size_t i = 0; i < n; i++)
@@ -252,10 +241,7 @@ static void look(struct backend *b)
 	s->changed(b, s->changed_userdata);
 	if (!wrong)
 		return;
-	wait_us = contest_note(&s->contest, now);
-	if (wait_us == 0 || sd_event_add_time(b->platform->event, &s->again, CLOCK_BOOTTIME,
-				    (uint64_t)(now + wait_us), 100000, usb_host_on_again, b) < 0)
-		repair(b);
+	contest_answer(&s->contest, b->platform->event);
 }
 
 static int usb_host_on_uevent(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -277,9 +263,9 @@ static void usb_host_on_lock(struct lock_listener *listener, bool locked)
 	struct usb_host *s = b->state;
 
 	(void)locked;
-	s->r = 0;
+	s->trouble = (struct trouble){0};
 	(void)enforce(b);
-	if (s->r < 0)
+	if (s->trouble.r < 0)
 		s->changed(b, s->changed_userdata);
 }
 
@@ -319,7 +305,7 @@ static void stop(struct backend *b)
 
 	lock_watch_leave(b->platform, &s->lock);
 	s->uevents = sd_event_source_unref(s->uevents);
-	s->again = sd_event_source_unref(s->again);
+	contest_stop(&s->contest);
 }
 
 static void finish(struct backend *b)
@@ -332,12 +318,13 @@ static void finish(struct backend *b)
 	if (s->wanted == GATE_ON) {
 		stop(b);
 		s->has_record = false;
-		note(s, restrict_forget(b->platform, RECORD), "what was there before");
+		trouble_note(
+			&s->trouble, restrict_forget(b->platform, RECORD), "what was there before");
 	}
 	if (s->uevents)
 		(void)uevent_drain(sd_event_source_get_io_fd(s->uevents));
 	watch_settle(s->watch);
-	backend_call_finish(&s->call, s->r, s->r < 0 ? s->message : "");
+	backend_call_finish(&s->call, s->trouble.r, s->trouble.message);
 }
 
 static void usb_host_reloaded(const struct child_result *result, void *userdata)
@@ -347,10 +334,8 @@ static void usb_host_reloaded(const struct child_result *result, void *userdata)
 	char why[LIMIT_TEXT_BYTES + 1];
 
 	udev_explain(result, why);
-	if (why[0] && s->r == 0) {
-		s->r = -EIO;
-		text_printf(s->message, "udevadm: %.200s", why);
-	}
+	if (why[0])
+		trouble_note_why(&s->trouble, -EIO, "udevadm", why);
 	finish(b);
 }
 
@@ -363,13 +348,13 @@ static int usb_host_on_start(sd_event_source *source, void *userdata)
 
 	(void)source;
 	s->call.source = sd_event_source_unref(s->call.source);
-	note(s, write_rule(b, &changed), "/" USB_RULE_PATH " cannot be written");
+	trouble_note(&s->trouble, write_rule(b, &changed), "/" USB_RULE_PATH " cannot be written");
 	if (changed) {
 		b->apply_changed = true;
 		r = udev_reload(b->platform, usb_host_reloaded, b, &s->child);
 		if (r == 0)
 			return 0;
-		note(s, r == -ENOENT ? -EIO : r, "udevadm cannot be run");
+		trouble_note(&s->trouble, r == -ENOENT ? -EIO : r, "udevadm cannot be run");
 	}
 	finish(b);
 	return 0;
@@ -379,8 +364,7 @@ static int begin(struct backend *b)
 {
 	struct usb_host *s = b->state;
 
-	s->r = 0;
-	s->message[0] = 0;
+	s->trouble = (struct trouble){0};
 	b->apply_changed = false;
 	return sd_event_add_defer(b->platform->event, &s->call.source, usb_host_on_start, b);
 }
@@ -569,5 +553,6 @@ int usb_host_backend_new(struct platform *platform, struct backend **ret_backend
 		return r;
 	s = (*ret_backend)->state;
 	s->lock = (struct lock_listener){.changed = usb_host_on_lock, .userdata = *ret_backend};
+	s->contest = (struct contest){.act = repair, .userdata = *ret_backend};
 	return 0;
 }

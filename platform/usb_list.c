@@ -28,7 +28,8 @@ static bool is_below(const char *path, const char *device)
 }
 
 /* Whether something of a class comes from the device itself, not from what is plugged into it. */
-static bool has_of_class(int root_fd, const char *class, const struct usb_device *device)
+static bool has_of_class(
+	int root_fd, const char *class, const char *prefix, const struct usb_device *device)
 {
 	_cleanup_(closedirp) DIR *dir = NULL;
 	const struct dirent *entry;
@@ -41,7 +42,8 @@ static bool has_of_class(int root_fd, const char *class, const struct usb_device
 	while ((entry = sysfs_next_entry(dir))) {
 		char path[SYSFS_PATH_BYTES];
 
-		if (sysfs_resolve(root_fd, class, entry->d_name, path) == 0 &&
+		if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
+			sysfs_resolve(root_fd, class, entry->d_name, path) == 0 &&
 			strncmp(path, interface, strlen(interface)) == 0)
 			return true;
 	}
@@ -54,11 +56,11 @@ static bool has_of_class(int root_fd, const char *class, const struct usb_device
  */
 static bool carries_network(int root_fd, const struct usb_device *device, bool other)
 {
-	if (has_of_class(root_fd, "sys/class/wwan", device) ||
-		has_of_class(root_fd, "sys/class/usbmisc", device))
+	if (has_of_class(root_fd, "sys/class/wwan", "", device) ||
+		has_of_class(root_fd, "sys/class/usbmisc", "cdc-wdm", device))
 		return true;
-	return !other && (has_of_class(root_fd, "sys/class/net", device) ||
-				 has_of_class(root_fd, "sys/class/bluetooth", device));
+	return !other && (has_of_class(root_fd, "sys/class/net", "", device) ||
+				 has_of_class(root_fd, "sys/class/bluetooth", "", device));
 }
 
 static void look_at_interfaces(

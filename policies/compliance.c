@@ -193,6 +193,7 @@ static enum compliance_state item_state(const struct observed_item *item)
 	case REASON_USER_PROGRAM:
 	case REASON_UPDATE_DUE:
 	case REASON_EXEC_MOUNT:
+	case REASON_IN_USE:
 		return COMPLIANCE_NONCOMPLIANT;
 	case REASON_PASSWORD_UNSEEN:
 	case REASON_ESCROW_UNTOLD:
