@@ -386,6 +386,8 @@ static int connections_observe(struct backend *b, backend_done_fn done, void *us
 	struct connections *s = b->state;
 
 	backend_call_begin(&s->call, b, done, userdata);
+	if (gate_is_absent(b))
+		return backend_call_end(&s->call, 0, "");
 	see_data(b);
 	see_hotspot(b);
 	/* Without NetworkManager this says nothing; the radios' switches do. */

@@ -246,6 +246,8 @@ static int location_service_observe(struct backend *b, backend_done_fn done, voi
 	struct observation *o = &b->observations[ID];
 
 	backend_call_begin(&s->call, b, done, userdata);
+	if (gate_is_absent(b))
+		return backend_call_end(&s->call, 0, "");
 	for (size_t i = 0; i < ARRAY_SIZE(rivals); i++) {
 		char detail[LIMIT_TEXT_BYTES + 1];
 

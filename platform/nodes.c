@@ -433,6 +433,8 @@ static int nodes_observe(struct backend *b, backend_done_fn done, void *userdata
 	int r = nodes ? node_list(b->platform->sysroot_fd, nodes, &view.n) : -ENOMEM;
 
 	backend_call_begin(&s->call, b, done, userdata);
+	if (gate_is_absent(b))
+		return backend_call_end(&s->call, 0, "");
 	memcpy(view.is_shut, s->is_shut, sizeof(view.is_shut));
 	memcpy(view.wanted, s->wanted, sizeof(view.wanted));
 	if (r == 0 || r == -E2BIG)

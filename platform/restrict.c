@@ -124,6 +124,19 @@ void gate_saw_unsupported(struct backend *b, enum setting_id id, const char *det
 	text_printf(b->observations[id].detail, "%s", detail);
 }
 
+bool gate_is_absent(struct backend *b)
+{
+	struct backend_fact fact;
+
+	b->ops->probe(b, &fact);
+	if (fact.present)
+		return false;
+	for (enum setting_id id = 0; id < SETTING_MAX; id++)
+		if (b->ops->serves[id])
+			gate_saw_unsupported(b, id, fact.detail);
+	return true;
+}
+
 /* --- contests ------------------------------------------------------------------------------ */
 
 bool contest_is_on(const struct contest *contest, int64_t now_us)

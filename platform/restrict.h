@@ -49,6 +49,9 @@ void gate_saw_nothing(struct backend *b, enum setting_id id, const char *detail)
 /* What is there cannot be shut, and why. */
 void gate_saw_unsupported(struct backend *b, enum setting_id id, const char *detail);
 
+/* Whether the mechanism is missing; then every setting it serves is said to be unsupported. */
+bool gate_is_absent(struct backend *b);
+
 /* --- somebody who keeps opening what is shut --- */
 
 #define CONTEST_FREE 10			       /* times a minute that are answered at once */

@@ -432,6 +432,8 @@ static int rfkill_observe(struct backend *b, backend_done_fn done, void *userdat
 	int r = 0;
 
 	backend_call_begin(&s->call, b, done, userdata);
+	if (gate_is_absent(b))
+		return backend_call_end(&s->call, 0, "");
 	if (!was_open)
 		s->fd = s->open_switches(b->platform);
 	r = s->fd < 0 ? s->fd : drain(b, s->fd);

@@ -445,6 +445,8 @@ static int usb_gadget_observe(struct backend *b, backend_done_fn done, void *use
 	struct gadgets gadgets;
 
 	backend_call_begin(&s->call, b, done, userdata);
+	if (gate_is_absent(b))
+		return backend_call_end(&s->call, 0, "");
 	gadgets_list(root_fd, &gadgets);
 	if (gadgets.n == 0 && !backend_file_exists(root_fd, CONTROLLERS)) {
 		gate_saw_nothing(b, ID, "this phone cannot be a device for others");
