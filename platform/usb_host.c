@@ -486,12 +486,13 @@ static int usb_host_observe(struct backend *b, backend_done_fn done, void *userd
 	int r = 0;
 
 	backend_call_begin(&s->call, b, done, userdata);
-	if (gate_is_absent(b))
-		return backend_call_end(&s->call, 0, "");
-	if (!backend_file_exists(b->platform->sysroot_fd, BUS)) {
+	if (backend_file_exists(b->platform->sysroot_fd, "sys/bus") &&
+		!backend_file_exists(b->platform->sysroot_fd, BUS)) {
 		gate_saw_nothing(b, ID, "this phone has no USB for others to be plugged into");
 		return backend_call_end(&s->call, 0, "");
 	}
+	if (gate_is_absent(b))
+		return backend_call_end(&s->call, 0, "");
 	r = devices ? usb_list(b->platform->sysroot_fd, devices, &n) : -ENOMEM;
 	if (r == 0 || r == -E2BIG)
 		r = see(b, devices, n);

@@ -236,6 +236,7 @@ static void test_no_usb(void)
 	struct phone p = {0};
 
 	fixture_open(&p.m.f);
+	fixture_directory(&p.m.f, "sys/bus/mmc");
 	CHECK_INT(usb_host_backend_new(&p.m.f.platform, &p.m.b), 0);
 	p.m.f.platform.desired = &p.wish;
 	want(&p.wish, ID, GATE_OFF);
