@@ -36,6 +36,10 @@ struct platform {
 	struct apps_jobs *apps_jobs; /* NULL: nothing is installed or removed */
 	const struct device *device; /* NULL: nothing is known of power and network */
 	int state_fd; /* the state directory, for what a backend has to remember; 0: nothing */
+	/* Made by whoever needs them first, shared, gone with the last (bus_peer.h, lock_watch.h).
+	 */
+	struct bus_link *bus_link;
+	struct lock_watch *lock_watch;
 };
 
 struct backend;
@@ -45,6 +49,8 @@ struct guard_known;	/* platform/guard_known.h */
 struct apps_known;	/* platform/apps_known.h */
 struct apps_jobs;	/* platform/apps_job.h */
 struct device;		/* platform/device.h */
+struct bus_link;	/* platform/bus_peer.h */
+struct lock_watch;	/* platform/lock_watch.h */
 
 /* Whether the mechanism is here, and if not, why not: a sentence for people. */
 struct backend_fact {

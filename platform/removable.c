@@ -18,16 +18,15 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include "agent/util/child.h"
 #include "agent/util/fs.h"
 #include "platform/backend.h"
 #include "platform/backends.h"
 #include "platform/override.h"
 #include "platform/removable_view.h"
+#include "platform/udev.h"
 #include "platform/uevent.h"
 #include "platform/watch.h"
 
-#define UDEV_CONTROL "run/udev/control"
 #define SETTLE_SECONDS "15"
 /* What could not be done is not tried again at once: each try makes new events. */
 #define AGAIN_US (60 * UINT64_C(1000000))
@@ -61,32 +60,16 @@ struct removable_backend {
 	uint64_t tried_us;
 };
 
-static const char *find_udevadm(int root_fd)
-{
-	static const char *const places[] = {
-		"/usr/bin/udevadm", "/bin/udevadm", "/sbin/udevadm", "/usr/sbin/udevadm"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
-		if (backend_file_exists(root_fd, places[i]))
-			return places[i];
-	return NULL;
-}
-
 static void removable_probe(struct backend *b, struct backend_fact *ret_fact)
 {
 	int root_fd = b->platform->sysroot_fd;
 
-	*ret_fact = (struct backend_fact){.reason = REASON_NO_MECHANISM};
-	if (!find_udevadm(root_fd))
-		text_printf(ret_fact->detail,
-			"there is no udevadm: without udev (mdev has none) nobody asks what may be "
-			"done with a device; install eudev or systemd's udev");
-	else if (!backend_file_exists(root_fd, UDEV_CONTROL))
-		text_printf(ret_fact->detail, "udevd does not run");
-	else if (!backend_file_exists(root_fd, REMOVABLE_PROGRAM))
+	if (!udev_probe(root_fd, ret_fact))
+		return;
+	if (!backend_file_exists(root_fd, REMOVABLE_PROGRAM)) {
+		*ret_fact = (struct backend_fact){.reason = REASON_NO_MECHANISM};
 		text_printf(ret_fact->detail, REMOVABLE_PROGRAM " is missing: install it again");
-	else
-		*ret_fact = (struct backend_fact){.present = true};
+	}
 }
 
 static int removable_observe(struct backend *b, backend_done_fn done, void *userdata)
@@ -176,25 +159,9 @@ static void removable_ran(const struct child_result *result, void *userdata)
 {
 	struct backend *b = userdata;
 	struct removable_backend *s = b->state;
-	char why[LIMIT_TEXT_BYTES + 1] = "";
+	char why[LIMIT_TEXT_BYTES + 1];
 
-	switch (result->end) {
-	case CHILD_EXITED:
-		if (result->code != 0)
-			text_printf(why, "exit %d: %.*s", result->code,
-				(int)strcspn(result->output, "\n"), result->output);
-		break;
-	case CHILD_KILLED:
-		text_printf(why, "killed by signal %d", result->code);
-		break;
-	case CHILD_DEADLINE:
-		text_printf(why, "took longer than %d s", LIMIT_CHILD_SECONDS);
-		break;
-	case CHILD_FLOODED:
-	case CHILD_END_MAX:
-		text_printf(why, "wrote too much");
-		break;
-	}
+	udev_explain(result, why);
 	/* Others' events can last; what became of our own is looked at in any case. */
 	if (why[0] && s->steps[-1] != STEP_SETTLE)
 		note_failure(s, -EIO, "udevadm", why);
@@ -205,14 +172,8 @@ static void removable_ran(const struct child_result *result, void *userdata)
 static int run(struct backend *b, const char *const *argv)
 {
 	struct removable_backend *s = b->state;
-	const struct child_spec spec = {
-		.argv = argv,
-		.root_fd = b->platform->sysroot_is_root ? -1 : b->platform->sysroot_fd,
-		.deadline_s = LIMIT_CHILD_SECONDS,
-		.merge_stderr = true,
-	};
 
-	return child_start(b->platform->event, &spec, removable_ran, b, &s->child);
+	return udev_start(b->platform, argv, removable_ran, b, &s->child);
 }
 
 /*
@@ -253,7 +214,7 @@ static int run_trigger(struct backend *b, const char *udevadm)
 /* 0: a program is under way; 1: done; -errno. */
 static int do_step(struct backend *b, enum removable_step step)
 {
-	const char *udevadm = find_udevadm(b->platform->sysroot_fd);
+	const char *udevadm = udev_find_admin(b->platform->sysroot_fd);
 	struct removable_backend *s = b->state;
 	const char *const reload[] = {udevadm, "control", "--reload", NULL};
 	const char *const settle[] = {udevadm, "settle", "--timeout=" SETTLE_SECONDS, NULL};
@@ -285,11 +246,9 @@ static int do_step(struct backend *b, enum removable_step step)
 static void removable_settle(struct backend *b)
 {
 	struct removable_backend *s = b->state;
-	char data[UEVENT_BYTES];
-	int fd = s->uevents ? sd_event_source_get_io_fd(s->uevents) : -1;
 
-	while (fd >= 0 && recv(fd, data, sizeof(data), MSG_DONTWAIT) > 0)
-		;
+	if (s->uevents)
+		(void)uevent_drain(sd_event_source_get_io_fd(s->uevents));
 	watch_settle(s->watch);
 }
 
@@ -442,15 +401,10 @@ static int removable_on_uevent(sd_event_source *source, int fd, uint32_t events,
 {
 	struct backend *b = userdata;
 	struct removable_backend *s = b->state;
-	char data[UEVENT_BYTES];
-	ssize_t n;
 
 	(void)source;
 	(void)events;
-	do
-		n = recv(fd, data, sizeof(data), MSG_DONTWAIT);
-	while (n > 0 || (n < 0 && (errno == EINTR || errno == ENOBUFS)));
-	if (n == 0 || errno != EAGAIN)
+	if (!uevent_drain(fd))
 		s->uevents = sd_event_source_unref(s->uevents);
 	s->changed(b, s->changed_userdata);
 	return 0;

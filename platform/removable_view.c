@@ -10,10 +10,9 @@
 
 #include "agent/util/fs.h"
 #include "platform/backend.h"
+#include "platform/udev.h"
 
-#define UDEV_RECORD_BYTES (64 * 1024)
 #define CHOICE_LINE "\n# encryption.removable: "
-#define VERDICT_LINE "\nE:MDM_MEDIA_VERDICT="
 
 /* The word behind a label, up to the end of the line. False: there is no such line, or too much. */
 static bool find_word(const char *text, const char *label, char *ret_word, size_t size_bytes)
@@ -108,14 +107,10 @@ static int read_rules(int root_fd, struct removable_view *view)
 /* What mdm-agent-media said of it last; "" if it was not asked. */
 static void read_verdict(int root_fd, const struct removable_device *device, char ret_verdict[64])
 {
-	_cleanup_free_ char *text = NULL;
-	char path[64];
+	char record[64];
 
-	ret_verdict[0] = 0;
-	snprintf(path, sizeof(path), "run/udev/data/b%u:%u", device->major, device->minor);
-	if (fs_read(root_fd, path, UDEV_RECORD_BYTES, &text, NULL) == 0 &&
-		!find_word(text, VERDICT_LINE, ret_verdict, 64))
-		ret_verdict[0] = 0;
+	snprintf(record, sizeof(record), "b%u:%u", device->major, device->minor);
+	(void)udev_property(root_fd, record, "MDM_MEDIA_VERDICT", ret_verdict, 64);
 }
 
 static bool disk_is_offline(const struct removable_view *view, size_t i)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sysfs.c - names, numbers and links of block devices; see sysfs.h. Reads only. Enforcer only. */
+/* sysfs.c - names, numbers, links and attributes of devices; see sysfs.h. Enforcer, media. */
 #include "platform/sysfs.h"
 
 #include <errno.h>
@@ -59,6 +59,48 @@ const struct dirent *sysfs_next_entry(DIR *dir)
 	while ((entry = readdir(dir)) && entry->d_name[0] == '.')
 		;
 	return entry;
+}
+
+int sysfs_resolve(
+	int root_fd, const char *directory, const char *name, char ret_path[SYSFS_PATH_BYTES])
+{
+	char link[SYSFS_PATH_BYTES], target[SYSFS_PATH_BYTES], path[SYSFS_PATH_BYTES];
+	const char *at;
+	int r;
+
+	if (snprintf(link, sizeof(link), "%s/%s", directory, name) >= (int)sizeof(link))
+		return -ENAMETOOLONG;
+	r = fs_read_link(root_fd, link, target, sizeof(target));
+	if (r < 0)
+		return r;
+	at = strstr(target, "devices/");
+	if (!at || strstr(at, ".."))
+		return -ENODEV;
+	if (snprintf(path, sizeof(path), "sys/%s", at) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	memcpy(ret_path, path, sizeof(path));
+	return 0;
+}
+
+int sysfs_write(int root_fd, const char *directory, const char *file, const char *text)
+{
+	char path[SYSFS_PATH_BYTES + 64];
+	_cleanup_close_ int fd = -1;
+
+	if (snprintf(path, sizeof(path), "%s/%s", directory, file) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	fd = fs_open_nofollow(root_fd, path, O_WRONLY | O_TRUNC, 0);
+	return fd < 0 ? fd : fs_write_all(fd, text, strlen(text));
+}
+
+bool sysfs_read(
+	int root_fd, const char *directory, const char *file, char *ret_text, size_t size_bytes)
+{
+	char path[SYSFS_PATH_BYTES + 64];
+
+	ret_text[0] = 0;
+	return snprintf(path, sizeof(path), "%s/%s", directory, file) < (int)sizeof(path) &&
+	       fs_read_line(root_fd, path, ret_text, size_bytes) == 0;
 }
 
 /* A device mapper device by its name. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sysfs.h - block devices in sysfs: by number, by name, by path below /dev. */
+/* sysfs.h - devices in sysfs: by number, by name, by path below /dev; their attributes. */
 #ifndef MDM_PLATFORM_SYSFS_H
 #define MDM_PLATFORM_SYSFS_H
 
@@ -28,6 +28,20 @@ int sysfs_open_directory(int dir_fd, const char *path, DIR **ret_dir);
 
 /* The next name without a dot in front; NULL at the end. */
 const struct dirent *sysfs_next_entry(DIR *dir);
+
+/*
+ * Where a name of a class or bus leads: "sys/class/video4linux" and "video0" to
+ * "sys/devices/…/video0", without links. 0; -errno; -ENAMETOOLONG; -ENODEV: it leads elsewhere.
+ */
+int sysfs_resolve(
+	int root_fd, const char *directory, const char *name, char ret_path[SYSFS_PATH_BYTES]);
+
+/* Writes an attribute of a device in one piece. No link is followed. 0 or -errno. */
+int sysfs_write(int root_fd, const char *directory, const char *file, const char *text);
+
+/* The first line of an attribute; false and "" where it cannot be read. */
+bool sysfs_read(
+	int root_fd, const char *directory, const char *file, char *ret_text, size_t size_bytes);
 
 /*
  * Names in a directory, sorted, so that the same machine is described in the same words every time.

@@ -86,16 +86,6 @@ static void note(struct media *m, int r)
 		m->result = r;
 }
 
-static int write_sysfs(int root_fd, const char *directory, const char *file, const char *text)
-{
-	char path[SYSFS_PATH_BYTES + 64];
-	_cleanup_close_ int fd = -1;
-
-	snprintf(path, sizeof(path), "%s/%s", directory, file);
-	fd = fs_open_nofollow(root_fd, path, O_WRONLY | O_TRUNC, 0);
-	return fd < 0 ? fd : fs_write_all(fd, text, strlen(text));
-}
-
 /*
  * "…/0:0:0:0/block/sda": the SCSI device can be told to refuse everything. No card is one. The
  * kernel takes the name of a state with the end of its line only.
@@ -112,7 +102,7 @@ static int set_state(int root_fd, const struct removable_device *device, const c
 	if (strcmp(end, "/block") != 0)
 		return -ENOENT;
 	*end = 0;
-	return write_sysfs(root_fd, path, "state", state);
+	return sysfs_write(root_fd, path, "state", state);
 }
 
 static bool action_is(const struct media *m, const char *action)
@@ -127,8 +117,8 @@ static int shut(int root_fd, const char *path, bool is_card)
 	const char *slash = strrchr(path, '/');
 
 	if (is_card)
-		return write_sysfs(root_fd, "sys/bus/mmc/drivers/mmcblk", "unbind", slash + 1);
-	return write_sysfs(root_fd, path, "authorized", "0");
+		return sysfs_write(root_fd, "sys/bus/mmc/drivers/mmcblk", "unbind", slash + 1);
+	return sysfs_write(root_fd, path, "authorized", "0");
 }
 
 /* Authorization alone brings no driver. */
@@ -137,9 +127,9 @@ static int open_again(int root_fd, const struct removable_device *device)
 	int r;
 
 	if (device->is_card)
-		return write_sysfs(root_fd, "sys/bus/mmc", "drivers_probe", device->name);
-	r = write_sysfs(root_fd, device->path, "authorized", "1");
-	return r < 0 ? r : write_sysfs(root_fd, "sys/bus/usb", "drivers_probe", device->name);
+		return sysfs_write(root_fd, "sys/bus/mmc", "drivers_probe", device->name);
+	r = sysfs_write(root_fd, device->path, "authorized", "1");
+	return r < 0 ? r : sysfs_write(root_fd, "sys/bus/usb", "drivers_probe", device->name);
 }
 
 static void act_on_gate(struct media *m)
