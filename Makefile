@@ -70,7 +70,7 @@ variant_cflags_musl := -isystem tests/lib/musl -idirafter /usr/include -idirafte
 variant_cflags_syntax := -fsyntax-only
 
 pc_cflags = $(shell $(PKG_CONFIG) --cflags $(1) 2>/dev/null)
-pc_libs = $(shell $(PKG_CONFIG) --libs $(filter-out libcrypt,$(1)) 2>/dev/null) $(if $(filter libcrypt,$(1)),$(LIBCRYPT))
+pc_libs = $(shell $(PKG_CONFIG) --libs $(filter-out libcrypt,$(1)) 2>/dev/null) $(if $(filter libcrypt,$(1)),$(LIBCRYPT)) -lm
 # musl has crypt(3) in its C library and an empty libcrypt, without a .pc file. libasan has a crypt_r() of its own, which
 # calls the real one: as-needed would leave that out.
 LIBCRYPT := -Wl,--push-state,--no-as-needed -lcrypt -Wl,--pop-state

@@ -77,6 +77,8 @@ static int peer_on_query(sd_bus_message *message, void *userdata, sd_bus_error *
 	if (!sd_bus_message_is_method_error(message, NULL) && is_from_bus(message) &&
 		sd_bus_message_read(message, "s", &owner) >= 0)
 		peer_set_owner(peer, owner);
+	else if (!peer->owner[0] && peer->row->absent)
+		peer->row->absent(peer);
 	return 0;
 }
 
@@ -118,13 +120,15 @@ static void peer_detach(struct bus_peer *peer)
 static void link_disconnect(struct bus_link *link)
 {
 	struct bus_peer *next;
+	/* Gone first, so that nobody speaks to it meanwhile. */
+	sd_bus *bus = TAKE_PTR(link->bus);
 
 	for (struct bus_peer *peer = link->peers; peer; peer = next) {
 		next = peer->next;
 		peer_detach(peer);
 	}
 	link->disconnected = sd_bus_slot_unref(link->disconnected);
-	bus_close(&link->bus);
+	bus_close(&bus);
 }
 
 static int link_on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error *error)
@@ -259,6 +263,11 @@ void bus_peer_close(struct bus_peer *peer)
 		link_free(link);
 }
 
+bool bus_peer_is_connected(const struct bus_peer *peer)
+{
+	return peer->link && peer->link->bus;
+}
+
 bool bus_peer_is_from(const struct bus_peer *peer, sd_bus_message *message)
 {
 	const char *sender = sd_bus_message_get_sender(message);
@@ -307,9 +316,35 @@ int bus_peer_call(struct bus_peer *peer, const struct bus_method *method, sd_bus
 		return r < 0 ? r : 0;
 	}
 	*slot = sd_bus_slot_unref(*slot);
-	r = sd_bus_call_async(
-		peer->link->bus, slot, call, answered, peer->userdata, BUS_PEER_TIMEOUT_US);
+	r = sd_bus_call_async(peer->link->bus, slot, call, answered,
+		method->userdata ? method->userdata : peer->userdata, BUS_PEER_TIMEOUT_US);
 	return r < 0 ? r : 0;
+}
+
+int bus_peer_answered(const struct bus_peer *peer, sd_bus_message *message)
+{
+	if (sd_bus_message_is_method_error(message, NULL))
+		return -sd_bus_message_get_errno(message);
+	return bus_peer_is_from(peer, message) ? 0 : -EPERM;
+}
+
+int bus_peer_start(struct bus_peer *peer, sd_bus_slot **slot, sd_bus_message_handler_t answered)
+{
+	if (!bus_peer_is_connected(peer))
+		return -ENOTCONN;
+	*slot = sd_bus_slot_unref(*slot);
+	return sd_bus_call_method_async(peer->link->bus, slot, BUS_NAME, BUS_PATH, BUS_NAME,
+		"StartServiceByName", answered, peer->userdata, "su", peer->row->bus_name, 0);
+}
+
+int bus_peer_serve(struct bus_peer *peer, sd_bus_slot **slot, const char *path,
+	const char *interface, const sd_bus_vtable *vtable)
+{
+	if (!bus_peer_is_connected(peer))
+		return -ENOTCONN;
+	*slot = sd_bus_slot_unref(*slot);
+	return sd_bus_add_object_vtable(
+		peer->link->bus, slot, path, interface, vtable, peer->userdata);
 }
 
 int bus_read_properties(sd_bus_message *message, bus_property_fn visit, void *userdata)

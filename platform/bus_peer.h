@@ -29,6 +29,8 @@ struct bus_peer_row {
 	int (*subscribe)(struct bus_peer *peer);
 	/* It has an owner now, another one than before. */
 	void (*appeared)(struct bus_peer *peer);
+	/* The bus was asked for the first time and says that nobody owns the name. May be NULL. */
+	void (*absent)(struct bus_peer *peer);
 	/* What is known of it is void; calls of its slots may be outstanding. */
 	void (*vanished)(struct bus_peer *peer);
 };
@@ -48,10 +50,20 @@ int bus_peer_open(struct bus_peer *peer, struct platform *platform);
 /* Ends it; may be called from the peer's own callbacks. A closed peer is fine. */
 void bus_peer_close(struct bus_peer *peer);
 
+/* Whether it is being asked who owns the name, for the first time on this connection. */
+static inline bool bus_peer_is_asking(const struct bus_peer *peer)
+{
+	return peer->query;
+}
+
 static inline bool bus_peer_is_here(const struct bus_peer *peer)
 {
 	return peer->owner[0];
 }
+
+/* Whether there is a bus to follow it on. In vanished(): false where the bus is gone, or the peer
+ * is being closed, and nobody knows what became of the service. */
+bool bus_peer_is_connected(const struct bus_peer *peer);
 
 /* Whether the owner of the name sent the message. */
 bool bus_peer_is_from(const struct bus_peer *peer, sd_bus_message *message);
@@ -61,14 +73,29 @@ int bus_peer_match(struct bus_peer *peer, const char *rest, sd_bus_message_handl
 
 struct bus_method {
 	const char *path, *interface, *member;
+	void *userdata; /* of answered; NULL: the peer's */
 };
 /*
- * Calls a method of the present owner. answered gets the peer's userdata unless it is NULL, in
- * which case nobody hears of the answer; *slot is replaced. 0; -ENOTCONN: nobody owns the name;
+ * Calls a method of the present owner. Where answered is NULL nobody hears of the answer, and slot
+ * may be NULL; otherwise *slot is replaced. 0; -ENOTCONN: nobody owns the name;
  * negative.
  */
 int bus_peer_call(struct bus_peer *peer, const struct bus_method *method, sd_bus_slot **slot,
 	sd_bus_message_handler_t answered, const char *types, ...);
+
+/* An answer: 0, or the negative error that it carries, -EPERM where somebody else gave it. */
+int bus_peer_answered(const struct bus_peer *peer, sd_bus_message *message);
+
+/*
+ * Asks the bus to start the service, for those who need it running; appeared() tells when it is.
+ * The answer is the bus's own. 0 or negative.
+ */
+int bus_peer_start(struct bus_peer *peer, sd_bus_slot **slot, sd_bus_message_handler_t answered);
+
+/* Serves an object on the connection, for a service that calls back. userdata: the peer's. 0 or
+ * negative. */
+int bus_peer_serve(struct bus_peer *peer, sd_bus_slot **slot, const char *path,
+	const char *interface, const sd_bus_vtable *vtable);
 
 /*
  * Reads the members of a{sv}: visit gets the variant not yet entered, and returns 1 if it read it,
