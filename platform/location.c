@@ -340,6 +340,7 @@ int location_want(struct location *l, enum location_need need, int64_t deadline_
 	l->wanted_us = now_us;
 	l->deadline_us = deadline_us;
 	l->best = (struct fix){.source = FIX_NONE};
+	location_modem_look_at_cell(l);
 	return 0;
 }
 
@@ -403,6 +404,16 @@ void location_facts(struct location *l, struct location_facts *ret_facts)
 	}
 }
 
+/* sd-bus ends its connections when the loop ends, before anybody is freed. */
+static int location_on_exit(sd_event_source *source, void *userdata)
+{
+	struct location *l = userdata;
+
+	(void)source;
+	location_modem_leave(l);
+	return 0;
+}
+
 int location_new(struct platform *platform, location_event_fn event, void *userdata,
 	struct location **ret_location)
 {
@@ -420,6 +431,11 @@ int location_new(struct platform *platform, location_event_fn event, void *userd
 	l->geoclue.peer = (struct bus_peer){.row = &location_geoclue_peer, .userdata = l};
 	l->modem.peer = (struct bus_peer){.row = &location_modem_peer, .userdata = l};
 	l->wifi.peer = (struct bus_peer){.row = &location_wifi_peer, .userdata = l};
+	if (sd_event_add_exit(platform->event, &l->exit, location_on_exit, l) < 0 ||
+		sd_event_source_set_priority(l->exit, SD_EVENT_PRIORITY_IMPORTANT) < 0) {
+		location_free(l);
+		return -ENOMEM;
+	}
 	location_modem_recover(l);
 	if (location_modem_owes(l))
 		location_poke(l);
@@ -441,6 +457,7 @@ void location_free(struct location *l)
 	memset(l->running, 0, sizeof(l->running));
 	bus_settle(l, false);
 	location_switch_stop(l);
+	sd_event_source_unref(l->exit);
 	sd_event_source_unref(l->tell);
 	free(l);
 }

@@ -351,10 +351,27 @@ static void geoclue_settle(struct location *l)
 		geoclue_begin(l);
 }
 
+/* It may have come out of use: what was left on in the modem for it can be given back. */
+static int geoclue_on_use(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	struct location *l = userdata;
+
+	(void)error;
+	if (bus_peer_is_from(&l->geoclue.peer, message))
+		location_modem_look_at_use(l);
+	return 0;
+}
+
 static int geoclue_subscribe(struct bus_peer *peer)
 {
-	return bus_peer_match(peer, "interface='" GEOCLUE_CLIENT "',member='LocationUpdated'",
+	int r = bus_peer_match(peer, "interface='" GEOCLUE_CLIENT "',member='LocationUpdated'",
 		geoclue_on_updated);
+
+	return r < 0 ? r
+		     : bus_peer_match(peer,
+			       "interface='" BUS_PROPERTIES
+			       "',member='PropertiesChanged',arg0='" GEOCLUE ".Manager'",
+			       geoclue_on_use);
 }
 
 /* It came, or it is known that nobody is there, or it is gone. */
@@ -363,6 +380,7 @@ static void geoclue_changed(struct bus_peer *peer)
 	struct location *l = peer->userdata;
 
 	geoclue_forget(&l->geoclue);
+	location_modem_look_at_use(l);
 	location_poke(l);
 }
 

@@ -355,6 +355,7 @@ const struct bus_peer_row location_modem_peer = {
 
 void location_modem_leave(struct location *l)
 {
+	modem_gps_end(&l->modem);
 	modem_mask_abandon(l);
 }
 

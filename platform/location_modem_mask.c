@@ -15,7 +15,6 @@
 #define GEOCLUE_MANAGER_PATH "/org/freedesktop/GeoClue2/Manager"
 #define SETUPS_MAX 3
 /* How long others may go on using what the agent switched on. */
-#define LATER_US (60 * USEC_PER_SEC)
 #define LATER_MAX_US (15 * 60 * USEC_PER_SEC)
 
 #define RECORD_NAME "location-modem"
@@ -184,9 +183,10 @@ static void mask_give_back(struct location *l)
 	/* A modem that is gone, or that others have switched off, has nothing to get back. */
 	if (!object || !(object->enabled & m->ours))
 		modem_mask_is_quits(l);
-	else if (!m->setup && mask_set(l, object->enabled & ~m->ours, object->signals, &m->setup,
-				      mask_on_given) < 0)
-		modem_mask_is_quits(l);
+	/* Where it cannot be said now it stays owed. */
+	else if (!m->setup)
+		(void)mask_set(l, object->enabled & ~m->ours, object->signals, &m->setup,
+			mask_on_given);
 }
 
 static int mask_on_use(sd_bus_message *message, void *userdata, sd_bus_error *error)
@@ -201,9 +201,9 @@ static int mask_on_use(sd_bus_message *message, void *userdata, sd_bus_error *er
 		used = false;
 	if (m->running)
 		return 0;
+	/* It says when that ends. */
 	if (used && clock_boottime_us() < m->later_until_us)
-		(void)location_set_timer(
-			l, &m->later, clock_boottime_us() + LATER_US, mask_on_later);
+		(void)location_set_timer(l, &m->later, m->later_until_us, mask_on_later);
 	else
 		mask_give_back(l);
 	return 0;
@@ -222,6 +222,16 @@ void modem_mask_release(struct location *l)
 	if (!l->geoclue.peer.owner[0] || bus_peer_call(&l->geoclue.peer, &get, &m->use, mask_on_use,
 						 "ss", GEOCLUE_MANAGER, "InUse") < 0)
 		mask_give_back(l);
+}
+
+void location_modem_look_at_use(struct location *l)
+{
+	struct location_modem *m = &l->modem;
+
+	if (!m->ours || m->running || !m->later)
+		return;
+	m->later = sd_event_source_unref(m->later);
+	modem_settle(l);
 }
 
 void modem_mask_abandon(struct location *l)

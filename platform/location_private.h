@@ -141,7 +141,7 @@ struct location {
 	struct fix seen;      /* to be told */
 	unsigned int pending; /* bits of events */
 	enum location_why missed, no_scan;
-	sd_event_source *tell;
+	sd_event_source *tell, *exit;
 	bool *freed; /* set by location_free() while events are told */
 
 	bool running[LOCATION_SOURCE_MAX], present[LOCATION_SOURCE_MAX];
@@ -194,6 +194,8 @@ void location_modem_recover(struct location *location);
 bool location_modem_owes(const struct location *location);
 /* The last moment at which something can be said to it. */
 void location_modem_leave(struct location *location);
+/* Whether others use what the agent has switched on may be another thing now. */
+void location_modem_look_at_use(struct location *location);
 /* One word about the cell, to see whether it is another one. */
 void location_modem_look_at_cell(struct location *location);
 

@@ -289,6 +289,15 @@ static bool has_network(const struct fix_networks *networks, const struct fix_ne
 	return false;
 }
 
+/* The same networks, in use or not. Only numbers are compared: names come with them. */
+static bool is_same_sight(const struct fix_networks *a, const struct fix_networks *b)
+{
+	for (size_t i = 0; i < a->n_networks; i++)
+		if (!has_network(b, &a->networks[i]))
+			return false;
+	return a->n_networks == b->n_networks;
+}
+
 /* The networks in use come first. */
 static const struct fix_network *connected_network(const struct fix_networks *networks)
 {
@@ -313,8 +322,7 @@ static void wifi_take(struct location *l, const struct fix_networks *now)
 					     was->n_ssid != is->n_ssid ||
 					     memcmp(was->ssid, is->ssid, is->n_ssid) != 0
 				   : was != is;
-	bool changed = connected || now->taken_us > before->taken_us ||
-		       now->n_networks != before->n_networks || is_elsewhere(before, now);
+	bool changed = connected || now->taken_us > before->taken_us || !is_same_sight(before, now);
 
 	if (l->watches & LOCATION_WATCH_MOTION && !first &&
 		(connected || is_elsewhere(before, now)))
