@@ -56,6 +56,17 @@ const char *location_why_name(enum location_why why)
 	return (unsigned int)why < LOCATION_WHY_MAX ? names[why] : NULL;
 }
 
+const char *location_teller_name(enum location_teller teller)
+{
+	static const char *const names[LOCATION_TELLER_MAX] = {
+		[LOCATION_TELLS_NOTHING] = "nothing",
+		[LOCATION_TELLS_CELL] = "cell",
+		[LOCATION_TELLS_WIFI] = "wifi",
+	};
+
+	return (unsigned int)teller < LOCATION_TELLER_MAX ? names[teller] : NULL;
+}
+
 /* --- what the sources ask ------------------------------------------------------------------- */
 
 void location_post(struct location *l, enum location_event_kind kind)
@@ -67,6 +78,11 @@ void location_post(struct location *l, enum location_event_kind kind)
 bool location_is_allowed(const struct location *l)
 {
 	return !l->honour_switch || (l->user_switch.looked && l->user_switch.state != TRUTH_FALSE);
+}
+
+static bool location_is_wanted(const struct location *l)
+{
+	return l->need != LOCATION_OFF || l->watches || l->scan_wanted;
 }
 
 bool location_is_looking(const struct location *l)
@@ -191,8 +207,7 @@ static void sources_settle(struct location *l)
 {
 	bool allowed = location_is_allowed(l);
 
-	bus_settle(l, location_modem_owes(l) || (allowed && (l->need != LOCATION_OFF ||
-								    l->watches || l->scan_wanted)));
+	bus_settle(l, location_modem_owes(l) || (allowed && location_is_wanted(l)));
 	/* The file first: where it answers nobody else is asked. */
 	for (size_t i = 0; i < LOCATION_SOURCE_MAX; i++) {
 		bool wanted = rows[i]->is_wanted(l) && (!rows[i]->uses_bus || l->bus_wanted);
@@ -263,11 +278,11 @@ static int location_on_tell(sd_event_source *source, void *userdata)
 
 	(void)source;
 	l->tell = sd_event_source_unref(l->tell);
-	if (l->need != LOCATION_OFF || l->watches || l->scan_wanted)
+	if (location_is_wanted(l))
 		location_switch_start(l);
-	else
-		location_switch_stop(l);
 	location_judge(l);
+	if (!location_is_wanted(l))
+		location_switch_stop(l);
 	sources_settle(l);
 	sources_look(l);
 	if (is_hopeless(l))
@@ -383,6 +398,16 @@ void location_honour_switch(struct location *l, bool honour)
 	location_poke(l);
 }
 
+static enum location_teller location_teller(const struct location *l)
+{
+	if (!(l->watches & LOCATION_WATCH_MOTION))
+		return LOCATION_TELLS_NOTHING;
+	if (l->running[LOCATION_WIFI] && location_wifi_is_connected(l))
+		return LOCATION_TELLS_WIFI;
+	return l->running[LOCATION_MODEM] && location_modem_tells(l) ? LOCATION_TELLS_CELL
+								     : LOCATION_TELLS_NOTHING;
+}
+
 void location_facts(struct location *l, struct location_facts *ret_facts)
 {
 	*ret_facts = (struct location_facts){
@@ -390,6 +415,7 @@ void location_facts(struct location *l, struct location_facts *ret_facts)
 		.honour_switch = l->honour_switch,
 		.need = l->need,
 		.watches = l->watches,
+		.teller = location_teller(l),
 	};
 	snprintf(ret_facts->switch_detail, sizeof(ret_facts->switch_detail), "%s",
 		l->user_switch.detail);

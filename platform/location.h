@@ -44,8 +44,7 @@ enum location_need {
 enum location_event_kind {
 	LOCATION_FIX,	    /* fix: better than, or later than, those before */
 	LOCATION_NETWORKS,  /* networks: after a scan, or when the one in use changed */
-	LOCATION_CONNECTED, /* networks: the network in use is another one, or none; NETWORKS
-			       follows */
+	LOCATION_CONNECTED, /* networks: the network in use is another one, or none */
 	LOCATION_MOVED,	    /* a sign that the phone moves */
 	LOCATION_SWITCHED,  /* the user's switch, see facts */
 	LOCATION_SOURCES,   /* a source came or went, see facts */
@@ -72,6 +71,17 @@ struct location_event {
 /* From the loop, never from inside a call. May call anything of this file, location_free() too. */
 typedef void (*location_event_fn)(const struct location_event *event, void *userdata);
 
+/* What would tell that the phone moves while LOCATION_WATCH_MOTION is on. There is no sensor that
+ * would tell without being asked all the time. */
+enum location_teller {
+	LOCATION_TELLS_NOTHING,
+	LOCATION_TELLS_CELL, /* ModemManager, which tells everybody of another cell: somebody wants
+				that */
+	LOCATION_TELLS_WIFI, /* NetworkManager: the phone is in a network, and will leave it */
+	LOCATION_TELLER_MAX,
+};
+const char *location_teller_name(enum location_teller teller); /* "wifi" */
+
 struct location_source_fact {
 	bool present, active;
 	/* Why it is not there, or what is wrong with it; "" if nothing is. No positions, no names
@@ -88,6 +98,7 @@ struct location_facts {
 	bool honour_switch;
 	enum location_need need;
 	unsigned int watches;
+	enum location_teller teller; /* look again after CONNECTED and SOURCES */
 };
 
 struct location;

@@ -62,6 +62,7 @@ static int modem_on_property(const char *name, sd_bus_message *message, void *us
 		return bus_read_u32(message, &object->enabled);
 	if (strcmp(name, "SignalsLocation") == 0)
 		return bus_read_bool(message, &object->signals);
+	object->told |= strcmp(name, "Location") == 0;
 	return 0;
 }
 
@@ -238,9 +239,16 @@ static int modem_on_changed(sd_bus_message *message, void *userdata, sd_bus_erro
 	if (!bus_peer_is_from(&m->peer, message) || !path || !modem_of_path(m, path))
 		return 0;
 	object = modem_find(m, path);
-	if (object && sd_bus_message_skip(message, "s") >= 0 &&
-		bus_read_properties(message, modem_on_property, object) >= 0)
-		modem_settle(l);
+	if (!object)
+		return 0;
+	object->told = false;
+	if (sd_bus_message_skip(message, "s") < 0 ||
+		bus_read_properties(message, modem_on_property, object) < 0)
+		return 0;
+	/* With a receiver on it tells every second, not of cells. */
+	if (object->told && !(object->enabled & (MODEM_RAW | MODEM_NMEA)))
+		location_modem_look_at_cell(l);
+	modem_settle(l);
 	return 0;
 }
 
@@ -357,6 +365,18 @@ void location_modem_leave(struct location *l)
 {
 	modem_gps_end(&l->modem);
 	modem_mask_abandon(l);
+}
+
+bool location_modem_tells(const struct location *l)
+{
+	for (size_t i = 0; i < LOCATION_MODEMS_MAX; i++) {
+		const struct location_modem_object *object = &l->modem.objects[i];
+
+		if (object->path[0] && object->enabled & MODEM_CELL && object->signals &&
+			!(object->enabled & (MODEM_RAW | MODEM_NMEA)))
+			return true;
+	}
+	return false;
 }
 
 static bool modem_is_wanted(const struct location *l)

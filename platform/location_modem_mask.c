@@ -185,8 +185,8 @@ static void mask_give_back(struct location *l)
 		modem_mask_is_quits(l);
 	/* Where it cannot be said now it stays owed. */
 	else if (!m->setup)
-		(void)mask_set(l, object->enabled & ~m->ours, object->signals, &m->setup,
-			mask_on_given);
+		(void)mask_set(
+			l, object->enabled & ~m->ours, object->signals, &m->setup, mask_on_given);
 }
 
 static int mask_on_use(sd_bus_message *message, void *userdata, sd_bus_error *error)

@@ -72,6 +72,7 @@ struct location_modem_object {
 	char path[LOCATION_PATH_BYTES]; /* "": free */
 	uint32_t capabilities, enabled;
 	bool signals;
+	bool told; /* of what it knows of where it is */
 };
 
 struct location_modem {
@@ -170,6 +171,10 @@ bool location_is_allowed(const struct location *location);
 bool location_geoclue_is_out(const struct location *location);
 /* The networks in sight are to be looked at now, and a scan asked for if one is wanted. */
 void location_wifi_scan(struct location *location);
+/* Whether the phone is in a network that it can leave. */
+bool location_wifi_is_connected(const struct location *location);
+/* Whether the modem tells of other cells by itself. */
+bool location_modem_tells(const struct location *location);
 bool location_wifi_is_out(const struct location *location);
 /* Whether somebody who gives data to the agent on a local socket may: root, a service, oneself. */
 bool location_trusts(const struct location *location, uid_t uid);

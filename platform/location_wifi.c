@@ -330,7 +330,7 @@ static void wifi_take(struct location *l, const struct fix_networks *now)
 	if (connected)
 		location_modem_look_at_cell(l);
 	l->wifi.networks = *now;
-	if (l->watches & LOCATION_WATCH_NETWORKS && (connected || first))
+	if (l->watches && (connected || first))
 		location_post(l, LOCATION_CONNECTED);
 	if (l->watches & LOCATION_WATCH_NETWORKS && (changed || first))
 		location_post(l, LOCATION_NETWORKS);
@@ -435,6 +435,11 @@ void location_wifi_scan(struct location *l)
 {
 	if (l->running[LOCATION_WIFI] && !l->wifi.list)
 		wifi_read(l);
+}
+
+bool location_wifi_is_connected(const struct location *l)
+{
+	return bus_peer_is_here(&l->wifi.peer) && connected_network(&l->wifi.networks);
 }
 
 bool location_wifi_is_out(const struct location *l)

@@ -69,7 +69,8 @@ static void print_facts(struct location *location)
 			facts.sources[i].present ? "present" : "absent",
 			facts.sources[i].active ? "active" : "idle", facts.sources[i].detail);
 	printf("switch %s %s|\n", truth_name(facts.user_switch), facts.switch_detail);
-	printf("facts need=%d watches=%u\n", (int)facts.need, facts.watches);
+	printf("facts %s need=%d watches=%u\n", location_teller_name(facts.teller), (int)facts.need,
+		facts.watches);
 }
 
 static enum location_need need_of(const char *word)

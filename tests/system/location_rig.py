@@ -228,6 +228,7 @@ class Phone:
             elif line.startswith("switch "):
                 facts["switch"] = tuple(line[7:].rstrip("|").split(" ", 1))
             elif line.startswith("facts "):
+                facts["teller"] = line.split(" ")[1]
                 return facts
 
     def detail(self, source):
@@ -249,7 +250,10 @@ class Phone:
         self.tool = None
 
     def is_on_the_bus(self):
-        return self.bus.name_of(self.tool.pid) is not None
+        try:
+            return self.bus.name_of(self.tool.pid) is not None
+        except dbus.exceptions.DBusException:
+            return True  # somebody left while everybody was asked
 
     # --- services ---
 
@@ -331,6 +335,13 @@ class Phone:
         return dbus.Interface(
             self.bus.connection.get_object(MODEMS, MODEM_PATH, introspect=False),
             "org.freedesktop.DBus.Properties").Get(MODEM_LOCATION, name)
+
+    def modem_tells(self):
+        """Everybody, that it knows something else."""
+        self.bus.mock(MODEMS, MODEM_PATH).EmitSignal(
+            "org.freedesktop.DBus.Properties", "PropertiesChanged", "sa{sv}as", dbus.Array([
+                MODEM_LOCATION, dbus.Dictionary({"Location": "x"}, signature="sv"),
+                dbus.Array([], signature="s")], signature="v"))
 
     def modem_setups(self):
         return [(int(args[0]), bool(args[1])) for _, name, args in

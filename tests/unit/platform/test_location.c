@@ -162,6 +162,9 @@ static void test_names(void)
 		CHECK(location_source_name((enum location_source)i) &&
 			strlen(location_source_name((enum location_source)i)) <
 				sizeof(((struct fix *)NULL)->provider));
+	for (size_t i = 0; i < LOCATION_TELLER_MAX; i++)
+		CHECK(location_teller_name((enum location_teller)i));
+	CHECK(!location_teller_name(LOCATION_TELLER_MAX));
 	CHECK(!location_event_name(LOCATION_EVENT_MAX));
 	CHECK(!location_why_name(LOCATION_WHY_MAX));
 	CHECK(!location_source_name(LOCATION_SOURCE_MAX));
