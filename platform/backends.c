@@ -19,6 +19,13 @@ const backend_new_fn platform_backends[] = {
 	apps_backend_new,
 	launcher_backend_new,
 	apk_sources_backend_new,
+	rfkill_backend_new,
+	nodes_backend_new,
+	usb_host_backend_new,
+	usb_gadget_backend_new,
+	connections_backend_new,
+	location_service_backend_new,
+	ssh_backend_new,
 };
 const size_t platform_n_backends = ARRAY_SIZE(platform_backends);
 

@@ -19,5 +19,12 @@ int noexec_backend_new(struct platform *platform, struct backend **ret_backend);
 int apps_backend_new(struct platform *platform, struct backend **ret_backend);
 int launcher_backend_new(struct platform *platform, struct backend **ret_backend);
 int apk_sources_backend_new(struct platform *platform, struct backend **ret_backend);
+int rfkill_backend_new(struct platform *platform, struct backend **ret_backend);
+int nodes_backend_new(struct platform *platform, struct backend **ret_backend);
+int usb_host_backend_new(struct platform *platform, struct backend **ret_backend);
+int usb_gadget_backend_new(struct platform *platform, struct backend **ret_backend);
+int connections_backend_new(struct platform *platform, struct backend **ret_backend);
+int location_service_backend_new(struct platform *platform, struct backend **ret_backend);
+int ssh_backend_new(struct platform *platform, struct backend **ret_backend);
 
 #endif

@@ -289,28 +289,25 @@ int bus_peer_match(struct bus_peer *peer, const char *rest, sd_bus_message_handl
 		peer->link->bus, &peer->matches[i], match, handler, NULL, peer->userdata);
 }
 
-int bus_peer_call(struct bus_peer *peer, const struct bus_method *method, sd_bus_slot **slot,
-	sd_bus_message_handler_t answered, const char *types, ...)
+/* A call of the present owner, without arguments yet. 0; -ENOTCONN; negative. */
+static int call_new(
+	struct bus_peer *peer, const struct bus_method *method, sd_bus_message **ret_call)
 {
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-	va_list args;
 	int r;
 
-	if (!peer->link || !peer->link->bus || !peer->owner[0])
+	if (!bus_peer_is_connected(peer) || !peer->owner[0])
 		return -ENOTCONN;
-	r = sd_bus_message_new_method_call(peer->link->bus, &call, peer->owner, method->path,
+	r = sd_bus_message_new_method_call(peer->link->bus, ret_call, peer->owner, method->path,
 		method->interface, method->member);
 	/* Nothing is started by a question. */
-	if (r >= 0)
-		r = sd_bus_message_set_auto_start(call, 0);
-	if (r < 0)
-		return r;
-	va_start(args, types);
-	if (*types)
-		r = sd_bus_message_appendv(call, types, args);
-	va_end(args);
-	if (r < 0)
-		return r;
+	return r < 0 ? r : sd_bus_message_set_auto_start(*ret_call, 0);
+}
+
+static int call_send(struct bus_peer *peer, const struct bus_method *method, sd_bus_message *call,
+	sd_bus_slot **slot, sd_bus_message_handler_t answered)
+{
+	int r;
+
 	if (!answered) {
 		r = sd_bus_send(peer->link->bus, call, NULL);
 		return r < 0 ? r : 0;
@@ -319,6 +316,33 @@ int bus_peer_call(struct bus_peer *peer, const struct bus_method *method, sd_bus
 	r = sd_bus_call_async(peer->link->bus, slot, call, answered,
 		method->userdata ? method->userdata : peer->userdata, BUS_PEER_TIMEOUT_US);
 	return r < 0 ? r : 0;
+}
+
+int bus_peer_call(struct bus_peer *peer, const struct bus_method *method, sd_bus_slot **slot,
+	sd_bus_message_handler_t answered, const char *types, ...)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	va_list args;
+	int r = call_new(peer, method, &call);
+
+	if (r < 0)
+		return r;
+	va_start(args, types);
+	if (*types)
+		r = sd_bus_message_appendv(call, types, args);
+	va_end(args);
+	return r < 0 ? r : call_send(peer, method, call, slot, answered);
+}
+
+int bus_peer_call_strings(struct bus_peer *peer, const struct bus_method *method,
+	sd_bus_slot **slot, sd_bus_message_handler_t answered, const char *const *strings)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+	int r = call_new(peer, method, &call);
+
+	if (r >= 0)
+		r = sd_bus_message_append_strv(call, (char **)(uintptr_t)strings);
+	return r < 0 ? r : call_send(peer, method, call, slot, answered);
 }
 
 int bus_peer_answered(const struct bus_peer *peer, sd_bus_message *message)

@@ -83,6 +83,10 @@ struct bus_method {
 int bus_peer_call(struct bus_peer *peer, const struct bus_method *method, sd_bus_slot **slot,
 	sd_bus_message_handler_t answered, const char *types, ...);
 
+/* The same with an array of strings as its only argument. */
+int bus_peer_call_strings(struct bus_peer *peer, const struct bus_method *method,
+	sd_bus_slot **slot, sd_bus_message_handler_t answered, const char *const *strings);
+
 /* An answer: 0, or the negative error that it carries, -EPERM where somebody else gave it. */
 int bus_peer_answered(const struct bus_peer *peer, sd_bus_message *message);
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/netlink.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "agent/util/mem.h"
@@ -83,4 +84,27 @@ bool uevent_drain(int fd)
 		n = recv(fd, data, sizeof(data), MSG_DONTWAIT);
 	while (n > 0 || (n < 0 && (errno == EINTR || errno == ENOBUFS)));
 	return n < 0 && errno == EAGAIN;
+}
+
+int uevent_watch(sd_event *event, const char *const *subsystems, size_t n_subsystems,
+	sd_event_io_handler_t on_event, void *userdata, sd_event_source **ret_source)
+{
+	_cleanup_close_ int fd = uevent_open(UEVENT_UDEV);
+	sd_event_source *source = NULL;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = uevent_filter(fd, subsystems, n_subsystems);
+	if (r >= 0)
+		r = sd_event_add_io(event, &source, fd, EPOLLIN, on_event, userdata);
+	if (r >= 0)
+		r = sd_event_source_set_io_fd_own(source, 1);
+	if (r < 0) {
+		sd_event_source_unref(source);
+		return r;
+	}
+	TAKE_FD(fd);
+	*ret_source = source;
+	return 0;
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <systemd/sd-event.h>
 
 enum uevent_source {
 	UEVENT_KERNEL = 1, /* at once */
@@ -33,6 +34,13 @@ uint32_t uevent_hash(const char *subsystem);
 /* Takes all that has come; lost ones are fine, a message is a reason to look. False: the socket is
  * of no use any more. */
 bool uevent_drain(int fd);
+
+/*
+ * Listens to what udev says of these subsystems, on a loop; the source owns the socket. on_event
+ * takes what has come by uevent_drain(). 0 or -errno.
+ */
+int uevent_watch(sd_event *event, const char *const *subsystems, size_t n_subsystems,
+	sd_event_io_handler_t on_event, void *userdata, sd_event_source **ret_source);
 
 /*
  * Of udev's messages, leaves those of block devices, USB and memory cards; the others, which an

@@ -96,6 +96,8 @@ static const struct word reasons[COMPLIANCE_REASON_MAX] = {
 		"The kernel cannot ask about the start of programs."},
 	[REASON_GUARD_DOWN] = {"guard_down", "The guard does not run."},
 	[REASON_UNDER_WAY] = {"under_way", "It is being done, or begins soon."},
+	[REASON_IN_USE] = {"in_use",
+		"Somebody used it before it was forbidden, and does so until he ends it."},
 };
 
 const char *compliance_state_name(enum compliance_state state)
@@ -191,6 +193,7 @@ static enum compliance_state item_state(const struct observed_item *item)
 	case REASON_USER_PROGRAM:
 	case REASON_UPDATE_DUE:
 	case REASON_EXEC_MOUNT:
+	case REASON_IN_USE:
 		return COMPLIANCE_NONCOMPLIANT;
 	case REASON_PASSWORD_UNSEEN:
 	case REASON_ESCROW_UNTOLD:

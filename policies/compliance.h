@@ -73,6 +73,7 @@ enum compliance_reason {
 	REASON_GUARD_ABSENT,	 /* "guard_absent" */
 	REASON_GUARD_DOWN,	 /* "guard_down" */
 	REASON_UNDER_WAY,	 /* "under_way" */
+	REASON_IN_USE,		 /* "in_use" */
 	COMPLIANCE_REASON_MAX,
 };
 const char *compliance_reason_name(enum compliance_reason reason);

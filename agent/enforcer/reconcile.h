@@ -14,7 +14,7 @@
 #include "platform/device.h"
 #include "platform/platform.h"
 
-#define RECONCILE_BACKENDS_MAX 24
+#define RECONCILE_BACKENDS_MAX 32
 
 enum reconcile_state {
 	RECONCILE_IDLE,

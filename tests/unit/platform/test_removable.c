@@ -8,6 +8,7 @@
 #include "platform/removable_rule.h"
 #include "platform/removable_view.h"
 #include "tests/unit/platform/removable_machine.h"
+#include "tests/unit/platform/udev_rig.h"
 
 static const char stand_in[] =
 	"#!/bin/busybox sh\n"
@@ -19,43 +20,14 @@ static const char stand_in[] =
 	"[ ! -e /broken ] || { echo broken; exit 1; }\n"
 	"[ ! -e /slow ] || [ $1 != settle ] || exit 1\n";
 
-static const char *find_busybox(void)
-{
-	static const char *const places[] = {"/bin/busybox", "/usr/bin/busybox"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
-		if (access(places[i], X_OK) == 0)
-			return places[i];
-	return NULL;
-}
-
-static void copy_program(struct removable_machine *m, const char *from, const char *to)
-{
-	_cleanup_close_ int fd = open(from, O_RDONLY | O_CLOEXEC);
-	_cleanup_free_ char *data = NULL;
-	size_t n;
-
-	if (fd < 0 || fs_read_fd(fd, 16 << 20, &data, &n) < 0)
-		abort();
-	fixture_write(&m->f, to, data, n);
-	if (fchmodat(m->f.platform.sysroot_fd, to, 0755, 0) < 0)
-		abort();
-}
-
 /* A phone with udev. False, and skipped: no program can be run in it. */
 static bool begin(struct removable_machine *m)
 {
-	if (geteuid() != 0 || !find_busybox()) {
-		check_skip("needs root, to change the root directory, and busybox-static");
+	machine_open(m);
+	if (!udev_rig_begin(&m->f, stand_in)) {
+		machine_close(m);
 		return false;
 	}
-	machine_open(m);
-	copy_program(m, find_busybox(), "bin/busybox");
-	fixture_text(&m->f, "usr/bin/udevadm", stand_in);
-	if (fchmodat(m->f.platform.sysroot_fd, "usr/bin/udevadm", 0755, 0) < 0)
-		abort();
-	fixture_text(&m->f, "dev/null", "");
-	fixture_text(&m->f, "run/udev/control", "");
 	fixture_text(&m->f, &REMOVABLE_PROGRAM[1], "");
 	if (removable_backend_new(&m->f.platform, &m->b) < 0)
 		abort();
