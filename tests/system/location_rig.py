@@ -3,6 +3,7 @@
 gpsd fed by the test, doubles of what needs hardware (python3-dbusmock), and location_tool, which does
 what platform/location.h is asked. Nothing here reaches the bus or the services of the machine."""
 
+import concurrent.futures
 import os
 import pty
 import queue
@@ -10,8 +11,11 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
+import tempfile
 import threading
 import time
+import traceback
 import tty
 
 from mdmctl_rig import BUILD, Skip, check
@@ -27,6 +31,8 @@ WIRELESS = NETWORK + ".Device.Wireless"
 ACCESS_POINT = NETWORK + ".AccessPoint"
 ACTIVE = NETWORK + ".Connection.Active"
 WIFI_PATH = NETWORK.replace(".", "/").join(["/", "/Devices/1"])
+NETWORKS, MOTION = 1, 2  # LOCATION_WATCH_*
+OFFICE = {"a": (b"Office", "02:00:00:00:00:01"), "b": (b"Caf\xe9", "02:00:00:00:00:02")}
 PROGRAMS = {"geoclue": "/usr/libexec/geoclue", "ModemManager": "/usr/sbin/ModemManager",
             "gpsd": "/usr/sbin/gpsd"}
 
@@ -381,7 +387,8 @@ class Phone:
                   "WpaFlags": dbus.UInt32(0), "RsnFlags": dbus.UInt32(0x188),
                   "Mode": dbus.UInt32(2), "Strength": dbus.Byte(50), "LastSeen": dbus.Int32(-1)}
         for key, value in properties.items():
-            values[key] = dbus.UInt32(value) if key != "Strength" else dbus.Byte(value)
+            kinds = {"Strength": dbus.Byte, "LastSeen": dbus.Int32}
+            values[key] = kinds.get(key, dbus.UInt32)(value)
         self.bus.mock(NETWORK, "/org/freedesktop").AddObject(
             self.point(name), ACCESS_POINT, dbus.Dictionary(values, signature="sv"),
             dbus.Array([], signature="(ssss)"))
@@ -477,5 +484,31 @@ def dconf_set(phone, home, enabled):
     os.rename(target + ".new", target)
 
 
+def run_one(function):
+    with tempfile.TemporaryDirectory(prefix="mdm-location-") as base:
+        try:
+            function(base)
+            return None
+        except Skip as why:
+            return "  skipped: %s" % why
+        except BaseException as error:  # pylint: disable=broad-except
+            return "FAILED %s\n%s" % (
+                function.__name__, "".join(traceback.format_exception(error)))
+
+
+def run_tests(tests):
+    """Those that the arguments name, side by side: they wait more than they work."""
+    os.umask(0o022)
+    chosen = [t for t in tests if not sys.argv[2:] or t.__name__ in sys.argv[2:]]
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        results = list(pool.map(run_one, chosen))
+    for line in filter(None, results):
+        print(line)
+    skipped = sum(1 for r in results if r and r.startswith("  skipped"))
+    failed = sum(1 for r in results if r) - skipped
+    print("%d passed, %d failed, %d skipped" % (len(results) - failed - skipped, failed, skipped))
+    return 1 if failed else 0
+
+
 __all__ = ["ACTIVE", "GEOCLUE", "MODEMS", "NETWORK", "PYTHON", "Phone", "copy_schemas", "dconf_set",
-           "wait_for"]
+           "run_tests", "wait_for"]
