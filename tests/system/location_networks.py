@@ -7,6 +7,7 @@ Usage: location_networks.py BUILD_DIR [NAME...]    The last line is "N passed, N
 """
 import os
 import sys
+import time
 
 sys.dont_write_bytecode = True
 from mdmctl_rig import check
