@@ -120,13 +120,15 @@ static void peer_detach(struct bus_peer *peer)
 static void link_disconnect(struct bus_link *link)
 {
 	struct bus_peer *next;
+	/* Gone first, so that nobody speaks to it meanwhile. */
+	sd_bus *bus = TAKE_PTR(link->bus);
 
 	for (struct bus_peer *peer = link->peers; peer; peer = next) {
 		next = peer->next;
 		peer_detach(peer);
 	}
 	link->disconnected = sd_bus_slot_unref(link->disconnected);
-	bus_close(&link->bus);
+	bus_close(&bus);
 }
 
 static int link_on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error *error)
@@ -341,6 +343,32 @@ int bus_peer_call_strings(struct bus_peer *peer, const struct bus_method *method
 	if (r >= 0)
 		r = sd_bus_message_append_strv(call, (char **)(uintptr_t)strings);
 	return r < 0 ? r : call_send(peer, method, call, slot, answered);
+}
+
+int bus_peer_answered(const struct bus_peer *peer, sd_bus_message *message)
+{
+	if (sd_bus_message_is_method_error(message, NULL))
+		return -sd_bus_message_get_errno(message);
+	return bus_peer_is_from(peer, message) ? 0 : -EPERM;
+}
+
+int bus_peer_start(struct bus_peer *peer, sd_bus_slot **slot, sd_bus_message_handler_t answered)
+{
+	if (!bus_peer_is_connected(peer))
+		return -ENOTCONN;
+	*slot = sd_bus_slot_unref(*slot);
+	return sd_bus_call_method_async(peer->link->bus, slot, BUS_NAME, BUS_PATH, BUS_NAME,
+		"StartServiceByName", answered, peer->userdata, "su", peer->row->bus_name, 0);
+}
+
+int bus_peer_serve(struct bus_peer *peer, sd_bus_slot **slot, const char *path,
+	const char *interface, const sd_bus_vtable *vtable)
+{
+	if (!bus_peer_is_connected(peer))
+		return -ENOTCONN;
+	*slot = sd_bus_slot_unref(*slot);
+	return sd_bus_add_object_vtable(
+		peer->link->bus, slot, path, interface, vtable, peer->userdata);
 }
 
 int bus_read_properties(sd_bus_message *message, bus_property_fn visit, void *userdata)

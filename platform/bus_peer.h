@@ -61,7 +61,8 @@ static inline bool bus_peer_is_here(const struct bus_peer *peer)
 	return peer->owner[0];
 }
 
-/* Whether there is a connection; false also where there is no bus. */
+/* Whether there is a bus to follow it on. In vanished(): false where the bus is gone, or the peer
+ * is being closed, and nobody knows what became of the service. */
 bool bus_peer_is_connected(const struct bus_peer *peer);
 
 /* Whether the owner of the name sent the message. */
@@ -85,6 +86,20 @@ int bus_peer_call(struct bus_peer *peer, const struct bus_method *method, sd_bus
 /* The same with an array of strings as its only argument. */
 int bus_peer_call_strings(struct bus_peer *peer, const struct bus_method *method,
 	sd_bus_slot **slot, sd_bus_message_handler_t answered, const char *const *strings);
+
+/* An answer: 0, or the negative error that it carries, -EPERM where somebody else gave it. */
+int bus_peer_answered(const struct bus_peer *peer, sd_bus_message *message);
+
+/*
+ * Asks the bus to start the service, for those who need it running; appeared() tells when it is.
+ * The answer is the bus's own. 0 or negative.
+ */
+int bus_peer_start(struct bus_peer *peer, sd_bus_slot **slot, sd_bus_message_handler_t answered);
+
+/* Serves an object on the connection, for a service that calls back. userdata: the peer's. 0 or
+ * negative. */
+int bus_peer_serve(struct bus_peer *peer, sd_bus_slot **slot, const char *path,
+	const char *interface, const sd_bus_vtable *vtable);
 
 /*
  * Reads the members of a{sv}: visit gets the variant not yet entered, and returns 1 if it read it,

@@ -221,6 +221,20 @@ bool gvdb_find_value(const struct gvdb *table, const char *key, struct gvdb_valu
 	return true;
 }
 
+bool gvdb_find_default(const struct gvdb *schema, const char *key, bool *ret_value)
+{
+	static const uint8_t type[] = {0, '(', 'b', ')'};
+	const uint8_t *item = find_item(schema, key, 'v');
+	size_t start, size;
+
+	if (!item || !dereference(schema, item + 16, 8, &start, &size) ||
+		size != 1 + sizeof(type) ||
+		memcmp(schema->data + start + 1, type, sizeof(type)) != 0)
+		return false;
+	*ret_value = schema->data[start] != 0;
+	return true;
+}
+
 size_t gvdb_count_values(const struct gvdb *table)
 {
 	size_t n = 0;

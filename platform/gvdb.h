@@ -50,6 +50,12 @@ bool gvdb_find_table(const struct gvdb *table, const char *key, struct gvdb *ret
 /* False: no value of that name. A damaged value is the default of its type, as GVariant has it. */
 bool gvdb_find_value(const struct gvdb *table, const char *key, struct gvdb_value *ret_value);
 
+/*
+ * In a compiled GSettings schema (gschemas.compiled) a key is a tuple whose first member is its
+ * default. Whether there is such a key of type boolean, without anything else in the tuple.
+ */
+bool gvdb_find_default(const struct gvdb *schema, const char *key, bool *ret_value);
+
 /* How many values the table holds. */
 size_t gvdb_count_values(const struct gvdb *table);
 

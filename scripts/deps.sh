@@ -9,7 +9,7 @@ debian_demo="make gcc libc6-dev pkg-config libjson-c-dev libssl-dev libsystemd-d
 	libcurl4-openssl-dev libseccomp-dev libevent-dev libsqlite3-dev libqrencode-dev libpam0g-dev
 	dconf-cli util-linux mount procps uidmap"
 debian_all="git clang clang-format llvm libclang-rt-14-dev cppcheck shellcheck valgrind lcov
-	python3 python3-dbusmock dbus-daemon python3-jwcrypto python3-jsonschema python3-cryptography openssl curl iproute2
+	python3 python3-dbusmock dbus-daemon geoclue-2.0 modemmanager gpsd gsettings-desktop-schemas python3-jwcrypto python3-jsonschema python3-cryptography openssl curl iproute2
 	binutils strace musl-tools musl-dev oathtool
 	libpam-wrapper pamtester libpwquality1 cracklib-runtime
 	swtpm tpm2-tools tpm2-openssl softhsm2 opensc
@@ -27,7 +27,7 @@ alpine_demo="make gcc musl-dev linux-headers pkgconf json-c-dev openssl-dev elog
 	libseccomp-dev libevent-dev sqlite-dev libqrencode-dev linux-pam-dev dconf util-linux
 	findutils setpriv"
 alpine_all="git clang clang-extra-tools compiler-rt cppcheck shellcheck valgrind lcov python3
-	py3-dbusmock dbus py3-jwcrypto py3-jsonschema py3-cryptography openssl curl iproute2 binutils strace oath-toolkit-oathtool eudev
+	py3-dbusmock dbus geoclue modemmanager gpsd gsettings-desktop-schemas py3-jwcrypto py3-jsonschema py3-cryptography openssl curl iproute2 binutils strace oath-toolkit-oathtool eudev
 	swtpm tpm2-tools tpm2-openssl softhsm opensc pkcs11-provider
 	scdoc mandoc bash zsh fish
 	geos-dev proj-dev"

@@ -241,6 +241,17 @@
 #define LIMIT_WIPE_LINGER_SECONDS 60
 #define LIMIT_WIPE_AREA_BYTES (64 * 1024 * 1024) /* header and key slots of one container */
 
+/* Where the phone is. */
+#define LIMIT_DECIMAL_BYTES 32 /* one number */
+#define LIMIT_NMEA_BYTES 160   /* one sentence: 82 by the standard, proprietary ones are longer */
+/* One line of gpsd: with all satellites in sight SKY has some 8 KiB. */
+#define LIMIT_GPSD_LINE_BYTES (16 * 1024)
+#define LIMIT_GEOLOCATION_BYTES 4096 /* /etc/geolocation: four numbers and comments */
+/* gschemas.compiled: that of a full GNOME has a megabyte. */
+#define LIMIT_SCHEMAS_BYTES (8 * 1024 * 1024)
+#define LIMIT_WIFI_POINTS 512 /* access points that one answer of NetworkManager is read for */
+#define LIMIT_MODEM_NMEA_BYTES (16 * 1024) /* what ModemManager has of one receiver */
+
 /* mdm-server. */
 #define LIMIT_SERVER_TICKETS_BYTES (64 * 1024) /* one admin request that is not a document */
 #define LIMIT_SERVER_CSR_BYTES (16 * 1024)
