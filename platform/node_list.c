@@ -141,32 +141,32 @@ static bool is_microphone(int root_fd, struct node *node)
 
 /* --- all of them --------------------------------------------------------------------------- */
 
-static const struct place {
+static const struct node_class {
 	enum node_kind kind;
 	const char *directory;
 	bool (*is_meant)(int root_fd, struct node *node);
-} places[] = {
+} classes[] = {
 	{NODE_CAMERA, "sys/class/video4linux", is_camera},
 	{NODE_MICROPHONE, "sys/class/sound", is_microphone},
 	{NODE_USB_CAMERA, "sys/bus/usb/devices", is_usb_camera},
 };
 
-static int list_place(struct list *list, const struct place *place)
+static int list_class(struct list *list, const struct node_class *class)
 {
 	_cleanup_(closedirp) DIR *dir = NULL;
 	const struct dirent *entry;
-	int r = sysfs_open_directory(list->root_fd, place->directory, &dir);
+	int r = sysfs_open_directory(list->root_fd, class->directory, &dir);
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	while ((entry = sysfs_next_entry(dir))) {
-		struct node node = {.kind = place->kind};
+		struct node node = {.kind = class->kind};
 
 		if (strlen(entry->d_name) >= sizeof(node.name))
 			continue;
 		memcpy(node.name, entry->d_name, strlen(entry->d_name) + 1);
-		if (sysfs_resolve(list->root_fd, place->directory, node.name, node.path) < 0 ||
-			!place->is_meant(list->root_fd, &node))
+		if (sysfs_resolve(list->root_fd, class->directory, node.name, node.path) < 0 ||
+			!class->is_meant(list->root_fd, &node))
 			continue;
 		make_printable(node.title);
 		if (list->n == NODES_MAX)
@@ -188,8 +188,8 @@ int node_list(int root_fd, struct node ret_nodes[NODES_MAX], size_t *ret_n_nodes
 {
 	struct list list = {.root_fd = root_fd, .nodes = ret_nodes};
 
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		int r = list_place(&list, &places[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
+		int r = list_class(&list, &classes[i]);
 
 		if (r < 0)
 			return r;
