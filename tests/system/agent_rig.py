@@ -17,12 +17,19 @@ LOCKER = "etc/xdg/kscreenlockerrc"
 
 
 def wait_for(what, condition, patience=PATIENCE):
-    """The first true value of condition(); fails with what was waited for."""
+    """The first true value of condition(); fails with what was waited for. An agent that has just begun has no row yet for
+    what is asked."""
     end = time.monotonic() + patience
     while True:
-        value = condition()
+        missing = None
+        try:
+            value = condition()
+        except KeyError as e:
+            value, missing = None, e
         if value:
             return value
+        if missing and time.monotonic() >= end:
+            raise missing
         check(time.monotonic() < end, "nothing came of it in %d s:" % patience, what)
         time.sleep(0.05)
 
