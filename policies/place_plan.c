@@ -206,6 +206,9 @@ static bool is_to_confirm(
 {
 	if (is_covered(plan) && plan->watch > PLACE_WATCH_CELL && plan->n_still >= STILL_FIXES)
 		return false;
+	/* However far away it is: it may be in what this agent does not know of the place. */
+	if (s->place->incomplete && s->sum.side == TRUTH_FALSE)
+		return false;
 	return s->sum.side != TRUTH_UNKNOWN && s->sum.side != s->state &&
 	       s->sum.side != s->pending && s->sum.n > 0 &&
 	       s->sum.last_us >= last->taken_us - PLACE_ADD_MAX_US &&
