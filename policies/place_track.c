@@ -353,14 +353,23 @@ static bool place_sees(
 static void state_look(struct place_state *s, const struct fix_networks *networks, int64_t now_us)
 {
 	static const struct place_why why = {.cause = PLACE_CAUSE_NETWORK};
-	bool bound;
+	/* Lists are told when something in them changes, too: then it is not a look of its own, and
+	 * what is in sight in it was so when it was made. */
+	bool is_new = networks->taken_us > s->looked_us, bound;
 
 	if (!place_sees(s->place, networks, &bound)) {
+		s->bound = false;
+		if (!is_new && !only_connected(s->place))
+			return;
+		s->looked_us = networks->taken_us;
 		state_missed(s, now_us);
 		return;
 	}
-	s->seen = true;
+	s->looked_us = is_new ? networks->taken_us : s->looked_us;
 	s->bound = bound;
+	if (!bound && now_us - networks->taken_us > PLACE_SEEN_US)
+		return;
+	s->seen = true;
 	s->n_missed = 0;
 	/* A connection is true now, whenever the last scan was. */
 	s->seen_us = bound ? now_us : networks->taken_us;
@@ -531,12 +540,19 @@ void place_track_booted(struct place_track *track, int64_t now_us)
 {
 	for (size_t i = 0; i < track->n_states; i++) {
 		struct place_state *s = &track->states[i];
-		int64_t trusted_us;
+		int64_t trust_s, trusted_us;
 
 		if (s->state == TRUTH_UNKNOWN || s->place->unknown_is == TRUTH_UNKNOWN ||
 			s->place->unknown_is == s->state)
 			continue;
-		trusted_us = now_us - (s->place->forget_after_s - PLACE_BOOT_TRUST_S) * S_US;
+		trust_s = s->place->forget_after_s / 2 < PLACE_BOOT_TRUST_S
+				  ? s->place->forget_after_s / 2
+				  : PLACE_BOOT_TRUST_S;
+		trusted_us = now_us - (s->place->forget_after_s - trust_s) * S_US;
+		/* It was trusted after a boot before, and has not been certain since: whoever
+		 * switches off and on again and again does not keep it so. */
+		if (s->known_us <= trusted_us)
+			trusted_us = now_us - s->place->forget_after_s * S_US - 1;
 		s->known_us = s->known_us < trusted_us ? s->known_us : trusted_us;
 	}
 }
