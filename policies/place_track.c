@@ -480,7 +480,7 @@ static void state_begin(struct place_state *s, const struct policy *policy,
 }
 
 /* Goes on with what was known of a place of the same name. */
-static void state_follow(struct place_state *s, const struct place_state *before,
+static void state_follow(struct place_state *s, const struct place_state *before, int64_t now_us,
 	const struct place_watcher *watcher)
 {
 	static const struct place_why policy = {.cause = PLACE_CAUSE_POLICY};
@@ -488,12 +488,14 @@ static void state_follow(struct place_state *s, const struct place_state *before
 	struct place_change change = {s, before->state, before->taken};
 
 	if (before->print == s->print) {
-		bool imported = !before->place;
-
 		*s = *before;
 		s->place = place;
-		/* An imported one has only the beginning of what it waits for. */
-		if (imported && s->pending != TRUTH_UNKNOWN) {
+		s->taken = taken_for(s);
+		if (s->taken != before->taken)
+			s->taken_since_us = now_us;
+		/* An imported one has only the beginning of what it waits for, and any other may
+		 * have to wait for another time now. */
+		if (s->pending != TRUTH_UNKNOWN) {
 			s->pending_why.dwell_s = state_dwell_s(s, s->pending);
 			s->pending_until_us = s->pending_since_us + s->pending_why.dwell_s * S_US;
 		}
@@ -527,7 +529,7 @@ int place_track_configure(struct place_track *track, struct policy *const *polic
 			track->n_states, sizeof(*states), compare_states);
 
 		if (before)
-			state_follow(&states[i], before, watcher);
+			state_follow(&states[i], before, now_us, watcher);
 	}
 	free(track->states);
 	track->states = states;

@@ -243,18 +243,25 @@ static void test_unknown(void)
 	CHECK(policy->places[3].fence && !policy->places[3].incomplete);
 }
 
-/* The print is that of the definition. */
+/* The print is that of where the place is, whatever is said beside. */
 static void test_print(void)
 {
-	_cleanup_(policy_freep) struct policy *a = with_places("{\"p\":{" CIRCLE "}}", "", NULL),
-					      *b = with_places("{ \"p\": {" CIRCLE "} }", "", NULL),
-					      *c = with_places("{\"p\":{" CIRCLE
-							       ",\"enter_dwell\":9}}",
-						      "", NULL);
+	_cleanup_(policy_freep) struct policy
+		*a = with_places("{\"p\":{" CIRCLE "}}", "", NULL),
+		*b = with_places("{ \"p\": {" CIRCLE "} }", "", NULL),
+		*c = with_places("{\"p\":{\"enter_dwell\":9,\"leave_dwell\":9,"
+				 "\"max_accuracy\":99,\"forget_after\":999,"
+				 "\"unknown_is\":\"outside\",\"comment\":\"x\"," CIRCLE "}}",
+			"", NULL),
+		*d = with_places("{\"p\":{" CIRCLE ",\"networks\":[{\"ssid\":\"x\"}]}}", "", NULL),
+		*e = with_places("{\"p\":{" CIRCLE ",\"beacons\":[1]}}", "", NULL);
 
-	CHECK(a && b && c);
+	CHECK(a && b && c && d && e);
 	CHECK(a->places[0].print == b->places[0].print);
-	CHECK(a->places[0].print != c->places[0].print);
+	CHECK(a->places[0].print == c->places[0].print);
+	CHECK(a->places[0].print != d->places[0].print);
+	CHECK(a->places[0].print != e->places[0].print);
+	CHECK(d->places[0].print != e->places[0].print);
 }
 
 static void test_network_fits(void)
