@@ -397,7 +397,8 @@ const struct place_number place_numbers[PLACE_NUMBERS] = {
 		"metres; positions that are not known that well prove nothing"},
 	{"forget_after", PLACE_FORGET_MIN_S, PLACE_FORGET_MAX_S, PLACE_FORGET_S,
 		offsetof(struct place, forget_after_s),
-		"seconds without a certain answer after which the place is unknown"},
+		"seconds without an answer that is certain, or that agrees with the last one, "
+		"after which the place is unknown"},
 };
 
 const char *const place_unknown_words[TRUTH_MAX] = {

@@ -237,8 +237,9 @@ static int64_t state_due(const struct place_plan *plan, const struct place_track
 	pending_us = due_pending(s, last);
 	if (is_to_confirm(plan, s, last))
 		return last->taken_us + GAP_US;
-	if (s->certain_m < 0 && s->state == TRUTH_UNKNOWN && last->accuracy_m > PLACE_FINE_M &&
-		plan->n_vain < 2)
+	/* A rough one that did not even agree with what is known: a close one may. */
+	if (s->certain_m < 0 && (s->state == TRUTH_UNKNOWN || s->known_us < last->taken_us) &&
+		last->accuracy_m > PLACE_FINE_M && plan->n_vain < 2)
 		return last->taken_us + GAP_US;
 	due_us = s->certain_m < 0 ? due_uncertain(plan, last) : due_certain(plan, track, s);
 	due_us = pending_us < due_us ? pending_us : due_us;

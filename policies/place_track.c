@@ -15,6 +15,8 @@
 
 /* A position that lies so far on the other side does not prove it, but makes one doubt. */
 #define LEAN_SIGMA 1.0
+/* As much as each of PLACE_ADD_FIXES has to say that are certain together. */
+#define AGREE_SIGMA (PLACE_CERTAIN_SIGMA / sqrt(PLACE_ADD_FIXES))
 /* A jump is allowed what both discs may be wrong by: 4.5 standard deviations of each. */
 #define JUMP_RADII 3.0
 /* A speed is made of two positions not farther apart in time than this. */
@@ -212,6 +214,9 @@ static void state_measure(struct place_state *s, const struct fix *fix, bool is_
 	/* Whoever turned back before the dwell was over has not come, or gone. */
 	if (s->pending != TRUTH_UNKNOWN && side != s->pending && z >= LEAN_SIGMA)
 		s->pending = TRUTH_UNKNOWN;
+	/* What agrees with what is known keeps it known: only another side has to be proved. */
+	if (side == s->state && z >= AGREE_SIGMA && fix->taken_us > s->known_us)
+		s->known_us = fix->taken_us;
 	if (!sum_add(&s->sum, side, z, fix->taken_us, is_new))
 		return;
 	if (side == TRUTH_FALSE && (s->place->incomplete || state_is_seen(s, now_us)))

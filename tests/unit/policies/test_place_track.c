@@ -383,6 +383,27 @@ static void test_policies(void)
 	policy_free(other);
 }
 
+/* A phone that lies there with poor positions: those that agree keep it known, those that hardly
+ * say anything do not, nor do those of the other side. */
+static void test_agreement(void)
+{
+	static const struct {
+		double north_m, accuracy_m;
+		bool kept;
+	} cases[] = {{150, 20, true}, {150, 38, true}, {150, 40, false}, {230, 20, false}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_rig_ struct rig rig;
+
+		CHECK(rig_init(&rig, SHAPE));
+		rig_fix(&rig, 1, 0, 10);
+		CHECK_INT(rig_state(&rig), TRUTH_TRUE);
+		for (int k = 0; k < 6; k++)
+			rig_fix(&rig, 8 * 3600, cases[i].north_m + k % 2, cases[i].accuracy_m);
+		CHECK_INT(rig_state(&rig), cases[i].kept ? TRUTH_TRUE : TRUTH_UNKNOWN);
+	}
+}
+
 /* A policy that only says how sure one has to be does not make the phone forget where it is: what
  * restricts there would be off until the next position. */
 static void test_policies_patience(void)
@@ -483,6 +504,7 @@ static const struct check_test tests[] = {
 	{"forgetting", test_forgetting},
 	{"incomplete", test_incomplete},
 	{"policies", test_policies},
+	{"agreement", test_agreement},
 	{"policies_patience", test_policies_patience},
 	{"noise", test_noise},
 };
