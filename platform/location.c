@@ -160,17 +160,20 @@ static void scan_miss(struct location *l, enum location_why why)
 /* Wants that were answered, or that cannot be. */
 static void location_judge(struct location *l)
 {
+	if (l->honour_switch && l->user_switch.looked && l->user_switch.state == TRUTH_FALSE) {
+		/* What was seen just before stays untold. */
+		l->pending &= ~(1u << LOCATION_FIX | 1u << LOCATION_NETWORKS |
+				1u << LOCATION_CONNECTED | 1u << LOCATION_MOVED);
+		if (l->need != LOCATION_OFF)
+			want_miss(l, LOCATION_SWITCHED_OFF);
+		if (l->scan_wanted)
+			scan_miss(l, LOCATION_SWITCHED_OFF);
+	}
 	if (l->answered)
 		want_end(l);
 	if (l->scan_wanted && l->wifi.networks.taken_us >= l->scan_wanted_us - LOCATION_FRESH_US) {
 		scan_end(l);
 		location_post(l, LOCATION_NETWORKS);
-	}
-	if (l->honour_switch && l->user_switch.looked && l->user_switch.state == TRUTH_FALSE) {
-		if (l->need != LOCATION_OFF)
-			want_miss(l, LOCATION_SWITCHED_OFF);
-		if (l->scan_wanted)
-			scan_miss(l, LOCATION_SWITCHED_OFF);
 	}
 }
 
@@ -355,6 +358,7 @@ int location_want(struct location *l, enum location_need need, int64_t deadline_
 	l->wanted_us = now_us;
 	l->deadline_us = deadline_us;
 	l->best = (struct fix){.source = FIX_NONE};
+	location_switch_refresh(l);
 	location_modem_look_at_cell(l);
 	return 0;
 }
@@ -387,6 +391,7 @@ int location_scan(struct location *l, int64_t deadline_us)
 	l->pending &= ~(1u << LOCATION_NO_SCAN);
 	l->scan_wanted = true;
 	l->scan_wanted_us = clock_boottime_us();
+	location_switch_refresh(l);
 	location_wifi_scan(l);
 	location_poke(l);
 	return 0;
