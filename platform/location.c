@@ -206,11 +206,15 @@ static void bus_settle(struct location *l, bool wanted)
 
 /* --- which sources run ---------------------------------------------------------------------- */
 
+static bool bus_is_wanted(const struct location *l)
+{
+	return location_modem_owes(l) || (location_is_allowed(l) && location_is_wanted(l));
+}
+
 static void sources_settle(struct location *l)
 {
-	bool allowed = location_is_allowed(l);
-
-	bus_settle(l, location_modem_owes(l) || (allowed && location_is_wanted(l)));
+	if (bus_is_wanted(l))
+		bus_settle(l, true);
 	/* The file first: where it answers nobody else is asked. */
 	for (size_t i = 0; i < LOCATION_SOURCE_MAX; i++) {
 		bool wanted = rows[i]->is_wanted(l) && (!rows[i]->uses_bus || l->bus_wanted);
@@ -228,6 +232,10 @@ static void sources_settle(struct location *l)
 		if (l->running[i])
 			rows[i]->start(l);
 	}
+	/* Last, for who is stopped has something to say: the connection is not the location's
+	 * alone, and stays when the location leaves it. */
+	if (!bus_is_wanted(l))
+		bus_settle(l, false);
 }
 
 static void sources_look(struct location *l)

@@ -52,7 +52,9 @@ enable=false
 enable=false
 [wifi]
 enable=false
-[mdm-agent]
+"""
+# What the drop-in says, which a GeoClue of before 2.7 does not read.
+GEOCLUE_LEAVE = """[mdm-agent]
 allowed=%(allowed)s
 system=true
 users=%(uid)d
@@ -268,14 +270,16 @@ class Phone:
         return self.receivers[-1]
 
     def geoclue(self, allowed=True):
-        """The real one, with a receiver behind a socket. Its configuration has a fixed place."""
+        """The real one, with a receiver behind a socket. Its configuration has a fixed place. allowed:
+        None where it says nothing of the agent."""
         program = need("geoclue")
         receiver = Receiver(os.path.join(self.base, "nmea.sock"))
         self.receivers.append(receiver)
         config = os.path.join(self.base, "geoclue.conf")
         with open(config, "w") as f:
-            f.write(GEOCLUE_CONFIG % {"nmea": receiver.path, "uid": os.geteuid(),
-                                      "allowed": "true" if allowed else "false"})
+            f.write(GEOCLUE_CONFIG % {"nmea": receiver.path})
+            if allowed is not None:
+                f.write(GEOCLUE_LEAVE % {"uid": os.geteuid(), "allowed": "true" if allowed else "false"})
         if not os.path.exists("/etc/geoclue/geoclue.conf"):
             raise Skip("GeoClue has no configuration to put another one over")
         script = "mount --make-rprivate / && mount --bind %s /etc/geoclue/geoclue.conf && exec %s" % (
@@ -286,6 +290,11 @@ class Phone:
         wait_for("GeoClue", lambda: self.bus.connection.name_has_owner(GEOCLUE))
         self.installed(GEOCLUE)
         return receiver, process
+
+    def geoclue_is_idle(self):
+        manager = self.bus.connection.get_object(GEOCLUE, "/org/freedesktop/GeoClue2/Manager")
+        return not dbus.Interface(manager, "org.freedesktop.DBus.Properties").Get(
+            GEOCLUE + ".Manager", "InUse")
 
     def installed(self, name):
         """As far as files say."""
@@ -300,6 +309,34 @@ class Phone:
     def geoclue_in_use(self, in_use):
         self.bus.mock(GEOCLUE, "/org/freedesktop/GeoClue2/Manager").UpdateProperties(
             GEOCLUE + ".Manager", dbus.Dictionary({"InUse": dbus.Boolean(in_use)}, signature="sv"))
+
+    def geoclue_client(self, *places):
+        """A double that lets itself be asked: it says the places, one after the other."""
+        self.geoclue_double(False)
+        self.installed(GEOCLUE)
+        manager = self.bus.mock(GEOCLUE, "/org/freedesktop/GeoClue2/Manager")
+        client = "/org/freedesktop/GeoClue2/Client/1"
+        manager.AddMethods(GEOCLUE + ".Manager", dbus.Array([
+            ("AddAgent", "s", "", ""), ("DeleteClient", "o", "", ""),
+            ("GetClient", "", "o", "ret = dbus.ObjectPath('%s')" % client)], signature="(ssss)"))
+        manager.AddObject(client, GEOCLUE + ".Client", dbus.Dictionary(
+            {"DesktopId": "", "RequestedAccuracyLevel": dbus.UInt32(0)}, signature="sv"), dbus.Array(
+                [("Start", "", "", ""), ("Stop", "", "", "")], signature="(ssss)"))
+        for n, place in enumerate(places):
+            manager.AddObject(self.geoclue_place(n), GEOCLUE + ".Location", dbus.Dictionary(
+                place, signature="sv"), dbus.Array([], signature="(ssss)"))
+
+    @staticmethod
+    def geoclue_place(n):
+        return dbus.ObjectPath("/org/freedesktop/GeoClue2/Client/1/Location/%d" % n)
+
+    def geoclue_calls(self):
+        return [str(name) for path in ("Manager", "Client/1") for _, name, _ in
+                self.bus.mock(GEOCLUE, "/org/freedesktop/GeoClue2/" + path).GetCalls()]
+
+    def geoclue_says(self, n):
+        self.bus.mock(GEOCLUE, "/org/freedesktop/GeoClue2/Client/1").EmitSignal(
+            GEOCLUE + ".Client", "LocationUpdated", "oo", [dbus.ObjectPath("/"), self.geoclue_place(n)])
 
     def modem_manager(self):
         process = self.run([need("ModemManager"), "--test-no-suspend-resume", "--debug"], "mm.log")
