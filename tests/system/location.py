@@ -353,6 +353,29 @@ def test_modem_geoclue_in_use(base):
 
 
 @test
+def test_modem_beside_geoclue(base):
+    """The real GeoClue has switched the same modem's receiver on: the agent, which asks both when it
+    takes long, sets nothing, owes nothing, and takes nothing away."""
+    with Phone(base) as phone:
+        phone.modem()
+        phone.geoclue(modem=True)
+        phone.start()
+        phone.say("stay")
+        phone.say("want fine 90")
+        wait_for("GeoClue's mask", lambda: phone.modem_get("Enabled") & 4)
+        # The agent's own turn comes after 20 s.
+        time.sleep(24)
+        check(not os.listdir(phone.state) and phone.modem_get("Enabled") & 4)
+        phone.see_sky((40.5, -3.75))
+        found = phone.expect("fix")
+        check(found[1] in ("geoclue", "modemmanager") and near(found, 40.5, -3.75), found)
+        wait_for("the receiver to be let go", lambda: not phone.modem_get("Enabled") & 6)
+        # GeoClue's have signals, the agent's would not: there were none before.
+        check(all(signals for _, signals in phone.modem_setups()), phone.modem_setups())
+        check(phone.geoclue_is_idle() and not os.listdir(phone.state))
+
+
+@test
 def test_modem_after_a_fall(base):
     """An agent that falls leaves the receiver on; the next one gives it back, unasked. One that is
     stopped gives it back itself."""

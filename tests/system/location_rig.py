@@ -36,20 +36,21 @@ OFFICE = {"a": (b"Office", "02:00:00:00:00:01"), "b": (b"Caf\xe9", "02:00:00:00:
 PROGRAMS = {"geoclue": "/usr/libexec/geoclue", "ModemManager": "/usr/sbin/ModemManager",
             "gpsd": "/usr/sbin/gpsd"}
 
-# Mounts of its own; as root, or as the user that it is, for the bus goes by that.
-PRIVATE = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-c", "--keep-caps", "-m"]
+# Mounts of its own; as root, or as the user that it is, for the bus goes by that. No network: whatever
+# its configuration says, GeoClue asks a web service where this machine is.
+PRIVATE = (["unshare"] if os.geteuid() == 0 else ["unshare", "-c", "--keep-caps"]) + ["-m", "-n"]
 
 GEOCLUE_CONFIG = """[agent]
 whitelist=geoclue-demo-agent;sm.puri.Phosh
 [network-nmea]
-enable=true
+enable=%(socket)s
 nmea-socket=%(nmea)s
 [3g]
 enable=false
 [cdma]
 enable=false
 [modem-gps]
-enable=false
+enable=%(modem)s
 [wifi]
 enable=false
 """
@@ -144,8 +145,8 @@ class Phone:
         self.bus.start()
         return self
 
-    def __exit__(self, *args):
-        self.stop()
+    def __exit__(self, kind, *args):
+        tool, _ = self.tool, self.stop()
         for process in self.processes:
             if process.poll() is None:
                 process.kill()
@@ -153,6 +154,8 @@ class Phone:
         for receiver in self.receivers:
             receiver.close()
         self.bus.stop()
+        # Whatever was found before tells more.
+        check(kind or not tool or tool.returncode == 0, "it ended badly")
 
     def write(self, name, text, mode=0o644):
         path = os.path.join(self.root, name)
@@ -269,7 +272,7 @@ class Phone:
         self.receivers.append(Receiver(os.path.join(self.root, "run/gnss-share.sock")))
         return self.receivers[-1]
 
-    def geoclue(self, allowed=True):
+    def geoclue(self, allowed=True, modem=False):
         """The real one, with a receiver behind a socket. Its configuration has a fixed place. allowed:
         None where it says nothing of the agent."""
         program = need("geoclue")
@@ -277,7 +280,8 @@ class Phone:
         self.receivers.append(receiver)
         config = os.path.join(self.base, "geoclue.conf")
         with open(config, "w") as f:
-            f.write(GEOCLUE_CONFIG % {"nmea": receiver.path})
+            f.write(GEOCLUE_CONFIG % {"nmea": receiver.path, "modem": str(modem).lower(),
+                                      "socket": str(not modem).lower()})
             if allowed is not None:
                 f.write(GEOCLUE_LEAVE % {"uid": os.geteuid(), "allowed": "true" if allowed else "false"})
         if not os.path.exists("/etc/geoclue/geoclue.conf"):
@@ -361,8 +365,11 @@ class Phone:
         manager.AddObject(MODEM_PATH, MODEM_LOCATION, dbus.Dictionary({
             "Capabilities": dbus.UInt32(capabilities), "Enabled": dbus.UInt32(enabled),
             "SignalsLocation": dbus.Boolean(signals)}, signature="sv"), dbus.Array(
-                [("Setup", "ub", "", setup), ("GetLocation", "", "a{uv}", "ret = {}")],
+                [("Setup", "ub", "", setup), ("GetLocation", "", "a{uv}", "ret = {}"),
+                 ("SetGpsRefreshRate", "u", "", "")],
                 signature="(ssss)"))
+        self.bus.mock(MODEMS, MODEM_PATH).AddProperties(MODEMS + ".Modem", dbus.Dictionary(
+            {"State": dbus.Int32(8)}, signature="sv"))
         self.see_sky()
 
     def see_sky(self, position=None, moving=True, cell="26201,4D2,1A2B3C,1A2B"):
