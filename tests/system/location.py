@@ -80,6 +80,21 @@ def test_geoclue_on_a_shared_bus(base):
 
 
 @test
+def test_geoclue_client_on_its_way(base):
+    """A client that GeoClue was still making when it came out of use is taken away; it would count as
+    a use of GeoClue."""
+    with Phone(base) as phone:
+        phone.geoclue_client(slow_s=1)
+        phone.start()
+        phone.say("stay")
+        phone.say("want fine 60")
+        wait_for("the call", lambda: "GetClient" in phone.log("mock.log"))
+        phone.say("want off 0")
+        wait_for("the end", lambda: "DeleteClient" in phone.geoclue_calls())
+        check("Start" not in phone.geoclue_calls())
+
+
+@test
 def test_geoclue_coarse(base):
     """Asked for less, GeoClue switches no receiver on."""
     with Phone(base) as phone:

@@ -314,15 +314,16 @@ class Phone:
         self.bus.mock(GEOCLUE, "/org/freedesktop/GeoClue2/Manager").UpdateProperties(
             GEOCLUE + ".Manager", dbus.Dictionary({"InUse": dbus.Boolean(in_use)}, signature="sv"))
 
-    def geoclue_client(self, *places):
-        """A double that lets itself be asked: it says the places, one after the other."""
+    def geoclue_client(self, *places, slow_s=0):
+        """A double that lets itself be asked, which may take long: it says the places when it is told to."""
         self.geoclue_double(False)
         self.installed(GEOCLUE)
         manager = self.bus.mock(GEOCLUE, "/org/freedesktop/GeoClue2/Manager")
         client = "/org/freedesktop/GeoClue2/Client/1"
         manager.AddMethods(GEOCLUE + ".Manager", dbus.Array([
             ("AddAgent", "s", "", ""), ("DeleteClient", "o", "", ""),
-            ("GetClient", "", "o", "ret = dbus.ObjectPath('%s')" % client)], signature="(ssss)"))
+            ("GetClient", "", "o", "import time\ntime.sleep(%f)\nret = dbus.ObjectPath('%s')" % (
+                slow_s, client))], signature="(ssss)"))
         manager.AddObject(client, GEOCLUE + ".Client", dbus.Dictionary(
             {"DesktopId": "", "RequestedAccuracyLevel": dbus.UInt32(0)}, signature="sv"), dbus.Array(
                 [("Start", "", "", ""), ("Stop", "", "", "")], signature="(ssss)"))
