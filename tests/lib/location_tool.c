@@ -91,6 +91,26 @@ static void other_changed(struct bus_peer *peer)
 static const struct bus_peer_row other_row = {
 	.bus_name = "org.example.Other", .appeared = other_changed, .vanished = other_changed};
 
+static int on_quit(sd_event_source *source, void *userdata)
+{
+	const struct run *run = userdata;
+
+	(void)source;
+	return sd_event_exit(run->event, 0);
+}
+
+/* After what is under way: connections are released by the loop. */
+static void quit_when_idle(struct run *run)
+{
+	sd_event_source *source = NULL;
+
+	if (sd_event_add_defer(run->event, &source, on_quit, run) < 0 ||
+		sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IDLE) < 0 ||
+		sd_event_source_set_floating(source, 1) < 0)
+		_exit(2);
+	sd_event_source_unref(source);
+}
+
 static void obey(struct run *run, const char *line)
 {
 	int64_t now_us = clock_boottime_us();
@@ -112,7 +132,7 @@ static void obey(struct run *run, const char *line)
 	else if (strcmp(line, "stay") == 0)
 		(void)bus_peer_open(&run->other, &run->platform);
 	else if (strcmp(line, "quit") == 0)
-		(void)sd_event_exit(run->event, 0);
+		quit_when_idle(run);
 	else if (strcmp(line, "die") == 0)
 		_exit(9);
 	fflush(stdout);
