@@ -163,6 +163,14 @@ static bool is_wanted(const struct rfkill *s)
 
 static void calm_later(struct backend *b);
 
+static bool is_against(const struct rfkill *s)
+{
+	struct radio_order orders[RADIOS_MAX];
+
+	return radios_to_shut(&s->radios, orders) > 0 ||
+	       (s->no_airplane && radios_to_land(&s->radios, orders) > 0);
+}
+
 /* What the policy wants of every switch, now. *ret_n: switches that were not so. 0 or -errno. */
 static int enforce(struct backend *b, size_t *ret_n)
 {
@@ -202,8 +210,11 @@ static int enforce(struct backend *b, size_t *ret_n)
 		r = carry_out(s, orders, n);
 		*ret_n += n;
 	}
-	/* Our own turns are read back, or they would be taken for the next reason to look. */
+	/* Our own turns are read back, or they would be taken for the next reason to look; and
+	 * perhaps those of somebody who was quicker. */
 	error = drain(b, s->fd);
+	if (r == 0 && error == 0 && s->source && is_against(s))
+		contest_answer_later(&s->contest, b->platform->event);
 	calm_later(b);
 	return r < 0 ? r : error;
 }
@@ -220,14 +231,6 @@ static void repair(void *userdata)
 	/* A round looks what became of it, and tells. */
 	if ((n || r < 0) && s->changed)
 		s->changed(b, s->changed_userdata);
-}
-
-static bool is_against(const struct rfkill *s)
-{
-	struct radio_order orders[RADIOS_MAX];
-
-	return radios_to_shut(&s->radios, orders) > 0 ||
-	       (s->no_airplane && radios_to_land(&s->radios, orders) > 0);
 }
 
 static int rfkill_on_event(sd_event_source *source, int fd, uint32_t events, void *userdata)
