@@ -164,6 +164,9 @@ static int contest_on_again(sd_event_source *source, uint64_t usec, void *userda
 	(void)source;
 	(void)usec;
 	contest->again = sd_event_source_unref(contest->again);
+	if (contest->late)
+		(void)contest_note(contest, clock_boottime_us());
+	contest->late = false;
 	contest->act(contest->userdata);
 	return 0;
 }
@@ -177,9 +180,12 @@ static int contest_wait(struct contest *contest, sd_event *event)
 
 void contest_answer(struct contest *contest, sd_event *event)
 {
-	if (contest->again)
+	int64_t now = clock_boottime_us();
+
+	if (contest->again && (!contest->late || contest_is_on(contest, now)))
 		return;
-	if (contest_note(contest, clock_boottime_us()) == 0 || contest_wait(contest, event) < 0)
+	contest_stop(contest);
+	if (contest_note(contest, now) == 0 || contest_wait(contest, event) < 0)
 		contest->act(contest->userdata);
 }
 
@@ -187,14 +193,15 @@ void contest_answer_later(struct contest *contest, sd_event *event)
 {
 	if (contest->again)
 		return;
-	(void)contest_note(contest, clock_boottime_us());
 	/* Where that fails, the next round looks. */
 	(void)contest_wait(contest, event);
+	contest->late = true;
 }
 
 void contest_stop(struct contest *contest)
 {
 	contest->again = sd_event_source_unref(contest->again);
+	contest->late = false;
 }
 
 /* --- trouble ------------------------------------------------------------------------------- */

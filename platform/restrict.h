@@ -65,6 +65,7 @@ struct contest {
 	size_t next;
 	unsigned int n_all; /* since it began */
 	sd_event_source *again;
+	bool late; /* again is of contest_answer_later() */
 };
 
 /* It was opened again: acts, at once or within two seconds. */

@@ -412,11 +412,13 @@ class Field:
                 found[relative] = (st.st_mode, st.st_uid, st.st_gid, data)
         return found, self.radios.states(), self.doubles.actives(), self.doubles.units()
 
-    def same(self, before, patience=30):
+    def same(self, before, but=None):
         """Everything is as it was; nodes when udevd has been there."""
-        end = time.monotonic() + patience
+        before[0].pop(but, None)
+        end = time.monotonic() + 30
         while True:
             now = self.snapshot()
+            now[0].pop(but, None)
             if now == before:
                 return
             if time.monotonic() > end:
