@@ -14,6 +14,7 @@ import time
 sys.dont_write_bytecode = True
 from mdmctl_rig import check, run_tests
 from agent_rig import LOCKER, wait_for
+from device_rig import Bus
 from restrictions_rig import (BUS_RULE, NODES_RULE, OPEN, POLKIT_RULE, ROWS, USB_RULE, is_root, with_field)
 
 USB = "sys/devices/soc/usb1"
@@ -75,7 +76,9 @@ def wait_in_force(field, *rows):
 
 
 def untouched_modem(field):
+    """Nor is its switch turned off: an emergency call needs all of it."""
     calls = field.doubles.calls()
+    check((2, 1) not in field.radios.orders, field.radios.orders)
     check(not [c for c in calls if c[0] in MODEM_OFF], calls)
     check(["Set", "WwanEnabled", False] not in calls and ["Set", "WirelessEnabled", False] not in calls, calls)
 
@@ -341,6 +344,36 @@ def off_while_locked(field):
     field.doubles.serve("login")
     wait(False, "a login service again")
     untouched_modem(field)
+
+
+@test()
+def strangers_open_nothing(field):
+    """Signals of somebody who owns no name, sent to the agent as if logind or ModemManager had: nothing follows."""
+    field.doubles.lock("c1", True)
+    wanted = {"bluetooth": "off_while_locked", "usb_gadget": "off_while_locked"}
+    if is_root():
+        wanted["microphone"] = "off"
+    field.policy(wanted)
+    wait_in_force(field, *wanted)
+    session, modem = "/org/freedesktop/login1/session/c1", "/org/freedesktop/ModemManager1"
+    stranger = field.bus.forge(
+        field.phone.process.pid,
+        (session, "org.freedesktop.DBus.Properties", "PropertiesChanged", "sa{sv}as", "org.freedesktop.login1.Session",
+         {"LockedHint": False}, []),
+        ("/org/freedesktop/login1", "org.freedesktop.login1.Manager", "SessionNew", "so", "c9",
+         "/org/freedesktop/login1/session/c9"),
+        ("/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged", "sss", "org.freedesktop.login1", "",
+         Bus.STRANGER),
+        ("/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged", "sss", "org.freedesktop.ModemManager1", "",
+         Bus.STRANGER),
+        (modem + "/Modem/0", "org.freedesktop.ModemManager1.Modem.Voice", "CallAdded", "o", modem + "/Call/1"),
+        (modem + "/Call/1", "org.freedesktop.ModemManager1.Call", "StateChanged", "iiu", 0, ACTIVE, 0))
+    check(field.phone.sync() == 0)
+    check(all(in_force(field, row) for row in wanted), field.rows())
+    check(not os.path.exists(field.phone.path(OPEN)) or not os.listdir(field.phone.path(OPEN)))
+    stranger.close()
+    field.doubles.lock("c1", False)
+    wait_for("it open for its owner", lambda: not field.radios.off(1))
 
 
 # --- restarts
