@@ -135,7 +135,9 @@ static int check_line(struct reader *r, const struct geo_shape *shape, const cha
 	geo_error_format(&fault, &words);
 	if (words.error)
 		return words.error;
-	snprintf(point_path, sizeof(point_path), "%s, point %zu", path, fault.edge);
+	snprintf(point_path, sizeof(point_path), "%s", path);
+	if (fault.fault == GEO_FAULT_CROSSING || fault.fault == GEO_FAULT_HALF_TURN)
+		snprintf(point_path, sizeof(point_path), "%s, point %zu", path, fault.edge);
 	return json_fail(r->error, point_path, "%s", words.data);
 }
 

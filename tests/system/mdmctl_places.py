@@ -209,11 +209,14 @@ def a_policy_that_phones_refuse_is_not_written(base):
     # A place that no condition names costs nothing, and is told.
     r = a.run("place", "import", path, "--policy", a.policy())
     check(r.returncode == 0 and "warning: place map: no condition names it" in r.stderr, r.stderr)
-    # 20,000 vertices are beyond a fence, 16,000 far from each other beyond a policy.
-    for n, says in ((20000, "vertices in all"), (16000, "Simplify its outline")):
-        circle = [[10 + (20 + i % 2 * 5) * math.cos(2 * math.pi * i / n),
-                   50 + (20 + i % 2 * 5) * math.sin(2 * math.pi * i / n)] for i in range(n)]
-        a.fails(1, "place", "import", write(a, "map.geojson", polygon(circle + circle[:1])), says=says)
+    # 20,000 vertices are beyond a fence, two of 12,000 beyond a policy.
+    def circle(n, lon):
+        points = [[lon + 3 * math.cos(2 * math.pi * i / n), 50 + 3 * math.sin(2 * math.pi * i / n)] for i in range(n)]
+        return polygon(points + points[:1])
+
+    a.fails(1, "place", "import", write(a, "map.geojson", circle(20000, 10)), says="vertices in all")
+    two = features(feature(circle(12000, 10), name="a"), feature(circle(12000, 20), name="b"))
+    a.fails(1, "place", "import", write(a, "map.geojson", two), "--policy", a.policy(), says=" bytes")
 
 
 if __name__ == "__main__":
