@@ -42,10 +42,10 @@ struct run {
 	struct crossing *crossings; /* owned */
 	struct when_place *facts;   /* owned; n_places of them */
 	size_t n_places, n_profiles, n_crossings;
-	int64_t judge_us; /* when a condition changes by time alone */
-	bool changed;	  /* a place did, since conditions were judged */
-	bool first;	  /* nothing was judged yet */
-	uint64_t n_doubted;
+	int64_t judge_us;	       /* when a condition changes by time alone */
+	bool changed;		       /* a place did, since conditions were judged */
+	bool first;		       /* nothing was judged yet */
+	uint64_t n_doubted, n_changes; /* as they were told */
 	int error;
 };
 
@@ -189,6 +189,7 @@ static void on_event(void *userdata, const struct place_sim_event *event)
 {
 	struct run *run = userdata;
 	const struct place_state *s;
+	bool watched = false;
 
 	if (event->kind == PLACE_SIM_FIX) {
 		tell_fix(run, event);
@@ -201,6 +202,7 @@ static void on_event(void *userdata, const struct place_sim_event *event)
 		if (strcmp(place->policy->stream, s->stream) != 0 ||
 			strcmp(place->place->name, s->name) != 0)
 			continue;
+		watched = true;
 		if (place->taken != s->taken) {
 			place->taken = s->taken;
 			place->since_us = event->at_us;
@@ -218,8 +220,10 @@ static void on_event(void *userdata, const struct place_sim_event *event)
 			break;
 		}
 	}
-	if (!is_told(run, s->name))
+	/* Of places that no condition names a phone only knows by the way. */
+	if (!watched || !is_told(run, s->name))
 		return;
+	run->n_changes++;
 	if (run->w)
 		json_change(run, event, s);
 	else
@@ -248,7 +252,8 @@ static void tell_profile(struct run *run, const struct judged *judged, int64_t a
 	else if (judged->truth == TRUTH_FALSE)
 		page_add(run->page, PAGE_PLAIN, "does not apply");
 	else
-		page_add(run->page, PAGE_WARN, "applies or not by more than a track tells");
+		page_add(run->page, PAGE_WARN,
+			"cannot be judged: not all of its condition is known");
 	page_close(run->page);
 }
 
@@ -436,7 +441,7 @@ int simulate_render(const struct simulate *simulate, struct page *p)
 	page_line(p, 0, PAGE_PLAIN,
 		"In %s %" PRIu64 " positions were asked for, %" PRIu64
 		" of them close ones, and %" PRIu64 " changes decided.",
-		lasted, watcher.n_coarse + watcher.n_fine, watcher.n_fine, watcher.n_changes);
+		lasted, watcher.n_coarse + watcher.n_fine, watcher.n_fine, run.n_changes);
 	if (run.n_places == 0)
 		page_line(p, 0, PAGE_WARN,
 			"No condition of the policy names a place, so a phone never looks where it is.");
@@ -492,7 +497,7 @@ int simulate_write_json(const struct simulate *simulate, struct buf *out)
 	jsonw_int(&w, "fine", (int64_t)watcher.n_fine);
 	jsonw_int(&w, "doubted", (int64_t)run.n_doubted);
 	jsonw_object_end(&w);
-	jsonw_int(&w, "changes", (int64_t)watcher.n_changes);
+	jsonw_int(&w, "changes", (int64_t)run.n_changes);
 	jsonw_object_end(&w);
 	return out->error;
 }
