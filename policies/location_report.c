@@ -217,7 +217,7 @@ static int parse_told(char *words[WORDS_MAX], struct location_told *ret_told)
 	return 0;
 }
 
-static int parse_line(char *line, struct location_kept *kept)
+int location_kept_line(char *line, struct location_kept *kept)
 {
 	char *words[WORDS_MAX];
 	size_t n = split(line, words);
@@ -240,30 +240,4 @@ static int parse_line(char *line, struct location_kept *kept)
 	r = parse_told(words, &kept->told[kept->n_told]);
 	kept->n_told += r == 0;
 	return r;
-}
-
-int location_kept_import(const char *text, size_t n_bytes, struct location_kept *ret_kept)
-{
-	struct location_kept kept = {0};
-	char line[256];
-	int r;
-
-	if (n_bytes > LOCATION_KEPT_BYTES)
-		return -EBADMSG;
-	for (size_t start = 0; start < n_bytes;) {
-		const char *end = memchr(text + start, '\n', n_bytes - start);
-		size_t n = end ? (size_t)(end - (text + start)) : 0;
-
-		/* A line without its end was cut off. */
-		if (!end || n >= sizeof(line) || memchr(text + start, 0, n))
-			return -EBADMSG;
-		memcpy(line, text + start, n);
-		line[n] = 0;
-		r = parse_line(line, &kept);
-		if (r < 0)
-			return r;
-		start += n + 1;
-	}
-	*ret_kept = kept;
-	return 0;
 }

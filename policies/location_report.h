@@ -74,8 +74,7 @@ void location_kept_add(struct location_kept *kept, const struct location_told *t
 
 /* Lines, for a state file. */
 void location_kept_export(const struct location_kept *kept, struct buf *out);
-/* 0; -EBADMSG: no such text, or one beyond LOCATION_KEPT_BYTES. */
-#define LOCATION_KEPT_BYTES 4096
-int location_kept_import(const char *text, size_t n_bytes, struct location_kept *ret_kept);
+/* Takes one, without its end, which is changed. 0; -EBADMSG: it is none, or one too many. */
+int location_kept_line(char *line, struct location_kept *kept);
 
 #endif

@@ -203,6 +203,22 @@ static void nonsense(void)
 	CHECK(location_round(&good, 100000, NULL, &told));
 }
 
+/* As a state file is read: line by line. */
+static int import(const char *text, struct location_kept *ret_kept)
+{
+	_cleanup_free_ char *copy = strdup(text);
+	int r = copy ? 0 : -ENOMEM;
+
+	*ret_kept = (struct location_kept){0};
+	for (char *line = copy, *next; r == 0 && line && *line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = 0;
+		r = location_kept_line(line, ret_kept);
+	}
+	return r;
+}
+
 static void kept(void)
 {
 	struct location_kept k = {.is_lost = true, .lost_s = 1790000000}, again;
@@ -223,8 +239,7 @@ static void kept(void)
 	CHECK_INT(k.told[0].sent_s, 1790000003);
 	buf_reset(&text);
 	location_kept_export(&k, &text);
-	CHECK(text.n_bytes <= LOCATION_KEPT_BYTES);
-	CHECK_INT(location_kept_import(text.data, text.n_bytes, &again), 0);
+	CHECK_INT(import(text.data, &again), 0);
 	location_kept_export(&again, &twice);
 	CHECK_STR(twice.data, text.data);
 	CHECK(again.is_lost && again.told[3].why == LOCATION_LOST);
@@ -233,8 +248,8 @@ static void kept(void)
 static void kept_refused(void)
 {
 #define TOLD "told 1 2 3 4 5 6 gnss always 0\n"
-	static const char *const bad[] = {"x\n", "lost\n", "lost -1\n", "lost 1",
-		"lost 1\nlost 1\n", "lost 1 \n", "all x\n", "\n", "told 1 2 3 4 5 6 gnss always\n",
+	static const char *const bad[] = {"x\n", "lost\n", "lost -1\n", "lost 1\nlost 1\n",
+		"lost 1 \n", "all x\n", "\n\n", "told 1 2 3 4 5 6 gnss always\n",
 		"told 1 2 3 4 5 6 gnss always 0 0\n", "told 1 2 3 4 5 6 gnss always 2\n",
 		"told 1 2 3 4 5 6 gnss never 0\n", "told 1 2 3 4 5 6 guess always 0\n",
 		"told 1 2 90000001 4 5 6 gnss always 0\n",
@@ -244,20 +259,13 @@ static void kept_refused(void)
 	struct location_kept k;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		if (location_kept_import(bad[i], strlen(bad[i]), &k) != -EBADMSG)
+		if (import(bad[i], &k) != -EBADMSG)
 			check_fail(__FILE__, __LINE__, "%s is taken", bad[i]);
-	CHECK_INT(location_kept_import("lost 1\n\0", 8, &k), -EBADMSG);
 	for (int i = 0; i < LOCATION_TOLD_KEPT; i++)
 		buf_puts(&text, TOLD);
-	CHECK_INT(location_kept_import(text.data, text.n_bytes, &k), 0);
+	CHECK_INT(import(text.data, &k), 0);
 	buf_puts(&text, TOLD);
-	CHECK_INT(location_kept_import(text.data, text.n_bytes, &k), -EBADMSG);
-	buf_reset(&text);
-	while (text.n_bytes + 6 <= LOCATION_KEPT_BYTES)
-		buf_puts(&text, "all 1\n");
-	CHECK_INT(location_kept_import(text.data, text.n_bytes, &k), 0);
-	buf_puts(&text, "all 1\n");
-	CHECK_INT(location_kept_import(text.data, text.n_bytes, &k), -EBADMSG);
+	CHECK_INT(import(text.data, &k), -EBADMSG);
 }
 
 static const struct check_test tests[] = {
