@@ -131,6 +131,52 @@ bool location_round(const struct fix *fix, int64_t precision_m, const struct loc
 	return true;
 }
 
+/* --- for others ---------------------------------------------------------------------------- */
+
+/* Behind the object that begins at at; n_bytes where it does not end. */
+static size_t object_end(const char *json, size_t n_bytes, size_t at)
+{
+	size_t depth = 0;
+	bool in_text = false;
+
+	for (; at < n_bytes; at++) {
+		if (in_text) {
+			if (json[at] == '\\')
+				at++;
+			else
+				in_text = json[at] != '"';
+			continue;
+		}
+		in_text = json[at] == '"';
+		depth += json[at] == '{';
+		if (json[at] == '}' && --depth == 0)
+			return at + 1;
+	}
+	return n_bytes;
+}
+
+/*
+ * As report.c writes it. Inside of a text of JSON these bytes cannot stand, as quotes have a
+ * backslash before them there.
+ */
+void location_redact(const char *report, size_t n_bytes, struct buf *out)
+{
+	static const char member[] = "\"location\":{\"digest\":";
+	size_t start = 0, n_member = sizeof(member) - 1;
+
+	while (start < n_bytes) {
+		const char *at = memmem(report + start, n_bytes - start, member, n_member);
+		size_t n = at ? (size_t)(at - (report + start)) : n_bytes - start;
+
+		buf_append(out, report + start, n);
+		start += n;
+		if (!at)
+			break;
+		buf_puts(out, "\"location\":{\"withheld\":true}");
+		start = object_end(report, n_bytes, start + strlen("\"location\":"));
+	}
+}
+
 /* --- what is kept -------------------------------------------------------------------------- */
 
 void location_kept_add(struct location_kept *kept, const struct location_told *told)

@@ -59,6 +59,9 @@ struct location_told {
 bool location_round(const struct fix *fix, int64_t precision_m, const struct location_told *before,
 	struct location_told *ret_told);
 
+/* A report without where the phone is, for those whom that is none of. Errors of out stay there. */
+void location_redact(const char *report, size_t n_bytes, struct buf *out);
+
 /* What is kept: whether the phone is lost, and the positions that were told last. */
 #define LOCATION_TOLD_KEPT 16
 struct location_kept {

@@ -9,12 +9,13 @@
 
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/checkin_private.h"
-#include "agent/enforcer/location_rules.h"
+#include "agent/enforcer/location_sources.h"
 #include "agent/enforcer/places.h"
 #include "agent/enforcer/state_text.h"
 #include "agent/util/fs.h"
 #include "agent/util/jsonw.h"
 #include "agent/util/log.h"
+#include "policies/location_report.h"
 
 #define LOCATION_FILE_NAME "location"
 #define LOCATION_VERSION "mdm-agent-location 1"
@@ -30,13 +31,25 @@ struct location_report {
 	bool has_told; /* told: the newest, rounded; not told yet if is_new */
 	bool is_new;
 	struct location_told told;
+	/* What is in the report under way; told may be another one when that has arrived. */
+	struct location_told sending;
+	bool is_sending;
 	bool is_asking;
 	const char *missing; /* why there is nothing newer; "" */
 };
 
 static void rules_now(const struct enforcer *e, struct location_rules *ret_rules)
 {
-	location_rules_now(e, e->location_report && e->location_report->kept.is_lost, ret_rules);
+	location_rules_read(e->reconcile.has_effective ? &e->reconcile.effective : NULL,
+		e->location_report && e->location_report->kept.is_lost, ret_rules);
+}
+
+bool location_report_is_told(const struct enforcer *e)
+{
+	struct location_rules rules;
+
+	rules_now(e, &rules);
+	return rules.why != LOCATION_NOT_TOLD;
 }
 
 /* --- what is kept -------------------------------------------------------------------------- */
@@ -142,20 +155,6 @@ static bool take_fix(struct enforcer *e, const struct fix *fix, const struct loc
 	return moved;
 }
 
-static const char *why_missing(const struct enforcer *e)
-{
-	struct location_facts facts;
-
-	if (!places_sources(e, &facts))
-		return "no_source";
-	if (facts.honour_switch && facts.user_switch == TRUTH_FALSE)
-		return "switched_off";
-	for (int i = 0; i < LOCATION_WIFI; i++)
-		if (facts.sources[i].present)
-			return "too_late";
-	return "no_source";
-}
-
 static void on_fix(struct enforcer *e, const struct fix *fix, void *userdata)
 {
 	struct location_report *l = e->location_report;
@@ -170,7 +169,7 @@ static void on_fix(struct enforcer *e, const struct fix *fix, void *userdata)
 	if (fix) {
 		news = take_fix(e, fix, &rules);
 	} else {
-		const char *missing = why_missing(e);
+		const char *missing = location_sources_missing(e);
 
 		news = strcmp(missing, l->missing) != 0;
 		l->missing = missing;
@@ -206,8 +205,9 @@ void location_report_refresh(struct enforcer *e)
 		return;
 	l->is_asking = true;
 	if (places_ask(e,
-		    rules.precision_m < FINE_BELOW_M || rules.why == LOCATION_LOST ? LOCATION_FINE
-										   : LOCATION_COARSE,
+		    rules.precision_m < FINE_BELOW_M || rules.why == LOCATION_LOST
+			    ? PLACE_NEED_FINE
+			    : PLACE_NEED_COARSE,
 		    now_us + LOOK_US, on_fix, NULL) < 0) {
 		l->is_asking = false;
 		l->missing = "no_source";
@@ -242,6 +242,8 @@ void location_report_write(struct enforcer *e, struct jsonw *w)
 	struct location_rules rules;
 
 	rules_now(e, &rules);
+	if (l)
+		l->is_sending = false;
 	/* What the server had goes with the enrolment. */
 	if (!l || rules.why == LOCATION_NOT_TOLD || checkin_is_leaving(e))
 		return;
@@ -253,6 +255,9 @@ void location_report_write(struct enforcer *e, struct jsonw *w)
 		jsonw_object(w, "position");
 		write_position(w, &l->told);
 		jsonw_object_end(w);
+		l->sending = l->told;
+		l->sending.why = rules.why;
+		l->is_sending = l->is_new;
 	} else {
 		jsonw_null(w, "position");
 	}
@@ -281,13 +286,15 @@ void location_report_acknowledged(struct enforcer *e, bool sent)
 {
 	struct location_report *l = e->location_report;
 
-	if (!l || !sent || !l->is_new)
+	if (!l || !sent || !l->is_sending)
 		return;
-	l->is_new = false;
-	l->told.sent_s = clock_realtime_s();
-	location_kept_add(&l->kept, &l->told);
+	l->is_sending = false;
+	if (l->told.time_s == l->sending.time_s)
+		l->is_new = false;
+	l->sending.sent_s = clock_realtime_s();
+	location_kept_add(&l->kept, &l->sending);
 	(void)store(e);
-	journal_told(e, &l->told);
+	journal_told(e, &l->sending);
 }
 
 int location_report_set_lost(struct enforcer *e, bool is_lost)
@@ -323,7 +330,6 @@ int location_report_set_lost(struct enforcer *e, bool is_lost)
 static void write_rules(const struct enforcer *e, struct jsonw *w)
 {
 	const struct location_report *l = e->location_report;
-	struct location_facts facts;
 	struct location_rules rules;
 
 	rules_now(e, &rules);
@@ -336,11 +342,7 @@ static void write_rules(const struct enforcer *e, struct jsonw *w)
 	if (l && l->kept.is_lost && l->kept.lost_s)
 		jsonw_int(w, "lost_since", l->kept.lost_s);
 	jsonw_bool(w, "override_switch", rules.override_switch);
-	if (places_sources(e, &facts))
-		jsonw_string(w, "switch",
-			facts.user_switch == TRUTH_TRUE	   ? "on"
-			: facts.user_switch == TRUTH_FALSE ? "off"
-							   : "unknown");
+	jsonw_string(w, "switch", location_sources_switch(e));
 	if (l && l->kept.n_told)
 		jsonw_int(w, "last_told", l->kept.told[l->kept.n_told - 1].sent_s);
 }

@@ -37,6 +37,9 @@ void location_report_forget(struct enforcer *e);
 /* Durable when it returns 0. -errno. */
 int location_report_set_lost(struct enforcer *e, bool is_lost);
 
+/* Whether the policies in force let it be told now. */
+bool location_report_is_told(const struct enforcer *e);
+
 /* For CTL_STATUS, without a position, and for CTL_PRIVACY, with those that were told if may_see. */
 void location_report_write_status(const struct enforcer *e, struct jsonw *w, const char *key);
 void location_report_write_privacy(

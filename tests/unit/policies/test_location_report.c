@@ -203,6 +203,34 @@ static void nonsense(void)
 	CHECK(location_round(&good, 100000, NULL, &told));
 }
 
+static void redacted(void)
+{
+	static const struct {
+		const char *before, *after;
+	} rows[] = {
+		{"", ""},
+		{"{\"a\":1}", "{\"a\":1}"},
+		{"{\"sections\":{\"location\":{\"digest\":\"00\",\"body\":{\"x\":\"}\",\"y\":{}}},"
+		 "\"z\":{}}}",
+			"{\"sections\":{\"location\":{\"withheld\":true},\"z\":{}}}"},
+		{"{\"location\":{\"digest\":\"\\\\\"},\"k\":2}",
+			"{\"location\":{\"withheld\":true},\"k\":2}"},
+		{"{\"location\":{\"digest\":\"a\\\"}b\"},\"k\":2}",
+			"{\"location\":{\"withheld\":true},\"k\":2}"},
+		{"{\"t\":\"\\\"location\\\":{\\\"digest\\\":\"}",
+			"{\"t\":\"\\\"location\\\":{\\\"digest\\\":\"}"},
+		/* What does not end is all of it. */
+		{"{\"location\":{\"digest\":\"x", "{\"location\":{\"withheld\":true}"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		_cleanup_buf_ struct buf out = BUF_INIT;
+
+		location_redact(rows[i].before, strlen(rows[i].before), &out);
+		CHECK_STR(out.n_bytes ? out.data : "", rows[i].after);
+	}
+}
+
 /* As a state file is read: line by line. */
 static int import(const char *text, struct location_kept *ret_kept)
 {
@@ -275,6 +303,7 @@ static const struct check_test tests[] = {
 	{"repetition_tells_nothing", repetition_tells_nothing},
 	{"another_precision_is_another_grid", another_precision_is_another_grid},
 	{"nonsense", nonsense},
+	{"redacted", redacted},
 	{"kept", kept},
 	{"kept_refused", kept_refused},
 };
