@@ -35,5 +35,9 @@ journal_words_fn journal_app, journal_app_found, journal_exec_denied, journal_gu
 journal_words_fn journal_auth_failed, journal_auth_locked_out, journal_auth_unlocked,
 	journal_auth_missed, journal_password_changed, journal_recovery_key, journal_crypto_lock,
 	journal_wipe;
+/* render_journal_places.c */
+journal_words_fn journal_place, journal_profile, journal_position, journal_action, journal_location;
+/* "by its position" of "position"; NULL where there is nothing to say. */
+const char *render_place_cause(const char *cause);
 
 #endif

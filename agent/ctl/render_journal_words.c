@@ -476,6 +476,11 @@ static const struct {
 	{"app_found", journal_app_found},
 	{"exec_denied", journal_exec_denied},
 	{"guard", journal_guard},
+	{"profile", journal_profile},
+	{"place", journal_place},
+	{"position", journal_position},
+	{"action", journal_action},
+	{"location", journal_location},
 };
 
 static journal_words_fn *journal_find(const char *type)

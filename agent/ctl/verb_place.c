@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verb_place.c - place simulate, which works without the agent where a policy is named. Any user;
- * agentctl. */
+/* verb_place.c - places as the agent sees them, and place simulate, which works without the agent
+ * where a policy is named. Any user; agentctl. */
 #include <errno.h>
 
 #include "agent/ctl/check.h"
 #include "agent/ctl/ctl.h"
 #include "agent/ctl/input.h"
 #include "agent/ctl/peek.h"
+#include "agent/ctl/render.h"
 #include "agent/ctl/simulate.h"
 #include "agent/ctl/verbs.h"
 #include "agent/trust/jws.h"
@@ -216,4 +217,60 @@ enum ctl_exit verb_place_simulate(struct ctl *ctl)
 					  .way = {points, n_points},
 					  .place = options->place,
 				  });
+}
+
+/* --- as the agent sees them -------------------------------------------------------------- */
+
+static enum ctl_exit place_unknown(struct ctl *ctl, struct json_object *answer, const char *name)
+{
+	struct json_object *places = peek_array(answer, "places");
+	_cleanup_buf_ struct buf names = BUF_INIT;
+
+	for (size_t i = 0; i < peek_length(places); i++)
+		buf_printf(&names, " %s", peek_text(peek_at(places, i), "place", "?"));
+	return ctl_fail(ctl, CTL_EXIT_USAGE, "There is no place \"%.80s\". There %s%.600s%s", name,
+		names.data ? "are:" : "is none", names.data ? names.data : "",
+		names.data ? "" : " in the policies of this phone.");
+}
+
+static bool place_is_there(struct json_object *answer, const char *name)
+{
+	struct json_object *places = peek_array(answer, "places");
+
+	for (size_t i = 0; i < peek_length(places); i++)
+		if (strcmp(peek_text(peek_at(places, i), "place", ""), name) == 0)
+			return true;
+	return false;
+}
+
+static enum ctl_exit place_ask(struct ctl *ctl, const char *name)
+{
+	_cleanup_(client_answer_done) struct client_answer answer = CLIENT_ANSWER_INIT;
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	_cleanup_(page_done) struct page page = {0};
+	enum ctl_exit code = ctl_ask_json(ctl, MESSAGE_CTL_PLACES, &answer);
+
+	page_init(&page, &out, ctl->width, ctl->colour);
+	if (code != CTL_EXIT_OK)
+		return code;
+	if (name && !place_is_there(answer.object, name))
+		return place_unknown(ctl, answer.object, name);
+	/* The one is in it; what else there is explains it. */
+	if (options_given(&ctl->options, OPTION_JSON))
+		return ctl_write_json(ctl, answer.json, answer.n_json, code);
+	if (name)
+		(void)render_place(&page, answer.object, name, ctl->now_s);
+	else
+		render_places(&page, answer.object, ctl->now_s);
+	return ctl_write(ctl, &out, code);
+}
+
+enum ctl_exit verb_place_list(struct ctl *ctl)
+{
+	return place_ask(ctl, NULL);
+}
+
+enum ctl_exit verb_place_show(struct ctl *ctl)
+{
+	return place_ask(ctl, ctl->options.arguments[0]);
 }
