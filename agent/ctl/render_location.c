@@ -36,14 +36,23 @@ static void say_when(struct page *p, struct json_object *location)
 		page_add(p, PAGE_PLAIN, "; rounded to %" PRId64 " m", precision);
 }
 
-static void say_lost(struct page *p, struct json_object *location, int64_t now_s)
+/* A field of the status page, a line of the other one. */
+static void say_open(struct page *p, const char *field)
+{
+	if (field)
+		page_field(p, field);
+	else
+		page_open(p, 2, 4);
+}
+
+static void say_lost(struct page *p, struct json_object *location, const char *field, int64_t now_s)
 {
 	char when[AGO_TEXT];
 	int64_t t;
 
 	if (!peek_true(location, "lost"))
 		return;
-	page_field(p, "Lost");
+	say_open(p, field);
 	page_add(p, PAGE_BAD, "the organisation counts this phone as lost");
 	if (peek_int(location, "lost_since", &t)) {
 		ago_format(now_s, t, when);
@@ -52,11 +61,11 @@ static void say_lost(struct page *p, struct json_object *location, int64_t now_s
 	page_close(p);
 }
 
-static void say_switch(struct page *p, struct json_object *location)
+static void say_switch(struct page *p, struct json_object *location, const char *field)
 {
 	if (!peek_true(location, "override_switch"))
 		return;
-	page_field(p, "Switch");
+	say_open(p, field);
 	page_add(p, PAGE_WARN,
 		"the organisation's policy looks where the phone is even while location is "
 		"switched off in its settings");
@@ -73,7 +82,7 @@ void render_location_status(struct page *p, struct json_object *status, int64_t 
 
 	if (!location)
 		return;
-	say_lost(p, location, now_s);
+	say_lost(p, location, "Lost", now_s);
 	if (render_location_is_told(status)) {
 		page_field(p, "Location");
 		say_when(p, location);
@@ -83,7 +92,7 @@ void render_location_status(struct page *p, struct json_object *status, int64_t 
 		}
 		page_close(p);
 	}
-	say_switch(p, location);
+	say_switch(p, location, "Switch");
 }
 
 static void say_told(struct page *p, struct json_object *told, int64_t now_s)
@@ -122,8 +131,8 @@ void render_location_privacy(struct page *p, struct json_object *answer, int64_t
 	page_open(p, 2, 4);
 	say_when(p, location);
 	page_close(p);
-	say_lost(p, location, now_s);
-	say_switch(p, location);
+	say_lost(p, location, NULL, now_s);
+	say_switch(p, location, NULL);
 	peek_int(location, "n_told", &n_all);
 	if (n == 0)
 		return;

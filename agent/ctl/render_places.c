@@ -145,7 +145,7 @@ void render_places(struct page *p, struct json_object *answer, int64_t now_s)
 	if (render_unmanaged(p, answer))
 		return;
 	if (peek_length(places) == 0) {
-		page_line(p, 0, PAGE_PLAIN,
+		page_line(p, 0, PAGE_BOLD,
 			"No policy of this phone has places: nobody looks where it is for them.");
 		return;
 	}
@@ -247,7 +247,7 @@ size_t render_place(struct page *p, struct json_object *answer, const char *name
 	if (n == 0)
 		return 0;
 	place_profiles(p, answer, now_s);
-	page_heading(p, "Where the phone is, is");
+	page_heading(p, "Who tells where it is");
 	places_switch(p, answer);
 	places_sources(p, answer);
 	places_next(p, answer);
