@@ -7,7 +7,25 @@
 #include "agent/ctl/ago.h"
 #include "agent/ctl/peek.h"
 #include "agent/ctl/render.h"
-#include "agent/ctl/render_journal.h"
+#include "agent/util/mem.h"
+
+static const char *cause_words(const char *cause)
+{
+	static const struct {
+		const char *cause, *words;
+	} rows[] = {
+		{"position", "by its position"},
+		{"network", "as one of its networks is in sight"},
+		{"no_network", "as none of its networks is in sight"},
+		{"forgotten", "as there was no certain answer for too long"},
+		{"policy", "as the policy means another place now"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (strcmp(rows[i].cause, cause) == 0)
+			return rows[i].words;
+	return NULL;
+}
 
 static enum page_style side_style(const char *side)
 {
@@ -25,7 +43,7 @@ static const char *distance_words(const char *distance)
 
 static void place_why(struct page *p, struct json_object *why)
 {
-	const char *words = render_place_cause(peek_text(why, "cause", ""));
+	const char *words = cause_words(peek_text(why, "cause", ""));
 	const char *distance = distance_words(peek_text(why, "distance", ""));
 	int64_t n = 1, accuracy;
 
@@ -238,7 +256,7 @@ size_t render_place(struct page *p, struct json_object *answer, const char *name
 		place_line(p, place, now_s);
 		page_open(p, 4, 6);
 		page_add(p, PAGE_PLAIN, "decided%s",
-			render_place_cause(peek_text(place, "cause", "")) ? "" : ": not yet");
+			cause_words(peek_text(place, "cause", "")) ? "" : ": not yet");
 		place_why(p, place);
 		page_close(p);
 		place_pending(p, place);

@@ -73,7 +73,7 @@ def test_hostile_status(case):
 def test_json_is_verbatim(case):
     fake = case.start()
     for words in READERS:
-        name = "_".join(words)
+        name = "places" if words[0] == "place" else "_".join(words)
         result = case.run("--json", *words)
         assert result.stdout == fake.answers[name][2] + "\n", name
         json.loads(result.stdout)
@@ -487,7 +487,7 @@ def test_place_simulate(case):
     case.expect(7, "place", "simulate", day, "--policy", write("no.json", "{}"), err="A phone would refuse")
     case.expect(2, "place", "simulate", "-", "--policy", "-", err="both")
     case.expect(1, "place", "simulate", day + "x", "--policy", policy, err="could not be read")
-    case.expect(4, "place", "simulate", day, err="not running")
+    case.expect(3, "place", "simulate", day, err="not running")
     # The policies in force, as the agent shows them.
     fake = case.start()
     payload = json.loads(open(policy, encoding="utf-8").read())
@@ -499,6 +499,19 @@ def test_place_simulate(case):
     case.expect(5, "place", "simulate", day, err="holds no policy")
     fake.answers["policy_show"] = (OK, "", json.dumps({"policies": [{"payload": {"serial": "x"}}, 7]}))
     case.expect(1, "place", "simulate", day, err="could not be read")
+
+
+def test_places(case):
+    fake = case.start()
+    case.expect(0, "place", "list", out="yard: unknown, which the policy takes for outside")
+    result = case.expect(0, "place", "show", "office", out="less than 100 m from its boundary")
+    assert "yard:" not in result.stdout and "strict of staff: applies" in result.stdout, result.stdout
+    case.expect(2, "place", "show", "home", err="There are: depot office yard")
+    fake.answers["places"] = (OK, "", fixture("places_none"))
+    case.expect(0, "place", "list", out="No policy of this phone has places")
+    case.expect(2, "place", "show", "home", err="is none in the policies")
+    fake.answers["places"] = (OK, "", fixture("places_unmanaged"))
+    case.expect(0, "place", "list", out="This phone is not managed")
 
 
 def test_policy_schema(case):
