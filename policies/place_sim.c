@@ -208,8 +208,11 @@ int place_sim_run(struct policy *const *policies, size_t n_policies,
 	r = place_track_configure(&sim.track, policies, n_policies, sim.now_us, NULL);
 	watcher->n_coarse = watcher->n_fine = watcher->n_changes = 0;
 	watcher->lasted_us = end_us;
-	for (; r == 0 && sim.now_us <= START_US + end_us; sim.now_us += options->step_us)
+	for (; r == 0 && sim.now_us <= START_US + end_us; sim.now_us += options->step_us) {
 		sim_step(&sim);
+		if (watcher->stepped)
+			watcher->stepped(watcher->userdata, sim.now_us - START_US, &sim.at);
+	}
 	place_track_done(&sim.track);
 	return r;
 }

@@ -56,6 +56,8 @@ struct place_sim_event {
 struct place_sim_watcher {
 	void (*visit)(void *userdata, const struct place_sim_event *event); /* NULL: nobody */
 	void *userdata;
+	/* Where the phone really is, at the end of each step; NULL: nobody wants to know. */
+	void (*stepped)(void *userdata, int64_t at_us, const struct geo_point *at);
 	/* Filled. */
 	uint64_t n_coarse, n_fine, n_changes;
 	int64_t lasted_us;

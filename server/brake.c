@@ -22,6 +22,7 @@ const struct brake_verb brake_verbs[] = {
 	{"install", false},
 	{"remove", false},
 	{"update", false},
+	{"lost", false},
 	{0},
 };
 

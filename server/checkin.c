@@ -19,6 +19,7 @@
 #include "server/store_command.h"
 #include "server/store_upkeep.h"
 
+#define LOCATION_SECTION "location"
 #define CLONE_LOG_S 3600 /* between two lines in the log about one device */
 
 struct checkin {
@@ -266,6 +267,21 @@ static int checkin_store_sections(
 	return r;
 }
 
+/*
+ * Where a phone is stays here only as long as its reports say so: one without that section is from
+ * a phone whose policy does not let it tell, or that leaves.
+ */
+static int checkin_forget_location(
+	struct server *server, const struct report *report, const struct store_digests *held)
+{
+	if (!checkin_held(held, LOCATION_SECTION))
+		return 0;
+	for (size_t i = 0; i < report->n_sections; i++)
+		if (strcmp(report->sections[i].name, LOCATION_SECTION) == 0)
+			return 0;
+	return store_section_remove(server->store, report->device, LOCATION_SECTION);
+}
+
 static int checkin_store_events(
 	struct server *server, struct checkin *c, int64_t *last_event, int64_t now_s)
 {
@@ -396,6 +412,8 @@ static int checkin_process(struct server *server, struct checkin *c, int64_t now
 		return r;
 	seen.last_event = device.last_event;
 	r = checkin_store_sections(server, c, &held, now_s);
+	if (r == 0)
+		r = checkin_forget_location(server, &c->report, &held);
 	if (r == 0)
 		r = checkin_store_events(server, c, &seen.last_event, now_s);
 	if (r == 0)

@@ -127,6 +127,8 @@ struct store_digests {
 int store_digests(struct store *store, const char *device, struct store_digests *ret_digests);
 int store_section_put(struct store *store, const char *device, const struct report_section *section,
 	int64_t now_s);
+/* Nothing is no failure. */
+int store_section_remove(struct store *store, const char *device, const char *name);
 struct store_section {
 	const char *name, *digest;
 	struct span body;

@@ -225,6 +225,11 @@ int store_section_put(struct store *store, const char *device, const struct repo
 		section->digest, now_s, section->body));
 }
 
+int store_section_remove(struct store *store, const char *device, const char *name)
+{
+	return store_run(store_bind(store, SQL_SECTION_REMOVE, "tt", device, name));
+}
+
 static int store_section_visit(sqlite3_stmt *s, store_section_fn fn, void *userdata)
 {
 	struct store_section section = {

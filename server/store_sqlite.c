@@ -61,6 +61,7 @@ static const char *const store_texts[SQL_MAX] = {
 			     " WHERE device=? ORDER BY name",
 	[SQL_SECTION_GET] = "SELECT name, digest, body, received FROM sections"
 			    " WHERE device=? AND name=?",
+	[SQL_SECTION_REMOVE] = "DELETE FROM sections WHERE device=? AND name=?",
 	[SQL_EVENT_ADD] = "INSERT INTO events(device, seq, received, json) VALUES(?,?,?,?)"
 			  " ON CONFLICT(device, seq) DO NOTHING",
 	/* Below all that a phone can say, and never twice. */

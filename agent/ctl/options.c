@@ -27,6 +27,9 @@ static const struct option_row option_rows[OPTION_MAX] = {
 	{OPTION_NEW, "new", 0, NULL, false, "Also where there is one already."},
 	{OPTION_KEEP_KEY, "keep-key", 0, NULL, false,
 		"Let the agent keep a key of its own, to exchange recovery keys by itself."},
+	{OPTION_POLICY, "policy", 0, "FILE", false,
+		"Use this policy, written or signed, instead of those in force."},
+	{OPTION_PLACE, "place", 0, "NAME", false, "Tell of this place only."},
 };
 
 const struct option_row *option_row(enum option_id id)
@@ -75,6 +78,16 @@ static int options_take(struct options_parser *p, const struct option_row *row, 
 		if (!value[0])
 			return options_fail(p, "--socket wants a path.");
 		o->socket = value;
+		return 0;
+	case OPTION_POLICY:
+		if (!value[0])
+			return options_fail(p, "--policy wants a file.");
+		o->policy = value;
+		return 0;
+	case OPTION_PLACE:
+		if (!value[0])
+			return options_fail(p, "--place wants the name of a place.");
+		o->place = value;
 		return 0;
 	case OPTION_LINES:
 		return options_number(p, row, value, OPTIONS_LINES_MAX, &o->lines);

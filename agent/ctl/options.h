@@ -23,6 +23,8 @@ enum option_id {
 	OPTION_FOLLOW,
 	OPTION_NEW,
 	OPTION_KEEP_KEY,
+	OPTION_POLICY,
+	OPTION_PLACE,
 	OPTION_MAX,
 };
 #define OPTION_BIT(id) (UINT32_C(1) << (id))
@@ -46,7 +48,7 @@ struct options {
 	const char *arguments[OPTIONS_ARGUMENTS]; /* borrowed from argv */
 	size_t n_arguments;
 	uint32_t given; /* OPTION_BIT()s */
-	const char *socket;
+	const char *socket, *policy, *place;
 	int64_t lines, after;
 };
 

@@ -23,6 +23,9 @@ void render_privacy(struct page *p, struct json_object *answer, int64_t now_s);
 void render_commands(struct page *p, struct json_object *answer, int64_t now_s);
 /* What is reported of apps, with what the policy says of each. */
 void render_apps(struct page *p, struct json_object *answer, int64_t now_s);
+/* Places of the policies; one of them (0: there is none of that name, nothing was shown). */
+void render_places(struct page *p, struct json_object *answer, int64_t now_s);
+size_t render_place(struct page *p, struct json_object *answer, const char *name, int64_t now_s);
 /* Recovery keys, disk by disk. */
 void render_escrow(struct page *p, struct json_object *answer);
 /* Lines of the status page: what runs, and what ended badly lately. */
@@ -33,6 +36,13 @@ void render_passwords_status(struct page *p, struct json_object *status);
 void render_apps_status(struct page *p, struct json_object *status, int64_t now_s);
 /* Which programs may start, and what was stopped lately. */
 void render_guard_status(struct page *p, struct json_object *status, int64_t now_s);
+
+/* Whether the organisation hears where the phone is; nothing where it does not. */
+void render_location_status(struct page *p, struct json_object *status, int64_t now_s);
+/* The same in full, with each position that it was told. */
+void render_location_privacy(struct page *p, struct json_object *answer, int64_t now_s);
+/* Whether it may hear of it, now or once the phone counts as lost. */
+bool render_location_is_told(struct json_object *answer);
 
 /* --- pieces that several pages use */
 

@@ -119,3 +119,26 @@ void journal_action(struct page *p, struct json_object *data)
 	journal_end(p, detail && *detail ? detail : NULL);
 	page_close(p);
 }
+
+void journal_location(struct page *p, struct json_object *data)
+{
+	const char *what = peek_text(data, "what", "?");
+	int64_t radius;
+
+	if (strcmp(what, "lost") == 0)
+		page_line(
+			p, WORDS_INDENT, PAGE_WARN, "The organisation counts this phone as lost.");
+	else if (strcmp(what, "found") == 0)
+		page_line(p, WORDS_INDENT, PAGE_PLAIN,
+			"The organisation does not count this phone as lost any more.");
+	else if (peek_int(data, "radius", &radius))
+		page_line(p, WORDS_INDENT, PAGE_PLAIN,
+			"The organisation was told where the phone is, to within %" PRId64
+			" m%s; agentctl privacy shows what it was told.",
+			radius,
+			strcmp(peek_text(data, "why", ""), "lost") == 0 ? ", as it counts as lost"
+									: "");
+	else
+		page_line(p, WORDS_INDENT, PAGE_PLAIN,
+			"The organisation was told where the phone is.");
+}

@@ -480,6 +480,7 @@ static const struct {
 	{"place", journal_place},
 	{"position", journal_position},
 	{"action", journal_action},
+	{"location", journal_location},
 };
 
 static journal_words_fn *journal_find(const char *type)

@@ -10,7 +10,6 @@ static const char *const privacy_never[] = {
 	"photos, recordings, documents and their names",
 	"what you type, see on the screen or browse",
 	"your passwords and PINs",
-	"where you are",
 	"which apps you use and when",
 };
 
@@ -60,7 +59,11 @@ void render_privacy(struct page *p, struct json_object *answer, int64_t now_s)
 		page_add(p, PAGE_PLAIN, " - %s", peek_text(row, "why", "no reason is given"));
 		page_close(p);
 	}
+	render_location_privacy(p, answer, now_s);
 	page_heading(p, "Never collected");
+	/* What it is told where a policy says so openly is shown above. */
+	if (!render_location_is_told(answer))
+		page_line(p, 2, PAGE_PLAIN, "- where you are");
 	for (size_t i = 0; i < ARRAY_SIZE(privacy_never); i++) {
 		page_open(p, 2, 4);
 		page_add(p, PAGE_PLAIN, "- %s", privacy_never[i]);

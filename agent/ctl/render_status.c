@@ -481,6 +481,7 @@ void render_status(
 		render_commands_status(p, answer, now_s);
 		render_passwords_status(p, answer);
 		render_guard_status(p, answer, now_s);
+		render_location_status(p, answer, now_s);
 		status_enforced(p, answer, compliance);
 	}
 	status_refusals(p, answer, now_s);

@@ -81,6 +81,21 @@ static const struct verb verbs[] = {
 		"Everybody may ask. Programs in home directories stand there by the name of the file, as "
 		"they are reported. What the policy wants otherwise is at the end.",
 		verb_apps},
+	{"place list", "", 0, 0, 0,
+		"The places of the policies, and whether this phone is inside of them.",
+		"Everybody may ask; no position is shown.", verb_place_list},
+	{"place show", "NAME", 1, 1, 0,
+		"Why this phone is inside or outside of a place, who told it, and when it looks again.",
+		"Everybody may ask; no position is shown. The profiles that depend on a condition stand "
+		"below it.",
+		verb_place_show},
+	{"place simulate", "TRACK", 1, 1, OPTION_BIT(OPTION_POLICY) | OPTION_BIT(OPTION_PLACE),
+		"What the places of a policy would have done on a way that somebody went.",
+		"TRACK is a GPX file, - is standard input. Prints each position that a phone would have "
+		"asked for, each decision with its reason, which profiles would apply, and how late each "
+		"coming and going would have been noticed. With --policy no agent is needed; without it "
+		"the policies in force are used, which everybody may read.",
+		verb_place_simulate},
 	{"command list", "", 0, 0, 0,
 		"What the organisation ordered this phone to do, and what came of it.",
 		"Everybody may ask. The newest first; a command is shown until its time is over and "

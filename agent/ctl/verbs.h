@@ -51,6 +51,10 @@ enum ctl_exit verb_passphrase(struct ctl *ctl);
 /* verb_check.c: work without the agent */
 enum ctl_exit verb_policy_check(struct ctl *ctl);
 enum ctl_exit verb_policy_schema(struct ctl *ctl);
+/* verb_place.c */
+enum ctl_exit verb_place_list(struct ctl *ctl);
+enum ctl_exit verb_place_show(struct ctl *ctl);
+enum ctl_exit verb_place_simulate(struct ctl *ctl);
 /* help.c */
 enum ctl_exit verb_help(struct ctl *ctl);
 enum ctl_exit verb_version(struct ctl *ctl);

@@ -9,6 +9,7 @@
 #include "agent/enforcer/auth.h"
 #include "agent/enforcer/diagnostics.h"
 #include "agent/enforcer/guard_host.h"
+#include "agent/enforcer/location_report.h"
 #include "agent/enforcer/renewal.h"
 #include "agent/enforcer/recovery.h"
 #include "agent/enforcer/unlock_code.h"
@@ -16,6 +17,7 @@
 #include "agent/util/codec.h"
 #include "agent/util/fs.h"
 #include "agent/util/jsonw.h"
+#include "policies/location_report.h"
 
 static void write_time(struct jsonw *w, const char *key, int64_t time_s)
 {
@@ -193,6 +195,7 @@ void answer_status(struct enforcer *e, struct buf *out)
 	apps_work_write_status(e, &w, "apps");
 	auth_write_status(e, &w, "passwords");
 	guard_host_write(e, &w, "guard");
+	location_report_write_status(e, &w, "location");
 	status_platform(e, &w);
 	jsonw_object(&w, "clock");
 	jsonw_string(&w, "verdict", clock_verdict_name(enforcer_clock_verdict(e)));
@@ -380,7 +383,23 @@ static void privacy_diagnostics(struct enforcer *e, struct jsonw *w)
 		jsonw_null(w, "last_diagnostics");
 }
 
-void answer_privacy(struct enforcer *e, struct buf *out)
+/* The report as it was sent, without where the phone is for those whom that is none of. */
+static void privacy_report(const char *text, size_t n, bool may_see, struct jsonw *w)
+{
+	_cleanup_buf_ struct buf without = BUF_INIT;
+
+	if (!may_see) {
+		location_redact(text, n, &without);
+		if (without.error && !w->out->error)
+			w->out->error = without.error;
+		text = without.data;
+		n = without.n_bytes;
+	}
+	if (!w->out->error)
+		jsonw_raw(w, "last_report", text, n);
+}
+
+void answer_privacy(struct enforcer *e, bool may_see, struct buf *out)
 {
 	_cleanup_free_ char *last = NULL;
 	struct jsonw w = JSONW_INIT(out);
@@ -398,10 +417,11 @@ void answer_privacy(struct enforcer *e, struct buf *out)
 	jsonw_array_end(&w);
 	write_time(&w, "last_report_time", r == 0 ? e->report.last_s : 0);
 	if (r == 0)
-		jsonw_raw(&w, "last_report", last, n);
+		privacy_report(last, n, may_see, &w);
 	else
 		jsonw_null(&w, "last_report");
 	privacy_diagnostics(e, &w);
+	location_report_write_privacy(e, &w, "location", may_see);
 	jsonw_object_end(&w);
 }
 

@@ -14,10 +14,13 @@ void answer_compliance(struct enforcer *e, struct buf *out);
 /* The newest count records (0: all that fit) above after_seq. */
 void answer_journal(struct enforcer *e, int64_t after_seq, uint32_t count, struct buf *out);
 void answer_journal_verify(struct enforcer *e, struct buf *out);
-void answer_privacy(struct enforcer *e, struct buf *out);
+/* may_see: where the phone was, as far as the organisation was told, too. */
+void answer_privacy(struct enforcer *e, bool may_see, struct buf *out);
 void answer_commands(struct enforcer *e, struct buf *out);
 /* apps_show.c */
 void answer_apps(struct enforcer *e, struct buf *out);
+/* places_show.c; without any position */
+void answer_places(struct enforcer *e, struct buf *out);
 
 /* "enrolled":false, where nobody manages the phone: what is empty is then meant to be. */
 struct jsonw;

@@ -14,6 +14,7 @@
 #include "agent/enforcer/checkin_private.h"
 #include "agent/enforcer/diagnostics.h"
 #include "agent/enforcer/local.h"
+#include "agent/enforcer/location_report.h"
 #include "agent/enforcer/places.h"
 #include "agent/enforcer/wake.h"
 #include "agent/enforcer/recovery.h"
@@ -229,6 +230,7 @@ static void checkin_answered(struct enforcer *e, const struct exchange_result *r
 		unlock_code_acknowledged(e);
 		recovery_acknowledged(e);
 	}
+	location_report_acknowledged(e, report_has_location(&e->report));
 	recovery_tidy_daily(e);
 	if (!e->report.lean)
 		report_lean_end(e);
@@ -409,6 +411,7 @@ void checkin_begin(struct enforcer *e)
 	e->checkin_pending = true;
 	wake_update(e); /* nobody waits while the phone talks */
 	apps_inventory_refresh(e);
+	location_report_refresh(e);
 	reconcile_request(&e->reconcile, false);
 }
 

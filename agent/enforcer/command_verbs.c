@@ -33,6 +33,7 @@ enum {
 	DEADLINE_INSTALL = 0,
 	DEADLINE_REMOVE = 0,
 	DEADLINE_UPDATE = 0,
+	DEADLINE_LOST = EFFECTS_DEADLINE_S,
 };
 #define RESUME_SYNC NULL
 #define RESUME_LOCK NULL
@@ -48,6 +49,7 @@ enum {
 #define RESUME_INSTALL command_apps_resume
 #define RESUME_REMOVE command_apps_resume
 #define RESUME_UPDATE command_apps_resume
+#define RESUME_LOST NULL
 
 const struct command_handler command_handlers[VERB_MAX] = {
 #define X(id, name, role, valid_s, arguments, handler, help)                                       \

@@ -27,6 +27,7 @@
 #include "agent/enforcer/guard_host.h"
 #include "agent/enforcer/host_mounts.h"
 #include "agent/enforcer/local.h"
+#include "agent/enforcer/location_report.h"
 #include "agent/enforcer/places.h"
 #include "agent/enforcer/wake.h"
 #include "agent/enforcer/recovery.h"
@@ -382,6 +383,7 @@ static int enforcer_start(struct enforcer *e)
 	r = places_new(e, &places_location, &e->places);
 	if (r < 0)
 		return r;
+	(void)location_report_new(e, &e->location_report);
 	(void)empty_trials_new(e, &e->trials);
 	(void)apps_inventory_new(e, &e->apps);
 	/* Before anybody can log in. Without it they can, and nobody counts. */
@@ -461,6 +463,7 @@ static void enforcer_stop(struct enforcer *e)
 	local_free(e->local);
 	auth_free(e->auth);
 	places_free(TAKE_PTR(e->places));
+	location_report_free(TAKE_PTR(e->location_report));
 	zerotouch_free(e->zerotouch);
 	effects_stop(e);
 	crypto_lock_stop(e);

@@ -96,6 +96,8 @@ struct apps_work;      /* agent/enforcer/apps_work.h */
 struct guard_host;     /* agent/enforcer/guard_host.h */
 struct places;	       /* agent/enforcer/places.h */
 
+struct location_report; /* agent/enforcer/location_report.h */
+
 struct enforcer {
 	struct enforcer_options options;
 	sd_event *event;
@@ -149,7 +151,9 @@ struct enforcer {
 	struct apps_work *apps_work;	 /* NULL: nothing can be installed or removed */
 	struct apps_inventory *apps;	 /* NULL: nothing is known of apps */
 	struct places *places;		 /* NULL: nothing is known of places, no profile acts */
-	struct empty_trials *trials;	 /* NULL: they are forgotten at the end of the process */
+	/* NULL: nobody is told where it is. */
+	struct location_report *location_report;
+	struct empty_trials *trials; /* NULL: they are forgotten at the end of the process */
 	struct problem_text problems[PROBLEM_MAX];
 };
 

@@ -13,6 +13,7 @@
 #include "agent/enforcer/clone.h"
 #include "agent/enforcer/empty_trials.h"
 #include "agent/enforcer/local.h"
+#include "agent/enforcer/location_report.h"
 #include "agent/enforcer/places.h"
 #include "agent/enforcer/wake.h"
 #include "agent/enforcer/recovery.h"
@@ -230,6 +231,7 @@ void checkin_left(struct enforcer *e, bool failed)
 	/* In this order: as long as the enrolment stands, so does the order to end it. */
 	if (r == 0) {
 		places_forget(e);
+		location_report_forget(e);
 		commands_forget(e);
 	}
 	local_unenrolled(e->local, failed, r);

@@ -58,6 +58,7 @@ static const struct journal_type_row {
 	[JOURNAL_PLACE] = {"place", false},
 	[JOURNAL_POSITION] = {"position", true},
 	[JOURNAL_ACTION] = {"action", true},
+	[JOURNAL_LOCATION] = {"location", true},
 };
 
 const char *journal_type_name(enum journal_type type)

@@ -58,6 +58,7 @@ enum journal_type {
 	JOURNAL_PLACE,	     /* the phone came to a place, left it, or nobody knows any more */
 	JOURNAL_POSITION,    /* S: a position that is not believed; rate-limited */
 	JOURNAL_ACTION,	     /* S: what a profile does once: begun, done, failed */
+	JOURNAL_LOCATION,    /* S: a position was told; the phone counts as lost, or no more */
 	JOURNAL_TYPE_MAX,
 };
 const char *journal_type_name(enum journal_type type); /* "document_refused"; "unknown" */

@@ -20,6 +20,7 @@
 #include "agent/enforcer/auth.h"
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/local_private.h"
+#include "agent/enforcer/location_sources.h"
 #include "agent/enforcer/renewal.h"
 #include "agent/util/fs.h"
 
@@ -257,6 +258,12 @@ static void local_unlock(struct local_client *c, const struct msg_ctl_unlock *re
 	local_answer(c, CTL_E_STATE, "nobody is locked out of this phone", NULL);
 }
 
+/* Where the phone was is for the people who use it, not for whatever service runs on it. */
+static bool local_may_see(const struct local_client *c)
+{
+	return c->may_act || location_sources_is_person(c->local->e, c->uid);
+}
+
 static void local_read(struct local_client *c, const struct message *m)
 {
 	_cleanup_buf_ struct buf json = {.max_bytes = LIMIT_LOCAL_ANSWER_BYTES};
@@ -283,13 +290,16 @@ static void local_read(struct local_client *c, const struct message *m)
 		answer_journal_verify(e, &json);
 		break;
 	case MESSAGE_CTL_PRIVACY:
-		answer_privacy(e, &json);
+		answer_privacy(e, local_may_see(c), &json);
 		break;
 	case MESSAGE_CTL_COMMANDS:
 		answer_commands(e, &json);
 		break;
 	case MESSAGE_CTL_APPS:
 		answer_apps(e, &json);
+		break;
+	case MESSAGE_CTL_PLACES:
+		answer_places(e, &json);
 		break;
 	default:
 		json.error = -EINVAL;

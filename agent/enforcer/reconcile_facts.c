@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reconcile_facts.c - what conditions depend on, gathered from those who know it; see reconcile.h.
- * Enforcer. Decides nothing.
+ * reconcile_facts.c - what conditions depend on, gathered from those who know it, and what the
+ * enforcer itself sees to; see reconcile.h. Enforcer. Decides nothing.
  */
+#include <stdlib.h>
 #include <time.h>
 
 #include "agent/enforcer/reconcile.h"
@@ -38,4 +39,24 @@ void reconcile_facts(const struct reconcile *r, struct when_facts *ret_facts)
 	if (r->look)
 		r->look(r, &facts, r->userdata);
 	*ret_facts = facts;
+}
+
+struct observation *reconcile_own(const struct effective *effective)
+{
+	struct observation *own = calloc(SETTING_MAX, sizeof(*own));
+
+	for (size_t i = 0; own && i < SETTING_MAX; i++) {
+		const struct effective_setting *setting = &effective->settings[i];
+
+		if (setting->present && setting_row((enum setting_id)i)->area == AREA_LOCATION)
+			own[i] = (struct observation){
+				.state = COMPLIANCE_COMPLIANT,
+				.reason = REASON_NONE,
+				.has_value = true,
+				.value = {.type = setting->value.type,
+					.number = setting->value.number},
+				.enforced = true,
+			};
+	}
+	return own;
 }

@@ -14,6 +14,7 @@
 #include "agent/enforcer/diagnostics.h"
 #include "agent/enforcer/commands.h"
 #include "agent/enforcer/enforcer.h"
+#include "agent/enforcer/location_report.h"
 #include "agent/enforcer/places.h"
 #include "agent/enforcer/recovery.h"
 #include "agent/enforcer/renewal.h"
@@ -46,6 +47,11 @@ const struct report_item report_items[] = {
 	 "policy names whether the phone is inside or outside, since when and by what that was seen; "
 	 "no position, and no network",
 		"to know which rules this phone follows now, and why"},
+	{"location, only where the policy says so (always, or when the organisation counts the phone as "
+	 "lost): where the phone is, rounded as the policy says, when that was, and whether satellites "
+	 "or networks told",
+		"to find the phone; each position that was told stands below, and the server keeps the last "
+		"one only"},
 	{"agent: version, which mechanisms exist on this phone, what the kernel's sandbox offers, "
 	 "whether the clock is plausible, until when the organisation's keyset and the phone's certificate are valid and since when it "
 	 "cannot be renewed, whether the agent's files were copied from another device, what it "
@@ -87,6 +93,7 @@ const char *report_section_name(enum report_section section)
 		[REPORT_ESCROW] = "escrow",
 		[REPORT_APPS] = "apps",
 		[REPORT_PLACES] = "places",
+		[REPORT_LOCATION] = "location",
 	};
 
 	return section < REPORT_SECTION_MAX ? names[section] : NULL;
@@ -265,6 +272,7 @@ static int report_write_bodies(struct enforcer *e, struct report_bodies *bodies)
 		[REPORT_ESCROW] = report_write_escrow,
 		[REPORT_APPS] = apps_report_write,
 		[REPORT_PLACES] = places_write_report,
+		[REPORT_LOCATION] = location_report_write,
 	};
 
 	for (size_t i = 0; i < REPORT_SECTION_MAX; i++) {
@@ -506,4 +514,9 @@ bool report_acknowledge(struct report *report, const char *resend)
 bool report_has_escrow(const struct report *report)
 {
 	return report->escrow_whole && report->acked[REPORT_ESCROW][0] != 0;
+}
+
+bool report_has_location(const struct report *report)
+{
+	return report->acked[REPORT_LOCATION][0] != 0;
 }

@@ -21,6 +21,7 @@ enum report_section {
 	REPORT_ESCROW,	    /* only where policies name certificates for it */
 	REPORT_APPS,	    /* all of it, or what changed: apps_report.h */
 	REPORT_PLACES,	    /* only where policies have conditions or places */
+	REPORT_LOCATION,    /* only where the policy lets it be told where the phone is */
 	REPORT_SECTION_MAX,
 };
 const char *report_section_name(enum report_section section);
@@ -57,6 +58,8 @@ uint64_t report_acknowledge_events(struct report *report, int64_t ack_seq);
 bool report_acknowledge(struct report *report, const char *resend);
 /* Whether it has the sealed secrets of the last report. */
 bool report_has_escrow(const struct report *report);
+/* Whether it has where the phone is, as the last report said. */
+bool report_has_location(const struct report *report);
 
 /* Why each thing is collected, for `agentctl privacy`. */
 struct report_item {

@@ -391,6 +391,7 @@ struct msg_guard_denied {
 	X(CTL_UNLOCK, 43, ROLE_CTL, ROLE_ENFORCER, struct msg_ctl_unlock, 0)                       \
 	X(CTL_ESCROW, 44, ROLE_CTL, ROLE_ENFORCER, struct msg_ctl_escrow, 0)                       \
 	X(CTL_APPS, 45, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                               \
+	X(CTL_PLACES, 46, ROLE_CTL, ROLE_ENFORCER, struct msg_none, 0)                             \
 	/* 0 or 1 descriptors: the JSON */                                                         \
 	X(CTL_ANSWER, 63, ROLE_ENFORCER, ROLE_CTL, struct msg_ctl_answer, -1)
 

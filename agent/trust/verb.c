@@ -181,6 +181,15 @@ static const struct verb_argument verb_update_arguments[] = {
 	{0},
 };
 
+static const struct verb_argument verb_lost_arguments[] = {
+	{.name = "is",
+		.type = VERB_BOOL,
+		.required = true,
+		.unit = "",
+		.help = "true: it is lost; false: it was found"},
+	{0},
+};
+
 const struct command_verb command_verbs[VERB_MAX] = {
 #define X(id, verb_name, verb_role, default_s, table, handler, text)                               \
 	[VERB_##id] = {.name = verb_name,                                                          \

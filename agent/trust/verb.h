@@ -75,7 +75,9 @@ struct verb_argument {
 	X(REMOVE, "remove", TRUST_ROLE_COMMAND, 24 * 3600, verb_remove_arguments, command_remove,    \
 		"removes a package or a Flatpak that is not part of its system")                     \
 	X(UPDATE, "update", TRUST_ROLE_COMMAND, 24 * 3600, verb_update_arguments, command_update,    \
-		"brings packages and Flatpaks up to date")
+		"brings packages and Flatpaks up to date")                                           \
+	X(LOST, "lost", TRUST_ROLE_COMMAND, 24 * 3600, verb_lost_arguments, command_lost,            \
+		"counts as lost, or no more: where its policy says so it then tells where it is")
 
 enum verb_id {
 #define X(id, name, role, valid_s, arguments, handler, help) VERB_##id,

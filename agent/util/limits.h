@@ -52,6 +52,8 @@
 #define LIMIT_GPX_BYTES (64 * 1024 * 1024)
 #define LIMIT_GPX_POINTS 525600
 #define LIMIT_GPX_DEPTH 32
+/* A file that places are read from: the points of the largest fence, as programs write them. */
+#define LIMIT_PLACE_FILE_BYTES (8 * 1024 * 1024)
 #define LIMIT_UNSUPPORTED 64 /* unknown areas and settings remembered for the report */
 
 /* Ticket, as text, mdm:// URI or QR (a version 20 code at level M holds 970 characters). */

@@ -10,6 +10,7 @@
 #include "server/ctl/cmd_device_places.h"
 #include "server/ctl/commands.h"
 #include "server/ctl/device.h"
+#include "server/ctl/device_location.h"
 #include "server/ctl/listing.h"
 #include "server/ctl/reader.h"
 #include "server/ctl/span.h"
@@ -329,6 +330,7 @@ int cmd_device_show(struct ctl *ctl, const struct args *args, struct fault *faul
 	device_print_text(ctl, "ticket", device->ticket);
 	device_print_serials(ctl, device);
 	device_print_work(ctl, device);
+	device_print_location(ctl, device);
 	device_print_places(ctl, device);
 	r = device_print_settings(ctl, device, fault);
 	return r ? r : ctl_flush(ctl, fault);

@@ -55,6 +55,14 @@ static const struct option_row cosign_options[] = {
 	{"output", "FILE", "write the document there (default: DOCUMENT itself)", .letter = 'o'},
 	{0},
 };
+static const struct option_row place_import_options[] = {
+	{"name", "NAME", "all shapes of the file are one place of this name"},
+	{"radius", "METRES", "of points, which are circles then: 10 to 1000000"},
+	{"policy", "FILE", "put the places into this policy, which is not signed yet"},
+	{"output", "FILE", "with --policy: write the policy there (default: FILE itself)",
+		.letter = 'o'},
+	{0},
+};
 static const struct option_row assign_options[] = {
 	{"group", "G", "the groups of the phone, all of them", .repeats = true},
 	{"ownership", "WHOSE", "company (default) or personal"},
@@ -209,6 +217,14 @@ const struct command_row commands[] = {
 	{"policy push", "DOCUMENT", "upload a signed policy", NULL, 1, 1, NULL, cmd_policy_push},
 	{"policy show", "DOCUMENT", "print a signed policy and who signed it", NULL, 1, 1, NULL,
 		cmd_policy_show},
+	{"place import", "FILE", "make places of a GeoJSON or GPX file",
+		"GeoJSON: polygons are taken as they are, points with --radius or a property \"radius\";\n"
+		"each feature is the place of its property \"name\". GPX: waypoints with --radius, or\n"
+		"tracks and routes whose ends meet. Coordinates are rounded to six digits behind the\n"
+		"point, a tenth of a metre. Prints the member \"places\" of a policy; with --policy it is\n"
+		"put there, and where a place of the name is there already only its shape is replaced.\n"
+		"\"-\" is standard input.",
+		1, 1, place_import_options, cmd_place_import},
 	{"document remove", "KIND [ADDRESS]",
 		"take the newest document of an address off the server",
 		"KIND is policy STREAM, assignment DEVICE, ticket TICKET or keyset. The one before it is\n"

@@ -28,6 +28,7 @@ int cmd_policy_sign(struct ctl *ctl, const struct args *args, struct fault *faul
 int cmd_policy_cosign(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_policy_push(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_policy_show(struct ctl *ctl, const struct args *args, struct fault *fault);
+int cmd_place_import(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_document_remove(struct ctl *ctl, const struct args *args, struct fault *fault);
 int cmd_assign(struct ctl *ctl, const struct args *args, struct fault *fault);
 /* The verbs with their arguments, for the help of "command". */

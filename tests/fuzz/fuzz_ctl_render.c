@@ -91,6 +91,10 @@ static void show(unsigned page, struct page *p, struct json_object *answer)
 	case 9:
 		render_apps(p, answer, NOW);
 		break;
+	case 10:
+		render_places(p, answer, NOW);
+		render_place(p, answer, "office", NOW);
+		break;
 	default:
 		render_status(p, answer, NULL, NOW);
 		break;
@@ -108,7 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n_bytes)
 
 	if (n_bytes < 2 || n_bytes > 64 * 1024)
 		return 0;
-	page = data[0] % 10;
+	page = data[0] % 11;
 	width = PAGE_WIDTH_MIN + (data[1] & 0x7f) % (PAGE_WIDTH_MAX - PAGE_WIDTH_MIN + 1);
 	colour = data[1] & 0x80;
 	/* More lenient than client_read_answer(): what gets through here is a superset. */

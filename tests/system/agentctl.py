@@ -73,7 +73,7 @@ def test_hostile_status(case):
 def test_json_is_verbatim(case):
     fake = case.start()
     for words in READERS:
-        name = "_".join(words)
+        name = "places" if words[0] == "place" else "_".join(words)
         result = case.run("--json", *words)
         assert result.stdout == fake.answers[name][2] + "\n", name
         json.loads(result.stdout)
@@ -420,6 +420,98 @@ def test_policy_check(case):
     case.expect(1, "policy", "check", name + "x", err="could not be read")
     answer = json.loads(case.run("policy", "check", "--json", "-", stdin="{}").stdout)
     assert answer["error"] == "refused"
+
+
+LATITUDE, LONGITUDE = 48.137154, 11.576124
+OFFICE = {"shape": {"circle": {"latitude": LATITUDE, "longitude": LONGITUDE, "radius": 200}}, "leave_dwell": 60}
+
+
+def track(*points):
+    """GPX of (seconds, metres north of the office)."""
+    rows = "".join('<trkpt lat="%.6f" lon="%.6f"><time>%s</time></trkpt>' % (
+        LATITUDE + north / 111320, LONGITUDE, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(1790000000 + at)))
+        for at, north in points)
+    return "<gpx><trk><trkseg>%s</trkseg></trk></gpx>" % rows
+
+
+def test_place_simulate(case):
+    def write(name, text):
+        path = os.path.join(case.directory, name)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text if isinstance(text, str) else json.dumps(text))
+        return path
+
+    # An hour 3 km away, half an hour there, an hour at the office, back. It passes by for 30 s.
+    day = write("day.gpx", track((0, 3000), (3600, 3000), (5400, 0), (9000, 0), (10800, 3000), (14400, 3000)))
+    draft = {"places": {"office": OFFICE, "unused": OFFICE}, "profiles": [
+        {"id": "away", "when": {"place": {"outside": "office"}}, "settings": {"screen_lock": {"idle_delay": 60}}},
+        {"id": "longer", "when": {"place": {"inside": "office", "for": 1800}}, "settings": {}},
+        {"id": "mixed", "when": {"all": [{"place": {"inside": "office"}}, {"charging": {"is": True}}]}, "settings": {}}]}
+    policy = write("draft.json", draft)
+    # No agent runs, and none is needed.
+    for width in (40, 80):
+        result = case.expect(0, "place", "simulate", day, "--policy", policy, env={"COLUMNS": str(width)})
+        assert max(map(len, result.stdout.splitlines())) <= width, result.stdout
+    for words in ("inside office by", "profile away applies", "profile longer applies", "profile mixed cannot be judged",
+                  "outside office: after", "positions were asked for"):
+        assert words in result.stdout, (words, result.stdout)
+    answer = json.loads(case.run("place", "simulate", day, "--policy", policy, "--json").stdout)
+    assert answer["lasted"] == 14400 and answer["changes"] == 3, answer
+    assert not any(c["missed"] for c in answer["crossings"]), answer["crossings"]
+    inside, outside = answer["crossings"][1:]
+    assert (inside["side"], outside["side"]) == ("inside", "outside") and len(answer["crossings"]) == 3, answer
+    # By the way itself: 2800 m of 3000 in 1800 s.
+    assert abs(inside["time"] - (3600 + 2800 / 3000 * 1800)) <= 2 and abs(outside["time"] - (9000 + 120)) <= 2, answer
+    assert 0 <= inside["noticed"] - inside["time"] <= 60 and 60 <= outside["noticed"] - outside["time"] <= 180, answer
+    told = [e for e in answer["events"] if e["event"] == "place"]
+    assert [e["state"] for e in told] == ["outside", "inside", "outside"] and told[2]["dwell"] == 60, told
+    assert told[1]["time"] == inside["noticed"] and told[1]["cause"] == "position", told
+    longer = [(e["time"], e["applies"]) for e in answer["events"] if e.get("profile") == "longer"]
+    assert [t for _, t in longer] == ["unknown", "false", "true", "false"], longer
+    assert longer[2][0] == inside["noticed"] + 1800, (longer, inside)
+    n = sum(e["event"] == "position" for e in answer["events"])
+    assert n == answer["positions"]["coarse"] + answer["positions"]["fine"] and n < 80, answer["positions"]
+    # 30 s inside of a place that is entered after two minutes: passed over, which is no miss.
+    draft["places"]["office"]["enter_dwell"] = 120
+    brief = write("brief.gpx", track((0, 3000), (600, 3000), (780, 0), (960, 3000), (4000, 3000)))
+    answer = json.loads(case.run("place", "simulate", brief, "--policy", write("draft2.json", draft), "--json").stdout)
+    assert answer["crossings"][1]["noticed"] is None and not answer["crossings"][1]["missed"], answer["crossings"]
+    # A place that no condition names is not looked for; another name is said to be none.
+    case.expect(2, "place", "simulate", day, "--policy", policy, "--place", "home", err="office unused")
+    del draft["profiles"][:]
+    answer = json.loads(case.run("place", "simulate", day, "--policy", write("none.json", draft), "--json").stdout)
+    assert answer["positions"] == {"coarse": 0, "fine": 0, "doubted": 0} and answer["events"] == [], answer
+    # What is no way, no policy, or neither.
+    case.expect(7, "place", "simulate", write("no.gpx", "<gpx/>"), "--policy", policy, err="line 1")
+    case.expect(7, "place", "simulate", write("no.gpx", "<!DOCTYPE x>"), "--policy", policy, err="line 1")
+    case.expect(7, "place", "simulate", day, "--policy", write("no.json", "{}"), err="A phone would refuse")
+    case.expect(2, "place", "simulate", "-", "--policy", "-", err="both")
+    case.expect(1, "place", "simulate", day + "x", "--policy", policy, err="could not be read")
+    case.expect(3, "place", "simulate", day, err="not running")
+    # The policies in force, as the agent shows them.
+    fake = case.start()
+    payload = json.loads(open(policy, encoding="utf-8").read())
+    payload.update({"serial": 7, "target": {"stream": "staff"}})
+    fake.answers["policy_show"] = (OK, "", json.dumps({"policies": [{"stream": "staff", "serial": 7, "payload": payload}]}))
+    answer = json.loads(case.run("place", "simulate", day, "--json").stdout)
+    assert {c["stream"] for c in answer["crossings"]} == {"staff"} and answer["changes"] == 3, answer
+    fake.answers["policy_show"] = (OK, "", fixture("policy_unmanaged"))
+    case.expect(5, "place", "simulate", day, err="holds no policy")
+    fake.answers["policy_show"] = (OK, "", json.dumps({"policies": [{"payload": {"serial": "x"}}, 7]}))
+    case.expect(1, "place", "simulate", day, err="could not be read")
+
+
+def test_places(case):
+    fake = case.start()
+    case.expect(0, "place", "list", out="yard: unknown, which the policy takes for outside")
+    result = case.expect(0, "place", "show", "office", out="less than 100 m from its boundary")
+    assert "yard:" not in result.stdout and "strict of staff: applies" in result.stdout, result.stdout
+    case.expect(2, "place", "show", "home", err="There are: depot office yard")
+    fake.answers["places"] = (OK, "", fixture("places_none"))
+    case.expect(0, "place", "list", out="No policy of this phone has places")
+    case.expect(2, "place", "show", "home", err="is none in the policies")
+    fake.answers["places"] = (OK, "", fixture("places_unmanaged"))
+    case.expect(0, "place", "list", out="This phone is not managed")
 
 
 def test_policy_schema(case):

@@ -27,7 +27,7 @@ REQUESTS = {
     32: ("status", 8), 33: ("enrol", 961), 34: ("unenrol", 8), 35: ("sync", 8),
     36: ("policy_show", 8), 37: ("policy_explain", 8), 38: ("compliance", 8),
     39: ("journal_show", 16), 40: ("journal_verify", 8), 41: ("privacy", 8), 42: ("command_list", 8),
-    45: ("apps", 8),
+    45: ("apps", 8), 46: ("places", 8),
 }
 ANSWER = 63
 ANSWER_BODY = struct.Struct("=II513s3x")  # code, answer_bytes, message
@@ -69,6 +69,7 @@ class Fake(threading.Thread):
             "privacy": (OK, "", fixture("privacy")),
             "command_list": (OK, "", fixture("commands")),
             "apps": (OK, "", fixture("apps")),
+            "places": (OK, "", fixture("places")),
         }
         self.seals = ALL_SEALS
         self.stated = None
@@ -211,7 +212,7 @@ class Case:
 
 
 READERS = (("status",), ("policy", "show"), ("policy", "explain"), ("compliance",), ("journal", "show"),
-           ("journal", "verify"), ("command", "list"), ("apps",), ("privacy",))
+           ("journal", "verify"), ("command", "list"), ("apps",), ("place", "list"), ("place", "show", "office"), ("privacy",))
 ACTORS = (("enroll", TICKET, "--yes"), ("unenroll", "--yes"), ("sync",))
 
 

@@ -253,7 +253,7 @@ def what_destroys_nothing_is_never_held(server):
         own = box[0]
         device = seen_device(own)
         for verb in ("sync", "lock", "message", "reboot", "unenroll", "diagnostics", "unlock-attempts", "rotate-recovery-key",
-                     "install", "remove", "update"):
+                     "install", "remove", "update", "lost"):
             equal(own.put(command_query(device.id, verb=verb), document(verb, verb=verb, nonce="n" * 22)).status, 201)
         # A flood of them uses nothing up, and what is destructive is held beside them all the same.
         for _ in range(20):

@@ -86,6 +86,13 @@ static void show_verify(struct page *p, struct json_object *answer, int64_t now_
 	render_journal_verify(p, answer);
 }
 
+static void show_place(struct page *p, struct json_object *answer, int64_t now_s)
+{
+	CHECK(render_place(p, answer, "nowhere", now_s) == 0);
+	render_place(p, answer, "office", now_s);
+	render_place(p, answer, "yard", now_s);
+}
+
 static const struct {
 	const char *name;
 	void (*show)(struct page *p, struct json_object *answer, int64_t now_s);
@@ -113,6 +120,12 @@ static const struct {
 	{"compliance_unmanaged", render_compliance},
 	{"policy_unmanaged", render_policy_show},
 	{"explain_unmanaged", show_explain},
+	{"places", render_places},
+	{"places_shown", show_place},
+	{"places_none", render_places},
+	{"places_unmanaged", render_places},
+	{"privacy_told", render_privacy},
+	{"status_lost", show_status_well},
 };
 
 static void check_golden(size_t i, unsigned width)

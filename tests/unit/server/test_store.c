@@ -205,6 +205,12 @@ static void test_sections_and_events(void)
 	CHECK_STR(text.data, "x={\"new\":1};x={\"new\":1};");
 	CHECK_INT(store_section_get(store, ID_A, "y", copy_section, &text), STORE_E_NOT_FOUND);
 	CHECK_INT(store_section_get(store, ID_B, "x", copy_section, &text), STORE_E_NOT_FOUND);
+	CHECK_INT(store_section_remove(store, ID_A, "y"), 0);
+	CHECK_INT(store_section_remove(store, ID_B, "x"), 0);
+	CHECK_INT(store_section_get(store, ID_A, "x", copy_section, &text), 0);
+	CHECK_INT(store_section_remove(store, ID_A, "x"), 0);
+	CHECK_INT(store_section_get(store, ID_A, "x", copy_section, &text), STORE_E_NOT_FOUND);
+	CHECK_INT(store_section_put(store, ID_A, &section, 2), 0);
 
 	CHECK_INT(store_event_add(store, ID_A, &event, 1), 0);
 	event.json = (struct span){"again", 5};
