@@ -39,7 +39,7 @@ static void on_done(struct backend *b, int r, const char *message, void *userdat
 	if (tool->shown == SETTING_MAX || r < 0) {
 		printf("done %d %s\n", r, message);
 	} else {
-		o = &b->observations[tool->shown];
+		o = b->observations[tool->shown];
 		printf("seen %s %" PRId64 " %d %s\n", compliance_state_name(o->state),
 			o->has_value ? o->value.number : -1, o->enforced, o->detail);
 	}
