@@ -26,8 +26,9 @@ static void test_contract(void)
 		(void)fixture_observe(&f, b);
 		for (size_t k = 0; k < SETTING_MAX; k++) {
 			served[k] |= b->ops->serves[k];
+			CHECK((b->observations[k] != NULL) == b->ops->serves[k]);
 			/* An empty root is never called fine. */
-			CHECK(!b->observations[k]->has_value ||
+			CHECK(!b->observations[k] || !b->observations[k]->has_value ||
 				b->observations[k]->state != COMPLIANCE_COMPLIANT);
 		}
 		if (b->ops->revert)

@@ -77,6 +77,8 @@ static void test_saw(void)
 	want(&wish, CAMERA, GATE_OFF);
 	gate_saw(b, CAMERA, true);
 	CHECK_INT(b->observations[CAMERA]->value.number, GATE_OFF);
+	backend_free(b);
+	CHECK_INT(ssh_backend_new(&f.platform, &b), 0);
 	want(&wish, SSH, 1);
 	gate_saw(b, SSH, true);
 	CHECK_INT(b->observations[SSH]->value.number, 1);
