@@ -245,8 +245,9 @@ $(O)/$(1): $(O)/$(1).o $(O)/tests/lib/check.o $(call also_libs,$(notdir $(1))) $
 endef
 $(foreach t,$(patsubst %.c,%,$(UNIT_SOURCES)),$(eval $(call unit_rules,$(t))))
 
+# And what tests of the system start: built with them, or they would meet an older one.
 .PHONY: unit
-unit: $(UNIT_TESTS)
+unit: $(UNIT_TESTS) $(patsubst %.c,$(O)/%,$(wildcard tests/lib/*_tool.c))
 
 # --- fuzz targets: tests/fuzz/fuzz_*.c, whose first lines name the layer they link.
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
