@@ -450,7 +450,7 @@ static int connections_apply(
 static void not_yet(struct backend *b, enum setting_id id)
 {
 	backend_saw_none(b, id, COMPLIANCE_UNKNOWN, REASON_NOT_OBSERVED);
-	text_printf(b->observations[id].detail, "NetworkManager and ModemManager are being asked");
+	text_printf(b->observations[id]->detail, "NetworkManager and ModemManager are being asked");
 }
 
 static void see_data(struct backend *b)
@@ -471,8 +471,8 @@ static void see_data(struct backend *b)
 	else
 		gate_saw(b, DATA, !any);
 	if (any && s->no_data)
-		text_printf(
-			b->observations[DATA].detail, "a data connection is up; it is being ended");
+		text_printf(b->observations[DATA]->detail,
+			"a data connection is up; it is being ended");
 }
 
 static void see_hotspot(struct backend *b)
@@ -491,7 +491,7 @@ static void see_hotspot(struct backend *b)
 			!any && (!has_polkit(b) ||
 					backend_file_exists(b->platform->sysroot_fd, RULE_PATH)));
 	if (any && s->no_hotspot)
-		text_printf(b->observations[HOTSPOT].detail,
+		text_printf(b->observations[HOTSPOT]->detail,
 			"the network is being shared; that is being ended");
 }
 
@@ -511,11 +511,11 @@ static int connections_observe(struct backend *b, backend_done_fn done, void *us
 	see_data(b);
 	see_hotspot(b);
 	/* Without NetworkManager this says nothing; the radios' switches do. */
-	observation_done(&b->observations[AIRPLANE]);
+	observation_done(b->observations[AIRPLANE]);
 	if (s->no_airplane && s->nm.known)
 		gate_saw(b, AIRPLANE, !is_flying(s));
 	if (contest_is_on(&s->contest, clock_boottime_us()))
-		detail_add(b->observations[DATA].detail,
+		detail_add(b->observations[DATA]->detail,
 			"somebody keeps bringing up connections; they are ended");
 	return backend_call_end(&s->call, 0, "");
 }

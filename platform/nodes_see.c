@@ -45,7 +45,7 @@ static void tell_node(struct backend *b, const struct nodes_view *view, const st
 /* 0 or -ENOMEM. */
 static int see_gate(struct backend *b, const struct nodes_view *view, enum gate gate)
 {
-	struct observation *o = &b->observations[node_settings[gate]];
+	struct observation *o = b->observations[node_settings[gate]];
 	struct observed_item *items = calloc(view->n + 1, sizeof(*items));
 	const struct observed_item *bad = NULL;
 	bool all_shut = true;

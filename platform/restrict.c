@@ -108,21 +108,21 @@ void gate_saw(struct backend *b, enum setting_id id, bool is_shut)
 		seen = GATE_OFF_WHILE_LOCKED;
 	backend_saw(b, id, gate_number(id, seen), true);
 	if (seen == GATE_OFF_WHILE_LOCKED)
-		text_printf(b->observations[id].detail, "%s", lock_watch_why(b->platform));
+		text_printf(b->observations[id]->detail, "%s", lock_watch_why(b->platform));
 	if (wanted != GATE_ON && seen < wanted)
-		b->observations[id].reason = REASON_WEAKER;
+		b->observations[id]->reason = REASON_WEAKER;
 }
 
 void gate_saw_nothing(struct backend *b, enum setting_id id, const char *detail)
 {
 	backend_saw(b, id, setting_row(id)->max, true);
-	text_printf(b->observations[id].detail, "%s", detail);
+	text_printf(b->observations[id]->detail, "%s", detail);
 }
 
 void gate_saw_unsupported(struct backend *b, enum setting_id id, const char *detail)
 {
 	backend_saw_none(b, id, COMPLIANCE_UNSUPPORTED, REASON_NO_MECHANISM);
-	text_printf(b->observations[id].detail, "%s", detail);
+	text_printf(b->observations[id]->detail, "%s", detail);
 }
 
 bool gate_is_absent(struct backend *b)

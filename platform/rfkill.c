@@ -422,7 +422,7 @@ static void see_radio(struct backend *b, const struct row *row)
 	if (n > 0) {
 		gate_saw(b, row->id, off);
 		if (contest_is_on(&s->contest, clock_boottime_us()))
-			detail_add(b->observations[row->id].detail,
+			detail_add(b->observations[row->id]->detail,
 				"somebody keeps switching radios; they are switched back");
 	} else if (has_entries(b->platform->sysroot_fd, row->hardware)) {
 		text_printf(detail, "the kernel has no switch for %s", row->title);

@@ -448,7 +448,7 @@ static int usb_gadget_observe(struct backend *b, backend_done_fn done, void *use
 {
 	int root_fd = b->platform->sysroot_fd;
 	struct usb_gadget *s = b->state;
-	struct observation *o = &b->observations[ID];
+	struct observation *o = b->observations[ID];
 	struct gadgets gadgets;
 
 	backend_call_begin(&s->call, b, done, userdata);

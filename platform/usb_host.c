@@ -458,7 +458,7 @@ static void tell_device(
 static int see(struct backend *b, const struct usb_device *devices, size_t n)
 {
 	struct usb_host *s = b->state;
-	struct observation *o = &b->observations[ID];
+	struct observation *o = b->observations[ID];
 	struct observed_item *items = calloc(n + 1, sizeof(*items));
 	const struct observed_item *bad = NULL;
 	bool is_shut = true, any = false;

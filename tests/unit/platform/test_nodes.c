@@ -120,7 +120,7 @@ static const struct observation *look(struct phone *p, enum setting_id id)
 {
 	if (fixture_observe(&p->f, p->b) < 0)
 		abort();
-	return &p->b->observations[id];
+	return p->b->observations[id];
 }
 
 /* --- tests --------------------------------------------------------------------------------- */

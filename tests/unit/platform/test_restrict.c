@@ -67,23 +67,25 @@ static void test_saw(void)
 	CHECK_INT(nodes_backend_new(&f.platform, &b), 0);
 	f.platform.desired = &wish;
 	gate_saw(b, CAMERA, false);
-	CHECK_INT(b->observations[CAMERA].value.number, GATE_ON);
+	CHECK_INT(b->observations[CAMERA]->value.number, GATE_ON);
 	want(&wish, CAMERA, GATE_OFF_WHILE_LOCKED);
 	/* Nobody listens to the lock: it is locked. */
 	gate_saw(b, CAMERA, true);
-	CHECK_INT(b->observations[CAMERA].value.number, GATE_OFF_WHILE_LOCKED);
+	CHECK_INT(b->observations[CAMERA]->value.number, GATE_OFF_WHILE_LOCKED);
 	gate_saw(b, CAMERA, false);
-	CHECK_INT(b->observations[CAMERA].value.number, GATE_ON);
+	CHECK_INT(b->observations[CAMERA]->value.number, GATE_ON);
 	want(&wish, CAMERA, GATE_OFF);
 	gate_saw(b, CAMERA, true);
-	CHECK_INT(b->observations[CAMERA].value.number, GATE_OFF);
+	CHECK_INT(b->observations[CAMERA]->value.number, GATE_OFF);
+	backend_free(b);
+	CHECK_INT(ssh_backend_new(&f.platform, &b), 0);
 	want(&wish, SSH, 1);
 	gate_saw(b, SSH, true);
-	CHECK_INT(b->observations[SSH].value.number, 1);
+	CHECK_INT(b->observations[SSH]->value.number, 1);
 	gate_saw(b, SSH, false);
-	CHECK_INT(b->observations[SSH].value.number, 0);
+	CHECK_INT(b->observations[SSH]->value.number, 0);
 	gate_saw_nothing(b, SSH, "none");
-	CHECK_INT(b->observations[SSH].value.number, 1);
+	CHECK_INT(b->observations[SSH]->value.number, 1);
 	backend_free(b);
 	fixture_close(&f);
 }
@@ -284,20 +286,20 @@ static void test_location(void)
 	f.platform.desired = &wish;
 	want(&wish, LOCATION, 1);
 	CHECK_INT(fixture_observe(&f, b), 0);
-	CHECK_INT(b->observations[LOCATION].value.number, 0);
+	CHECK_INT(b->observations[LOCATION]->value.number, 0);
 	CHECK_INT(fixture_apply(&f, b, &wish), 0);
 	CHECK(b->apply_changed);
 	CHECK(strstr(fixture_read(&f, LOCATION_RULE), "<policy user=\"geoclue\">"));
 	CHECK_INT(fixture_observe(&f, b), 0);
-	CHECK_INT(b->observations[LOCATION].value.number, 1);
-	CHECK(b->observations[LOCATION].enforced);
+	CHECK_INT(b->observations[LOCATION]->value.number, 1);
+	CHECK(b->observations[LOCATION]->enforced);
 	fixture_text(&f, LOCATION_RULE, "<busconfig/>");
 	CHECK_INT(fixture_observe(&f, b), 0);
-	CHECK_INT(b->observations[LOCATION].value.number, 0);
+	CHECK_INT(b->observations[LOCATION]->value.number, 0);
 	CHECK_INT(fixture_apply(&f, b, &wish), 0);
 	fixture_text(&f, "usr/sbin/gpsd", "");
 	CHECK_INT(fixture_observe(&f, b), 0);
-	CHECK(!b->observations[LOCATION].enforced);
+	CHECK(!b->observations[LOCATION]->enforced);
 	CHECK_INT(unlinkat(f.platform.sysroot_fd, "usr/sbin/gpsd", 0), 0);
 	CHECK_INT(unlinkat(f.platform.sysroot_fd, "usr/sbin", AT_REMOVEDIR), 0);
 	CHECK_INT(fixture_revert(&f, b), 0);
@@ -306,7 +308,7 @@ static void test_location(void)
 	/* The order of two files in one directory is nobody's promise. */
 	fixture_text(&f, "etc/dbus-1/system.d/org.freedesktop.GeoClue2.conf", "<busconfig/>");
 	CHECK_INT(fixture_observe(&f, b), 0);
-	CHECK_INT(b->observations[LOCATION].state, COMPLIANCE_UNSUPPORTED);
+	CHECK_INT(b->observations[LOCATION]->state, COMPLIANCE_UNSUPPORTED);
 	backend_free(b);
 	fixture_close(&f);
 }

@@ -153,7 +153,7 @@ static const struct observation *look(enum setting_id id)
 {
 	if (fixture_observe(&fixture, backend) < 0)
 		abort();
-	return &backend->observations[id];
+	return backend->observations[id];
 }
 
 static char *state_text(void)
