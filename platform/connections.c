@@ -507,14 +507,13 @@ static int connections_observe(struct backend *b, backend_done_fn done, void *us
 	struct connections *s = b->state;
 
 	backend_call_begin(&s->call, b, done, userdata);
-	if (!has_manager(b)) {
+	if (has_manager(b)) {
+		see_data(b);
+		see_hotspot(b);
+	} else {
 		gate_saw_unsupported(b, DATA, nobody);
 		gate_saw_unsupported(b, HOTSPOT, nobody);
-		observation_done(&b->observations[AIRPLANE]);
-		return backend_call_end(&s->call, 0, "");
 	}
-	see_data(b);
-	see_hotspot(b);
 	/* Without NetworkManager this says nothing; the radios' switches do. */
 	observation_done(&b->observations[AIRPLANE]);
 	if (s->no_airplane && s->nm.known)
