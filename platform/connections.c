@@ -53,13 +53,6 @@ struct connections {
 	sd_event_source *patience;
 };
 
-/* Airplane mode is the radios' switches, too, so that this one is never missing for all. */
-static void connections_probe(struct backend *b, struct backend_fact *ret_fact)
-{
-	(void)b;
-	*ret_fact = (struct backend_fact){.present = true};
-}
-
 static bool has_manager(const struct backend *b)
 {
 	static const char *const places[] = {"usr/sbin/NetworkManager", "usr/bin/NetworkManager",
@@ -70,6 +63,20 @@ static bool has_manager(const struct backend *b)
 		if (backend_file_exists(b->platform->sysroot_fd, places[i]))
 			return true;
 	return false;
+}
+
+static const char nobody[] = "neither NetworkManager nor ModemManager is installed: who else "
+			     "brings up connections is not known";
+
+/* Airplane mode is the radios' switches, too: where a kernel shows its devices this mechanism is
+ * not missing for all that it serves. */
+static void connections_probe(struct backend *b, struct backend_fact *ret_fact)
+{
+	bool here = has_manager(b) || backend_file_exists(b->platform->sysroot_fd, "sys/class");
+
+	*ret_fact = (struct backend_fact){.present = here, .reason = REASON_NO_MECHANISM};
+	if (!here)
+		text_printf(ret_fact->detail, "%s", nobody);
 }
 
 /* --- what was ended ------------------------------------------------------------------------ */
@@ -497,19 +504,16 @@ static void see_hotspot(struct backend *b)
 
 static int connections_observe(struct backend *b, backend_done_fn done, void *userdata)
 {
-	static const char nobody[] = "neither NetworkManager nor ModemManager is installed: who "
-				     "else brings up connections is not known";
 	struct connections *s = b->state;
 
 	backend_call_begin(&s->call, b, done, userdata);
-	if (!has_manager(b)) {
+	if (has_manager(b)) {
+		see_data(b);
+		see_hotspot(b);
+	} else {
 		gate_saw_unsupported(b, DATA, nobody);
 		gate_saw_unsupported(b, HOTSPOT, nobody);
-		observation_done(&b->observations[AIRPLANE]);
-		return backend_call_end(&s->call, 0, "");
 	}
-	see_data(b);
-	see_hotspot(b);
 	/* Without NetworkManager this says nothing; the radios' switches do. */
 	observation_done(b->observations[AIRPLANE]);
 	if (s->no_airplane && s->nm.known)

@@ -297,12 +297,23 @@ def a_call_outlives_the_agent(field):
 
 @test(root=True)
 def nobody_knows_of_calls(field):
-    """oFono does not say: the microphone stays open, and that is told. So it does where ModemManager does not answer."""
+    """oFono does not say: the microphone stays open, and that is told. A ModemManager that does not say opens it."""
     field.write("usr/sbin/ofonod", "")
     field.policy({"microphone": "off"})
     shown = field.wait_state("unsupported", "microphone")["microphone"]
     check("oFono" in shown["detail"] and field.nodes.mode("pcmC0D0c") == 0o660, shown)
     check(not has(field, NODES_RULE))
+    os.unlink(field.phone.path("usr/sbin/ofonod"))
+    field.policy({"microphone": "off", "ssh": "off"})
+    wait_in_force(field, "microphone")
+    field.doubles.leave("modems")
+    field.doubles.mute(True)
+    field.doubles.serve("modems")
+    wait_for("it open", lambda: field.nodes.mode("pcmC0D0c") == 0o660)
+    field.doubles.leave("modems")
+    field.doubles.mute(False)
+    field.doubles.serve("modems")
+    wait_for("it shut", lambda: field.nodes.is_shut("pcmC0D0c"))
 
 
 # --- the lock

@@ -190,7 +190,7 @@ class Modems(Thing):
 
     def __init__(self):
         super().__init__(MM_PATH, MM, Version="1.22")
-        self.bearers, self.calls, self.n = {}, {}, 0
+        self.bearers, self.calls, self.n, self.mute = {}, {}, 0, False
         for name, (kind, apn) in self.BEARERS.items():
             self.bearers[name] = Bearer(
                 "%s/Bearer/%s" % (MM_PATH, name), MM + ".Bearer", Connected=False, BearerType=dbus.UInt32(kind),
@@ -200,6 +200,8 @@ class Modems(Thing):
 
     @dbus.service.method(OBJECTS, out_signature="a{oa{sa{sv}}}")
     def GetManagedObjects(self):
+        if self.mute:
+            raise dbus.exceptions.DBusException("not now", name=MM + ".Error.Core.Retry")
         return dbus.Dictionary({dbus.ObjectPath(self.modem.path): dbus.Dictionary({
             MM + ".Modem": dbus.Dictionary(self.modem.properties, signature="sv"),
             MM + ".Modem.Voice": dbus.Dictionary({
@@ -339,6 +341,9 @@ class Doubles:
 
     def connected(self):
         return sorted(name for name, b in self.modems.bearers.items() if b.properties["Connected"])
+
+    def mute(self, mute):
+        self.modems.mute = mute
 
     def ring(self, state):
         return self.modems.ring(state)
