@@ -54,8 +54,13 @@ DEFINES := -D_GNU_SOURCE -DMDM_VERSION='"$(VERSION)"' \
 	-DMDM_STATE_DIR='"$(STATEDIR)"' -DMDM_RUN_DIR='"$(RUNDIR)"' -DMDM_LIBEXEC_DIR='"$(LIBEXECDIR)"' \
 	-DMDM_SYSCONF_DIR='"$(SYSCONFDIR)"'
 
-# The same program wherever it is built.
-variant_cflags_release := -ffile-prefix-map=$(CURDIR)=.
+# The same program wherever it is built. What nothing calls is left out; a debugger has tables of its own for walking the
+# stack, and in C nothing else wants any.
+variant_cflags_release := -ffile-prefix-map=$(CURDIR)=. -ffunction-sections -fdata-sections \
+	-fno-asynchronous-unwind-tables -fno-unwind-tables
+variant_ldflags_release := -Wl,--gc-sections -Wl,-O1
+# What stays in memory and runs rarely is made small; geometry, databases of packages and the guard's tables are made fast.
+SMALL_CFLAGS := $(if $(filter release,$(VARIANT)),$(if $(filter -O2,$(CFLAGS)),-Os))
 variant_cflags_san := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -U_FORTIFY_SOURCE
 variant_ldflags_san := -fsanitize=address,undefined
 variant_cflags_coverage := --coverage -O0 -U_FORTIFY_SOURCE
@@ -80,7 +85,7 @@ ALL_PC := json-c libcrypto libssl $(SYSTEMD_PC) libcurl libseccomp libevent libe
 PC_CFLAGS := $(call pc_cflags,$(ALL_PC))
 
 COMPILE_FLAGS = -std=gnu11 -I. $(DEFINES) $(WARNINGS) $(HARDENING) $(PC_CFLAGS) $(CFLAGS) \
-	$(variant_cflags_$(VARIANT)) $(EXTRA_CFLAGS)
+	$(variant_cflags_$(VARIANT)) $(SMALL) $(EXTRA_CFLAGS)
 LINK_FLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) $(variant_ldflags_$(VARIANT))
 
 # --- layers: folder -> library; who may link whom is the same table that `make layers` checks.
@@ -172,7 +177,7 @@ all: $(PROGRAMS:%=$(O)/%) $(O)/pam_mdm.so
 # A change of compiler, flags or version rebuilds everything of the variant.
 $(O)/settings: FORCE
 	@mkdir -p $(O)
-	@printf '%s\n' '$(subst ','\'',$(CC) $(COMPILE_FLAGS) $(LINK_FLAGS))' > $@.new
+	@printf '%s\n' '$(subst ','\'',$(CC) $(COMPILE_FLAGS) $(SMALL_CFLAGS) $(LINK_FLAGS))' > $@.new
 	@cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
 FORCE:
 
@@ -183,6 +188,10 @@ $(O)/build-time: FORCE
 	@cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
 $(O)/agent/enforcer/enforcer.o: $(O)/build-time
 $(O)/agent/enforcer/enforcer.o: private DEFINES += -DMDM_BUILD_TIME=INT64_C\($(SOURCE_DATE_EPOCH)\)
+
+SMALL_SOURCES := $(filter-out policies/geo% policies/place_geo% policies/apk% policies/guard%, \
+	$(wildcard agent/enforcer/*.c platform/*.c policies/*.c))
+$(patsubst %.c,$(O)/%.o,$(SMALL_SOURCES)): private SMALL := $(SMALL_CFLAGS)
 
 $(O)/%.o: %.c $(O)/settings
 	$(call say,CC,$<)
@@ -236,8 +245,9 @@ $(O)/$(1): $(O)/$(1).o $(O)/tests/lib/check.o $(call also_libs,$(notdir $(1))) $
 endef
 $(foreach t,$(patsubst %.c,%,$(UNIT_SOURCES)),$(eval $(call unit_rules,$(t))))
 
+# And what tests of the system start: built with them, or they would meet an older one.
 .PHONY: unit
-unit: $(UNIT_TESTS)
+unit: $(UNIT_TESTS) $(patsubst %.c,$(O)/%,$(wildcard tests/lib/*_tool.c))
 
 # --- fuzz targets: tests/fuzz/fuzz_*.c, whose first lines name the layer they link.
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)

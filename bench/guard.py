@@ -6,6 +6,7 @@ it is installed, behind fapolicyd. Started again and again, and once each. Print
 medians of all rounds."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -28,7 +29,7 @@ def build_program(top):
     source = os.path.join(top, "program.c")
     with open(source, "w", encoding="ascii") as f:
         f.write("int main(void) { return 0; }\n")
-    subprocess.run([os.environ.get("CC", "cc"), "-O2", "-static", "-o", path, source], check=True)
+    subprocess.run(shlex.split(os.environ.get("CC", "cc")) + ["-O2", "-static", "-o", path, source], check=True)
     return path
 
 

@@ -81,7 +81,7 @@ static void add_age(struct items *items, const struct account *account,
 
 static int observe_age(struct backend *b, const struct accounts_view *view)
 {
-	struct observation *o = &b->observations[SETTING_PASSWORD_MAX_AGE];
+	struct observation *o = b->observations[SETTING_PASSWORD_MAX_AGE];
 	struct items items;
 	int64_t worst = -1;
 
@@ -130,17 +130,17 @@ static int observe_hash(struct backend *b, const struct accounts_view *view)
 		}
 	}
 	backend_saw(b, id, worst, true);
-	b->observations[id].reason = REASON_PASSWORD_HASH;
-	text_printf(b->observations[id].detail, "%s: %s", weakest ? weakest->name : "nobody",
+	b->observations[id]->reason = REASON_PASSWORD_HASH;
+	text_printf(b->observations[id]->detail, "%s: %s", weakest ? weakest->name : "nobody",
 		weakest ? setting_row(id)->choices[worst] : "no account has a passcode");
-	items = (struct items){.o = &b->observations[id]};
+	items = (struct items){.o = b->observations[id]};
 	password_add_more_accounts(&items, &view->accounts);
 	return items.error;
 }
 
 static int observe_empty(struct backend *b, const struct accounts_view *view)
 {
-	struct observation *o = &b->observations[SETTING_PASSWORD_FORBID_EMPTY];
+	struct observation *o = b->observations[SETTING_PASSWORD_FORBID_EMPTY];
 	struct items items;
 
 	if (password_saw_no_accounts(b, SETTING_PASSWORD_FORBID_EMPTY, view->accounts_error))

@@ -198,7 +198,7 @@ static int observe_kind(struct backend *b, enum source_kind kind)
 			"no key of %.100s is listed: what is signed with them gets no updates",
 			loss.package);
 	if (r == 0)
-		observation_move(&b->observations[source_rows[kind].setting], &o);
+		observation_move(b->observations[source_rows[kind].setting], &o);
 	free(variables);
 	observation_done(&o);
 	return r;
@@ -240,7 +240,7 @@ static int sources_observe(struct backend *b, backend_done_fn done, void *userda
 			r == -E2BIG ? "there are too many" : strerror(-r));
 		backend_saw_none(
 			b, source_rows[kind].setting, COMPLIANCE_ERROR, REASON_OBSERVE_FAILED);
-		text_printf(b->observations[source_rows[kind].setting].detail, "%s", message);
+		text_printf(b->observations[source_rows[kind].setting]->detail, "%s", message);
 	}
 	return backend_call_end(&s->call, result, message);
 }

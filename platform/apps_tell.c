@@ -128,7 +128,7 @@ static void tell_item(struct tale *t, const struct look_item *item, struct obser
 /* The value that is wanted, as the one in force; items may say otherwise. */
 static int tell_wanted(struct tale *t, enum setting_id id)
 {
-	struct observation *o = &t->b->observations[id];
+	struct observation *o = t->b->observations[id];
 	struct value value;
 	int r = value_copy(&t->desired->settings[id].value, &value);
 
@@ -141,7 +141,7 @@ static int tell_wanted(struct tale *t, enum setting_id id)
 
 static int tell_setting(struct tale *t, enum setting_id id)
 {
-	struct observation *o = &t->b->observations[id];
+	struct observation *o = t->b->observations[id];
 	size_t n = 0, n_more = 0;
 	int r;
 
@@ -203,7 +203,7 @@ static void tell_lost(struct tale *t, enum setting_id id)
 		backend_saw_none(t->b, id, COMPLIANCE_UNSUPPORTED,
 			snapshot->manager == APPS_MANAGER_IMMUTABLE ? REASON_READ_ONLY_SYSTEM
 								    : REASON_NO_MECHANISM);
-	text_printf(t->b->observations[id].detail, "%s", snapshot->manager_detail);
+	text_printf(t->b->observations[id]->detail, "%s", snapshot->manager_detail);
 }
 
 /* --- updates ------------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ static void tell_lost(struct tale *t, enum setting_id id)
 static int tell_updates(struct tale *t)
 {
 	const struct apps_backend *s = t->b->state;
-	struct observation *o = &t->b->observations[SETTING_APPS_UPDATE_EVERY];
+	struct observation *o = t->b->observations[SETTING_APPS_UPDATE_EVERY];
 	struct observed_item item = {.state = COMPLIANCE_COMPLIANT};
 	enum apps_updates_say say;
 	const char *why;
@@ -269,7 +269,7 @@ int apps_backend_tell(
 			/* What is there is only good or bad beside what is wanted. */
 			backend_saw_none(b, id, COMPLIANCE_UNKNOWN, REASON_NOT_OBSERVED);
 		else if (!desired->settings[id].present)
-			observation_done(&b->observations[id]);
+			observation_done(b->observations[id]);
 		else if (id == SETTING_APPS_UPDATE_EVERY)
 			r = tell_updates(&t);
 		else if (is_lost(&t, id))

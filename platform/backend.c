@@ -13,9 +13,16 @@
 int backend_new(struct platform *platform, const struct backend_ops *ops, size_t n_state_bytes,
 	struct backend **ret_backend)
 {
-	struct backend *backend = calloc(1, sizeof(*backend));
-	void *state = calloc(1, n_state_bytes);
+	struct observation *next;
+	struct backend *backend;
+	size_t n_served = 0;
+	void *state;
 
+	for (size_t i = 0; i < SETTING_MAX; i++)
+		n_served += ops->serves[i];
+	/* Nearly all serve few settings of many, and an observation has room for texts. */
+	backend = calloc(1, sizeof(*backend) + n_served * sizeof(*next));
+	state = calloc(1, n_state_bytes);
 	if (!backend || !state) {
 		free(backend);
 		free(state);
@@ -24,6 +31,10 @@ int backend_new(struct platform *platform, const struct backend_ops *ops, size_t
 	backend->ops = ops;
 	backend->platform = platform;
 	backend->state = state;
+	next = backend->served;
+	for (size_t i = 0; i < SETTING_MAX; i++)
+		if (ops->serves[i])
+			backend->observations[i] = next++;
 	*ret_backend = backend;
 	return 0;
 }
@@ -89,7 +100,7 @@ void text_printf(char ret_text[LIMIT_TEXT_BYTES + 1], const char *format, ...)
 
 void backend_saw(struct backend *backend, enum setting_id id, int64_t number, bool enforced)
 {
-	struct observation *o = &backend->observations[id];
+	struct observation *o = backend->observations[id];
 
 	observation_done(o);
 	*o = (struct observation){
@@ -104,7 +115,7 @@ void backend_saw(struct backend *backend, enum setting_id id, int64_t number, bo
 void backend_saw_none(struct backend *backend, enum setting_id id, enum compliance_state state,
 	enum compliance_reason reason)
 {
-	struct observation *o = &backend->observations[id];
+	struct observation *o = backend->observations[id];
 
 	observation_done(o);
 	*o = (struct observation){.state = state, .reason = reason};

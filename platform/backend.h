@@ -41,7 +41,7 @@ bool backend_file_exists(int root_fd, const char *path);
 /* Writes text, cut to the size, always ended. */
 void text_printf(char ret_text[LIMIT_TEXT_BYTES + 1], const char *format, ...) _printf_(2, 3);
 
-/* Replaces the observation of a setting: a value in force, */
+/* Replaces the observation of a setting that the backend serves: a value in force, */
 void backend_saw(struct backend *backend, enum setting_id id, int64_t number, bool enforced);
 /* or why there is none. */
 void backend_saw_none(struct backend *backend, enum setting_id id, enum compliance_state state,

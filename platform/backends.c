@@ -35,6 +35,7 @@ void backend_free(struct backend *backend)
 		return;
 	backend->ops->free(backend);
 	for (size_t i = 0; i < SETTING_MAX; i++)
-		observation_done(&backend->observations[i]);
+		if (backend->observations[i])
+			observation_done(backend->observations[i]);
 	free(backend);
 }

@@ -30,6 +30,7 @@
 /* The settings of mobile connections that were ended, one a line, for as long as this boot. */
 #define ENDED "run/mdm-agent/mobile-connections"
 #define ENDED_MAX 4
+#define PATIENCE_US (10 * USEC_PER_SEC) /* until it is up to NetworkManager alone */
 
 struct connections {
 	struct backend_call call;
@@ -44,22 +45,31 @@ struct connections {
 	sd_event_source *again;
 	struct contest contest;
 	unsigned int n_repaired;
-	bool was_settled;
+	bool was_settled, was_forbidden; /* at the last look */
+	/* What was ended is being brought up again, one after the other; of a revert, which waits
+	 * for it. */
+	bool restoring, reverting;
+	sd_bus_slot *begin;
+	sd_event_source *patience;
 };
 
+/* Airplane mode is the radios' switches, too, so that this one is never missing for all. */
 static void connections_probe(struct backend *b, struct backend_fact *ret_fact)
+{
+	(void)b;
+	*ret_fact = (struct backend_fact){.present = true};
+}
+
+static bool has_manager(const struct backend *b)
 {
 	static const char *const places[] = {"usr/sbin/NetworkManager", "usr/bin/NetworkManager",
 		"usr/sbin/ModemManager", "usr/bin/ModemManager",
 		"usr/share/dbus-1/system.d/org.freedesktop.NetworkManager.conf"};
 
-	*ret_fact = (struct backend_fact){.reason = REASON_NO_MECHANISM};
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
-		ret_fact->present |= backend_file_exists(b->platform->sysroot_fd, places[i]);
-	if (!ret_fact->present)
-		text_printf(ret_fact->detail,
-			"neither NetworkManager nor ModemManager is installed: who else brings up "
-			"connections is not known");
+		if (backend_file_exists(b->platform->sysroot_fd, places[i]))
+			return true;
+	return false;
 }
 
 /* --- what was ended ------------------------------------------------------------------------ */
@@ -103,14 +113,86 @@ static void ended_add(struct backend *b, const char *profile)
 		(void)fs_replace(b->platform->sysroot_fd, ENDED, text.data, text.n_bytes, &owner);
 }
 
-static void ended_restore(struct backend *b)
+/* --- bringing up again --------------------------------------------------------------------- */
+
+static void stop(struct backend *b);
+
+static void restore_stop(struct connections *s)
+{
+	s->restoring = false;
+	s->begin = sd_bus_slot_unref(s->begin);
+	s->patience = sd_event_source_unref(s->patience);
+}
+
+static void restore_end(struct backend *b)
+{
+	struct connections *s = b->state;
+	char message[LIMIT_TEXT_BYTES + 1];
+
+	restore_stop(s);
+	s->n_ended = 0;
+	(void)fs_remove(b->platform->sysroot_fd, ENDED);
+	if (!s->reverting)
+		return;
+	s->reverting = false;
+	stop(b);
+	text_printf(message, "%s", s->call.message);
+	backend_call_finish(&s->call, s->call.r, message);
+}
+
+static void restore_next(struct backend *b);
+
+/* One that was refused is gone, or has no modem: its user brings it up. */
+static int on_begun(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	struct backend *b = ((struct nm_active *)userdata)->userdata;
+	struct connections *s = b->state;
+
+	(void)m;
+	(void)error;
+	s->begin = sd_bus_slot_unref(s->begin);
+	restore_next(b);
+	return 0;
+}
+
+/* As far as NetworkManager can be asked; where it is away it brings up by itself what it did. */
+static void restore_next(struct backend *b)
 {
 	struct connections *s = b->state;
 
-	for (size_t i = 0; i < s->n_ended; i++)
-		nm_active_begin(&s->nm, s->ended[i]);
-	s->n_ended = 0;
-	(void)fs_remove(b->platform->sysroot_fd, ENDED);
+	if (!s->restoring || s->begin)
+		return;
+	if (bus_peer_is_connected(&s->nm.peer) &&
+		(bus_peer_is_asking(&s->nm.peer) || (s->nm.ask && !s->nm.known)))
+		return;
+	while (s->n_ended) {
+		const char *profile = s->ended[--s->n_ended];
+
+		if (nm_active_begin(&s->nm, profile, &s->begin, on_begun) == 0)
+			return;
+	}
+	restore_end(b);
+}
+
+static int on_patience(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	restore_end(userdata);
+	return 0;
+}
+
+/* The connection to NetworkManager is open. What cannot be waited for is not. */
+static void restore(struct backend *b)
+{
+	struct connections *s = b->state;
+
+	s->restoring = true;
+	if (sd_event_add_time(b->platform->event, &s->patience, CLOCK_BOOTTIME,
+		    (uint64_t)(clock_boottime_us() + PATIENCE_US), 100000, on_patience, b) < 0)
+		restore_end(b);
+	else
+		restore_next(b);
 }
 
 /* --- enforcing ----------------------------------------------------------------------------- */
@@ -166,6 +248,10 @@ static void look(struct backend *b)
 	size_t n = n_forbidden(s);
 	int64_t wait_us;
 
+	/* What was being ended is gone: a round tells of that, too. */
+	if (n == 0 && s->was_forbidden)
+		s->changed(b, s->changed_userdata);
+	s->was_forbidden = n > 0;
 	if (n == 0 || s->again)
 		return;
 	wait_us = contest_note(&s->contest, clock_boottime_us());
@@ -212,6 +298,11 @@ static void something_changed(struct backend *b)
 	struct connections *s = b->state;
 	bool settled = is_settled(s);
 
+	if (s->restoring) {
+		restore_next(b);
+		if (s->restoring && s->reverting)
+			return;
+	}
 	look(b);
 	/* What was not known at the last look can be told now. */
 	if (settled && !s->was_settled)
@@ -277,24 +368,47 @@ static void stop(struct backend *b)
 {
 	struct connections *s = b->state;
 
+	restore_stop(s);
 	nm_active_close(&s->nm);
 	mm_bearers_close(&s->mm);
 	s->again = sd_event_source_unref(s->again);
 }
 
+static int connections_on_revert(sd_event_source *source, void *userdata)
+{
+	struct backend *b = userdata;
+	struct connections *s = b->state;
+
+	(void)source;
+	s->call.source = sd_event_source_unref(s->call.source);
+	s->reverting = true;
+	restore(b);
+	return 0;
+}
+
 static int connections_revert(struct backend *b, backend_done_fn done, void *userdata)
 {
 	struct connections *s = b->state;
+	const char *message;
 	int r;
 
 	backend_call_begin(&s->call, b, done, userdata);
 	s->no_data = s->no_hotspot = s->no_airplane = false;
 	b->apply_changed = false;
-	ended_restore(b);
+	restore_stop(s);
 	r = write_rule(b);
-	stop(b);
 	watch_settle(s->watch);
-	return backend_call_end(&s->call, r, r < 0 ? "/" RULE_PATH " cannot be removed" : "");
+	message = r < 0 ? "/" RULE_PATH " cannot be removed" : "";
+	/* Perhaps by a process before this one. */
+	ended_load(b);
+	if (s->n_ended && nm_active_open(&s->nm, b->platform) == 0) {
+		s->call.r = r;
+		text_printf(s->call.message, "%s", message);
+		return sd_event_add_defer(
+			b->platform->event, &s->call.source, connections_on_revert, b);
+	}
+	stop(b);
+	return backend_call_end(&s->call, r, message);
 }
 
 static int connections_apply(
@@ -302,21 +416,21 @@ static int connections_apply(
 {
 	struct connections *s = b->state;
 	char message[LIMIT_TEXT_BYTES + 1] = "";
-	bool had_no_data = s->no_data;
 	int r;
 
 	s->no_data = gate_wanted(desired, DATA) != GATE_ON;
 	s->no_hotspot = gate_wanted(desired, HOTSPOT) != GATE_ON;
 	s->no_airplane = gate_wanted(desired, AIRPLANE) != GATE_ON;
-	if (!s->no_data && !s->no_hotspot && !s->no_airplane)
+	if ((!s->no_data && !s->no_hotspot && !s->no_airplane) || !has_manager(b))
 		return connections_revert(b, done, userdata);
 	backend_call_begin(&s->call, b, done, userdata);
 	b->apply_changed = s->n_repaired > 0;
 	s->n_repaired = 0;
+	restore_stop(s);
 	ended_load(b);
-	if (had_no_data && !s->no_data)
-		ended_restore(b);
 	r = nm_active_open(&s->nm, b->platform);
+	if (r == 0 && s->n_ended && !s->no_data)
+		restore(b);
 	if (r == 0 && s->no_data)
 		r = mm_bearers_open(&s->mm, b->platform);
 	else
@@ -336,7 +450,7 @@ static int connections_apply(
 static void not_yet(struct backend *b, enum setting_id id)
 {
 	backend_saw_none(b, id, COMPLIANCE_UNKNOWN, REASON_NOT_OBSERVED);
-	text_printf(b->observations[id].detail, "NetworkManager and ModemManager are being asked");
+	text_printf(b->observations[id]->detail, "NetworkManager and ModemManager are being asked");
 }
 
 static void see_data(struct backend *b)
@@ -357,8 +471,8 @@ static void see_data(struct backend *b)
 	else
 		gate_saw(b, DATA, !any);
 	if (any && s->no_data)
-		text_printf(
-			b->observations[DATA].detail, "a data connection is up; it is being ended");
+		text_printf(b->observations[DATA]->detail,
+			"a data connection is up; it is being ended");
 }
 
 static void see_hotspot(struct backend *b)
@@ -377,25 +491,31 @@ static void see_hotspot(struct backend *b)
 			!any && (!has_polkit(b) ||
 					backend_file_exists(b->platform->sysroot_fd, RULE_PATH)));
 	if (any && s->no_hotspot)
-		text_printf(b->observations[HOTSPOT].detail,
+		text_printf(b->observations[HOTSPOT]->detail,
 			"the network is being shared; that is being ended");
 }
 
 static int connections_observe(struct backend *b, backend_done_fn done, void *userdata)
 {
+	static const char nobody[] = "neither NetworkManager nor ModemManager is installed: who "
+				     "else brings up connections is not known";
 	struct connections *s = b->state;
 
 	backend_call_begin(&s->call, b, done, userdata);
-	if (gate_is_absent(b))
+	if (!has_manager(b)) {
+		gate_saw_unsupported(b, DATA, nobody);
+		gate_saw_unsupported(b, HOTSPOT, nobody);
+		observation_done(&b->observations[AIRPLANE]);
 		return backend_call_end(&s->call, 0, "");
+	}
 	see_data(b);
 	see_hotspot(b);
 	/* Without NetworkManager this says nothing; the radios' switches do. */
-	observation_done(&b->observations[AIRPLANE]);
+	observation_done(b->observations[AIRPLANE]);
 	if (s->no_airplane && s->nm.known)
 		gate_saw(b, AIRPLANE, !is_flying(s));
 	if (contest_is_on(&s->contest, clock_boottime_us()))
-		detail_add(b->observations[DATA].detail,
+		detail_add(b->observations[DATA]->detail,
 			"somebody keeps bringing up connections; they are ended");
 	return backend_call_end(&s->call, 0, "");
 }

@@ -145,7 +145,7 @@ static void dconf_probe(struct backend *b, struct backend_fact *ret_fact)
 static void observe_key(struct backend *b, const struct dconf_view *view, enum setting_id id,
 	const char *key, enum gvdb_type type)
 {
-	struct observation *o = &b->observations[id];
+	struct observation *o = b->observations[id];
 	struct dconf_answer answer;
 
 	dconf_view_read(view, key, &answer);
@@ -171,7 +171,7 @@ static void observe_key(struct backend *b, const struct dconf_view *view, enum s
 /* A second key can switch the lock off in GNOME, whatever the first one says. */
 static void observe_disabled(struct backend *b, const struct dconf_view *view)
 {
-	struct observation *o = &b->observations[SETTING_SCREEN_LOCK_ENABLED];
+	struct observation *o = b->observations[SETTING_SCREEN_LOCK_ENABLED];
 	struct dconf_answer answer;
 
 	if (!o->has_value)

@@ -149,7 +149,7 @@ static int conclude(struct backend *b, const struct block_crypts *crypts)
 			b, SETTING_ENCRYPTION_ESCROW, COMPLIANCE_ERROR, REASON_OBSERVE_FAILED);
 	else
 		backend_saw(b, SETTING_ENCRYPTION_ESCROW, n > 0 && !worst.is_missing, true);
-	o = &b->observations[SETTING_ENCRYPTION_ESCROW];
+	o = b->observations[SETTING_ENCRYPTION_ESCROW];
 	if (n == 0) {
 		o->reason = REASON_PLAIN_STORAGE;
 		text_printf(o->detail, "nothing of the phone lies on LUKS");
@@ -167,8 +167,8 @@ static int conclude(struct backend *b, const struct block_crypts *crypts)
 	}
 	backend_saw(b, SETTING_ENCRYPTION_ESCROW_CHECK, worst.checked_days, true);
 	backend_saw(b, SETTING_ENCRYPTION_ESCROW_MAX_AGE, worst.age_days, true);
-	b->observations[SETTING_ENCRYPTION_ESCROW_MAX_AGE].reason = REASON_ESCROW_OLD;
-	text_printf(b->observations[SETTING_ENCRYPTION_ESCROW_MAX_AGE].detail,
+	b->observations[SETTING_ENCRYPTION_ESCROW_MAX_AGE]->reason = REASON_ESCROW_OLD;
+	text_printf(b->observations[SETTING_ENCRYPTION_ESCROW_MAX_AGE]->detail,
 		"a new one is made by " ADVICE_RENEW);
 	return 0;
 }

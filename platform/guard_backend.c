@@ -51,36 +51,36 @@ static void saw_why(struct backend *b, enum compliance_state state, enum complia
 		if (!b->ops->serves[id])
 			continue;
 		backend_saw_none(b, id, state, reason);
-		text_printf(b->observations[id].detail, "%s", detail);
+		text_printf(b->observations[id]->detail, "%s", detail);
 	}
 }
 
 static void saw_standing(struct backend *b, const struct guard_standing *s)
 {
 	backend_saw(b, SETTING_APPS_GUARD, s->enforces ? GUARD_ENFORCES : GUARD_AUDITS, true);
-	text_printf(b->observations[SETTING_APPS_GUARD].detail, "%s", s->detail);
+	text_printf(b->observations[SETTING_APPS_GUARD]->detail, "%s", s->detail);
 	backend_saw(b, SETTING_APPS_GUARD_FAILURE, s->fails_closed, true);
 	/* Who only tells keeps nothing from running. */
 	backend_saw(b, SETTING_APPS_USER_PROGRAMS, !(s->enforces && s->no_user_programs), true);
 	if (!s->enforces) {
 		/* A failure that refuses nothing is as open as it can be. */
-		b->observations[SETTING_APPS_GUARD_FAILURE].enforced = true;
-		text_printf(b->observations[SETTING_APPS_USER_PROGRAMS].detail,
+		b->observations[SETTING_APPS_GUARD_FAILURE]->enforced = true;
+		text_printf(b->observations[SETTING_APPS_USER_PROGRAMS]->detail,
 			"the guard only watches; set apps.guard to enforce");
-		b->observations[SETTING_APPS_USER_PROGRAMS].reason = REASON_USER_PROGRAM;
+		b->observations[SETTING_APPS_USER_PROGRAMS]->reason = REASON_USER_PROGRAM;
 	}
 }
 
 static void saw_off(struct backend *b, const struct guard_standing *s)
 {
 	backend_saw(b, SETTING_APPS_GUARD, GUARD_OFF, true);
-	text_printf(b->observations[SETTING_APPS_GUARD].detail, "%s", s->detail);
+	text_printf(b->observations[SETTING_APPS_GUARD]->detail, "%s", s->detail);
 	backend_saw(b, SETTING_APPS_GUARD_FAILURE, 0, true);
-	text_printf(b->observations[SETTING_APPS_GUARD_FAILURE].detail,
+	text_printf(b->observations[SETTING_APPS_GUARD_FAILURE]->detail,
 		"there is no guard whose failure could matter; set apps.guard");
 	backend_saw(b, SETTING_APPS_USER_PROGRAMS, 1, true);
-	b->observations[SETTING_APPS_USER_PROGRAMS].reason = REASON_USER_PROGRAM;
-	text_printf(b->observations[SETTING_APPS_USER_PROGRAMS].detail,
+	b->observations[SETTING_APPS_USER_PROGRAMS]->reason = REASON_USER_PROGRAM;
+	text_printf(b->observations[SETTING_APPS_USER_PROGRAMS]->detail,
 		"nothing keeps them from running; set apps.guard to enforce");
 }
 

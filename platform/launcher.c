@@ -225,7 +225,7 @@ static void judge(
 
 static int launcher_observe(struct backend *b, backend_done_fn done, void *userdata)
 {
-	struct observation *o = &b->observations[SETTING_APPS_HIDDEN];
+	struct observation *o = b->observations[SETTING_APPS_HIDDEN];
 	const struct value *wanted = wanted_of(b->platform->desired);
 	struct launcher_backend *s = b->state;
 	_cleanup_(homes_done) struct homes homes = {0};

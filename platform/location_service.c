@@ -243,7 +243,7 @@ static int location_service_observe(struct backend *b, backend_done_fn done, voi
 {
 	int root_fd = b->platform->sysroot_fd;
 	struct location_service *s = b->state;
-	struct observation *o = &b->observations[ID];
+	struct observation *o = b->observations[ID];
 
 	backend_call_begin(&s->call, b, done, userdata);
 	if (gate_is_absent(b))

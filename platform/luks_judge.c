@@ -143,12 +143,12 @@ static void saw_nothing(
 		if (items[i].state == COMPLIANCE_COMPLIANT)
 			continue;
 		backend_saw_none(b, id, items[i].state, items[i].reason);
-		text_printf(b->observations[id].detail, "%.100s: %.150s", items[i].name,
+		text_printf(b->observations[id]->detail, "%.100s: %.150s", items[i].name,
 			items[i].detail);
 		return;
 	}
 	backend_saw_none(b, id, COMPLIANCE_NONCOMPLIANT, REASON_PLAIN_STORAGE);
-	text_printf(b->observations[id].detail, "nothing of the phone lies on LUKS");
+	text_printf(b->observations[id]->detail, "nothing of the phone lies on LUKS");
 }
 
 static int judge_number(struct backend *b, enum setting_id id, const struct luks_seen *seen,
@@ -180,15 +180,16 @@ static int judge_number(struct backend *b, enum setting_id id, const struct luks
 	if (which) {
 		backend_saw(b, id, weakest.number, true);
 		text_printf(
-			b->observations[id].detail, "%.100s: %.150s", which->name, weakest.hint);
+			b->observations[id]->detail, "%.100s: %.150s", which->name, weakest.hint);
 	} else if (any) {
 		backend_saw_none(b, id, COMPLIANCE_UNKNOWN, REASON_UNTRACEABLE);
-		text_printf(b->observations[id].detail, "without keyslots the header does not say");
+		text_printf(
+			b->observations[id]->detail, "without keyslots the header does not say");
 	} else {
 		saw_nothing(b, id, items, n_items);
 	}
-	b->observations[id].items = items;
-	b->observations[id].n_items = n_items;
+	b->observations[id]->items = items;
+	b->observations[id]->n_items = n_items;
 	return 0;
 }
 
@@ -199,7 +200,7 @@ static int order_of_text(const void *a, const void *b)
 
 static int judge_ciphers(struct backend *b, const struct luks_seen *seen, size_t n_seen, bool more)
 {
-	struct observation *o = &b->observations[SETTING_ENCRYPTION_CIPHERS];
+	struct observation *o = b->observations[SETTING_ENCRYPTION_CIPHERS];
 	struct string_set set = {0};
 	struct observed_item *items;
 	size_t n_items, n_distinct = 0;
@@ -275,7 +276,7 @@ static void judge_empty_item(const struct luks_seen *seen, struct observed_item 
 static int judge_empty(struct backend *b, const struct luks_seen *seen, size_t n_seen, bool more)
 {
 	const enum setting_id id = SETTING_ENCRYPTION_FORBID_EMPTY_PASSPHRASE;
-	struct observation *o = &b->observations[id];
+	struct observation *o = b->observations[id];
 	struct observed_item *items;
 	size_t n_items, n_tried = 0, n_untried = 0;
 	const struct observed_item *worst = NULL;

@@ -340,11 +340,12 @@ void nm_active_end(struct nm_active *nm, const struct nm_connection *connection)
 	(void)bus_peer_call(&nm->peer, &end, NULL, NULL, "o", connection->path);
 }
 
-void nm_active_begin(struct nm_active *nm, const char *profile)
+int nm_active_begin(struct nm_active *nm, const char *profile, sd_bus_slot **slot,
+	sd_bus_message_handler_t answered)
 {
 	static const struct bus_method begin = {MANAGER_PATH, MANAGER, "ActivateConnection"};
 
-	(void)bus_peer_call(&nm->peer, &begin, NULL, NULL, "ooo", profile, "/", "/");
+	return bus_peer_call(&nm->peer, &begin, slot, answered, "ooo", profile, "/", "/");
 }
 
 void nm_active_enable_wwan(struct nm_active *nm)

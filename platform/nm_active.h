@@ -50,8 +50,10 @@ bool nm_active_is_settled(const struct nm_active *nm);
 
 /* Takes a connection down; it is gone when changed is called for it. */
 void nm_active_end(struct nm_active *nm, const struct nm_connection *connection);
-/* Brings one up by its settings. */
-void nm_active_begin(struct nm_active *nm, const char *profile);
+/* Brings one up by its settings; answered, with the peer's userdata, when that was taken or
+ * refused. 0; -ENOTCONN; negative. */
+int nm_active_begin(struct nm_active *nm, const char *profile, sd_bus_slot **slot,
+	sd_bus_message_handler_t answered);
 /* Lets the modem be used again. */
 void nm_active_enable_wwan(struct nm_active *nm);
 

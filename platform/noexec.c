@@ -137,7 +137,7 @@ static void look_at_memfd(struct backend *b, struct look *look)
 
 static int conclude(struct backend *b)
 {
-	struct observation *o = &b->observations[SETTING_APPS_NOEXEC];
+	struct observation *o = b->observations[SETTING_APPS_NOEXEC];
 	struct noexec *s = b->state;
 	_cleanup_(mount_list_done) struct mount_list list = {0};
 	struct look look = {0};
@@ -159,8 +159,7 @@ static int conclude(struct backend *b)
 		text_printf(o->detail, "programs start from %zu place%s%s%.150s", look.n_open,
 			look.n_open == 1 ? "" : "s", s->failure[0] ? "; " : "", s->failure);
 	}
-	o->items = look.items;
-	o->n_items = look.n;
+	observation_keep_items(o, look.items, look.n);
 	return 0;
 }
 
@@ -248,7 +247,7 @@ static bool is_due(const struct noexec *s)
 static int noexec_apply(
 	struct backend *b, const struct effective *desired, backend_done_fn done, void *userdata)
 {
-	const struct observation *o = &b->observations[SETTING_APPS_NOEXEC];
+	const struct observation *o = b->observations[SETTING_APPS_NOEXEC];
 	struct noexec *s = b->state;
 	char message[LIMIT_TEXT_BYTES + 1] = "";
 	int r = 0;

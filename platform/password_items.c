@@ -45,7 +45,7 @@ void item_add_fine(struct items *items, const char *name, const char *detail)
 struct items items_begin(struct backend *b, enum setting_id id)
 {
 	backend_saw_none(b, id, COMPLIANCE_COMPLIANT, REASON_NONE);
-	return (struct items){.o = &b->observations[id]};
+	return (struct items){.o = b->observations[id]};
 }
 
 bool password_saw_no_accounts(struct backend *b, enum setting_id id, int accounts_error)
@@ -55,7 +55,7 @@ bool password_saw_no_accounts(struct backend *b, enum setting_id id, int account
 	/* Whoever may not see the hashes has found no mistake. */
 	backend_saw_none(b, id, accounts_error == -EACCES ? COMPLIANCE_UNKNOWN : COMPLIANCE_ERROR,
 		REASON_OBSERVE_FAILED);
-	text_printf(b->observations[id].detail, "/etc/passwd and /etc/shadow cannot be read: %s",
+	text_printf(b->observations[id]->detail, "/etc/passwd and /etc/shadow cannot be read: %s",
 		strerror(-accounts_error));
 	return true;
 }

@@ -74,7 +74,7 @@ void password_view_done(struct password_view *view)
 /* Where nothing can be said of a setting at all. */
 static bool saw_trouble(struct backend *b, enum setting_id id, const struct password_view *view)
 {
-	struct observation *o = &b->observations[id];
+	struct observation *o = b->observations[id];
 
 	if (view->no_module[0]) {
 		backend_saw_none(b, id, COMPLIANCE_UNSUPPORTED, REASON_NO_MECHANISM);

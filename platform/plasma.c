@@ -106,7 +106,7 @@ static int read_locker(int root_fd, struct locker *ret)
 static void saw_nothing(struct backend *b, enum setting_id id, const char *key)
 {
 	backend_saw_none(b, id, COMPLIANCE_NONCOMPLIANT, REASON_WEAKER);
-	text_printf(b->observations[id].detail,
+	text_printf(b->observations[id]->detail,
 		"/" LOCKER_FILE " does not set %s, the user decides", key);
 }
 
@@ -118,7 +118,7 @@ static void observe_bool(struct backend *b, enum setting_id id, const struct kco
 		return;
 	}
 	backend_saw(b, id, kconfig_bool(entry->value), immutable);
-	text_printf(b->observations[id].detail, "%s in /" LOCKER_FILE, key);
+	text_printf(b->observations[id]->detail, "%s in /" LOCKER_FILE, key);
 }
 
 static void observe_number(struct backend *b, enum setting_id id, const struct kconfig_entry *entry,
@@ -134,20 +134,20 @@ static void observe_number(struct backend *b, enum setting_id id, const struct k
 	if (parse_int64(entry->value, 0, LOCKER_NUMBER_MAX, &number) < 0 ||
 		(id == SETTING_SCREEN_LOCK_IDLE_DELAY && number == 0)) {
 		backend_saw_none(b, id, COMPLIANCE_NONCOMPLIANT, REASON_WEAKER);
-		text_printf(b->observations[id].detail,
+		text_printf(b->observations[id]->detail,
 			"%s=%s in /" LOCKER_FILE " is no time after which the screen locks", key,
 			entry->value);
 		return;
 	}
 	backend_saw(b, id, number * unit_s, locker->immutable);
-	text_printf(b->observations[id].detail, "%s in /" LOCKER_FILE, key);
+	text_printf(b->observations[id]->detail, "%s in /" LOCKER_FILE, key);
 }
 
 static int plasma_observe(struct backend *b, backend_done_fn done, void *userdata)
 {
 	struct plasma_backend *p = b->state;
 	char message[LIMIT_TEXT_BYTES + 1] = "";
-	struct observation *idle = &b->observations[SETTING_SCREEN_LOCK_IDLE_DELAY];
+	struct observation *idle = b->observations[SETTING_SCREEN_LOCK_IDLE_DELAY];
 	struct locker locker;
 	int r = read_locker(b->platform->sysroot_fd, &locker);
 

@@ -89,10 +89,12 @@ struct backend_ops {
 struct backend {
 	const struct backend_ops *ops;
 	struct platform *platform; /* borrowed */
-	struct observation observations[SETTING_MAX];
-	bool apply_changed; /* the last apply found something to change (set by apply) */
-	bool apply_late;    /* that was the end of what another policy began: no drift */
-	void *state;	    /* of the backend */
+	/* Of the settings that it serves; NULL: it does not. */
+	struct observation *observations[SETTING_MAX];
+	bool apply_changed;	     /* the last apply found something to change (set by apply) */
+	bool apply_late;	     /* that was the end of what another policy began: no drift */
+	void *state;		     /* of the backend */
+	struct observation served[]; /* what observations points to */
 };
 
 /* One constructor per backend: 0 or -ENOMEM. */

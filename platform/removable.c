@@ -82,7 +82,7 @@ static int removable_observe(struct backend *b, backend_done_fn done, void *user
 	backend_call_begin(&s->call, b, done, userdata);
 	r = removable_view_new(b->platform->sysroot_fd, &view);
 	if (r == 0)
-		r = removable_view_tell(view, &b->observations[SETTING_ENCRYPTION_REMOVABLE]);
+		r = removable_view_tell(view, b->observations[SETTING_ENCRYPTION_REMOVABLE]);
 	if (r < 0) {
 		text_printf(message, "cannot read what is plugged in: %s", strerror(-r));
 		backend_saw_none(

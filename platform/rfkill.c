@@ -51,6 +51,7 @@ struct rfkill {
 	sd_event_source *source, *calm;
 	struct contest contest;
 	unsigned int n_repaired; /* since the last apply */
+	bool was_against;	 /* after our last turn something was not as it should be */
 	struct buf saved;	 /* what the record holds */
 };
 
@@ -163,6 +164,14 @@ static bool is_wanted(const struct rfkill *s)
 
 static void calm_later(struct backend *b);
 
+static bool is_against(const struct rfkill *s)
+{
+	struct radio_order orders[RADIOS_MAX];
+
+	return radios_to_shut(&s->radios, orders) > 0 ||
+	       (s->no_airplane && radios_to_land(&s->radios, orders) > 0);
+}
+
 /* What the policy wants of every switch, now. *ret_n: switches that were not so. 0 or -errno. */
 static int enforce(struct backend *b, size_t *ret_n)
 {
@@ -202,8 +211,12 @@ static int enforce(struct backend *b, size_t *ret_n)
 		r = carry_out(s, orders, n);
 		*ret_n += n;
 	}
-	/* Our own turns are read back, or they would be taken for the next reason to look. */
+	/* Our own turns are read back, or they would be taken for the next reason to look; and
+	 * perhaps those of somebody who was quicker. */
 	error = drain(b, s->fd);
+	s->was_against = is_against(s);
+	if (r == 0 && error == 0 && s->source && s->was_against)
+		contest_answer_later(&s->contest, b->platform->event);
 	calm_later(b);
 	return r < 0 ? r : error;
 }
@@ -220,14 +233,6 @@ static void repair(void *userdata)
 	/* A round looks what became of it, and tells. */
 	if ((n || r < 0) && s->changed)
 		s->changed(b, s->changed_userdata);
-}
-
-static bool is_against(const struct rfkill *s)
-{
-	struct radio_order orders[RADIOS_MAX];
-
-	return radios_to_shut(&s->radios, orders) > 0 ||
-	       (s->no_airplane && radios_to_land(&s->radios, orders) > 0);
 }
 
 static int rfkill_on_event(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -247,6 +252,10 @@ static int rfkill_on_event(sd_event_source *source, int fd, uint32_t events, voi
 		/* Its user turned a switch that is his: that is what he gets back later. */
 		(void)save_record(b);
 		calm_later(b);
+		/* One that took its time to turn is told of. */
+		if (s->was_against)
+			s->changed(b, s->changed_userdata);
+		s->was_against = false;
 		return 0;
 	}
 	contest_answer(&s->contest, b->platform->event);
@@ -413,7 +422,7 @@ static void see_radio(struct backend *b, const struct row *row)
 	if (n > 0) {
 		gate_saw(b, row->id, off);
 		if (contest_is_on(&s->contest, clock_boottime_us()))
-			detail_add(b->observations[row->id].detail,
+			detail_add(b->observations[row->id]->detail,
 				"somebody keeps switching radios; they are switched back");
 	} else if (has_entries(b->platform->sysroot_fd, row->hardware)) {
 		text_printf(detail, "the kernel has no switch for %s", row->title);

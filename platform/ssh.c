@@ -103,7 +103,7 @@ static int save_record(struct backend *b)
 static void observe_end(struct backend *b)
 {
 	struct ssh *s = b->state;
-	struct observation *o = &b->observations[ID];
+	struct observation *o = b->observations[ID];
 	bool files = ssh_files_are_set(b->platform->sysroot_fd, s->init, &s->units);
 
 	if (s->trouble.r < 0) {

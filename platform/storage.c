@@ -77,7 +77,7 @@ static size_t abridge(struct observed_item *items, size_t n_items)
 static void conclude(struct backend *b, enum setting_id id, struct observed_item *items,
 	size_t n_items, const char *nothing)
 {
-	struct observation *o = &b->observations[id];
+	struct observation *o = b->observations[id];
 	const struct observed_item *worst = NULL;
 
 	for (size_t i = 0; i < n_items; i++)
@@ -96,8 +96,7 @@ static void conclude(struct backend *b, enum setting_id id, struct observed_item
 		text_printf(o->detail, "%.120s: %.120s", worst->name, worst->detail);
 	else if (n_items == 0)
 		text_printf(o->detail, "%s", nothing);
-	o->items = items;
-	o->n_items = abridge(items, n_items);
+	observation_keep_items(o, items, abridge(items, n_items));
 }
 
 static bool is_boot(const char *point)

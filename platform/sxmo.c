@@ -58,7 +58,7 @@ static int sxmo_observe(struct backend *b, backend_done_fn done, void *userdata)
 			continue;
 		backend_saw_none(b, i, COMPLIANCE_UNSUPPORTED,
 			installed ? REASON_NO_LOCKER : REASON_NO_MECHANISM);
-		text_printf(b->observations[i].detail, "%s",
+		text_printf(b->observations[i]->detail, "%s",
 			installed ? SXMO_EXPLANATION : "Sxmo is not installed");
 	}
 	backend_call_begin(&s->call, b, done, userdata);

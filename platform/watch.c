@@ -38,7 +38,7 @@ struct watch {
 	void *userdata;
 	int fd;
 	sd_event_source *source;
-	struct watch_step steps[WATCH_DIRECTORIES_MAX];
+	struct watch_step *steps;
 	size_t n_steps;
 };
 
@@ -93,7 +93,7 @@ static int arm_path(
 /* A new inotify instance for what exists now takes the place of the old one. */
 static int watch_arm(struct watch *w)
 {
-	struct watch_step steps[WATCH_DIRECTORIES_MAX];
+	struct watch_step steps[WATCH_DIRECTORIES_MAX], *kept;
 	_cleanup_close_ int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	sd_event_source *source = NULL;
 	size_t n_steps = 0;
@@ -106,15 +106,22 @@ static int watch_arm(struct watch *w)
 		if (r < 0)
 			return r;
 	}
+	kept = malloc((n_steps + 1) * sizeof(*kept));
+	if (!kept)
+		return -ENOMEM;
+	memcpy(kept, steps, n_steps * sizeof(*steps));
 	r = sd_event_add_io(w->event, &source, fd, EPOLLIN, watch_on_event, w);
-	if (r < 0)
+	if (r < 0) {
+		free(kept);
 		return r;
+	}
 	sd_event_source_unref(w->source);
 	if (w->fd >= 0)
 		close(w->fd);
 	w->source = source;
 	w->fd = TAKE_FD(fd);
-	memcpy(w->steps, steps, n_steps * sizeof(*steps));
+	free(w->steps);
+	w->steps = kept;
 	w->n_steps = n_steps;
 	return 0;
 }
@@ -230,6 +237,7 @@ void watch_free(struct watch *watch)
 		close(watch->fd);
 	for (size_t i = 0; i < watch->n_paths; i++)
 		free(watch->paths[i]);
+	free(watch->steps);
 	sd_event_unref(watch->event);
 	free(watch);
 }

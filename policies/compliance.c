@@ -142,6 +142,21 @@ void observation_done(struct observation *observation)
 	*observation = (struct observation){0};
 }
 
+void observation_keep_items(
+	struct observation *observation, struct observed_item *items, size_t n_items)
+{
+	struct observed_item *fitting = NULL;
+
+	if (n_items == 0) {
+		free(items);
+		items = NULL;
+	} else {
+		fitting = realloc(items, n_items * sizeof(*items));
+	}
+	observation->items = fitting ? fitting : items;
+	observation->n_items = n_items;
+}
+
 void observation_move(struct observation *to, struct observation *from)
 {
 	struct observation taken = *from;
@@ -340,7 +355,7 @@ static int result_take(
 	return 0;
 }
 
-/* result is zeroed; what was filled until a failure is released by compliance_done(). */
+/* What was filled until a failure is released by compliance_done(). */
 static int evaluate_setting(const struct setting_row *row, const struct value *desired,
 	const struct compliance_input *inputs, size_t n_inputs, struct compliance_result *result)
 {
@@ -349,10 +364,10 @@ static int evaluate_setting(const struct setting_row *row, const struct value *d
 	int r;
 
 	for (size_t i = 0; i < n_inputs; i++) {
-		const struct observation *o = &inputs[i].observations[row->id];
+		const struct observation *o = inputs[i].observations[row->id];
 		struct judgement judgement;
 
-		if (observation_is_empty(o))
+		if (!o || observation_is_empty(o))
 			continue;
 		judgement = judge_observation(row, desired, o);
 		if (decider && !is_worse(&judgement, &worst))
@@ -368,7 +383,7 @@ static int evaluate_setting(const struct setting_row *row, const struct value *d
 	r = value_copy(desired, &result->desired);
 	if (r < 0 || !decider)
 		return r;
-	return result_take(result, decider->backend, &decider->observations[row->id]);
+	return result_take(result, decider->backend, decider->observations[row->id]);
 }
 
 /* The summary of an area, or of everything for AREA_MAX. */
@@ -378,9 +393,9 @@ static enum compliance_state summarise(const struct compliance *compliance, enum
 	bool any = false;
 
 	for (size_t id = 0; id < SETTING_MAX; id++) {
-		const struct compliance_result *result = &compliance->results[id];
+		const struct compliance_result *result = compliance->results[id];
 
-		if (!result->present || (area != AREA_MAX && setting_row(id)->area != area))
+		if (!result || (area != AREA_MAX && setting_row(id)->area != area))
 			continue;
 		any = true;
 		if (state_rank(result->state) > state_rank(worst))
@@ -401,19 +416,21 @@ int compliance_evaluate(const struct effective *effective, const struct complian
 
 	for (size_t id = 0; id < SETTING_MAX; id++) {
 		const struct effective_setting *setting = &effective->settings[id];
-		const struct compliance_result *before = previous ? &previous->results[id] : NULL;
-		struct compliance_result *result = &compliance.results[id];
-		int r;
+		const struct compliance_result *before = previous ? previous->results[id] : NULL;
+		struct compliance_result *result;
+		int r = -ENOMEM;
 
 		if (!setting->present)
 			continue;
-		r = evaluate_setting(setting_row(id), &setting->value, inputs, n_inputs, result);
+		result = compliance.results[id] = calloc(1, sizeof(*result));
+		if (result)
+			r = evaluate_setting(
+				setting_row(id), &setting->value, inputs, n_inputs, result);
 		if (r < 0) {
 			compliance_done(&compliance);
 			return r;
 		}
-		if (before && before->present && before->state == result->state &&
-			before->reason == result->reason)
+		if (before && before->state == result->state && before->reason == result->reason)
 			result->since_s = before->since_s;
 		else
 			result->since_s = now_s;
@@ -425,14 +442,25 @@ int compliance_evaluate(const struct effective *effective, const struct complian
 	return 0;
 }
 
+const struct compliance_result *compliance_result(
+	const struct compliance *compliance, enum setting_id id)
+{
+	static const struct compliance_result absent;
+
+	return compliance->results[id] ? compliance->results[id] : &absent;
+}
+
 void compliance_done(struct compliance *compliance)
 {
 	for (size_t id = 0; id < SETTING_MAX; id++) {
-		struct compliance_result *result = &compliance->results[id];
+		struct compliance_result *result = compliance->results[id];
 
+		if (!result)
+			continue;
 		value_done(&result->desired);
 		value_done(&result->observed);
 		free(result->items);
+		free(result);
 	}
 	*compliance = (struct compliance){0};
 }
@@ -453,8 +481,8 @@ static bool items_equal(const struct compliance_result *a, const struct complian
 
 static bool results_equal(const struct compliance_result *a, const struct compliance_result *b)
 {
-	if (!a->present || !b->present)
-		return a->present == b->present;
+	if (!a || !b)
+		return a == b;
 	if (a->state != b->state || a->reason != b->reason ||
 		!value_equal(&a->desired, &b->desired) || a->has_observed != b->has_observed)
 		return false;
@@ -464,7 +492,7 @@ static bool results_equal(const struct compliance_result *a, const struct compli
 bool compliance_equal(const struct compliance *a, const struct compliance *b)
 {
 	for (size_t id = 0; id < SETTING_MAX; id++)
-		if (!results_equal(&a->results[id], &b->results[id]))
+		if (!results_equal(a->results[id], b->results[id]))
 			return false;
 	return a->n_unsupported == b->n_unsupported;
 }
@@ -538,8 +566,8 @@ void compliance_write(const struct compliance *compliance, struct policy *const 
 	jsonw_string(w, "state", compliance_state_name(compliance->overall));
 	jsonw_array(w, "settings");
 	for (size_t id = 0; id < SETTING_MAX; id++)
-		if (compliance->results[id].present)
-			write_result(setting_row(id), &compliance->results[id], w);
+		if (compliance->results[id])
+			write_result(setting_row(id), compliance->results[id], w);
 	jsonw_array_end(w);
 	write_unsupported(policies, n_policies, w);
 	jsonw_object_end(w);

@@ -102,11 +102,14 @@ struct observation {
 	size_t n_items;
 };
 void observation_done(struct observation *observation);
+/* Takes items over, of which n_items are used; the memory of the others is given back. */
+void observation_keep_items(
+	struct observation *observation, struct observed_item *items, size_t n_items);
 /* Frees what is there and takes the members of from, which is emptied. */
 void observation_move(struct observation *to, struct observation *from);
 
 struct compliance_result {
-	bool present; /* the effective policy has this setting */
+	bool present; /* always, but for what compliance_result() answers of an absent one */
 	enum compliance_state state;
 	enum compliance_reason reason;
 	struct value desired;
@@ -120,8 +123,8 @@ struct compliance_result {
 };
 
 struct compliance {
-	struct compliance_result results[SETTING_MAX];
-	size_t n_unsupported; /* unknown settings in the policies */
+	struct compliance_result *results[SETTING_MAX]; /* owned; NULL: no policy sets it */
+	size_t n_unsupported;				/* unknown settings in the policies */
 	/*
 	 * The worst: error, noncompliant, pending, unknown, compliant. Unsupported only if nothing
 	 * but unsupported settings is there; compliant if there is no setting at all.
@@ -132,7 +135,8 @@ struct compliance {
 
 struct compliance_input {
 	const char *backend;
-	const struct observation *observations; /* SETTING_MAX of them */
+	struct observation *const
+		*observations; /* SETTING_MAX of them; NULL: it does not serve it */
 };
 
 /*
@@ -146,6 +150,10 @@ int compliance_evaluate(const struct effective *effective, const struct complian
 	size_t n_inputs, const struct compliance *previous, int64_t now_s,
 	struct compliance *ret_compliance);
 void compliance_done(struct compliance *compliance);
+
+/* The result of one setting, never NULL: one that is not present where no policy sets it. */
+const struct compliance_result *compliance_result(
+	const struct compliance *compliance, enum setting_id id);
 
 /* Whether state, reason, values and items are the same (since does not count). */
 bool compliance_equal(const struct compliance *a, const struct compliance *b);

@@ -397,7 +397,8 @@ const struct place_number place_numbers[PLACE_NUMBERS] = {
 		"metres; positions that are not known that well prove nothing"},
 	{"forget_after", PLACE_FORGET_MIN_S, PLACE_FORGET_MAX_S, PLACE_FORGET_S,
 		offsetof(struct place, forget_after_s),
-		"seconds without a certain answer after which the place is unknown"},
+		"seconds without an answer that is certain, or that agrees with the last one, "
+		"after which the place is unknown"},
 };
 
 const char *const place_unknown_words[TRUTH_MAX] = {
@@ -470,6 +471,37 @@ static int check_members(struct shape_reader *reader, struct json_object *object
 	return 0;
 }
 
+/* How sure one has to be of it is not where it is, and may change without anybody having moved. */
+static bool says_where(const char *name)
+{
+	for (size_t i = 0; i < PLACE_NUMBERS; i++)
+		if (strcmp(name, place_numbers[i].name) == 0)
+			return false;
+	return strcmp(name, "unknown_is") != 0 && strcmp(name, "comment") != 0;
+}
+
+static int print_place(struct json_object *object, uint64_t *ret_print)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	json_object_object_foreach(object, name, value)
+	{
+		const char *member;
+
+		if (!says_where(name))
+			continue;
+		member = json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
+		if (!member)
+			return -ENOMEM;
+		buf_printf(&text, "%s:", name);
+		buf_puts(&text, member);
+	}
+	if (text.error)
+		return text.error;
+	*ret_print = fingerprint(text.data, text.n_bytes);
+	return 0;
+}
+
 int place_parse(const char *name, struct json_object *object, const char *path,
 	int (*unknown)(void *userdata, const char *prefix, const char *name), void *userdata,
 	struct place *ret_place, struct json_error *error)
@@ -492,15 +524,12 @@ int place_parse(const char *name, struct json_object *object, const char *path,
 	if (r == 0 || r == -ENOENT)
 		r = parse_fence(&reader, object, path, &place);
 	geo_shapes_done(&reader.shapes);
-	if (r == 0) {
-		text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
-		r = text ? 0 : -ENOMEM;
-	}
+	if (r == 0)
+		r = print_place(object, &place.print);
 	if (r < 0) {
 		place_done(&place);
 		return r;
 	}
-	place.print = fingerprint(text, strlen(text));
 	*ret_place = place;
 	return 0;
 }

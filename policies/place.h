@@ -46,7 +46,7 @@ struct place {
 	int64_t forget_after_s; /* 300..2592000: without a certain answer for so long it is unknown
 				 */
 	enum truth unknown_is;	/* what conditions take it for then */
-	uint64_t print;		/* of the definition: whether it is the same place still */
+	uint64_t print;		/* of shape and networks: whether it is the same place still */
 	bool relevant;		/* a condition of its policy names it */
 };
 

@@ -9,6 +9,8 @@
 #define S_US INT64_C(1000000)
 #define AT_ONCE_US 0		       /* the boot */
 #define HEARTBEAT_US (8 * 3600 * S_US) /* three a day of a phone that lies somewhere */
+#define PROOF_US (600 * S_US)	       /* until a Wi-Fi is believed to stay where it is */
+#define CARRIED_US (1800 * S_US)       /* until one is again that did not */
 #define GAP_US (12 * S_US)	       /* between two positions; more than PLACE_ADD_MIN_US */
 #define STILL_MAX_US (900 * S_US)
 #define STILL_US (30 * S_US)
@@ -57,6 +59,7 @@ void place_plan_init(struct place_plan *plan, int64_t now_us)
 void place_plan_moved(struct place_plan *plan, int64_t now_us)
 {
 	plan->n_still = plan->n_vain = 0;
+	plan->carried = false;
 	/* Whoever moves may have come to where positions can be had. */
 	if (plan->n_failed > 2)
 		plan->n_failed = 2;
@@ -113,7 +116,7 @@ void place_plan_fix(struct place_plan *plan, const struct place_track *track,
 	enum place_doubt doubt, int64_t now_us)
 {
 	const struct fix *fix = &track->fix;
-	bool vain = false, same = false;
+	bool vain = false, same = false, moved = plan->moved;
 
 	if (doubt != PLACE_DOUBT_NONE) {
 		/* What was told already comes beside what was asked for. */
@@ -133,7 +136,14 @@ void place_plan_fix(struct place_plan *plan, const struct place_track *track,
 		same = geo_distance_m(&from, &to) <=
 		       fmax(STILL_M, 2 * (plan->anchor.accuracy_m + fix->accuracy_m));
 	}
+	/* Nothing told of that way. */
+	if (!same && plan->has_anchor && !moved && plan->watch == PLACE_WATCH_WIFI)
+		plan->carried = true;
+	if (!same || moved)
+		plan->still_us = fix->taken_us;
 	plan->n_still = same ? plan->n_still + 1 : 0;
+	if (fix->taken_us - plan->still_us >= CARRIED_US)
+		plan->carried = false;
 	if (!same || !plan->has_anchor || fix->accuracy_m < plan->anchor.accuracy_m)
 		plan->anchor = *fix;
 	plan->has_anchor = true;
@@ -162,7 +172,17 @@ static int64_t later(int64_t us, int64_t by_us)
 /* Whether something would have told if the phone had left where it was measured. */
 static bool is_covered(const struct place_plan *plan)
 {
-	return !plan->moved && plan->watch != PLACE_WATCH_NONE;
+	return !plan->moved && plan->watch != PLACE_WATCH_NONE && !plan->carried;
+}
+
+/* When a phone that lies somewhere looks again. A network has to be seen to stay, unless some looks
+ * have shown already that the phone does. */
+static int64_t due_covered(const struct place_plan *plan, const struct fix *last)
+{
+	bool proved = plan->watch != PLACE_WATCH_WIFI || plan->n_still >= STILL_FIXES ||
+		      last->taken_us - plan->still_us >= PROOF_US - GAP_US;
+
+	return later(last->taken_us, proved ? HEARTBEAT_US : PROOF_US);
 }
 
 /* A position that says nothing about the side, or too little: nearer, soon, then ever more rarely.
@@ -170,7 +190,7 @@ static bool is_covered(const struct place_plan *plan)
 static int64_t due_uncertain(const struct place_plan *plan, const struct fix *last)
 {
 	if (is_covered(plan) && plan->watch > PLACE_WATCH_CELL && plan->n_still >= 2)
-		return later(last->taken_us, HEARTBEAT_US);
+		return due_covered(plan, last);
 	return last->taken_us +
 	       doubled(VAIN_US, plan->n_vain > 1 ? plan->n_vain - 1 : 0, STILL_MAX_US);
 }
@@ -184,7 +204,7 @@ static int64_t due_certain(
 
 	/* The Wi-Fi of a house tells before the phone is far; a cell only far from the boundary. */
 	if (is_covered(plan) && (plan->watch > PLACE_WATCH_CELL || free_m > CELL_M))
-		return later(last->taken_us, HEARTBEAT_US);
+		return due_covered(plan, last);
 	/* Until it moved it was where the position said, as far as that was watched. */
 	if (plan->moved && plan->left != PLACE_WATCH_NONE &&
 		(plan->left > PLACE_WATCH_CELL || free_m > CELL_M)) {
@@ -205,6 +225,9 @@ static bool is_to_confirm(
 	const struct place_plan *plan, const struct place_state *s, const struct fix *last)
 {
 	if (is_covered(plan) && plan->watch > PLACE_WATCH_CELL && plan->n_still >= STILL_FIXES)
+		return false;
+	/* However far away it is: it may be in what this agent does not know of the place. */
+	if (s->place->incomplete && s->sum.side == TRUTH_FALSE)
 		return false;
 	return s->sum.side != TRUTH_UNKNOWN && s->sum.side != s->state &&
 	       s->sum.side != s->pending && s->sum.n > 0 &&
@@ -234,8 +257,9 @@ static int64_t state_due(const struct place_plan *plan, const struct place_track
 	pending_us = due_pending(s, last);
 	if (is_to_confirm(plan, s, last))
 		return last->taken_us + GAP_US;
-	if (s->certain_m < 0 && s->state == TRUTH_UNKNOWN && last->accuracy_m > PLACE_FINE_M &&
-		plan->n_vain < 2)
+	/* A rough one that did not even agree with what is known: a close one may. */
+	if (s->certain_m < 0 && (s->state == TRUTH_UNKNOWN || s->known_us < last->taken_us) &&
+		last->accuracy_m > PLACE_FINE_M && plan->n_vain < 2)
 		return last->taken_us + GAP_US;
 	due_us = s->certain_m < 0 ? due_uncertain(plan, last) : due_certain(plan, track, s);
 	due_us = pending_us < due_us ? pending_us : due_us;

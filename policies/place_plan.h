@@ -8,6 +8,8 @@
  *   boundary; closely only where what costs little could not tell the sides apart.
  * - While something would tell that the phone moves (the Wi-Fi it is in, a motion sensor; the cell,
  *   roughly), it is that which is waited for: a phone that lies somewhere looks every eight hours.
+ *   The Wi-Fi of a train or a car moves along: ten minutes after the first look at a place there is
+ *   another one, and what did not tell that the phone is elsewhere by then is not believed.
  * - What speaks against a state is asked again at once, what is pending at the end of its dwell.
  * - Where nothing tells of movement, looks become rarer while the phone is where it was.
  * - All of it is paid with tokens, so that no day at a boundary empties the battery.
@@ -52,6 +54,8 @@ struct place_plan {
 	bool has_anchor;
 	struct fix anchor;     /* where it was when it moved last */
 	unsigned int n_still;  /* positions since that are the same place */
+	int64_t still_us;      /* when the first of them was taken */
+	bool carried;	       /* what would tell moves along: the Wi-Fi of a train or a car */
 	unsigned int n_vain;   /* in a row that did not tell the sides of some place apart */
 	unsigned int n_failed; /* in a row that did not come, or did not count */
 	int64_t failed_us;

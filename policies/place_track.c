@@ -15,6 +15,8 @@
 
 /* A position that lies so far on the other side does not prove it, but makes one doubt. */
 #define LEAN_SIGMA 1.0
+/* As much as each of PLACE_ADD_FIXES has to say that are certain together. */
+#define AGREE_SIGMA (PLACE_CERTAIN_SIGMA / sqrt(PLACE_ADD_FIXES))
 /* A jump is allowed what both discs may be wrong by: 4.5 standard deviations of each. */
 #define JUMP_RADII 3.0
 /* A speed is made of two positions not farther apart in time than this. */
@@ -212,6 +214,9 @@ static void state_measure(struct place_state *s, const struct fix *fix, bool is_
 	/* Whoever turned back before the dwell was over has not come, or gone. */
 	if (s->pending != TRUTH_UNKNOWN && side != s->pending && z >= LEAN_SIGMA)
 		s->pending = TRUTH_UNKNOWN;
+	/* What agrees with what is known keeps it known: only another side has to be proved. */
+	if (side == s->state && z >= AGREE_SIGMA && fix->taken_us > s->known_us)
+		s->known_us = fix->taken_us;
 	if (!sum_add(&s->sum, side, z, fix->taken_us, is_new))
 		return;
 	if (side == TRUTH_FALSE && (s->place->incomplete || state_is_seen(s, now_us)))
@@ -353,14 +358,23 @@ static bool place_sees(
 static void state_look(struct place_state *s, const struct fix_networks *networks, int64_t now_us)
 {
 	static const struct place_why why = {.cause = PLACE_CAUSE_NETWORK};
-	bool bound;
+	/* Lists are told when something in them changes, too: then it is not a look of its own, and
+	 * what is in sight in it was so when it was made. */
+	bool is_new = networks->taken_us > s->looked_us, bound;
 
 	if (!place_sees(s->place, networks, &bound)) {
+		s->bound = false;
+		if (!is_new && !only_connected(s->place))
+			return;
+		s->looked_us = networks->taken_us;
 		state_missed(s, now_us);
 		return;
 	}
-	s->seen = true;
+	s->looked_us = is_new ? networks->taken_us : s->looked_us;
 	s->bound = bound;
+	if (!bound && now_us - networks->taken_us > PLACE_SEEN_US)
+		return;
+	s->seen = true;
 	s->n_missed = 0;
 	/* A connection is true now, whenever the last scan was. */
 	s->seen_us = bound ? now_us : networks->taken_us;
@@ -471,7 +485,7 @@ static void state_begin(struct place_state *s, const struct policy *policy,
 }
 
 /* Goes on with what was known of a place of the same name. */
-static void state_follow(struct place_state *s, const struct place_state *before,
+static void state_follow(struct place_state *s, const struct place_state *before, int64_t now_us,
 	const struct place_watcher *watcher)
 {
 	static const struct place_why policy = {.cause = PLACE_CAUSE_POLICY};
@@ -479,12 +493,14 @@ static void state_follow(struct place_state *s, const struct place_state *before
 	struct place_change change = {s, before->state, before->taken};
 
 	if (before->print == s->print) {
-		bool imported = !before->place;
-
 		*s = *before;
 		s->place = place;
-		/* An imported one has only the beginning of what it waits for. */
-		if (imported && s->pending != TRUTH_UNKNOWN) {
+		s->taken = taken_for(s);
+		if (s->taken != before->taken)
+			s->taken_since_us = now_us;
+		/* An imported one has only the beginning of what it waits for, and any other may
+		 * have to wait for another time now. */
+		if (s->pending != TRUTH_UNKNOWN) {
 			s->pending_why.dwell_s = state_dwell_s(s, s->pending);
 			s->pending_until_us = s->pending_since_us + s->pending_why.dwell_s * S_US;
 		}
@@ -518,7 +534,7 @@ int place_track_configure(struct place_track *track, struct policy *const *polic
 			track->n_states, sizeof(*states), compare_states);
 
 		if (before)
-			state_follow(&states[i], before, watcher);
+			state_follow(&states[i], before, now_us, watcher);
 	}
 	free(track->states);
 	track->states = states;
@@ -531,12 +547,19 @@ void place_track_booted(struct place_track *track, int64_t now_us)
 {
 	for (size_t i = 0; i < track->n_states; i++) {
 		struct place_state *s = &track->states[i];
-		int64_t trusted_us;
+		int64_t trust_s, trusted_us;
 
 		if (s->state == TRUTH_UNKNOWN || s->place->unknown_is == TRUTH_UNKNOWN ||
 			s->place->unknown_is == s->state)
 			continue;
-		trusted_us = now_us - (s->place->forget_after_s - PLACE_BOOT_TRUST_S) * S_US;
+		trust_s = s->place->forget_after_s / 2 < PLACE_BOOT_TRUST_S
+				  ? s->place->forget_after_s / 2
+				  : PLACE_BOOT_TRUST_S;
+		trusted_us = now_us - (s->place->forget_after_s - trust_s) * S_US;
+		/* It was trusted after a boot before, and has not been certain since: whoever
+		 * switches off and on again and again does not keep it so. */
+		if (s->known_us <= trusted_us)
+			trusted_us = now_us - s->place->forget_after_s * S_US - 1;
 		s->known_us = s->known_us < trusted_us ? s->known_us : trusted_us;
 	}
 }

@@ -119,6 +119,7 @@ struct place_state {
 	 */
 	bool seen, bound;
 	int64_t seen_us;
+	int64_t looked_us; /* the last scan that said something of them; 0: none */
 	unsigned int n_missed;
 	int64_t missed_us;
 };
@@ -190,8 +191,8 @@ int place_track_import(struct place_track *track, int64_t now_us, const char *li
 /*
  * Behind place_track_configure(), where what was imported is from before this boot: nobody knows
  * where the phone was carried while it was off. Where the place says what unknown counts as, the
- * other answer is forgotten after PLACE_BOOT_TRUST_S without a certain one; elsewhere it stays as
- * long as ever.
+ * other answer is forgotten after PLACE_BOOT_TRUST_S (at most half of forget_after) without a
+ * certain one, at once if it had none since a boot before; elsewhere it stays as long as ever.
  */
 #define PLACE_BOOT_TRUST_S 600
 void place_track_booted(struct place_track *track, int64_t now_us);

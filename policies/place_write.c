@@ -277,7 +277,9 @@ void place_reference(struct buf *out)
 		"| `{\"type\":\"Polygon\",\"coordinates\":[…]}` | geometry of GeoJSON (RFC 7946): "
 		"Polygon, MultiPolygon, GeometryCollection of these |\n"
 		"| `{\"union\":[SHAPE…]}` | inside of any of them; at most %d, with at most %d "
-		"vertices in all |\n\n",
+		"vertices in all |\n\n"
+		"The places of one policy may take %d MiB of the phone's memory together. Only many "
+		"edges\nof thousands of kilometres do.\n\n",
 		LIMIT_GEO_RADIUS_MIN_M, LIMIT_GEO_RADIUS_MAX_M, LIMIT_GEO_SHAPES,
-		LIMIT_GEO_VERTICES);
+		LIMIT_GEO_VERTICES, LIMIT_PLACES_BYTES >> 20);
 }

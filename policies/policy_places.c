@@ -25,10 +25,16 @@ const struct place *policy_place(const struct policy *policy, const char *name)
 	return NULL;
 }
 
+static size_t place_bytes(const struct place *place)
+{
+	return place->fence ? geo_fence_bytes(place->fence) : 0;
+}
+
 int policy_parse_places(struct policy_parser *parser, struct json_object *payload)
 {
 	struct policy *policy = parser->policy;
 	struct json_object *places;
+	size_t n_bytes = 0;
 	int n, r = json_get_object(payload, "", "places", &places, parser->error);
 
 	if (r < 0)
@@ -54,7 +60,12 @@ int policy_parse_places(struct policy_parser *parser, struct json_object *payloa
 			&policy->places[policy->n_places], parser->error);
 		if (r < 0)
 			return r;
-		policy->n_places++;
+		n_bytes += place_bytes(&policy->places[policy->n_places++]);
+		if (n_bytes > LIMIT_PLACES_BYTES)
+			return json_fail(parser->error, path,
+				"has edges so long that all places would take more than %d MiB of "
+				"the phone's memory: simplify them",
+				LIMIT_PLACES_BYTES >> 20);
 	}
 	qsort(policy->places, policy->n_places, sizeof(*policy->places), compare_places);
 	return 0;

@@ -402,6 +402,8 @@ measure_wakeups() {
 }
 
 idle_begin() {
+	# The check-in that follows the first policy ends before.
+	wanted agent || sleep 5
 	idle_pids=$(agent_pids)
 	# shellcheck disable=SC2086 # a list of numbers
 	idle_switches=$(switches $idle_pids)

@@ -53,7 +53,8 @@ static void show_apps(
 /* Of one setting, the items that are not as the policy wants them. */
 static void show_waiting(struct enforcer *e, enum setting_id setting, struct jsonw *w)
 {
-	const struct compliance_result *result = &e->reconcile.compliance.results[setting];
+	const struct compliance_result *result =
+		compliance_result(&e->reconcile.compliance, setting);
 
 	for (size_t i = 0; result->present && i < result->n_items; i++) {
 		const struct observed_item *item = &result->items[i];

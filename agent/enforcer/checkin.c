@@ -318,6 +318,7 @@ static void checkin_done(const struct exchange_result *result, void *userdata)
 	commands_exchanged(e, result->end == EXCHANGE_ANSWERED);
 	if (!e->exchange)
 		reactions_release(e, REACTIONS_EXCHANGE);
+	enforcer_rest(e);
 }
 
 /* --- starting ---------------------------------------------------------------------------- */

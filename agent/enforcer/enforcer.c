@@ -160,6 +160,20 @@ static int enforcer_on_ready_late(sd_event_source *source, uint64_t usec, void *
 	return 0;
 }
 
+static int enforcer_on_quiet(sd_event_source *source, void *userdata)
+{
+	(void)source;
+	(void)userdata;
+	mem_give_back();
+	return 0;
+}
+
+void enforcer_rest(struct enforcer *e)
+{
+	if (e->quiet)
+		(void)sd_event_source_set_enabled(e->quiet, SD_EVENT_ONESHOT);
+}
+
 static void enforcer_on_round(struct reconcile *r, bool changed, void *userdata)
 {
 	struct enforcer *e = userdata;
@@ -174,6 +188,7 @@ static void enforcer_on_round(struct reconcile *r, bool changed, void *userdata)
 	reminder_update(e);
 	checkin_after_round(e, changed);
 	local_settled(e->local);
+	enforcer_rest(e);
 }
 
 /* Passwords are judged by the rules of now, and what is known of them is fresh. */
@@ -453,6 +468,10 @@ static int enforcer_setup_loop(struct enforcer *e)
 		r = sd_event_add_signal(e->event, NULL, SIGINT, enforcer_on_signal, e);
 	if (r >= 0)
 		r = sd_event_set_watchdog(e->event, true);
+	if (r >= 0)
+		r = sd_event_add_defer(e->event, &e->quiet, enforcer_on_quiet, e);
+	if (r >= 0)
+		r = sd_event_source_set_priority(e->quiet, SD_EVENT_PRIORITY_IDLE);
 	return r < 0 ? r : 0;
 }
 
@@ -495,6 +514,7 @@ static void enforcer_stop(struct enforcer *e)
 	closep(&e->sysroot_fd);
 	closep(&e->vault_fd);
 	closep(&e->lock_fd);
+	sd_event_source_unref(e->quiet);
 	sd_event_unref(e->event);
 }
 

@@ -101,6 +101,7 @@ struct location_report; /* agent/enforcer/location_report.h */
 struct enforcer {
 	struct enforcer_options options;
 	sd_event *event;
+	sd_event_source *quiet; /* off, or nothing else is left to do */
 	struct state state;
 	struct journal *journal; /* NULL: could not be opened, see problems */
 	struct documents documents;
@@ -162,6 +163,9 @@ int enforcer_run(const struct enforcer_options *options);
 
 /* What came of writing to the state directory is a problem, or the end of one. Returns r. */
 int enforcer_note_written(struct enforcer *e, int r);
+
+/* Something large has ended: what it needed is given back when nothing else is left to do. */
+void enforcer_rest(struct enforcer *e);
 
 /* what NULL: the problem is over. */
 void enforcer_problem(struct enforcer *e, enum problem problem, const char *advice,

@@ -130,7 +130,7 @@ static int probe_judge(struct probe *p)
 
 static enum probe_support probe_support(const struct probe *p, enum setting_id id)
 {
-	const struct compliance_result *result = &p->compliance.results[id];
+	const struct compliance_result *result = compliance_result(&p->compliance, id);
 
 	if (result->state == COMPLIANCE_UNSUPPORTED)
 		return PROBE_MISSING;
@@ -179,7 +179,8 @@ static void probe_write_json(const struct probe *p, struct buf *out)
 	jsonw_array(&w, "settings");
 	for (size_t i = 0; i < SETTING_MAX; i++) {
 		const struct setting_row *row = setting_row((enum setting_id)i);
-		const struct compliance_result *result = &p->compliance.results[i];
+		const struct compliance_result *result =
+			compliance_result(&p->compliance, (enum setting_id)i);
 		enum probe_support support = probe_support(p, (enum setting_id)i);
 
 		jsonw_object(&w, NULL);
@@ -207,7 +208,8 @@ static void probe_write_text(const struct probe *p, struct buf *out)
 		strcmp(inventory->init, "other") == 0 ? "" : inventory->init);
 	for (size_t i = 0; i < SETTING_MAX; i++) {
 		const struct setting_row *row = setting_row((enum setting_id)i);
-		const struct compliance_result *result = &p->compliance.results[i];
+		const struct compliance_result *result =
+			compliance_result(&p->compliance, (enum setting_id)i);
 		enum probe_support support = probe_support(p, (enum setting_id)i);
 		_cleanup_buf_ struct buf now = BUF_INIT;
 		char setting[64];

@@ -73,9 +73,9 @@ static int reconcile_compute(struct reconcile *r)
 static void reconcile_blame(struct reconcile *r)
 {
 	for (size_t i = 0; i < SETTING_MAX; i++) {
-		struct compliance_result *result = &r->compliance.results[i];
+		struct compliance_result *result = r->compliance.results[i];
 
-		if (!result->present || result->state != COMPLIANCE_NONCOMPLIANT)
+		if (!result || result->state != COMPLIANCE_NONCOMPLIANT)
 			continue;
 		for (size_t j = 0; j < r->n_backends; j++) {
 			const struct reconcile_backend *rb = &r->backends[j];
@@ -141,8 +141,8 @@ static bool reconcile_serves_desired(const struct reconcile *r, const struct bac
 static bool reconcile_serves_noncompliant(const struct reconcile *r, const struct backend *b)
 {
 	for (size_t i = 0; i < SETTING_MAX; i++)
-		if (b->ops->serves[i] && r->compliance.results[i].present &&
-			r->compliance.results[i].state == COMPLIANCE_NONCOMPLIANT)
+		if (b->ops->serves[i] && r->compliance.results[i] &&
+			r->compliance.results[i]->state == COMPLIANCE_NONCOMPLIANT)
 			return true;
 	return false;
 }
@@ -231,9 +231,9 @@ static void reconcile_started(struct reconcile *r, struct reconcile_backend *rb,
 void reconcile_absent(const struct reconcile_backend *rb)
 {
 	for (size_t i = 0; i < SETTING_MAX; i++) {
-		struct observation *o = &rb->backend->observations[i];
+		struct observation *o = rb->backend->observations[i];
 
-		if (!rb->backend->ops->serves[i])
+		if (!o)
 			continue;
 		observation_done(o);
 		*o = (struct observation){

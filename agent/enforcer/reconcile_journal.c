@@ -84,8 +84,10 @@ void reconcile_journal_changes(struct reconcile *r, const struct compliance *bef
 	jsonw_string(&w, "state", compliance_state_name(r->compliance.overall));
 	jsonw_array(&w, "settings");
 	for (size_t i = 0; i < SETTING_MAX; i++) {
-		const struct compliance_result *now = &r->compliance.results[i];
-		const struct compliance_result *was = before ? &before->results[i] : NULL;
+		const struct compliance_result *now =
+			compliance_result(&r->compliance, (enum setting_id)i);
+		const struct compliance_result *was =
+			before ? compliance_result(before, (enum setting_id)i) : NULL;
 
 		if (!now->present || (was && was->present && was->state == now->state &&
 					     was->reason == now->reason))
@@ -116,8 +118,9 @@ static bool reconcile_same_desire(
 void reconcile_note_drift(struct reconcile *r, const struct compliance *before)
 {
 	for (size_t i = 0; i < SETTING_MAX; i++) {
-		const struct compliance_result *now = &r->compliance.results[i];
-		const struct compliance_result *was = &before->results[i];
+		const struct compliance_result *now =
+			compliance_result(&r->compliance, (enum setting_id)i);
+		const struct compliance_result *was = compliance_result(before, (enum setting_id)i);
 
 		if (r->drifted[i] && now->state == COMPLIANCE_COMPLIANT) {
 			r->drifted[i] = false;

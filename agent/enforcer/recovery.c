@@ -42,7 +42,7 @@ int recovery_commit(struct enforcer *e, const struct recovery_record *changed)
 	int r = recovery_save(e, changed);
 
 	if (r == 0)
-		e->recovery->record = *changed;
+		recovery_copy(changed, &e->recovery->record);
 	return r;
 }
 

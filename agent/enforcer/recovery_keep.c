@@ -126,7 +126,8 @@ static int keep_wish(const struct enforcer *e)
 	int wish = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
-		const struct compliance_result *result = &e->reconcile.compliance.results[ids[i]];
+		const struct compliance_result *result =
+			compliance_result(&e->reconcile.compliance, ids[i]);
 
 		if (!result->present || result->state != COMPLIANCE_NONCOMPLIANT)
 			continue;

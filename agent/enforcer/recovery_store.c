@@ -20,6 +20,31 @@ static const char *const recovery_places[RECOVERY_PLACE_MAX] = {"current", "next
 
 /* --- volumes ----------------------------------------------------------------------------- */
 
+/* A volume that is free has nothing else: its memory is left alone, it may never have been used. */
+static void recovery_forget(struct recovery_record *record)
+{
+	for (size_t i = 0; i < RECOVERY_VOLUMES_MAX; i++)
+		if (record->volumes[i].uuid[0])
+			memset(&record->volumes[i], 0, sizeof(record->volumes[i]));
+	record->is_locking = false;
+	memset(record->locked_boot, 0, sizeof(record->locked_boot));
+	record->seen_generation = record->last_generation = 0;
+}
+
+void recovery_copy(const struct recovery_record *from, struct recovery_record *to)
+{
+	for (size_t i = 0; i < RECOVERY_VOLUMES_MAX; i++) {
+		if (from->volumes[i].uuid[0])
+			to->volumes[i] = from->volumes[i];
+		else if (to->volumes[i].uuid[0])
+			memset(&to->volumes[i], 0, sizeof(to->volumes[i]));
+	}
+	to->is_locking = from->is_locking;
+	memcpy(to->locked_boot, from->locked_boot, sizeof(to->locked_boot));
+	to->seen_generation = from->seen_generation;
+	to->last_generation = from->last_generation;
+}
+
 struct recovery_volume *recovery_find(struct recovery_record *record, const char *uuid)
 {
 	for (size_t i = 0; i < RECOVERY_VOLUMES_MAX && *uuid; i++)
@@ -178,12 +203,12 @@ int recovery_parse(const char *text, size_t n_bytes, struct recovery_record *ret
 	struct recovery_reader reader = {.record = ret_record};
 	int r;
 
-	memset(ret_record, 0, sizeof(*ret_record));
+	recovery_forget(ret_record);
 	r = state_text_parse(text, n_bytes, RECOVERY_LINE, recovery_take, &reader);
 	if (r == 0 && !recovery_is_whole(ret_record))
 		r = -EBADMSG;
 	if (r < 0)
-		memset(ret_record, 0, sizeof(*ret_record));
+		recovery_forget(ret_record);
 	else
 		memcpy(ret_enrolment, reader.enrolment, sizeof(reader.enrolment));
 	return r;
@@ -196,12 +221,12 @@ int recovery_load(struct enforcer *e, struct recovery_record *ret_record)
 	size_t n = 0;
 	int r = fs_read(e->state.dir_fd, RECOVERY_FILE, LIMIT_STATE_BYTES, &text, &n);
 
-	memset(ret_record, 0, sizeof(*ret_record));
+	recovery_forget(ret_record);
 	if (r == 0)
 		r = recovery_parse(text, n, ret_record, enrolment);
 	if (r == 0 &&
 		(!e->state.facts.enrolled || strcmp(enrolment, e->state.facts.enrolment_id) != 0)) {
-		memset(ret_record, 0, sizeof(*ret_record));
+		recovery_forget(ret_record);
 		r = -ENOENT;
 	}
 	return r;
@@ -278,7 +303,7 @@ void recovery_clear(struct enforcer *e, struct recovery_record *record)
 	int64_t last = e->state.facts.enrolled ? record->last_generation : 0;
 	int r;
 
-	memset(record, 0, sizeof(*record));
+	recovery_forget(record);
 	record->last_generation = last;
 	r = last ? recovery_save(e, record) : fs_remove(e->state.dir_fd, RECOVERY_FILE);
 	if (r < 0)

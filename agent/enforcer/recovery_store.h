@@ -67,7 +67,13 @@ struct recovery_volume *recovery_find(struct recovery_record *record, const char
 /* The volume, known from now on. NULL: there are RECOVERY_VOLUMES_MAX others. */
 struct recovery_volume *recovery_place(struct recovery_record *record, const char *uuid);
 
-/* The text of the file. 0, -EBADMSG, -EIO; with an error the record is empty. */
+/* What is not used of either record, nearly all of it, is not touched. */
+void recovery_copy(const struct recovery_record *from, struct recovery_record *to);
+
+/*
+ * The text of the file. ret_record was zeroed when it was made, and is replaced. 0, -EBADMSG, -EIO;
+ * with an error the record is empty.
+ */
 int recovery_parse(const char *text, size_t n_bytes, struct recovery_record *ret_record,
 	char ret_enrolment[RECOVERY_ENROLMENT_DIGITS + 1]);
 /* 0, -ENOMEM, -EFBIG, -EIO. */

@@ -63,7 +63,8 @@ static void reminder_rules(const struct compliance *compliance, enum area_id are
 	enum compliance_reason reason, struct buf *out)
 {
 	for (int id = 0; id < SETTING_MAX; id++) {
-		const struct compliance_result *result = &compliance->results[id];
+		const struct compliance_result *result =
+			compliance_result(compliance, (enum setting_id)id);
 		const struct setting_row *row = setting_row((enum setting_id)id);
 
 		if (row->area != area || !result->present || result->reason != reason ||

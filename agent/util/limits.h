@@ -45,6 +45,9 @@
 #define LIMIT_ACTIONS 8		/* of one profile; there are five kinds, each once */
 #define LIMIT_PLACES 64		/* of one policy */
 #define LIMIT_PLACE_NETWORKS 64 /* of one place: the access points of a site */
+/* Fences of one policy in memory: a few kilobytes of edges round half the Earth would take a
+ * hundred times that. What fits a document in edges of some kilometres takes less than half. */
+#define LIMIT_PLACES_BYTES (16 * 1024 * 1024)
 /* A track of a year, a point each minute. */
 #define LIMIT_GPX_BYTES (64 * 1024 * 1024)
 #define LIMIT_GPX_POINTS 525600

@@ -56,6 +56,12 @@ static inline void closep(int *fd)
 DEFINE_CLEANUP(FILE *, fclose)
 DEFINE_CLEANUP(DIR *, closedir)
 
+/*
+ * After rare large work: memory that was freed goes back to the kernel, where the C library does
+ * not see to that by itself (musl does).
+ */
+void mem_give_back(void);
+
 #define _cleanup_free_ _cleanup_(freep)
 #define _cleanup_close_ _cleanup_(closep)
 

@@ -6,6 +6,7 @@ mdmctl_rig, which has the administrator and the server. Runs as root and as a pl
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 
@@ -16,12 +17,19 @@ LOCKER = "etc/xdg/kscreenlockerrc"
 
 
 def wait_for(what, condition, patience=PATIENCE):
-    """The first true value of condition(); fails with what was waited for."""
+    """The first true value of condition(); fails with what was waited for. An agent that has just begun has no row yet for
+    what is asked."""
     end = time.monotonic() + patience
     while True:
-        value = condition()
+        missing = None
+        try:
+            value = condition()
+        except KeyError as e:
+            value, missing = None, e
         if value:
             return value
+        if missing and time.monotonic() >= end:
+            raise missing
         check(time.monotonic() < end, "nothing came of it in %d s:" % patience, what)
         time.sleep(0.05)
 
@@ -71,9 +79,18 @@ class Agent:
                                             stdin=subprocess.DEVNULL,
                                             env=dict(os.environ, **(self.env or {})))
         wait_for("the agent's socket\n" + self.log(),
-                 lambda: os.path.exists(self.socket) or self.process.poll() is not None)
+                 lambda: self.is_listening() or self.process.poll() is not None)
         check(self.process.poll() is None, "the agent ended:", self.log())
         return self
+
+    def is_listening(self):
+        """A socket is there a moment before anybody listens."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            try:
+                s.connect(self.socket)
+            except (FileNotFoundError, ConnectionRefusedError):
+                return False
+        return True
 
     def stop(self, how=signal.SIGTERM):
         if self.process:

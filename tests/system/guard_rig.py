@@ -6,6 +6,7 @@ import array
 import fcntl
 import os
 import select
+import shlex
 import shutil
 import signal
 import socket
@@ -300,7 +301,7 @@ def run(path, *argv, uid=0, timeout=30):
 
 def shim(top):
     library = os.path.join(top, "guard_shim.so")
-    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-o", library,
+    subprocess.run(shlex.split(os.environ.get("CC", "cc")) + ["-shared", "-fPIC", "-O1", "-o", library,
                     os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib/guard_shim.c"), "-ldl"], check=True)
     return {"LD_PRELOAD": library, "ASAN_OPTIONS": "verify_asan_link_order=0"}
 

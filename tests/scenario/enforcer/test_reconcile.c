@@ -132,7 +132,7 @@ static size_t journalled(struct rig *rig, enum journal_type type)
 
 static const struct compliance_result *idle(const struct rig *rig)
 {
-	return &rig->reconcile.compliance.results[SETTING_SCREEN_LOCK_IDLE_DELAY];
+	return compliance_result(&rig->reconcile.compliance, SETTING_SCREEN_LOCK_IDLE_DELAY);
 }
 
 static void test_applies_and_settles(void)

@@ -50,7 +50,10 @@ static struct enforcer *rig(void)
 static void found(struct enforcer *e, enum setting_id id, enum compliance_state state,
 	enum compliance_reason reason, int64_t number)
 {
-	e->reconcile.compliance.results[id] = (struct compliance_result){.present = true,
+	static struct compliance_result results[SETTING_MAX];
+
+	e->reconcile.compliance.results[id] = &results[id];
+	results[id] = (struct compliance_result){.present = true,
 		.state = state,
 		.reason = reason,
 		.desired = {.type = setting_row(id)->type, .number = number}};

@@ -51,7 +51,7 @@ static void rig_init(struct rig *rig)
 
 static void rig_done(struct rig *rig)
 {
-	free(rig->e.reconcile.compliance.results[SETTING_ENCRYPTION_STORAGE].items);
+	compliance_done(&rig->e.reconcile.compliance);
 	json_putp(&rig->json);
 	buf_done(&rig->text);
 	/* Keyset and policy are the rig's own, not on the heap. */
@@ -92,9 +92,11 @@ static void rig_events(struct rig *rig, size_t n, const char *payload)
 static void rig_mounts(struct rig *rig, size_t n, size_t n_detail)
 {
 	struct compliance *c = &rig->e.reconcile.compliance;
-	struct compliance_result *result = &c->results[SETTING_ENCRYPTION_STORAGE];
+	struct compliance_result *result;
 
-	free(result->items);
+	compliance_done(c);
+	result = c->results[SETTING_ENCRYPTION_STORAGE] = calloc(1, sizeof(*result));
+	signer_must(result != NULL);
 	result->items = calloc(n, sizeof(*result->items));
 	signer_must(result->items != NULL);
 	result->present = true;

@@ -141,17 +141,17 @@ static inline int look(struct machine *m)
 
 static inline const struct observation *storage(const struct machine *m)
 {
-	return &m->b->observations[SETTING_ENCRYPTION_STORAGE];
+	return m->b->observations[SETTING_ENCRYPTION_STORAGE];
 }
 
 static inline const struct observation *swap_space(const struct machine *m)
 {
-	return &m->b->observations[SETTING_ENCRYPTION_SWAP];
+	return m->b->observations[SETTING_ENCRYPTION_SWAP];
 }
 
 static inline const struct observation *part_of(const struct machine *m, enum setting_id id)
 {
-	return &m->b->observations[id];
+	return m->b->observations[id];
 }
 
 /* The reason of one item; COMPLIANCE_REASON_MAX if there is none of that name. */

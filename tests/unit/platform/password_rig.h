@@ -183,9 +183,9 @@ static inline struct judged judge(struct rig *rig, enum setting_id id, int64_t n
 	want(&effective, id, number);
 	if (compliance_evaluate(&effective, inputs, ARRAY_SIZE(inputs), NULL, 0, &compliance) < 0)
 		abort();
-	judged.state = compliance.results[id].state;
-	judged.reason = compliance.results[id].reason;
-	memcpy(judged.detail, compliance.results[id].detail, sizeof(judged.detail));
+	judged.state = compliance.results[id]->state;
+	judged.reason = compliance.results[id]->reason;
+	memcpy(judged.detail, compliance.results[id]->detail, sizeof(judged.detail));
 	compliance_done(&compliance);
 	return judged;
 }

@@ -72,7 +72,7 @@ static void test_repositories(void)
 	before = fixture_listing(&p.f);
 	want_set(&p.f, &p.want, SETTING_APPS_REPOSITORIES, list, 2);
 	CHECK_INT(state_of(&p, SETTING_APPS_REPOSITORIES), COMPLIANCE_NONCOMPLIANT);
-	CHECK_INT(p.b->observations[SETTING_APPS_REPOSITORIES].n_items, 2);
+	CHECK_INT(p.b->observations[SETTING_APPS_REPOSITORIES]->n_items, 2);
 	CHECK_INT(fixture_apply(&p.f, p.b, &p.want), 0);
 	CHECK(p.b->apply_changed);
 	CHECK_STR(fixture_read(&p.f, REPOSITORIES),
@@ -168,7 +168,7 @@ static void test_keys(void)
 	before = fixture_listing(&p.f);
 	want_set(&p.f, &p.want, SETTING_APPS_SIGNING_KEYS, keys, 1);
 	CHECK_INT(state_of(&p, SETTING_APPS_SIGNING_KEYS), COMPLIANCE_NONCOMPLIANT);
-	CHECK_INT(p.b->observations[SETTING_APPS_SIGNING_KEYS].n_items, 2);
+	CHECK_INT(p.b->observations[SETTING_APPS_SIGNING_KEYS]->n_items, 2);
 	CHECK_INT(fixture_apply(&p.f, p.b, &p.want), 0);
 	CHECK_INT(state_of(&p, SETTING_APPS_SIGNING_KEYS), COMPLIANCE_COMPLIANT);
 	CHECK_STR(fixture_read(&p.f, "etc/apk/keys/good.rsa.pub"), "good key");
@@ -207,7 +207,7 @@ static void test_keys_of_the_system(void)
 	const struct observation *o;
 
 	begin(&p);
-	o = &p.b->observations[SETTING_APPS_SIGNING_KEYS];
+	o = p.b->observations[SETTING_APPS_SIGNING_KEYS];
 	fixture_text(&p.f, "etc/apk/keys/old.rsa.pub", "old key");
 	fixture_text(&p.f, "lib/apk/keys/phone.rsa.pub", "phone key");
 	fixture_text(&p.f, "lib/apk/db/installed", SYSTEM_DB);
@@ -255,7 +255,7 @@ static void test_too_many(void)
 	}
 	want_set(&p.f, &p.want, SETTING_APPS_SIGNING_KEYS, keys, 1);
 	CHECK(fixture_observe(&p.f, p.b) < 0);
-	CHECK_INT(p.b->observations[SETTING_APPS_SIGNING_KEYS].state, COMPLIANCE_ERROR);
+	CHECK_INT(p.b->observations[SETTING_APPS_SIGNING_KEYS]->state, COMPLIANCE_ERROR);
 	end(&p);
 }
 

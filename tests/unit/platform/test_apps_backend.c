@@ -80,7 +80,7 @@ static void test_packages(void)
 	CHECK_STR(steps(&p), "policy !firefox htop\n");
 	CHECK_INT(
 		reason_of(&p, SETTING_APPS_BLOCKED, COMPLIANCE_NONCOMPLIANT), REASON_APP_PROTECTED);
-	CHECK_INT(p.b->observations[SETTING_APPS_BLOCKED].n_items, 2);
+	CHECK_INT(p.b->observations[SETTING_APPS_BLOCKED]->n_items, 2);
 	CHECK_INT(
 		reason_of(&p, SETTING_APPS_REQUIRED, COMPLIANCE_NONCOMPLIANT), REASON_APP_MISSING);
 	CHECK_INT(reason_of(&p, SETTING_APPS_MODE, COMPLIANCE_COMPLIANT), REASON_NONE);
@@ -123,7 +123,7 @@ static void test_immutable(void)
 		REASON_READ_ONLY_SYSTEM);
 	CHECK(reason_of(&p, SETTING_APPS_REQUIRED, COMPLIANCE_NONCOMPLIANT) !=
 		COMPLIANCE_REASON_MAX);
-	CHECK_INT(p.b->observations[SETTING_APPS_REQUIRED].n_items, 2);
+	CHECK_INT(p.b->observations[SETTING_APPS_REQUIRED]->n_items, 2);
 	end(&p);
 }
 
@@ -139,7 +139,7 @@ static void test_other_manager(void)
 	want(&p.want, SETTING_APPS_MODE, APPS_DENY);
 	want_set(&p.f, &p.want, SETTING_APPS_BLOCKED, blocked, 1);
 	CHECK_INT(reason_of(&p, SETTING_APPS_BLOCKED, COMPLIANCE_UNSUPPORTED), REASON_NO_MECHANISM);
-	CHECK(p.b->observations[SETTING_APPS_BLOCKED].detail[0]);
+	CHECK(p.b->observations[SETTING_APPS_BLOCKED]->detail[0]);
 	end(&p);
 }
 
@@ -171,8 +171,8 @@ static void test_many(void)
 	want_set(&p.f, &p.want, SETTING_APPS_REQUIRED, required, 200);
 	CHECK_INT(
 		reason_of(&p, SETTING_APPS_REQUIRED, COMPLIANCE_NONCOMPLIANT), REASON_APP_MISSING);
-	CHECK_INT(p.b->observations[SETTING_APPS_REQUIRED].n_items, 64);
-	CHECK(strstr(p.b->observations[SETTING_APPS_REQUIRED].detail, "and 136 more"));
+	CHECK_INT(p.b->observations[SETTING_APPS_REQUIRED]->n_items, 64);
+	CHECK(strstr(p.b->observations[SETTING_APPS_REQUIRED]->detail, "and 136 more"));
 	end(&p);
 	for (int i = 0; i < 200; i++)
 		free(required[i]);

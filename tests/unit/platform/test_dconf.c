@@ -21,7 +21,7 @@ static struct effective everything(void)
 
 static bool is_in_force(const struct backend *b, enum setting_id id, int64_t number)
 {
-	const struct observation *o = &b->observations[id];
+	const struct observation *o = b->observations[id];
 
 	return o->state == COMPLIANCE_COMPLIANT && o->has_value && o->value.number == number &&
 	       o->enforced;
@@ -103,9 +103,9 @@ static void test_probe_and_nothing(void)
 	for (size_t i = 0; i < SETTING_MAX; i++) {
 		if (!b->ops->serves[i])
 			continue;
-		CHECK(!b->observations[i].has_value);
-		CHECK_INT(b->observations[i].state, COMPLIANCE_NONCOMPLIANT);
-		CHECK_INT(b->observations[i].reason, REASON_WEAKER);
+		CHECK(!b->observations[i]->has_value);
+		CHECK_INT(b->observations[i]->state, COMPLIANCE_NONCOMPLIANT);
+		CHECK_INT(b->observations[i]->reason, REASON_WEAKER);
 	}
 	end(&f, b);
 }
@@ -154,7 +154,7 @@ static void test_apply_and_revert(void)
 	CHECK(b->apply_changed);
 	CHECK_INT(fixture_observe(&f, b), 0);
 	CHECK(all_in_force(b));
-	CHECK_STR(b->observations[SETTING_SCREEN_LOCK_IDLE_DELAY].detail,
+	CHECK_STR(b->observations[SETTING_SCREEN_LOCK_IDLE_DELAY]->detail,
 		"system-db:" DCONF_DATABASE);
 	dconf_root_read(&f, DCONF_KEY_IDLE_DELAY, served, sizeof(served));
 	CHECK_STR(served, "uint32 120");
@@ -201,8 +201,8 @@ static void test_existing_files(void)
 	fixture_text(&f, DCONF_PROFILE_PATH, "user-db:user\nsystem-db:local");
 	before = fixture_listing(&f);
 	CHECK_INT(fixture_observe(&f, b), 0);
-	CHECK(!b->observations[SETTING_SCREEN_LOCK_IDLE_DELAY].has_value);
-	CHECK(strstr(b->observations[SETTING_SCREEN_LOCK_IDLE_DELAY].detail, "never") != NULL);
+	CHECK(!b->observations[SETTING_SCREEN_LOCK_IDLE_DELAY]->has_value);
+	CHECK(strstr(b->observations[SETTING_SCREEN_LOCK_IDLE_DELAY]->detail, "never") != NULL);
 	CHECK_INT(fixture_apply(&f, b, &e), 0);
 	CHECK_INT(fixture_observe(&f, b), 0);
 	CHECK(all_in_force(b));
@@ -379,7 +379,7 @@ static void test_policy_changes(void)
 	close(old_fd);
 	CHECK_INT(fixture_observe(&f, b), 0);
 	CHECK(is_in_force(b, SETTING_SCREEN_LOCK_IDLE_DELAY, 60));
-	CHECK(!b->observations[SETTING_SCREEN_LOCK_REQUIRE_UNLOCK].has_value);
+	CHECK(!b->observations[SETTING_SCREEN_LOCK_REQUIRE_UNLOCK]->has_value);
 	/* A policy that wants nothing of dconf any more leaves nothing. */
 	e = (struct effective){0};
 	CHECK_INT(fixture_apply(&f, b, &e), 0);

@@ -55,7 +55,7 @@ static void phone_open(struct phone *p, const char *options)
 
 static const struct observation *saw(const struct phone *p, enum setting_id id)
 {
-	return &p->m.b->observations[id];
+	return p->m.b->observations[id];
 }
 
 static void test_standings(void)

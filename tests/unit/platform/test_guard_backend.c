@@ -26,9 +26,9 @@ static int wish(const struct effective *desired, void *userdata)
 }
 static const struct guard_known known = {.get = get, .want = wish};
 
-#define GUARD(b) (&(b)->observations[SETTING_APPS_GUARD])
-#define FAILURE(b) (&(b)->observations[SETTING_APPS_GUARD_FAILURE])
-#define PROGRAMS(b) (&(b)->observations[SETTING_APPS_USER_PROGRAMS])
+#define GUARD(b) ((b)->observations[SETTING_APPS_GUARD])
+#define FAILURE(b) ((b)->observations[SETTING_APPS_GUARD_FAILURE])
+#define PROGRAMS(b) ((b)->observations[SETTING_APPS_USER_PROGRAMS])
 
 /* Only what the guard says of itself counts. */
 static void test_stands(void)
@@ -90,7 +90,7 @@ static void test_stands(void)
 
 static const struct observed_item *item(const struct backend *b, const char *name)
 {
-	const struct observation *o = &b->observations[SETTING_APPS_NOEXEC];
+	const struct observation *o = b->observations[SETTING_APPS_NOEXEC];
 
 	for (size_t i = 0; i < o->n_items; i++)
 		if (strcmp(o->items[i].name, name) == 0)
@@ -98,7 +98,7 @@ static const struct observed_item *item(const struct backend *b, const char *nam
 	return NULL;
 }
 
-#define NOEXEC(b) (&(b)->observations[SETTING_APPS_NOEXEC])
+#define NOEXEC(b) ((b)->observations[SETTING_APPS_NOEXEC])
 
 static void test_places(void)
 {

@@ -123,11 +123,11 @@ static void test_what_comes_first(void)
 		CHECK_INT(fixture_apply(&p.f, p.b, &p.want), 0);
 		fixture_text(&p.f, places[i], maps);
 		CHECK_INT(fixture_observe(&p.f, p.b), 0);
-		CHECK(!strstr(p.b->observations[SETTING_APPS_HIDDEN].items[0].detail, "ann"));
+		CHECK(!strstr(p.b->observations[SETTING_APPS_HIDDEN]->items[0].detail, "ann"));
 		judged(&p.want, p.b, SETTING_APPS_HIDDEN, &state, &reason);
 		CHECK_INT(state, COMPLIANCE_NONCOMPLIANT);
 		CHECK_INT(reason, REASON_NOT_ENFORCED);
-		CHECK_INT(p.b->observations[SETTING_APPS_HIDDEN].n_items, 1);
+		CHECK_INT(p.b->observations[SETTING_APPS_HIDDEN]->n_items, 1);
 		end(&p);
 	}
 }
@@ -167,8 +167,8 @@ static void test_nothing_wanted(void)
 
 	begin(&p);
 	CHECK_INT(fixture_observe(&p.f, p.b), 0);
-	CHECK_INT(p.b->observations[SETTING_APPS_HIDDEN].n_items, 0);
-	CHECK(!p.b->observations[SETTING_APPS_HIDDEN].has_value);
+	CHECK_INT(p.b->observations[SETTING_APPS_HIDDEN]->n_items, 0);
+	CHECK(!p.b->observations[SETTING_APPS_HIDDEN]->has_value);
 	p.b->ops->probe(p.b, &fact);
 	CHECK(fact.present);
 	end(&p);

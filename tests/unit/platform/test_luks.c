@@ -84,7 +84,7 @@ static void phone_root(struct phone *p, const char *options, const char *passphr
 
 static const struct observation *saw(const struct phone *p, enum setting_id id)
 {
-	return &p->m.b->observations[id];
+	return p->m.b->observations[id];
 }
 
 static const struct observation *saw_empty(const struct phone *p)

@@ -212,7 +212,7 @@ static void test_trial_fails(void)
 	CHECK(!rig.b->apply_changed);
 	CHECK_JUDGED(&rig, SETTING_PASSWORD_FREE_ATTEMPTS, 5, ERROR, STACK_INVALID);
 	CHECK_JUDGED(&rig, SETTING_PASSWORD_MIN_LENGTH, 6, ERROR, STACK_INVALID);
-	CHECK_STR(rig.b->observations[SETTING_PASSWORD_MIN_LENGTH].detail,
+	CHECK_STR(rig.b->observations[SETTING_PASSWORD_MIN_LENGTH]->detail,
 		"su: it does not ask any more");
 	after = fixture_listing(&rig.f);
 	CHECK_STR(after, before);
@@ -283,7 +283,7 @@ static void test_left_alone(void)
 	CHECK(strstr(etc_file(&rig, "own"), LINE_OF_OURS));
 	CHECK_JUDGED(&rig, SETTING_PASSWORD_FREE_ATTEMPTS, 5, NONCOMPLIANT, NOT_ENFORCED);
 	{
-		const struct observation *o = &rig.b->observations[SETTING_PASSWORD_FREE_ATTEMPTS];
+		const struct observation *o = rig.b->observations[SETTING_PASSWORD_FREE_ATTEMPTS];
 
 		CHECK_INT(o->n_items, 4);
 		CHECK_STR(o->items[0].name, "PAM common-auth");

@@ -90,7 +90,7 @@ static void test_facts(void)
 	shadow(&rig, "$6$s$h", today - 10, 500);
 	CHECK_JUDGED(&rig, SETTING_PASSWORD_MAX_AGE, 80, COMPLIANT, NONE);
 	CHECK(strstr(
-		rig.accounts->observations[SETTING_PASSWORD_MAX_AGE].items[0].detail, "expire"));
+		rig.accounts->observations[SETTING_PASSWORD_MAX_AGE]->items[0].detail, "expire"));
 
 	CHECK_JUDGED(&rig, SETTING_PASSWORD_MIN_HASH, 2, COMPLIANT, NONE);
 	CHECK_JUDGED(&rig, SETTING_PASSWORD_MIN_HASH, 3, NONCOMPLIANT, PASSWORD_HASH);

@@ -47,7 +47,7 @@ static const char *asked(struct removable_machine *m)
 
 static const struct observation *seen(struct removable_machine *m)
 {
-	return &m->b->observations[SETTING_ENCRYPTION_REMOVABLE];
+	return m->b->observations[SETTING_ENCRYPTION_REMOVABLE];
 }
 
 /* What was written for a choice; the machine runs from its chip. */

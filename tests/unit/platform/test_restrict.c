@@ -67,23 +67,25 @@ static void test_saw(void)
 	CHECK_INT(nodes_backend_new(&f.platform, &b), 0);
 	f.platform.desired = &wish;
 	gate_saw(b, CAMERA, false);
-	CHECK_INT(b->observations[CAMERA].value.number, GATE_ON);
+	CHECK_INT(b->observations[CAMERA]->value.number, GATE_ON);
 	want(&wish, CAMERA, GATE_OFF_WHILE_LOCKED);
 	/* Nobody listens to the lock: it is locked. */
 	gate_saw(b, CAMERA, true);
-	CHECK_INT(b->observations[CAMERA].value.number, GATE_OFF_WHILE_LOCKED);
+	CHECK_INT(b->observations[CAMERA]->value.number, GATE_OFF_WHILE_LOCKED);
 	gate_saw(b, CAMERA, false);
-	CHECK_INT(b->observations[CAMERA].value.number, GATE_ON);
+	CHECK_INT(b->observations[CAMERA]->value.number, GATE_ON);
 	want(&wish, CAMERA, GATE_OFF);
 	gate_saw(b, CAMERA, true);
-	CHECK_INT(b->observations[CAMERA].value.number, GATE_OFF);
+	CHECK_INT(b->observations[CAMERA]->value.number, GATE_OFF);
+	backend_free(b);
+	CHECK_INT(ssh_backend_new(&f.platform, &b), 0);
 	want(&wish, SSH, 1);
 	gate_saw(b, SSH, true);
-	CHECK_INT(b->observations[SSH].value.number, 1);
+	CHECK_INT(b->observations[SSH]->value.number, 1);
 	gate_saw(b, SSH, false);
-	CHECK_INT(b->observations[SSH].value.number, 0);
+	CHECK_INT(b->observations[SSH]->value.number, 0);
 	gate_saw_nothing(b, SSH, "none");
-	CHECK_INT(b->observations[SSH].value.number, 1);
+	CHECK_INT(b->observations[SSH]->value.number, 1);
 	backend_free(b);
 	fixture_close(&f);
 }
@@ -101,6 +103,47 @@ static void test_contest(void)
 	now += 70 * USEC_PER_SEC;
 	CHECK(!contest_is_on(&contest, now));
 	CHECK_INT(contest_note(&contest, now), 0);
+}
+
+static unsigned int n_acts;
+
+static void act(void *userdata)
+{
+	(void)userdata;
+	n_acts++;
+}
+
+/* What was opened while it was being shut is shut within two seconds; who tells of it before is
+ * answered at once, and in a contest not before that. */
+static void test_contest_in_between(void)
+{
+	struct contest contest = {.act = act};
+	int64_t began = clock_boottime_us();
+	sd_event *event = NULL;
+
+	n_acts = 0;
+	if (sd_event_new(&event) < 0)
+		abort();
+	contest_answer_later(&contest, event);
+	contest_answer_later(&contest, event);
+	CHECK_INT(n_acts, 0);
+	contest_answer(&contest, event);
+	CHECK_INT(n_acts, 1);
+	CHECK(!contest.again);
+	contest_answer_later(&contest, event);
+	CHECK(sd_event_run(event, 60 * UINT64_C(1000000)) > 0);
+	CHECK_INT(n_acts, 2);
+	CHECK(clock_boottime_us() - began >= CONTEST_WAIT_US);
+	CHECK(!contest.again && !contest.late);
+	for (unsigned int i = 0; i < CONTEST_FREE; i++)
+		(void)contest_note(&contest, clock_boottime_us());
+	contest_answer_later(&contest, event);
+	contest_answer(&contest, event);
+	CHECK_INT(n_acts, 2);
+	CHECK(contest.again);
+	contest_stop(&contest);
+	CHECK(!contest.again);
+	sd_event_unref(event);
 }
 
 static void test_state(void)
@@ -243,20 +286,20 @@ static void test_location(void)
 	f.platform.desired = &wish;
 	want(&wish, LOCATION, 1);
 	CHECK_INT(fixture_observe(&f, b), 0);
-	CHECK_INT(b->observations[LOCATION].value.number, 0);
+	CHECK_INT(b->observations[LOCATION]->value.number, 0);
 	CHECK_INT(fixture_apply(&f, b, &wish), 0);
 	CHECK(b->apply_changed);
 	CHECK(strstr(fixture_read(&f, LOCATION_RULE), "<policy user=\"geoclue\">"));
 	CHECK_INT(fixture_observe(&f, b), 0);
-	CHECK_INT(b->observations[LOCATION].value.number, 1);
-	CHECK(b->observations[LOCATION].enforced);
+	CHECK_INT(b->observations[LOCATION]->value.number, 1);
+	CHECK(b->observations[LOCATION]->enforced);
 	fixture_text(&f, LOCATION_RULE, "<busconfig/>");
 	CHECK_INT(fixture_observe(&f, b), 0);
-	CHECK_INT(b->observations[LOCATION].value.number, 0);
+	CHECK_INT(b->observations[LOCATION]->value.number, 0);
 	CHECK_INT(fixture_apply(&f, b, &wish), 0);
 	fixture_text(&f, "usr/sbin/gpsd", "");
 	CHECK_INT(fixture_observe(&f, b), 0);
-	CHECK(!b->observations[LOCATION].enforced);
+	CHECK(!b->observations[LOCATION]->enforced);
 	CHECK_INT(unlinkat(f.platform.sysroot_fd, "usr/sbin/gpsd", 0), 0);
 	CHECK_INT(unlinkat(f.platform.sysroot_fd, "usr/sbin", AT_REMOVEDIR), 0);
 	CHECK_INT(fixture_revert(&f, b), 0);
@@ -265,7 +308,7 @@ static void test_location(void)
 	/* The order of two files in one directory is nobody's promise. */
 	fixture_text(&f, "etc/dbus-1/system.d/org.freedesktop.GeoClue2.conf", "<busconfig/>");
 	CHECK_INT(fixture_observe(&f, b), 0);
-	CHECK_INT(b->observations[LOCATION].state, COMPLIANCE_UNSUPPORTED);
+	CHECK_INT(b->observations[LOCATION]->state, COMPLIANCE_UNSUPPORTED);
 	backend_free(b);
 	fixture_close(&f);
 }
@@ -275,6 +318,7 @@ static const struct check_test tests[] = {
 	{"marks", test_marks},
 	{"saw", test_saw},
 	{"contest", test_contest},
+	{"contest_in_between", test_contest_in_between},
 	{"state", test_state},
 	{"sessions", test_sessions},
 	{"nobody_says", test_nobody_says},

@@ -148,7 +148,7 @@ static const struct observation *look(struct fixture *f, struct backend *b)
 {
 	if (fixture_observe(f, b) < 0)
 		abort();
-	return &b->observations[ID];
+	return b->observations[ID];
 }
 
 static void test_openrc(void)

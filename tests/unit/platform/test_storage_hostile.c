@@ -145,7 +145,7 @@ static void test_filled_by_users(void)
 	CHECK_INT(look(&m), 0);
 	CHECK_INT(storage(&m)->state, COMPLIANCE_COMPLIANT);
 	CHECK(is_plain(storage(&m)));
-	CHECK(is_plain(&m.b->observations[SETTING_ENCRYPTION_SYSTEM]));
+	CHECK(is_plain(m.b->observations[SETTING_ENCRYPTION_SYSTEM]));
 	CHECK_INT(storage(&m)->n_items, 128);
 	CHECK_INT(storage(&m)->items[127].state, COMPLIANCE_NONCOMPLIANT);
 	machine_close(&m);
@@ -173,7 +173,7 @@ static void test_this_machine(void)
 	}
 	CHECK_INT(b->ops->watch(b, fixture_on_changed, &f), 0);
 	CHECK_INT(fixture_observe(&f, b), 0);
-	CHECK(b->observations[SETTING_ENCRYPTION_STORAGE].state != COMPLIANCE_ERROR);
+	CHECK(b->observations[SETTING_ENCRYPTION_STORAGE]->state != COMPLIANCE_ERROR);
 	backend_free(b);
 	fixture_close(&f);
 }

@@ -65,7 +65,7 @@ static const struct observation *look(struct phone *p)
 {
 	if (fixture_observe(&p->f, p->b) < 0)
 		abort();
-	return &p->b->observations[ID];
+	return p->b->observations[ID];
 }
 
 static void test_unbound_and_back(void)

@@ -89,7 +89,7 @@ static const struct observation *look(struct phone *p)
 {
 	if (fixture_observe(&p->m.f, p->m.b) < 0)
 		abort();
-	return &p->m.b->observations[ID];
+	return p->m.b->observations[ID];
 }
 
 static const char *parameter(struct phone *p)

@@ -24,8 +24,8 @@ static inline void judged(const struct effective *effective, const struct backen
 
 	if (compliance_evaluate(effective, &input, 1, NULL, 0, &compliance) < 0)
 		abort();
-	*ret_state = compliance.results[id].state;
-	*ret_reason = compliance.results[id].reason;
+	*ret_state = compliance.results[id]->state;
+	*ret_reason = compliance.results[id]->reason;
 	compliance_done(&compliance);
 }
 

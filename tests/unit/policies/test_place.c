@@ -243,18 +243,25 @@ static void test_unknown(void)
 	CHECK(policy->places[3].fence && !policy->places[3].incomplete);
 }
 
-/* The print is that of the definition. */
+/* The print is that of where the place is, whatever is said beside. */
 static void test_print(void)
 {
-	_cleanup_(policy_freep) struct policy *a = with_places("{\"p\":{" CIRCLE "}}", "", NULL),
-					      *b = with_places("{ \"p\": {" CIRCLE "} }", "", NULL),
-					      *c = with_places("{\"p\":{" CIRCLE
-							       ",\"enter_dwell\":9}}",
-						      "", NULL);
+	_cleanup_(policy_freep) struct policy
+		*a = with_places("{\"p\":{" CIRCLE "}}", "", NULL),
+		*b = with_places("{ \"p\": {" CIRCLE "} }", "", NULL),
+		*c = with_places("{\"p\":{\"enter_dwell\":9,\"leave_dwell\":9,"
+				 "\"max_accuracy\":99,\"forget_after\":999,"
+				 "\"unknown_is\":\"outside\",\"comment\":\"x\"," CIRCLE "}}",
+			"", NULL),
+		*d = with_places("{\"p\":{" CIRCLE ",\"networks\":[{\"ssid\":\"x\"}]}}", "", NULL),
+		*e = with_places("{\"p\":{" CIRCLE ",\"beacons\":[1]}}", "", NULL);
 
-	CHECK(a && b && c);
+	CHECK(a && b && c && d && e);
 	CHECK(a->places[0].print == b->places[0].print);
-	CHECK(a->places[0].print != c->places[0].print);
+	CHECK(a->places[0].print == c->places[0].print);
+	CHECK(a->places[0].print != d->places[0].print);
+	CHECK(a->places[0].print != e->places[0].print);
+	CHECK(d->places[0].print != e->places[0].print);
 }
 
 static void test_network_fits(void)
@@ -355,6 +362,57 @@ static void test_limits(void)
 	}
 }
 
+/* Edges half round the Earth, to and fro: a kilobyte of text for a megabyte of memory. */
+static void comb_write(size_t n, struct buf *out)
+{
+	_cleanup_buf_ struct buf line = BUF_INIT;
+	_cleanup_free_ struct geo_point *points = calloc(n + 3, sizeof(*points));
+
+	CHECK(points);
+	for (size_t i = 0; i < n; i++)
+		points[i] = (struct geo_point){40 + 0.001 * (double)i, i % 2 ? 89 : -89};
+	points[n] = (struct geo_point){40 + 0.001 * (double)n, -89.5};
+	points[n + 1] = (struct geo_point){40, -89.5};
+	points[n + 2] = points[0];
+	polyline_encode(points, n + 3, &line);
+	buf_puts(out, "{\"shape\":{\"polyline\":[\"");
+	for (size_t i = 0; i < line.n_bytes; i++)
+		buf_printf(out, "%s%c", line.data[i] == '\\' ? "\\" : "", line.data[i]);
+	buf_puts(out, "\"]}}");
+}
+
+/* The fences of one policy may take so much memory, and not one place more. */
+static void test_memory(void)
+{
+	size_t one_bytes = 0;
+
+	for (size_t n = 1; n <= LIMIT_PLACES; n++) {
+		_cleanup_(policy_freep) struct policy *policy = NULL;
+		_cleanup_buf_ struct buf text = BUF_INIT;
+		struct json_error error = {0};
+
+		/* From one place to as many as fit, and then one more. */
+		if (n == 2)
+			n = LIMIT_PLACES_BYTES / one_bytes;
+		for (size_t i = 0; i < n; i++) {
+			buf_printf(&text, "%s\"p%02d\":", i ? "," : "{", (int)i);
+			comb_write(100, &text);
+		}
+		buf_puts(&text, "}");
+		policy = with_places(text.data, "", &error);
+		CHECK_INT(policy != NULL, n == 1 || n <= LIMIT_PLACES_BYTES / one_bytes);
+		if (n == 1)
+			one_bytes = geo_fence_bytes(policy->places[0].fence);
+		CHECK(one_bytes > LIMIT_PLACES_BYTES / LIMIT_PLACES);
+		if (policy)
+			continue;
+		CHECK_INT(n, LIMIT_PLACES_BYTES / one_bytes + 1);
+		CHECK(strstr(error.message, "16 MiB"));
+		return;
+	}
+	CHECK(false);
+}
+
 /* An outline of ten thousand vertices fits into a policy, one of too many into none. */
 static void test_large_outline(void)
 {
@@ -394,6 +452,7 @@ static const struct check_test tests[] = {
 	{"network_fits", test_network_fits},
 	{"canonical", test_canonical},
 	{"limits", test_limits},
+	{"memory", test_memory},
 	{"large_outline", test_large_outline},
 };
 

@@ -148,6 +148,9 @@ static void test_watch(void)
 	CHECK(plan_init(&p, SHAPE));
 	place_plan_watch(&p.plan, PLACE_WATCH_WIFI, p.rig.now_us);
 	plan_fix(&p, 1, 600, 10);
+	/* A network that is new has to be seen to stay where it is. */
+	CHECK_NEAR(due_in(&p), 600, 1);
+	plan_fix(&p, 600, 600.1, 10);
 	CHECK_NEAR(due_in(&p), 8 * 3600, 1);
 	plan_later(&p, 5000);
 	CHECK_NEAR(due_in(&p), 8 * 3600 - 5000, 1);
@@ -157,6 +160,8 @@ static void test_watch(void)
 	place_plan_moved(&p.plan, p.rig.now_us);
 	CHECK_NEAR(due_in(&p), place_time_s(-1, 400 - 36) - 5, 2);
 	plan_fix(&p, 30, 600, 10);
+	CHECK_NEAR(due_in(&p), 600, 1);
+	plan_fix(&p, 600, 600.1, 10);
 	CHECK_NEAR(due_in(&p), 8 * 3600, 1);
 	/* Another network is a movement, the same one is not. */
 	place_plan_watch(&p.plan, PLACE_WATCH_WIFI, p.rig.now_us);
@@ -169,6 +174,41 @@ static void test_watch(void)
 	CHECK(due_in(&p) < 60);
 	plan_fix(&p, 3000, 30000, 10);
 	CHECK_NEAR(due_in(&p), 8 * 3600, 1);
+}
+
+/* The network of a car goes with it: ten minutes later that shows, and time counts from then on as
+ * if there was none, until the phone has been somewhere for half an hour or leaves the network. */
+static void test_carried(void)
+{
+	_plan_ struct plan_rig p;
+
+	CHECK(plan_init(&p, SHAPE));
+	place_plan_watch(&p.plan, PLACE_WATCH_WIFI, p.rig.now_us);
+	plan_fix(&p, 1, 0, 10);
+	CHECK_NEAR(due_in(&p), 600, 1);
+	plan_fix(&p, 600, 3000, 10);
+	CHECK(p.plan.carried);
+	CHECK(due_in(&p) < 120);
+	for (int i = 0; i < 20; i++) {
+		double wait_s = due_in(&p);
+
+		CHECK(wait_s <= 900);
+		plan_fix(&p, wait_s + 15, 3600 + 1000 * i, 10);
+	}
+	/* It has arrived. */
+	for (double t = 0; t < 1800;) {
+		double wait_s = due_in(&p);
+
+		CHECK(wait_s <= 900);
+		plan_fix(&p, wait_s + 15, 22600.1 + t / 1e4, 10);
+		t += wait_s + 15;
+	}
+	CHECK_NEAR(due_in(&p), 8 * 3600, 1);
+	place_plan_watch(&p.plan, PLACE_WATCH_NONE, p.rig.now_us);
+	place_plan_watch(&p.plan, PLACE_WATCH_WIFI, p.rig.now_us);
+	plan_fix(&p, 60, 30000, 10);
+	CHECK(!p.plan.carried);
+	CHECK_NEAR(due_in(&p), 600, 1);
 }
 
 /* What lies still without anything that watches is looked at ever more rarely, to a quarter of an
@@ -197,7 +237,7 @@ static void test_confirm(void)
 	CHECK(plan_init(&p, SHAPE ",\"leave_dwell\":600"));
 	place_plan_watch(&p.plan, PLACE_WATCH_WIFI, p.rig.now_us);
 	plan_fix(&p, 1, 0, 10);
-	CHECK_NEAR(due_in(&p), 8 * 3600, 1);
+	CHECK_NEAR(due_in(&p), 600, 1);
 	place_plan_moved(&p.plan, p.rig.now_us);
 	plan_fix(&p, 100, 330, 50);
 	CHECK_INT(rig_state(&p.rig), TRUTH_TRUE);
@@ -327,6 +367,7 @@ static const struct check_test tests[] = {
 	{"nothing", test_nothing},
 	{"distance", test_distance},
 	{"watch", test_watch},
+	{"carried", test_carried},
 	{"still", test_still},
 	{"confirm", test_confirm},
 	{"failures", test_failures},

@@ -360,7 +360,8 @@ static void test_incomplete(void)
 static void test_policies(void)
 {
 	_rig_ struct rig rig;
-	struct policy *same = policy_with(SHAPE), *other = policy_with(SHAPE ",\"comment\":\"x\"");
+	struct policy *same = policy_with(SHAPE),
+		      *other = policy_with(SHAPE ",\"networks\":[{\"ssid\":\"x\"}]");
 	struct place_watcher watcher;
 
 	CHECK(rig_init(&rig, SHAPE));
@@ -380,6 +381,64 @@ static void test_policies(void)
 	CHECK_INT(place_track_next_us(&rig.track), INT64_MAX);
 	policy_free(same);
 	policy_free(other);
+}
+
+/* A phone that lies there with poor positions: those that agree keep it known, those that hardly
+ * say anything do not, nor do those of the other side. */
+static void test_agreement(void)
+{
+	static const struct {
+		double north_m, accuracy_m;
+		bool kept;
+	} cases[] = {{150, 20, true}, {150, 38, true}, {150, 40, false}, {230, 20, false}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_rig_ struct rig rig;
+
+		CHECK(rig_init(&rig, SHAPE));
+		rig_fix(&rig, 1, 0, 10);
+		CHECK_INT(rig_state(&rig), TRUTH_TRUE);
+		for (int k = 0; k < 6; k++)
+			rig_fix(&rig, 8 * 3600, cases[i].north_m + k % 2, cases[i].accuracy_m);
+		CHECK_INT(rig_state(&rig), cases[i].kept ? TRUTH_TRUE : TRUTH_UNKNOWN);
+	}
+}
+
+/* A policy that only says how sure one has to be does not make the phone forget where it is: what
+ * restricts there would be off until the next position. */
+static void test_policies_patience(void)
+{
+	_rig_ struct rig rig;
+	struct policy *slower = policy_with(SHAPE ",\"leave_dwell\":600,\"max_accuracy\":100,"
+						  "\"forget_after\":600,\"comment\":\"x\""),
+		      *strict = policy_with(SHAPE ",\"leave_dwell\":30,\"forget_after\":600,"
+						  "\"unknown_is\":\"outside\"");
+	struct place_watcher watcher;
+
+	CHECK(rig_init(&rig, SHAPE ",\"leave_dwell\":60"));
+	watcher = rig_watcher(&rig);
+	CHECK(slower && strict);
+	rig_fix(&rig, 1, 0, 10);
+	rig_log(&rig);
+	rig_fix(&rig, 100, 2000, 10);
+	CHECK_INT(place_track_next_us(&rig.track), rig.now_us + 60 * S_US);
+	/* What is waited for has to be waited for anew as long as is said now. */
+	rig.now_us += 10 * S_US;
+	CHECK_INT(place_track_configure(&rig.track, &slower, 1, rig.now_us, &watcher), 0);
+	CHECK_STR(rig_log(&rig), "");
+	CHECK_INT(rig.track.states[0].pending_until_us, rig.now_us + 590 * S_US);
+	rig.now_us += 50 * S_US;
+	CHECK_INT(place_track_configure(&rig.track, &strict, 1, rig.now_us, &watcher), 0);
+	CHECK_STR(rig_log(&rig), "inside>outside position;");
+	/* While it is unknown, what that counts as follows the policy. */
+	rig_tick(&rig, 1000);
+	CHECK_STR(rig_log(&rig), "outside>unknown forgotten;");
+	CHECK_INT(rig.track.states[0].taken, TRUTH_FALSE);
+	CHECK_INT(place_track_configure(&rig.track, &slower, 1, rig.now_us, &watcher), 0);
+	CHECK_INT(rig.track.states[0].taken, TRUTH_UNKNOWN);
+	CHECK_INT(rig.track.states[0].taken_since_us, rig.now_us);
+	policy_free(slower);
+	policy_free(strict);
 }
 
 /* Two normal errors, by Box and Muller. */
@@ -445,6 +504,8 @@ static const struct check_test tests[] = {
 	{"forgetting", test_forgetting},
 	{"incomplete", test_incomplete},
 	{"policies", test_policies},
+	{"agreement", test_agreement},
+	{"policies_patience", test_policies_patience},
 	{"noise", test_noise},
 };
 

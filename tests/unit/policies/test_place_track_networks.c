@@ -125,10 +125,68 @@ static void test_networks_and_fence(void)
 	CHECK_STR(rig_log(&rig), "inside>outside position;");
 }
 
+/* Lists of one scan that are told again and again, as networks fall out of them: neither is that a
+ * second look, nor does what was seen in it long ago bring the phone back. */
+static void test_old_scans(void)
+{
+	_rig_ struct rig rig;
+	struct fix_networks old;
+	struct place_watcher watcher;
+	int64_t scan_us;
+
+	CHECK(rig_init(&rig, "\"networks\":[{\"ssid\":\"staff\"}],\"leave_dwell\":0"));
+	watcher = rig_watcher(&rig);
+	rig_scan(&rig, 1, "staff", false);
+	CHECK_STR(rig_log(&rig), "unknown>inside network;");
+	old = scan_of(&rig, "x", false);
+	scan_us = rig.now_us;
+	for (int i = 0; i < 20; i++) {
+		rig.now_us += 20 * S_US;
+		CHECK_INT(place_track_networks(&rig.track, &old, rig.now_us, &watcher),
+			PLACE_DOUBT_NONE);
+	}
+	CHECK_STR(rig_log(&rig), "");
+	/* One new scan without it, told three times. */
+	old.taken_us = rig.now_us;
+	for (int i = 0; i < 3; i++) {
+		rig.now_us += 20 * S_US;
+		place_track_networks(&rig.track, &old, rig.now_us, &watcher);
+	}
+	CHECK_STR(rig_log(&rig), "");
+	rig_scan(&rig, 20, "x", false);
+	CHECK_STR(rig_log(&rig), "inside>outside no_network;");
+	rig_done(&rig);
+
+	CHECK(rig_init(&rig, SHAPE ",\"networks\":[{\"ssid\":\"staff\"}],\"leave_dwell\":0"));
+	watcher = rig_watcher(&rig);
+	rig_scan(&rig, 1, "staff", false);
+	old = scan_of(&rig, "staff", false);
+	scan_us = rig.now_us;
+	rig_fix(&rig, 601, 5000, 10);
+	CHECK_STR(rig_log(&rig), "unknown>inside network;inside>outside position;");
+	place_track_networks(&rig.track, &old, rig.now_us, &watcher);
+	CHECK_STR(rig_log(&rig), "");
+	/* In it now, whenever the scan was. */
+	old.networks[1].connected = true;
+	CHECK_INT(old.taken_us, scan_us);
+	place_track_networks(&rig.track, &old, rig.now_us, &watcher);
+	CHECK_STR(rig_log(&rig), "outside>inside network;");
+	/* And not any more: the scan is too old to say that it is in sight, but it was a while ago.
+	 */
+	old.networks[1].connected = false;
+	rig.now_us += 300 * S_US;
+	place_track_networks(&rig.track, &old, rig.now_us, &watcher);
+	rig_fix(&rig, 1, 5000, 10);
+	CHECK_STR(rig_log(&rig), "");
+	rig_fix(&rig, 601, 5001, 10);
+	CHECK_STR(rig_log(&rig), "inside>outside position;");
+}
+
 static const struct check_test tests[] = {
 	{"networks", test_networks},
 	{"connected", test_connected},
 	{"networks_and_fence", test_networks_and_fence},
+	{"old_scans", test_old_scans},
 };
 
 CHECK_MAIN(tests)

@@ -115,6 +115,50 @@ static void test_booted(void)
 	}
 }
 
+/* Switched off and on again before it is forgotten, again and again: that is once. */
+static void test_booted_often(void)
+{
+	static const int64_t forget_s[] = {300, 900, 43200};
+
+	for (size_t i = 0; i < ARRAY_SIZE(forget_s); i++) {
+		_rig_ struct rig rig;
+		_cleanup_buf_ struct buf text = BUF_INIT;
+		struct place_track boots[3];
+		char place[256];
+
+		snprintf(place, sizeof(place),
+			SHAPE ",\"unknown_is\":\"outside\",\"forget_after\":%d", (int)forget_s[i]);
+		CHECK(rig_init(&rig, place));
+		rig_fix(&rig, 1, 0, 10);
+		CHECK_INT(rig_state(&rig), TRUTH_TRUE);
+		export_text(&rig.track, rig.now_us, &text);
+		for (size_t boot = 0; boot < ARRAY_SIZE(boots); boot++) {
+			struct fix fix;
+
+			place_track_init(&boots[boot]);
+			rig.now_us = 20 * S_US;
+			CHECK_INT(place_track_import(&boots[boot], rig.now_us, text.data), 0);
+			CHECK_INT(place_track_configure(
+					  &boots[boot], &rig.policy, 1, rig.now_us, NULL),
+				0);
+			place_track_booted(&boots[boot], rig.now_us);
+			rig.now_us += 100 * S_US;
+			place_track_tick(&boots[boot], rig.now_us, NULL);
+			CHECK_INT(boots[boot].states[0].state,
+				boot == 1 ? TRUTH_UNKNOWN : TRUTH_TRUE);
+			/* Found there once more, it begins anew. */
+			if (boot == 1) {
+				fix = fix_at(&rig, 0, 0, 10);
+				place_track_fix(&boots[boot], &fix, rig.now_us, NULL);
+				CHECK_INT(boots[boot].states[0].state, TRUTH_TRUE);
+			}
+			buf_reset(&text);
+			export_text(&boots[boot], rig.now_us, &text);
+			place_track_done(&boots[boot]);
+		}
+	}
+}
+
 #define LINE "s p 0123456789abcdef inside 5 inside 5 inside 5 unknown -1 position none"
 
 static void test_import_refused(void)
@@ -173,6 +217,7 @@ static const struct check_test tests[] = {
 	{"names", test_names},
 	{"restart", test_restart},
 	{"booted", test_booted},
+	{"booted_often", test_booted_often},
 	{"import_refused", test_import_refused},
 	{"import_limit", test_import_limit},
 };
