@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* render_privacy.c - what is collected, what never is, the last report. Pure; agentctl. */
+#include <string.h>
+
 #include "agent/ctl/ago.h"
 #include "agent/ctl/peek.h"
 #include "agent/ctl/render.h"
@@ -10,6 +12,7 @@ static const char *const privacy_never[] = {
 	"photos, recordings, documents and their names",
 	"what you type, see on the screen or browse",
 	"your passwords and PINs",
+	"where you are", /* unless a policy says openly that it is told */
 	"which apps you use and when",
 };
 
@@ -61,10 +64,9 @@ void render_privacy(struct page *p, struct json_object *answer, int64_t now_s)
 	}
 	render_location_privacy(p, answer, now_s);
 	page_heading(p, "Never collected");
-	/* What it is told where a policy says so openly is shown above. */
-	if (!render_location_is_told(answer))
-		page_line(p, 2, PAGE_PLAIN, "- where you are");
 	for (size_t i = 0; i < ARRAY_SIZE(privacy_never); i++) {
+		if (strcmp(privacy_never[i], "where you are") == 0 && render_location_is_told(answer))
+			continue;
 		page_open(p, 2, 4);
 		page_add(p, PAGE_PLAIN, "- %s", privacy_never[i]);
 		page_close(p);

@@ -257,6 +257,24 @@ def devices_are_shown(base):
         check("  apps.required: noncompliant, app_unknown\n    nosuch: no repository has it\n    far" in out, out)
         check(", no_network\n" in out and "fine" not in out, out)
         check(a.json("device", "show", "00112")["id"] == ID)
+        # Where it told to be; what makes no sense there is left out, and steers no terminal.
+        position = {"latitude": -48.137154, "longitude": 11.5, "radius": 2000, "time": 1700000000, "source": "gnss"}
+        for body, says in (
+                ({"why": "always", "position": position}, "location      -48.137154, 11.500000, within 2000 m, "),
+                ({"why": "lost", "position": dict(position, made_up=True), "missing": "switched_off"},
+                 "the source says it is made up\n              nothing newer: its user has switched location off\n"),
+                ({"why": "lost", "position": None}, "LOST          it counts as lost\nlocation      not known\n"),
+                ({"why": "always", "position": None, "missing": "no_source"},
+                 "location      not known: nothing on it tells where it is\n"),
+                ({"why": "always", "position": dict(position, latitude=91)}, "location      not known\n"),
+                ({"why": "always", "position": dict(position, longitude="11")}, "location      not known\n"),
+                ({"why": "always", "position": dict(position, radius="\033[2J")}, None),
+                ({"why": "\033[2J", "position": position}, None), (7, None), ({"why": "always", "position": [1]}, None)):
+            full["sections"]["location"] = {"digest": "0" * 16, "body": body}
+            fake.answers["GET", "/v1/admin/devices/" + ID] = (200, json.dumps(full))
+            out = a.ok("device", "show", ID)
+            check(says in out if says else "location  " not in out, body, out)
+            check("\033" not in out and "encryption.storage" in out, out)
         a.fails(2, "device", "show", "0011", says="more than one")
         a.fails(4, "device", "show", "9", says="no device")
         a.fails(4, "device", "show", "12" * 16, says="no device")

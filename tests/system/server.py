@@ -176,30 +176,6 @@ def sections_are_kept_byte_by_byte(server):
 
 
 @test
-def a_position_goes_with_the_report_that_has_none(server):
-    """Only the last one is kept, and that no longer than the phone says where it is."""
-    device, other = server.device(), server.device()
-
-    def held(of):
-        return server.admin("GET", "/v1/admin/devices/" + of.id).json["sections"]
-
-    first, second = section({"position": {"latitude": 1.5}}), section({"position": {"latitude": 2.5}})
-    for phone in (device, other):
-        equal(phone.checkin(server, sections={"location": first, "agent": section({"a": 1})}).status, 204)
-    equal(device.checkin(server, sections={"location": second}).status, 204)
-    equal(held(device)["location"]["body"], {"position": {"latitude": 2.5}})
-    # A digest alone says that it still holds; another section that is not in the report stays.
-    equal(device.checkin(server, sections={"location": {"digest": second["digest"]}}).status, 204)
-    equal(sorted(held(device)), ["agent", "location"])
-    equal(device.checkin(server, sections={"agent": {"digest": section({"a": 1})["digest"]}}).status, 204)
-    equal(sorted(held(device)), ["agent"])
-    equal(sorted(held(other)), ["agent", "location"])
-    # And comes again when it is told again, by its body.
-    answer = device.checkin(server, sections={"location": {"digest": second["digest"]}})
-    equal(answer.headers["mdm-resend"], "location")
-
-
-@test
 def unknown_digests_are_asked_for(server):
     device = server.device()
     answer = device.checkin(server, sections={"compliance": {"digest": "0" * 16}, "agent": {"digest": "1" * 16},

@@ -259,7 +259,7 @@ def what_destroys_nothing_is_never_held(server):
         for _ in range(20):
             equal(own.put(command_query(device.id, verb="reboot"), document("r", verb="reboot")).status, 201)
         equal(give_destructive(own, device)[0], 202)
-        equal(len(device.checkin(own).body.split(b"\n\n")), 31)
+        equal(len(device.checkin(own).body.split(b"\n\n")), 32)
         # Verbs that this server does not know: as their nonce says.
         equal(own.put(command_query(device.id, verb="shine"), document("x", verb="shine")).status, 201)
         equal(give_destructive(own, device, "shred")[0], 202)

@@ -165,8 +165,8 @@ static void gpx_refused(void)
 				AT("50", "10"))),
 		&plain, "track 0, point 2", "edge 2 must not touch edge 0");
 	/* There and back. */
-	refused(GPX(TRACK(AT("50", "10") AT("50", "10.01") AT("50", "10"))), &plain,
-		"track 0", "four positions");
+	refused(GPX(TRACK(AT("50", "10") AT("50", "10.01") AT("50", "10"))), &plain, "track 0",
+		"four positions");
 	refused("<gpx>\n<trk>", &plain, "line 2", "");
 	refused("<!DOCTYPE gpx [<!ENTITY a \"b\">]><gpx/>", &plain, "line 1", "");
 }
