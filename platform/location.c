@@ -295,6 +295,9 @@ static int location_on_tell(sd_event_source *source, void *userdata)
 	if (!location_is_wanted(l))
 		location_switch_stop(l);
 	sources_settle(l);
+	/* A file answers while it is started: who hears of the fix finds the want ended. */
+	if (l->answered)
+		want_end(l);
 	sources_look(l);
 	if (is_hopeless(l))
 		want_miss(l, LOCATION_NO_SOURCE);

@@ -174,6 +174,9 @@ def test_inside(base):
     with Field(base, policy) as field:
         field.until(60)
         check(field.places() == {"office": "inside"}, field.places())
+        # Answered: so it will ask again, and hear of a file that is another one by then.
+        look = field.phone.json("place", "list")
+        check(look["asked"] == "nothing" and look["next"] == "coarse", look)
         place = field.journal("place")[0]
         check(place["cause"] == "position" and place["source"] == "fixed" and
               place["provider"] == "file" and place["before"] == "unknown", place)
