@@ -196,8 +196,8 @@ static int options_verb(struct options_parser *p)
 			return 0;
 		n_verb = second ? 2 : 1;
 		if (!o->verb && !second)
-			return options_fail(
-				p, "\"%s\" wants a second word; see agentctl help.", first);
+			return options_fail(p, "\"%s\" wants a second word; see agentctl help %s.",
+				first, first);
 	} else {
 		o->verb = verb_find(first, NULL);
 		second = NULL;

@@ -229,8 +229,10 @@ void page_field(struct page *p, const char *label)
 	unsigned columns = glyph_columns(label, strlen(label));
 
 	if (p->width < PAGE_LABEL_FROM || columns + 1 >= PAGE_LABEL_COLUMNS) {
-		page_open(p, 0, 2);
-		page_add(p, PAGE_PLAIN, "%s: ", label);
+		/* Another line of the field before. */
+		page_open(p, *label ? 0 : 2, *label ? 2 : 4);
+		if (*label)
+			page_add(p, PAGE_PLAIN, "%s: ", label);
 		return;
 	}
 	page_open(p, 0, PAGE_LABEL_COLUMNS);

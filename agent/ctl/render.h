@@ -24,6 +24,8 @@ void render_commands(struct page *p, struct json_object *answer, int64_t now_s);
 /* What is reported of apps, with what the policy says of each. */
 void render_apps(struct page *p, struct json_object *answer, int64_t now_s);
 /* Places of the policies; one of them (0: there is none of that name, nothing was shown). */
+/* A source of positions as people know it: the agent calls /etc/geolocation "file". */
+const char *render_location_source(const char *source);
 void render_places(struct page *p, struct json_object *answer, int64_t now_s);
 size_t render_place(struct page *p, struct json_object *answer, const char *name, int64_t now_s);
 /* Recovery keys, disk by disk. */

@@ -31,6 +31,11 @@ void journal_profile(struct page *p, struct json_object *data)
 		{"start", "it changed while the agent was not running"},
 	};
 	const char *cause = peek_text(data, "cause", ""), *text = peek_string(data, "text");
+	const char *words = find(causes, ARRAY_SIZE(causes), cause, NULL);
+
+	/* What is unknown has not changed: who knows it has not been heard yet. */
+	if (peek_true(data, "unknown") && strcmp(cause, "start") == 0)
+		words = "the agent has just started";
 
 	page_open(p, WORDS_INDENT, WORDS_HANG);
 	page_add(p, PAGE_PLAIN, "The rules of %s/%s %s", peek_text(data, "stream", "?"),
@@ -38,7 +43,7 @@ void journal_profile(struct page *p, struct json_object *data)
 		peek_true(data, "applies")   ? "apply from now on"
 		: peek_true(data, "unknown") ? "do not apply: it is not known whether they should"
 					     : "do not apply any more");
-	journal_end(p, text && *text ? text : find(causes, ARRAY_SIZE(causes), cause, NULL));
+	journal_end(p, text && *text ? text : words);
 	page_close(p);
 }
 
@@ -67,7 +72,7 @@ void journal_place(struct page *p, struct json_object *data)
 		find(causes, ARRAY_SIZE(causes), peek_text(data, "cause", ""),
 			"for another reason"));
 	if (provider)
-		page_add(p, PAGE_PLAIN, " from %s", provider);
+		page_add(p, PAGE_PLAIN, " from %s", render_location_source(provider));
 	if (accuracy_m > 0)
 		page_add(p, PAGE_PLAIN, ", within %" PRId64 " m", accuracy_m);
 	if (dwell_s > 0)

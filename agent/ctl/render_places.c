@@ -41,22 +41,29 @@ static const char *distance_words(const char *distance)
 						    : NULL;
 }
 
+const char *render_location_source(const char *source)
+{
+	return strcmp(source, "file") == 0 ? "/etc/geolocation" : source;
+}
+
 static void place_why(struct page *p, struct json_object *why)
 {
 	const char *words = cause_words(peek_text(why, "cause", ""));
+	const char *provider = peek_string(why, "provider");
 	const char *distance = distance_words(peek_text(why, "distance", ""));
 	int64_t n = 1, accuracy;
 
 	if (words)
 		page_add(p, PAGE_PLAIN, ", %s", words);
 	peek_int(why, "positions", &n);
-	if (!peek_int(why, "accuracy", &accuracy))
+	/* What was decided before the agent started is kept without. */
+	if (!provider || !peek_int(why, "accuracy", &accuracy))
 		return;
 	page_add(p, PAGE_DIM, " (");
 	if (n > 1)
 		page_add(p, PAGE_DIM, "%" PRId64 " positions, the last ", n);
 	page_add(p, PAGE_DIM, "known to %" PRId64 " m, told by %s%s%s)", accuracy,
-		peek_text(why, "provider", "?"), distance ? "; " : "", distance ? distance : "");
+		render_location_source(provider), distance ? "; " : "", distance ? distance : "");
 }
 
 static void place_line(struct page *p, struct json_object *place, int64_t now_s)
@@ -118,10 +125,10 @@ static void places_sources(struct page *p, struct json_object *answer)
 
 		page_field(p, i ? "" : "Told by");
 		page_add(p, peek_true(source, "present") ? PAGE_PLAIN : PAGE_DIM, "%s%s",
-			peek_text(source, "source", "?"),
-			peek_true(source, "active")    ? ", asked now"
-			: peek_true(source, "present") ? ""
-						       : ", not here");
+			render_location_source(peek_text(source, "source", "?")),
+			!peek_true(source, "present") ? ", not here"
+			: peek_true(source, "active") ? ", asked now"
+						      : "");
 		if (peek_int(source, "told_ago", &ago)) {
 			char span[AGO_TEXT];
 

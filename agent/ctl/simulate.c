@@ -439,8 +439,8 @@ int simulate_render(const struct simulate *simulate, struct page *p)
 	page_blank(p);
 	format_time(watcher.lasted_us, lasted);
 	page_line(p, 0, PAGE_PLAIN,
-		"In %s %" PRIu64 " positions were asked for, %" PRIu64
-		" of them close ones, and %" PRIu64 " changes decided.",
+		"In %s, %" PRIu64 " positions were asked for, %" PRIu64
+		" of them fine ones, and %" PRIu64 " changes decided.",
 		lasted, watcher.n_coarse + watcher.n_fine, watcher.n_fine, run.n_changes);
 	if (run.n_places == 0)
 		page_line(p, 0, PAGE_WARN,

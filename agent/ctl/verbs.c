@@ -93,8 +93,9 @@ static const struct verb verbs[] = {
 		"What the places of a policy would have done on a way that somebody went.",
 		"TRACK is a GPX file, - is standard input. Prints each position that a phone would have "
 		"asked for, each decision with its reason, which profiles would apply, and how late each "
-		"coming and going would have been noticed. With --policy no agent is needed; without it "
-		"the policies in force are used, which everybody may read.",
+		"coming and going would have been noticed. A track without times is taken as walked. With "
+		"--policy no agent is needed; without it the policies in force are used, which everybody "
+		"may read.",
 		verb_place_simulate},
 	{"command list", "", 0, 0, 0,
 		"What the organisation ordered this phone to do, and what came of it.",
