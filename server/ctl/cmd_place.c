@@ -13,6 +13,7 @@
 #include "server/ctl/text.h"
 
 #define PRETTY (JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE)
+#define ACROSS_MIN_M 100.0
 
 static int place_bad(const char *path, int r, const struct json_error *error, struct fault *fault)
 {
@@ -126,6 +127,28 @@ static int put_place(struct json_object *places, const struct place_file_place *
 	return json_object_object_add(there, "shape", json_object_get(shape)) < 0 ? -ENOMEM : 0;
 }
 
+/* What was taken, for people to compare with what they meant. */
+static void tell_place(struct ctl *ctl, const struct place_file_place *place, bool replaced)
+{
+	struct geo_point middle;
+	double across_m;
+
+	place_file_extent(&place->shapes, &middle, &across_m);
+	fprintf(ctl->err, "place %s: %zu shape%s", place->name, place->shapes.n_shapes,
+		place->shapes.n_shapes == 1 ? "" : "s");
+	if (place->n_vertices)
+		fprintf(ctl->err, ", %zu vertices", place->n_vertices);
+	fprintf(ctl->err, ", %.*f %s across, round latitude %.4f, longitude %.4f%s\n",
+		across_m < 9950 && across_m >= 999.5 ? 1 : 0,
+		across_m < 999.5 ? across_m : across_m / 1000, across_m < 999.5 ? "m" : "km",
+		middle.lat, middle.lon, replaced ? "; takes the place of the shape before" : "");
+	if (across_m < ACROSS_MIN_M)
+		fprintf(ctl->err,
+			"warning: place %s is small: positions in houses are known to 20 to 60 m, "
+			"and phones may never be certain that they are there\n",
+			place->name);
+}
+
 /* The file's places in the member "places" of a policy, or of nothing. */
 static int put_places(struct ctl *ctl, const char *path, const struct place_file *file,
 	struct json_object *policy, struct fault *fault)
@@ -153,19 +176,86 @@ static int put_places(struct ctl *ctl, const char *path, const struct place_file
 		r = put_place(places, place, definition, &replaced);
 		if (r < 0)
 			return fault_errno(fault, r, "%s", path);
-		fprintf(ctl->err, "place %s: %zu shape%s", place->name, place->shapes.n_shapes,
-			place->shapes.n_shapes == 1 ? "" : "s");
-		if (place->n_vertices)
-			fprintf(ctl->err, ", %zu vertices", place->n_vertices);
-		fprintf(ctl->err, "%s\n", replaced ? "; takes the place of the shape before" : "");
+		tell_place(ctl, place, replaced);
 	}
 	return 0;
+}
+
+/* Names that conditions use and places does not have get a place, in a copy that is only checked:
+ * one file after the other can be put into a policy that is finished but for its places. */
+static int add_missing(struct ctl *ctl, const char *path, const struct json_object *value,
+	struct json_object *places, size_t *n_missing)
+{
+	struct json_object *place, *name;
+	int r = 0;
+
+	if (json_object_is_type(value, json_type_array))
+		for (size_t i = 0; r == 0 && i < json_object_array_length(value); i++)
+			r = add_missing(
+				ctl, path, json_object_array_get_idx(value, i), places, n_missing);
+	if (!json_object_is_type(value, json_type_object))
+		return r;
+	json_object_object_foreach((struct json_object *)(uintptr_t)value, key, member)
+	{
+		if (r == 0)
+			r = add_missing(ctl, path, member, places, n_missing);
+		if (r < 0 || strcmp(key, "place") != 0 ||
+			!json_object_is_type(member, json_type_object))
+			continue;
+		if (!json_object_object_get_ex(member, "inside", &name) &&
+			!json_object_object_get_ex(member, "outside", &name))
+			continue;
+		if (!json_object_is_type(name, json_type_string) ||
+			!name_is_valid(json_object_get_string(name)) ||
+			json_object_object_get_ex(places, json_object_get_string(name), NULL))
+			continue;
+		fprintf(ctl->err,
+			"warning: %s: a condition names the place %.64s, which is not there yet: "
+			"phones refuse the policy until it is\n",
+			path, json_object_get_string(name));
+		place = json_tokener_parse(
+			"{\"shape\":{\"circle\":{\"latitude\":0,\"longitude\":0,\"radius\":100}}}");
+		if (!place ||
+			json_object_object_add(places, json_object_get_string(name), place) < 0) {
+			json_object_put(place);
+			return -ENOMEM;
+		}
+		(*n_missing)++;
+	}
+	return r;
+}
+
+static int check_draft(
+	struct ctl *ctl, const char *path, const struct buf *text, struct fault *fault)
+{
+	_cleanup_(policy_freep) struct policy *policy = NULL;
+	_cleanup_json_ struct json_object *draft = NULL;
+	struct json_object *profiles, *places;
+	struct json_error error = {0};
+	size_t n_missing = 0;
+	const char *full;
+	int r = json_parse(text->data, text->n_bytes, &draft, &error);
+
+	if (r < 0)
+		return place_bad(path, r, &error, fault);
+	if (json_object_object_get_ex(draft, "profiles", &profiles) &&
+		json_object_object_get_ex(draft, "places", &places) &&
+		add_missing(ctl, path, profiles, places, &n_missing) < 0)
+		return fault_errno(fault, ENOMEM, "%s", path);
+	if (n_missing == 0) {
+		r = policy_file_check(path, text->data, text->n_bytes, &policy, fault);
+		if (r == 0)
+			policy_file_warn(ctl->err, policy);
+		return r;
+	}
+	full = json_object_to_json_string_ext(draft, PRETTY);
+	return full ? policy_file_check(path, full, strlen(full), &policy, fault)
+		    : fault_errno(fault, ENOMEM, "%s", path);
 }
 
 static int write_policy(struct ctl *ctl, const char *path, const char *output,
 	struct json_object *object, struct fault *fault)
 {
-	_cleanup_(policy_freep) struct policy *policy = NULL;
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	const char *pretty = json_object_to_json_string_ext(object, PRETTY);
 	int r;
@@ -175,10 +265,9 @@ static int write_policy(struct ctl *ctl, const char *path, const char *output,
 	buf_printf(&text, "%s\n", pretty);
 	if (text.error)
 		return fault_errno(fault, text.error, "%s", path);
-	r = policy_file_check(path, text.data, text.n_bytes, &policy, fault);
+	r = check_draft(ctl, path, &text, fault);
 	if (r)
 		return r;
-	policy_file_warn(ctl->err, policy);
 	if (strcmp(output, "-") == 0) {
 		fwrite(text.data, 1, text.n_bytes, ctl->out);
 		return ctl_flush(ctl, fault);

@@ -54,6 +54,49 @@ static size_t count_vertices(const struct geo_shapes *shapes)
 	return n;
 }
 
+#define DEGREE_M 111195.0
+
+struct box {
+	double south, north, west, east; /* degrees, west and east from the first point */
+	double from;			 /* longitude of the first point */
+	bool begun;
+};
+
+static void box_add(struct box *box, const struct geo_point *point, double radius_m)
+{
+	double high = radius_m / DEGREE_M;
+	double wide = high / fmax(cos(point->lat * M_PI / 180), 0.01), lon;
+
+	if (!box->begun)
+		*box = (struct box){point->lat, point->lat, 0, 0, point->lon, true};
+	lon = remainder(point->lon - box->from, 360);
+	box->south = fmin(box->south, point->lat - high);
+	box->north = fmax(box->north, point->lat + high);
+	box->west = fmin(box->west, lon - wide);
+	box->east = fmax(box->east, lon + wide);
+}
+
+void place_file_extent(
+	const struct geo_shapes *shapes, struct geo_point *ret_middle, double *ret_across_m)
+{
+	struct box box = {.begun = false};
+	double wide, high;
+
+	for (size_t i = 0; i < shapes->n_shapes; i++) {
+		const struct geo_shape *shape = &shapes->shapes[i];
+
+		if (shape->kind == GEO_CIRCLE)
+			box_add(&box, &shape->centre, shape->radius_m);
+		for (size_t j = 0; shape->n_rings && j < shape->rings[0].n_points; j++)
+			box_add(&box, &shape->rings[0].points[j], 0);
+	}
+	ret_middle->lat = (box.south + box.north) / 2;
+	ret_middle->lon = remainder(box.from + (box.west + box.east) / 2, 360);
+	high = (box.north - box.south) * DEGREE_M;
+	wide = (box.east - box.west) * DEGREE_M * cos(ret_middle->lat * M_PI / 180);
+	*ret_across_m = fmax(high, wide);
+}
+
 /* The shapes move to the end of the place's; nothing is left in from. */
 static int append_shapes(struct place_file_place *place, struct geo_shapes *from)
 {
@@ -176,6 +219,12 @@ static int take_geometry(struct reader *r, struct json_object *geometry, const c
 	_cleanup_(geo_fence_freep) struct geo_fence *fence = NULL;
 	int err = geo_json_read(geometry, path, radius_m, &shapes, r->error);
 
+	if (err == -EBADMSG && radius_m <= 0 && strstr(r->error->message, "no radius")) {
+		size_t n = strlen(r->error->message);
+
+		snprintf(r->error->message + n, sizeof(r->error->message) - n,
+			"; say one with --radius, or in its property \"radius\"");
+	}
 	if (err == 0)
 		err = geo_json_fence(geometry, path, radius_m, &fence, r->error);
 	if (err < 0)

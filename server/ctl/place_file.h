@@ -47,6 +47,12 @@ int place_file_read(const char *text, size_t n_bytes, const struct place_file_op
  */
 bool place_file_name(const char *text, char ret_name[LIMIT_NAME_BYTES + 1]);
 
+/* The middle of the box round all shapes, and its longer side in metres: what tells people at a
+ * glance that latitude and longitude were swapped. At least one shape; boxes wider than half the
+ * Earth are not measured right. */
+void place_file_extent(
+	const struct geo_shapes *shapes, struct geo_point *ret_middle, double *ret_across_m);
+
 /* --- place_gpx_file.c: the points of GPX, into an empty file --- */
 int place_file_gpx(const char *text, size_t n_bytes, const struct place_file_options *options,
 	struct place_file *file, struct json_error *error);

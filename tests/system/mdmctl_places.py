@@ -140,7 +140,7 @@ def what_is_wrong_is_named(base):
              "coordinates[0][0]: must have a longitude"),
             ({**polygon(square()), "crs": {"type": "name", "properties": {"name": "EPSG:3857"}}}, "crs: "),
             (feature({"type": "LineString", "coordinates": square()}, name="l"), "geometry.type: must be Point"),
-            (feature({"type": "Point", "coordinates": [1, 2]}, name="p"), "there is no radius"),
+            (feature({"type": "Point", "coordinates": [1, 2]}, name="p"), "there is no radius; say one with --radius"),
             (features(), "features: is empty"),
             (features(feature(polygon(square()), name="a b"), feature(polygon(square()), name="a-b")),
              "features[1]: would be named a-b, as features[0] is"),
@@ -178,7 +178,7 @@ def places_go_into_a_policy(base):
                                             feature(polygon(square(1)), name="yard")))
     before = tree(a.home)
     r = a.run("place", "import", path, "--policy", draft, "-o", "new.json")
-    check(r.returncode == 0 and "place office: 1 shape, 5 vertices; takes the place" in r.stderr, r.stderr)
+    check(r.returncode == 0 and "place office: 1 shape, 5 vertices, " in r.stderr and "; takes the place" in r.stderr, r.stderr)
     check("warning" not in r.stderr, r.stderr)
     after = tree(a.home)
     check(stat.S_IMODE(os.stat(os.path.join(a.home, "new.json")).st_mode) == 0o644)
@@ -196,6 +196,51 @@ def places_go_into_a_policy(base):
         check(json.load(f) == new)
     # To standard output, from standard input.
     check(json.loads(a.ok("place", "import", path, "--policy", "-", "-o", "-", stdin=json.dumps(policy))) == new)
+
+
+@test
+def one_file_after_the_other(base):
+    """A policy that is finished but for its places takes them one by one; until then nobody signs it."""
+    a = Admin(base)
+    draft = write(a, "policy.json", {"profiles": [
+        {"id": "away", "when": {"all": [{"place": {"outside": "office"}}, {"not": {"place": {"inside": "yard"}}}]},
+         "settings": {"screen_lock": {"idle_delay": 60}}}]})
+    office = write(a, "office.geojson", polygon(square()))
+    r = a.run("place", "import", office, "--policy", draft)
+    check(r.returncode == 0 and "names the place yard, which is not there yet" in r.stderr, r.stderr)
+    check("place office" in r.stderr and "the place office, which" not in r.stderr, r.stderr)
+    with open(draft) as f:
+        check(list(json.load(f)["places"]) == ["office"])
+    a.fails(1, "policy", "check", draft, says="yard")
+    a.fails(1, "policy", "sign", draft, "--stream", "staff", "--offline", "-o", "s.jose", says="yard")
+    # What else is wrong stays wrong, and no name gets to a terminal that is none.
+    for wrong in ({"when": {"place": {"inside": "\x1b[31m"}}}, {"settings": {"screen_lock": {"idle_delay": -1}}}):
+        with open(draft) as f:
+            policy = json.load(f)
+        policy["profiles"][0].update(wrong)
+        says = a.fails(1, "place", "import", office, "--policy", write(a, "wrong.json", policy), says="wrong.json: ")
+        check("\x1b" not in says, says)
+    r = a.run("place", "import", write(a, "yard.geojson", polygon(square(1))), "--policy", draft)
+    check(r.returncode == 0 and "warning" not in r.stderr, r.stderr)
+    check("ok, 1 profile" in a.ok("policy", "check", draft))
+
+
+@test
+def where_it_is_and_how_large_is_told(base):
+    """Latitude and longitude are swapped easily, and some outlines are too small for positions."""
+    a = Admin(base, make=False)
+    for value, says, small in (
+            (polygon([[13.4, 52.5], [13.41, 52.5], [13.41, 52.504], [13.4, 52.5]]),
+             "677 m across, round latitude 52.5020, longitude 13.4050", False),
+            (polygon([[52.5, 13.4], [52.5, 13.41], [52.504, 13.41], [52.5, 13.4]]),
+             "1.1 km across, round latitude 13.4050, longitude 52.5020", False),
+            (polygon([[179, -1], [-179, -1], [-179, 1], [179, -1]]), "222 km across, round latitude 0.0000, longitude", False),
+            (polygon([[10, 50], [10.0001, 50], [10.0001, 50.0001], [10, 50]]), "11 m across", True)):
+        r = a.run("place", "import", write(a, "map.geojson", value))
+        check(r.returncode == 0 and says in r.stderr, r.stderr)
+        check(("warning: place map is small" in r.stderr) == small, r.stderr)
+    r = a.run("place", "import", write(a, "map.geojson", {"type": "Point", "coordinates": [10, 50]}), "--radius", "75")
+    check("150 m across, round latitude 50.0000, longitude 10.0000" in r.stderr, r.stderr)
 
 
 @test
