@@ -81,14 +81,15 @@ static void enrol_explain(struct ctl *ctl, const struct ticket *ticket)
 	page_open(&page, 2, 4);
 	page_add(&page, PAGE_PLAIN,
 		"- learn model, system version, which apps are installed (never which of them you "
-		"use), whether the rules hold, and what the agent did ('agentctl privacy' shows "
-		"every report)");
+		"use), whether the rules hold, at which of the places that rules name the phone is "
+		"(where else it is only if a rule for location says so), and what the agent did "
+		"('agentctl privacy' shows every report)");
 	page_close(&page);
 	page_open(&page, 2, 4);
 	page_add(&page, PAGE_PLAIN,
 		"- lock the screen, show you messages, restart the phone, install, update and remove "
-		"apps, end the management, and have the agent's log sent, without names and files of "
-		"yours ('agentctl command list' shows what was ordered)");
+		"apps, count the phone as lost, end the management, and have the agent's log sent, "
+		"without names and files of yours ('agentctl command list' shows what was ordered)");
 	page_close(&page);
 	page_open(&page, 2, 4);
 	page_add(&page, PAGE_PLAIN,

@@ -379,8 +379,8 @@ def test_enroll_asks_on_a_terminal(case):
         assert code == 1 and "Not enrolled; nothing was changed" in words, output
         assert "https://mdm.example.org:8443" in words and "set rules for" in words, output
         # Whoever agrees has read what is seen and what can be ordered, the worst of it too.
-        for told in ("which apps are installed", "install, update and remove apps", "erase the phone", "another passcode",
-                     "lock the disks"):
+        for told in ("which apps are installed", "at which of the places", "count the phone as lost",
+                     "install, update and remove apps", "erase the phone", "another passcode", "lock the disks"):
             assert told in words, (told, output)
         assert "c2VjcmV0" not in output
     assert all(name == "status" for name, _ in fake.requests)
