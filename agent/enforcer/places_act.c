@@ -305,7 +305,11 @@ void places_activate(struct places *p, const struct when_facts *facts)
 	p->adopts = false;
 	settle_since(p);
 	/* A phone that never had a condition has no file but that of its enrolment. */
-	if (activations_store(p) < 0)
-		log_warning("what profiles did is not kept; nothing is done until it can be");
+	r = activations_store(p);
+	if (r < 0 && !p->unkept)
+		log_warning("what profiles did cannot be kept: %s; actions of profiles wait until "
+			    "the agent's directory can be written",
+			strerror(-r));
+	p->unkept = r < 0;
 	places_act_soon(p);
 }

@@ -63,6 +63,7 @@ struct places {
 	struct nm_links *links; /* NULL: no condition needs them */
 
 	struct activation activation;
+	bool unkept;   /* what profiles did cannot be written; said once */
 	bool adopts;   /* what was kept is lost: what is true has begun before */
 	uint64_t kept; /* fingerprint of what is kept of them; 0: nothing */
 	struct since_list since_profiles, since_places;
