@@ -7,10 +7,12 @@ Usage: location_report.py BUILD_DIR [NAME...]    The last line is "N passed, N f
 """
 import json
 import os
+import subprocess
 import sys
+import unittest
 
 sys.dont_write_bytecode = True
-from mdmctl_rig import check
+from mdmctl_rig import BUILD, check
 from agent_rig import wait_for
 from location_rig import run_tests
 from places import Field, INSIDE, OUTSIDE, BASE, WEEK
@@ -125,6 +127,31 @@ def test_always(base):
         check(field.at_server() is None, field.at_server())
         check("location" not in field.admin.ok("device", "show", field.device()))
         check(field.privacy()["location"]["report"] == "never")
+
+
+@test
+def test_strangers(base):
+    """A service on the phone does not learn from privacy where it is; a person on it does."""
+    if os.geteuid() != 0:
+        raise unittest.SkipTest("only root can be somebody else")
+    with Told(base, {"profiles": []}) as field:
+        field.rules(report="always", precision=5000)
+        position = field.until_told()["position"]
+
+        def privacy_of(uid):
+            done = subprocess.run([os.path.join(BUILD, "agentctl"), "--socket", field.phone.socket, "privacy", "--json"],
+                                  user=uid, group=uid, extra_groups=[], text=True, capture_output=True, timeout=60, check=False)
+            check(done.returncode == 0, done.stderr)
+            return done.stdout
+
+        for uid, sees in ((65534, False), (70000, False), (70, False), (1000, True), (0, True)):
+            text = privacy_of(uid)
+            answer = json.loads(text)
+            check((str(position["latitude"]) in text) == sees, uid, text)
+            section = answer["last_report"]["sections"]["location"]
+            check(section == {"withheld": True} or sees, uid, section)
+            # That it was told, when and how exactly, everybody may know.
+            check(answer["location"]["told"][0]["precision"] == 5000, answer["location"])
 
 
 @test
