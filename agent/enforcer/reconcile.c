@@ -95,6 +95,7 @@ static int reconcile_evaluate(struct reconcile *r)
 {
 	struct compliance_input inputs[RECONCILE_BACKENDS_MAX + 1];
 	_cleanup_free_ struct observation *own = NULL;
+	struct observation *seen[SETTING_MAX];
 	struct compliance compliance, before = r->compliance;
 	bool had = r->has_compliance;
 	size_t n = 0;
@@ -107,10 +108,10 @@ static int reconcile_evaluate(struct reconcile *r)
 			.backend = r->backends[i].backend->ops->name,
 			.observations = r->backends[i].backend->observations,
 		};
-	own = reconcile_own(&r->effective);
+	own = reconcile_own(&r->effective, seen);
 	if (!own)
 		return -ENOMEM;
-	inputs[n++] = (struct compliance_input){.backend = "agent", .observations = own};
+	inputs[n++] = (struct compliance_input){.backend = "agent", .observations = seen};
 	error = compliance_evaluate(
 		&r->effective, inputs, n, had ? &before : NULL, clock_realtime_s(), &compliance);
 	if (error < 0)

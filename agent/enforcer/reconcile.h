@@ -102,10 +102,11 @@ void reconcile_revert(struct reconcile *r);
 void reconcile_facts(const struct reconcile *r, struct when_facts *ret_facts);
 /*
  * What is told of where the phone is, and whether its user's switch counts, the enforcer itself
- * sees to at every look and every report: it is so as soon as it is wanted. SETTING_MAX of them,
- * the caller's to free; NULL: no memory.
+ * sees to at every look and every report: it is so as soon as it is wanted. Returns what the
+ * pointers of ret_seen lead to, the caller's to free; NULL: no memory.
  */
-struct observation *reconcile_own(const struct effective *effective);
+struct observation *reconcile_own(
+	const struct effective *effective, struct observation *ret_seen[SETTING_MAX]);
 
 /* A mechanism that is not here says so for every setting it would serve. */
 void reconcile_absent(const struct reconcile_backend *rb);

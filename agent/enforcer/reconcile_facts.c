@@ -41,22 +41,25 @@ void reconcile_facts(const struct reconcile *r, struct when_facts *ret_facts)
 	*ret_facts = facts;
 }
 
-struct observation *reconcile_own(const struct effective *effective)
+struct observation *reconcile_own(
+	const struct effective *effective, struct observation *ret_seen[SETTING_MAX])
 {
 	struct observation *own = calloc(SETTING_MAX, sizeof(*own));
 
 	for (size_t i = 0; own && i < SETTING_MAX; i++) {
 		const struct effective_setting *setting = &effective->settings[i];
 
-		if (setting->present && setting_row((enum setting_id)i)->area == AREA_LOCATION)
-			own[i] = (struct observation){
-				.state = COMPLIANCE_COMPLIANT,
-				.reason = REASON_NONE,
-				.has_value = true,
-				.value = {.type = setting->value.type,
-					.number = setting->value.number},
-				.enforced = true,
-			};
+		ret_seen[i] = NULL;
+		if (!setting->present || setting_row((enum setting_id)i)->area != AREA_LOCATION)
+			continue;
+		own[i] = (struct observation){
+			.state = COMPLIANCE_COMPLIANT,
+			.reason = REASON_NONE,
+			.has_value = true,
+			.value = {.type = setting->value.type, .number = setting->value.number},
+			.enforced = true,
+		};
+		ret_seen[i] = &own[i];
 	}
 	return own;
 }
