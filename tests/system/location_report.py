@@ -233,7 +233,12 @@ def test_switch(base):
     if os.geteuid() != 0:
         raise Skip("needs root, to have homes of others")
     field = Told(base, {"profiles": []})
-    home = types.SimpleNamespace(root=field.phone.root, base=base, write=field.phone.write)
+
+    def write(name, text, mode=0o644):
+        field.phone.write(name, text)
+        os.chmod(field.phone.path(name), mode)
+
+    home = types.SimpleNamespace(root=field.phone.root, base=base, write=write)
     copy_schemas(home)
     field.phone.write("etc/passwd", "root:x:0:0::/root:/bin/sh\na:x:1001:1001::/home/a:/bin/sh\n")
     field.phone.write("etc/shadow", "root:!:1::::::\na:x:1::::::\n")
