@@ -200,7 +200,10 @@ static int nodes_on_attributes(sd_event_source *source, int fd, uint32_t events,
 	return 0;
 }
 
-/* Whoever makes a node his own is seen at once: root may, and then everybody. */
+/*
+ * Whoever makes a node his own is seen at once: root may, and then everybody. By the directories,
+ * since a service that may not open a device may not watch its node either.
+ */
 static void watch_attributes(struct backend *b, const struct node *nodes, size_t n)
 {
 	struct nodes *s = b->state;
@@ -213,15 +216,19 @@ static void watch_attributes(struct backend *b, const struct node *nodes, size_t
 	if (fd < 0)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		_cleanup_close_ int node_fd = -1;
-		char link[64];
+		_cleanup_close_ int directory_fd = -1;
+		char link[64], directory[SYSFS_NAME_BYTES];
+		const char *slash = strrchr(nodes[i].node, '/');
 
-		if (!nodes[i].node[0])
+		if (!slash)
 			continue;
-		node_fd = fs_open_nofollow(b->platform->sysroot_fd, nodes[i].node, O_PATH, 0);
-		if (node_fd < 0)
+		snprintf(directory, sizeof(directory), "%.*s", (int)(slash - nodes[i].node),
+			nodes[i].node);
+		directory_fd = fs_open_nofollow(
+			b->platform->sysroot_fd, directory, O_PATH | O_DIRECTORY, 0);
+		if (directory_fd < 0)
 			continue;
-		snprintf(link, sizeof(link), "/proc/self/fd/%d", node_fd);
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", directory_fd);
 		(void)inotify_add_watch(fd, link, IN_ATTRIB);
 	}
 	if (sd_event_add_io(
