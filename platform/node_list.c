@@ -266,11 +266,16 @@ int node_shut(int root_fd, const struct node *node)
 	return r == -ENOENT || r == -ENODEV ? 0 : r;
 }
 
-int node_trigger(int root_fd, const struct node *node)
+static int trigger(int root_fd, const struct node *node, const char *action)
 {
-	int r = sysfs_write(root_fd, node->path, "uevent", "change");
+	int r = sysfs_write(root_fd, node->path, "uevent", action);
 
 	return r == -ENOENT || r == -ENODEV ? 0 : r;
+}
+
+int node_trigger(int root_fd, const struct node *node)
+{
+	return trigger(root_fd, node, "change");
 }
 
 int node_open(int root_fd, const struct node *node)
@@ -284,7 +289,8 @@ int node_open(int root_fd, const struct node *node)
 			r = sysfs_write(root_fd, "sys/bus/usb", "drivers_probe", node->name);
 		return r == -ENOENT || r == -ENODEV ? 0 : r;
 	}
-	/* As the kernel makes nodes; udevd knows the rest. */
+	/* As the kernel makes nodes, and as if it just had: udev's own rules give groups to what
+	 * comes, and not to what changes. */
 	r = set_owner(root_fd, node, 0600);
-	return r < 0 ? r : node_trigger(root_fd, node);
+	return r < 0 ? r : trigger(root_fd, node, "add");
 }
