@@ -21,7 +21,7 @@ struct lock_watch {
 	struct bus_peer login; /* tells when it goes, which the list does not */
 	sd_event_source *retry;
 	unsigned int n_retries;
-	bool locked;
+	bool locked, known;
 	bool closing;
 	const char *why;
 };
@@ -40,11 +40,12 @@ bool lock_of_sessions(const struct session_list *list, const char **ret_why)
 	return true;
 }
 
-static void lock_tell(struct lock_watch *w, bool locked, const char *why)
+static void lock_tell(struct lock_watch *w, bool locked, bool known, const char *why)
 {
-	bool changed = w->locked != locked;
+	bool changed = w->locked != locked || w->known != known;
 
 	w->locked = locked;
+	w->known = known;
 	w->why = why;
 	for (struct lock_listener *l = w->listeners; changed && l; l = l->next)
 		l->changed(l, locked);
@@ -62,7 +63,7 @@ static void lock_lost(struct lock_watch *w, const char *why)
 {
 	lock_close(w);
 	lock_retry_later(w);
-	lock_tell(w, true, why);
+	lock_tell(w, true, false, why);
 }
 
 static void lock_on_sessions(struct session_list *list, void *userdata)
@@ -73,7 +74,7 @@ static void lock_on_sessions(struct session_list *list, void *userdata)
 
 	if (list->listed)
 		w->n_retries = 0;
-	lock_tell(w, locked, why);
+	lock_tell(w, locked, list->listed, why);
 }
 
 static void lock_on_failure(
@@ -97,7 +98,7 @@ static void lock_open(struct lock_watch *w)
 	};
 	if (session_list_open(&w->list, w->platform, detail) != SESSION_DONE) {
 		lock_retry_later(w);
-		lock_tell(w, true, "there is no system bus to ask whether it is locked");
+		lock_tell(w, true, false, "there is no system bus to ask whether it is locked");
 		return;
 	}
 	w->is_open = true;
@@ -208,6 +209,13 @@ void lock_watch_leave(struct platform *platform, struct lock_listener *listener)
 bool lock_watch_is_locked(const struct platform *platform)
 {
 	return !platform->lock_watch || platform->lock_watch->locked;
+}
+
+enum truth lock_watch_state(const struct platform *platform)
+{
+	if (!platform->lock_watch || !platform->lock_watch->known)
+		return TRUTH_UNKNOWN;
+	return platform->lock_watch->locked ? TRUTH_TRUE : TRUTH_FALSE;
 }
 
 const char *lock_watch_why(const struct platform *platform)

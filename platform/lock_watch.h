@@ -12,9 +12,11 @@
 #define MDM_PLATFORM_LOCK_WATCH_H
 
 #include "platform/session_list.h"
+#include "policies/when.h"
 
 struct lock_listener {
-	/* From the loop; not while joining. Must not leave from within. */
+	/* It changed, or it became known, or unknown. From the loop; not while joining. Must not
+	 * leave from within. */
 	void (*changed)(struct lock_listener *listener, bool locked);
 	void *userdata;
 	bool joined;
@@ -28,6 +30,8 @@ void lock_watch_leave(struct platform *platform, struct lock_listener *listener)
 
 /* True also where it is not known, or nobody has joined. */
 bool lock_watch_is_locked(const struct platform *platform);
+/* UNKNOWN: nobody tells, or nobody has yet. For conditions; what protects asks the one above. */
+enum truth lock_watch_state(const struct platform *platform);
 /* Why it is taken for locked: "nobody is logged in"; "" where a session says so, or is unlocked. */
 const char *lock_watch_why(const struct platform *platform);
 

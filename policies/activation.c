@@ -92,6 +92,13 @@ static void entry_follow(struct activation_entry *entry, const struct activation
 	}
 }
 
+/* It has begun before, unless that cannot be. */
+static void entry_adopt(struct activation_entry *entry)
+{
+	entry->active = entry->truth != TRUTH_FALSE;
+	entry->due = 0;
+}
+
 /* --- what changed -------------------------------------------------------------------------- */
 
 /* The leaves that are not as they were; *ret_kind: of the first one. */
@@ -201,7 +208,7 @@ static size_t count_conditions(struct policy *const *policies, size_t n_policies
 	return n;
 }
 
-/* Without a watcher: what is true has begun before. */
+/* Without a watcher: what is true, or may be, has begun before. */
 static int activation_look(struct activation *a, struct policy *const *policies, size_t n_policies,
 	const struct when_facts *facts, const struct watcher *watcher)
 {
@@ -224,10 +231,10 @@ static int activation_look(struct activation *a, struct policy *const *policies,
 			entry_look(entry, sorted[i], profile, facts);
 			before = entry_find(a, entry->stream, entry->id);
 			entry_follow(entry, before, profile);
-			if (!watcher)
-				entry->due = 0;
-			else
+			if (watcher)
 				tell(watcher, before, entry, profile);
+			else
+				entry_adopt(entry);
 			next.n_entries++;
 		}
 	}

@@ -62,8 +62,8 @@ int activation_update(struct activation *a, struct policy *const *policies, size
 	void (*visit)(void *userdata, const struct activation_change *change), void *userdata);
 
 /*
- * The same where what was kept is lost: whatever is true now counts as begun before, so that
- * nothing is done a second time. No visits. 0 or -ENOMEM.
+ * The same where what was kept is lost: whatever is true now, or unknown, counts as begun before,
+ * so that nothing is done a second time. No visits. 0 or -ENOMEM.
  */
 int activation_adopt(struct activation *a, struct policy *const *policies, size_t n_policies,
 	const struct when_facts *facts);

@@ -316,6 +316,17 @@ void when_format(const struct when *when, struct buf *out)
 	node_format(when, false, out);
 }
 
+unsigned int when_needs(const struct when *when)
+{
+	unsigned int needs = 0;
+
+	if (when->kind == WHEN_LEAF && when->leaf->needs)
+		needs |= when->leaf->needs(when->data);
+	for (size_t i = 0; i < when->n_children; i++)
+		needs |= when_needs(&when->children[i]);
+	return needs;
+}
+
 int when_each_place(
 	const struct when *when, int (*visit)(void *userdata, const char *name), void *userdata)
 {

@@ -97,6 +97,11 @@ void when_each_unknown(
 /* For people: "Mon-Fri 08:00-17:00 and not (…)". */
 void when_format(const struct when *when, struct buf *out);
 
+/* What has to be watched for it beside time, power and places. */
+#define WHEN_NEEDS_LOCKED 1u
+#define WHEN_NEEDS_LINKS 2u
+unsigned int when_needs(const struct when *when);
+
 /* Names of the places that it depends on, one call for each mention. Not 0: visit() ended it. */
 int when_each_place(
 	const struct when *when, int (*visit)(void *userdata, const char *name), void *userdata);

@@ -106,6 +106,12 @@ const struct when_leaf_row when_leaf_charging = {
 	.schema = charging_schema,
 };
 
+static unsigned int locked_needs(const void *data)
+{
+	(void)data;
+	return WHEN_NEEDS_LOCKED;
+}
+
 const struct when_leaf_row when_leaf_locked = {
 	.name = "locked",
 	.help = "True while every session at the screen says that it is locked (`is` true), or "
@@ -118,4 +124,5 @@ const struct when_leaf_row when_leaf_locked = {
 	.format = single_format,
 	.free = free,
 	.schema = locked_schema,
+	.needs = locked_needs,
 };

@@ -26,6 +26,8 @@ struct when_leaf_row {
 	void (*format)(const void *data, struct buf *out);
 	void (*free)(void *data);
 	void (*schema)(struct jsonw *w, const char *key); /* JSON Schema of arguments */
+	/* WHEN_NEEDS_*; NULL: nothing of them. */
+	unsigned int (*needs)(const void *data);
 	/* The place that it depends on, and whose it is; NULL: on none. */
 	const char *(*place)(const void *data);
 	void (*bind)(void *data, const char *stream);

@@ -249,6 +249,11 @@ static void network_schema(struct jsonw *w, const char *key)
 	jsonw_object_end(w);
 }
 
+static unsigned int network_needs(const void *data)
+{
+	return ((const struct network *)data)->n_links > 0 ? WHEN_NEEDS_LINKS : 0;
+}
+
 const struct when_leaf_row when_leaf_network = {
 	.name = "network",
 	.help = "True while the network is as said; at least one of `online`, `metered`, "
@@ -266,4 +271,5 @@ const struct when_leaf_row when_leaf_network = {
 	.format = network_format,
 	.free = network_free,
 	.schema = network_schema,
+	.needs = network_needs,
 };

@@ -72,7 +72,7 @@ grep -nE '^#include <(fcntl|unistd|sys/|dirent|spawn|signal|pthread|netdb|arpa/)
 	>>"$errors"
 # Few files see effects, each a part of the enforcer at its edge; of these only reconcile.h sees
 # decisions as well.
-edges='^agent/enforcer/(reconcile|effects|reactions|auth|auth_accounts|guard_host_private|recovery_private|apps_private|apps_work_private)\.h$|^agent/enforcer/(clone|command_passcode|empty_trials|guard_sources|guard_start|probe|recovery|recovery_keep|recovery_run|removal|wipe_find|wipe_run|zerotouch|apps_work|command_apps)\.c$'
+edges='^agent/enforcer/(reconcile|effects|reactions|auth|auth_accounts|guard_host_private|recovery_private|apps_private|apps_work_private|places_private)\.h$|^agent/enforcer/(clone|command_passcode|empty_trials|guard_sources|guard_start|probe|recovery|recovery_keep|recovery_run|removal|wipe_find|wipe_run|zerotouch|apps_work|command_apps)\.c$'
 # shellcheck disable=SC2129 # one question after the other
 {
 	grep -ln '^#include "platform/' agent/*/*.[ch] | grep -vE "$edges" |

@@ -80,7 +80,7 @@ static bool auth_is_locked_out(const struct auth *auth, const char *user)
 static void auth_at_maximum(struct auth *auth)
 {
 	if (auth->limits.at_maximum == PASSWORD_AT_MAXIMUM_CRYPTO_LOCK)
-		crypto_lock_by_policy(auth->e);
+		(void)crypto_lock_by_policy(auth->e);
 	else if (auth->limits.at_maximum == PASSWORD_AT_MAXIMUM_WIPE)
 		wipe_by_policy(auth->e);
 }

@@ -14,6 +14,7 @@
 #include "agent/enforcer/checkin_private.h"
 #include "agent/enforcer/diagnostics.h"
 #include "agent/enforcer/local.h"
+#include "agent/enforcer/places.h"
 #include "agent/enforcer/wake.h"
 #include "agent/enforcer/recovery.h"
 #include "agent/enforcer/renewal.h"
@@ -247,6 +248,9 @@ static void checkin_answered(struct enforcer *e, const struct exchange_result *r
 		&e->documents, result->body, result->n_body, clock_realtime_s(), &change);
 	if (r < 0)
 		log_error("the documents of the server could not be looked at: %s", strerror(-r));
+	/* Whatever came of it: before anybody looks at places of policies that are gone. */
+	if (r < 0 || change.policy)
+		places_policies_changed(e);
 	if (change.error < 0)
 		enforcer_problem(e, PROBLEM_STATE,
 			"Free space or make it writable; until then a restart falls back to the "
@@ -263,6 +267,7 @@ static void checkin_answered(struct enforcer *e, const struct exchange_result *r
 		e->report.more_events);
 	wake_checked_in(e, x->mark);
 	reconcile_export_timers(&e->reconcile);
+	places_save(e);
 	if (change.error == 0)
 		enforcer_save(e);
 	if (change.n_accepted) {

@@ -13,6 +13,7 @@
 #include "agent/enforcer/commands_private.h"
 #include "agent/enforcer/effects.h"
 #include "agent/enforcer/enforcer.h"
+#include "agent/enforcer/places.h"
 #include "agent/enforcer/recovery.h"
 #include "agent/enforcer/wipe.h"
 
@@ -184,6 +185,18 @@ static void crypto_lock_done(struct enforcer *e)
 	effects_finish(e, COMMAND_DONE, "", detail);
 }
 
+/* No command hears of it. */
+static void crypto_lock_refused_policy(struct enforcer *e, const struct recovery_outcome *worst)
+{
+	char detail[LIMIT_TEXT_BYTES + 1];
+
+	log_error("not locked for good: %s: %s %s", worst->name, recovery_end_name(worst->end),
+		worst->detail);
+	snprintf(detail, sizeof(detail), "%.100s: the recovery key is %s%s%.100s", worst->name,
+		recovery_end_name(worst->end), worst->detail[0] ? ": " : "", worst->detail);
+	places_crypto_locked(e, detail);
+}
+
 static void crypto_lock_on_done(
 	struct enforcer *e, const struct recovery_outcome *outcomes, size_t n_outcomes)
 {
@@ -195,8 +208,7 @@ static void crypto_lock_on_done(
 		if (ordered)
 			crypto_lock_refused(e, worst, crypto_lock_any_locked(outcomes, n_outcomes));
 		else
-			log_error("not locked for good: %s: %s %s", worst->name,
-				recovery_end_name(worst->end), worst->detail);
+			crypto_lock_refused_policy(e, worst);
 		/* Something was in the way of what was begun. */
 		if (recovery_is_locking(e))
 			(void)crypto_lock_restart_in(e, CRYPTO_LOCK_RETRY_S);
@@ -205,6 +217,8 @@ static void crypto_lock_on_done(
 	log_warning("every keyslot but those of the organisation is gone; the phone restarts");
 	if (ordered)
 		crypto_lock_done(e);
+	else
+		places_crypto_locked(e, NULL);
 	crypto_lock_end(e);
 }
 
@@ -264,11 +278,12 @@ void crypto_lock_go_on(struct enforcer *e)
 		crypto_lock_end(e);
 }
 
-void crypto_lock_by_policy(struct enforcer *e)
+int crypto_lock_by_policy(struct enforcer *e)
 {
 	int r = crypto_lock_begin(e);
 
 	if (r < 0)
 		log_error("the policy wants this phone locked for good, which cannot begin: %s",
 			strerror(-r));
+	return r;
 }

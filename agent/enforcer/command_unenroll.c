@@ -14,6 +14,7 @@
 #include "agent/enforcer/checkin_private.h"
 #include "agent/enforcer/command_verbs.h"
 #include "agent/enforcer/commands_private.h"
+#include "agent/enforcer/places.h"
 #include "agent/util/log.h"
 
 /* One exchange, and the look at the phone before it. */
@@ -123,17 +124,23 @@ bool commands_reverted(struct enforcer *e, bool failed)
 	const struct command_result partly = {COMMAND_FAILED, "not_restored",
 		"the phone has left the organisation, but not every setting could be restored"};
 	struct commands *c = e->commands;
+	struct ledger_entry *entry;
 
 	/* agentctl may have been asked for the same while the server was told. */
 	if (c->unenroll == UNENROLL_NONE)
 		return false;
 	c->unenroll_failed = failed;
-	commands_finish(e, failed ? &partly : &done);
+	/* A policy may have ordered it, beside a command that has nothing to do with it. */
+	entry = ledger_find(&c->ledger, c->running);
+	if (entry && entry->command && command_leaves(entry->command))
+		commands_finish(e, failed ? &partly : &done);
 	commands_interrupt(e);
 	if (!unenroll_wait(e, UNENROLL_LAST_WORDS, UNENROLL_LAST_WORDS_S) ||
 		checkin_last_words(e, UNENROLL_LAST_WORDS_S) < 0)
 		unenroll_set_stage(e, UNENROLL_NONE);
-	/* No round may enforce anew what was just given back. */
+	/* No round may enforce anew what was just given back. What says that the phone leaves stays
+	 * until it has. */
+	places_release(e);
 	documents_forget(&e->documents);
 	return c->unenroll == UNENROLL_LAST_WORDS;
 }

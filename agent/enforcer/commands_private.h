@@ -65,6 +65,7 @@ bool command_wipe_is_corporate(const struct command *command);
 
 /* command_unenroll.c: whether the phone leaves by it; goes on leaving after a restart. */
 bool command_leaves(const struct command *command);
+/* command_verbs.h has command_unenroll(), which a policy may order, too: command NULL. */
 void command_unenroll_resume(struct enforcer *e);
 void command_unenroll_exchanged(struct enforcer *e, bool answered);
 

@@ -63,8 +63,9 @@ void command_crypto_lock_resume(struct enforcer *e, const struct command *comman
 	struct command_result *ret_result);
 /* At the start: what was begun before it and did not end. */
 void crypto_lock_go_on(struct enforcer *e);
-/* Ordered by a policy, without a command: what comes of it is in the log. */
-void crypto_lock_by_policy(struct enforcer *e);
+/* Ordered by a policy, without a command: what comes of it is in the log, and goes to
+ * places_crypto_locked() after 0. -errno as recovery_start(): it was not begun. */
+int crypto_lock_by_policy(struct enforcer *e);
 void command_wipe_resume(struct enforcer *e, const struct command *command, bool same_boot,
 	struct command_result *ret_result);
 /* An exchange ended; the restart may have waited for it. */

@@ -27,6 +27,7 @@
 #include "agent/enforcer/guard_host.h"
 #include "agent/enforcer/host_mounts.h"
 #include "agent/enforcer/local.h"
+#include "agent/enforcer/places.h"
 #include "agent/enforcer/wake.h"
 #include "agent/enforcer/recovery.h"
 #include "agent/enforcer/wipe.h"
@@ -374,7 +375,13 @@ static int enforcer_start(struct enforcer *e)
 	e->reconcile.begin = enforcer_before_round;
 	e->reconcile.done = enforcer_on_round;
 	e->reconcile.reverted = enforcer_on_reverted;
+	e->reconcile.look = places_look;
+	e->reconcile.judged = places_judged;
 	e->reconcile.userdata = e;
+	/* Before the first round: a phone that was outside is restricted from then on. */
+	r = places_new(e, &places_location, &e->places);
+	if (r < 0)
+		return r;
 	(void)empty_trials_new(e, &e->trials);
 	(void)apps_inventory_new(e, &e->apps);
 	/* Before anybody can log in. Without it they can, and nobody counts. */
@@ -453,6 +460,7 @@ static void enforcer_stop(struct enforcer *e)
 
 	local_free(e->local);
 	auth_free(e->auth);
+	places_free(TAKE_PTR(e->places));
 	zerotouch_free(e->zerotouch);
 	effects_stop(e);
 	crypto_lock_stop(e);

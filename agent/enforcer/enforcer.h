@@ -73,6 +73,7 @@ enum problem {
 	PROBLEM_PASSWORDS, /* attempts cannot be judged */
 	PROBLEM_ATTEMPTS,  /* they cannot be stored */
 	PROBLEM_GUARD,	   /* the start of programs is not judged, though it should be */
+	PROBLEM_PLACES,	   /* what was kept of places or profiles was damaged */
 	PROBLEM_MAX,
 };
 
@@ -93,6 +94,7 @@ struct wipe;	       /* agent/enforcer/wipe.h */
 struct apps_inventory; /* agent/enforcer/apps_inventory.h */
 struct apps_work;      /* agent/enforcer/apps_work.h */
 struct guard_host;     /* agent/enforcer/guard_host.h */
+struct places;	       /* agent/enforcer/places.h */
 
 struct enforcer {
 	struct enforcer_options options;
@@ -146,6 +148,7 @@ struct enforcer {
 	struct guard_host *guard;	 /* NULL: there is none */
 	struct apps_work *apps_work;	 /* NULL: nothing can be installed or removed */
 	struct apps_inventory *apps;	 /* NULL: nothing is known of apps */
+	struct places *places;		 /* NULL: nothing is known of places, no profile acts */
 	struct empty_trials *trials;	 /* NULL: they are forgotten at the end of the process */
 	struct problem_text problems[PROBLEM_MAX];
 };

@@ -13,6 +13,7 @@
 #include "agent/enforcer/clone.h"
 #include "agent/enforcer/empty_trials.h"
 #include "agent/enforcer/local.h"
+#include "agent/enforcer/places.h"
 #include "agent/enforcer/wake.h"
 #include "agent/enforcer/recovery.h"
 #include "agent/enforcer/reminder.h"
@@ -101,6 +102,7 @@ static void checkin_enrolled(const struct exchange_result *result, void *userdat
 	enforcer_journal(e, JOURNAL_ENROLLED, &payload);
 	zerotouch_ended(e, CTL_OK, "");
 	apps_inventory_enrolled(e);
+	places_enrolled(e);
 	log_info("enrolled at %s as %s", e->state.facts.server, e->state.facts.device_id);
 	checkin_note_time(e, result->enrolled.server_date_s, result->enrolled.server_cert_until_s);
 	pacing_init(&e->pacing, e->state.facts.device_id);
@@ -208,6 +210,7 @@ void checkin_left(struct enforcer *e, bool failed)
 	effects_stop(e);
 	crypto_lock_stop(e);
 	reminder_stop(e);
+	places_release(e);
 	documents_forget(&e->documents);
 	memset(&e->report, 0, sizeof(e->report));
 	e->last_success_s = 0;
@@ -225,7 +228,9 @@ void checkin_left(struct enforcer *e, bool failed)
 	renewal_reset(e);
 	clone_check(e);
 	/* In this order: as long as the enrolment stands, so does the order to end it. */
-	if (r == 0)
+	if (r == 0) {
+		places_forget(e);
 		commands_forget(e);
+	}
 	local_unenrolled(e->local, failed, r);
 }

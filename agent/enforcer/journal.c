@@ -54,6 +54,10 @@ static const struct journal_type_row {
 	[JOURNAL_APP_FOUND] = {"app_found", false},
 	[JOURNAL_EXEC_DENIED] = {"exec_denied", true},
 	[JOURNAL_GUARD] = {"guard", true},
+	[JOURNAL_PROFILE] = {"profile", false},
+	[JOURNAL_PLACE] = {"place", false},
+	[JOURNAL_POSITION] = {"position", true},
+	[JOURNAL_ACTION] = {"action", true},
 };
 
 const char *journal_type_name(enum journal_type type)

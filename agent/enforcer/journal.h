@@ -54,6 +54,10 @@ enum journal_type {
 	JOURNAL_EXEC_DENIED, /* S: a program was not started, or would not have been; rate-limited
 			      */
 	JOURNAL_GUARD,	     /* S: started, fell, hung, could not watch a file system */
+	JOURNAL_PROFILE,     /* one with a condition applies, or does not any more */
+	JOURNAL_PLACE,	     /* the phone came to a place, left it, or nobody knows any more */
+	JOURNAL_POSITION,    /* S: a position that is not believed; rate-limited */
+	JOURNAL_ACTION,	     /* S: what a profile does once: begun, done, failed */
 	JOURNAL_TYPE_MAX,
 };
 const char *journal_type_name(enum journal_type type); /* "document_refused"; "unknown" */

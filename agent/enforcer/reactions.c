@@ -12,6 +12,7 @@
 #include "agent/enforcer/checkin.h"
 #include "agent/enforcer/checkin_private.h"
 #include "agent/enforcer/enforcer.h"
+#include "agent/enforcer/places.h"
 #include "agent/util/clock.h"
 
 /* Facts change together: a network that comes up is several signals. */
@@ -114,6 +115,7 @@ static void reactions_resumed(struct reactions *r)
 	int64_t now = clock_boottime_us();
 
 	r->sleeping = false;
+	places_resumed(e);
 	r->resumed_us = now;
 	r->grace = sd_event_source_unref(r->grace);
 	if (reactions_facts(e)->online == TRUTH_FALSE)

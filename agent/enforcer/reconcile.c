@@ -64,6 +64,8 @@ static int reconcile_compute(struct reconcile *r)
 	r->effective = effective;
 	r->has_effective = true;
 	r->platform->desired = &r->effective;
+	if (r->judged)
+		r->judged(r, &facts, r->userdata);
 	return 0;
 }
 

@@ -69,7 +69,11 @@ struct reconcile {
 	sd_event_source *debounce, *timer, *clock_source, *defer;
 	int clock_fd;
 
-	/* Called before a round looks at the phone. May be NULL, like the others. */
+	/* Adds to what conditions see what others know. May be NULL, like the others. */
+	void (*look)(const struct reconcile *r, struct when_facts *facts, void *userdata);
+	/* Called when the conditions were judged by these facts; effective says what is wanted. */
+	void (*judged)(struct reconcile *r, const struct when_facts *facts, void *userdata);
+	/* Called before a round looks at the phone. */
 	void (*begin)(struct reconcile *r, void *userdata);
 	/* Called when a round ended and no other follows; changed: compliance differs since the
 	 * last call. */

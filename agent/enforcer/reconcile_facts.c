@@ -35,5 +35,7 @@ void reconcile_facts(const struct reconcile *r, struct when_facts *ret_facts)
 	for (size_t i = 0; i < AREA_MAX; i++)
 		facts.noncompliant_s[i] =
 			escalation_seconds(&r->escalation, (enum area_id)i, now_us);
+	if (r->look)
+		r->look(r, &facts, r->userdata);
 	*ret_facts = facts;
 }

@@ -14,6 +14,7 @@
 #include "agent/enforcer/diagnostics.h"
 #include "agent/enforcer/commands.h"
 #include "agent/enforcer/enforcer.h"
+#include "agent/enforcer/places.h"
 #include "agent/enforcer/recovery.h"
 #include "agent/enforcer/renewal.h"
 #include "agent/enforcer/unlock_code.h"
@@ -40,6 +41,10 @@ const struct report_item report_items[] = {
 	 "home directories the name of the file, and no folder",
 		"to know which phones need which update, and to find what the organisation does not allow; "
 		"never which of them you use, nor when"},
+	{"places: which profiles with a condition apply, since when and why; of each place that the "
+	 "policy names whether the phone is inside or outside, since when and by what that was seen; "
+	 "no position, and no network",
+		"to know which rules this phone follows now, and why"},
 	{"agent: version, which mechanisms exist on this phone, what the kernel's sandbox offers, "
 	 "whether the clock is plausible, until when the organisation's keyset and the phone's certificate are valid and since when it "
 	 "cannot be renewed, whether the agent's files were copied from another device, what it "
@@ -80,6 +85,7 @@ const char *report_section_name(enum report_section section)
 		[REPORT_DIAGNOSTICS] = "diagnostics",
 		[REPORT_ESCROW] = "escrow",
 		[REPORT_APPS] = "apps",
+		[REPORT_PLACES] = "places",
 	};
 
 	return section < REPORT_SECTION_MAX ? names[section] : NULL;
@@ -257,6 +263,7 @@ static int report_write_bodies(struct enforcer *e, struct report_bodies *bodies)
 		[REPORT_DIAGNOSTICS] = report_write_diagnostics,
 		[REPORT_ESCROW] = report_write_escrow,
 		[REPORT_APPS] = apps_report_write,
+		[REPORT_PLACES] = places_write_report,
 	};
 
 	for (size_t i = 0; i < REPORT_SECTION_MAX; i++) {

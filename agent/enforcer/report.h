@@ -20,6 +20,7 @@ enum report_section {
 	REPORT_DIAGNOSTICS, /* only while there is a bundle that the server does not have */
 	REPORT_ESCROW,	    /* only where policies name certificates for it */
 	REPORT_APPS,	    /* all of it, or what changed: apps_report.h */
+	REPORT_PLACES,	    /* only where policies have conditions or places */
 	REPORT_SECTION_MAX,
 };
 const char *report_section_name(enum report_section section);
