@@ -267,7 +267,23 @@ void places_arm(struct places *p, int64_t at_us, int64_t now_us)
 		log_error("where the phone is cannot be looked at in time: out of memory");
 }
 
-/* After everything that happened: what is due by time, what is wanted next, and when. */
+/* What waits for its dwell waits over restarts, too. */
+static bool places_wait_anew(struct places *p)
+{
+	uint64_t print = 0;
+
+	for (size_t i = 0; i < p->track.n_states; i++) {
+		const struct place_state *s = &p->track.states[i];
+
+		if (s->pending != TRUTH_UNKNOWN)
+			print = print * 31 + i * 3 + s->pending + (uint64_t)s->pending_since_us;
+	}
+	if (print == p->waits)
+		return false;
+	p->waits = print;
+	return true;
+}
+
 void places_step(struct places *p)
 {
 	int64_t now_us = clock_boottime_us(), at_us;
@@ -292,9 +308,10 @@ void places_step(struct places *p)
 			at_us = wish.scan_due_us;
 	}
 	places_arm(p, at_us, now_us);
+	if (places_wait_anew(p) || p->moved)
+		places_store(p);
 	if (p->moved) {
 		p->moved = false;
-		places_store(p);
 		places_request(p);
 	}
 }

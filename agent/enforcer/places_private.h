@@ -50,6 +50,7 @@ struct places {
 	unsigned int watches; /* of the location */
 	bool overrides;	      /* the policy does not honour the user's switch */
 	bool booted;	      /* what was kept of another boot was judged */
+	uint64_t waits;	      /* which places wait for a dwell, in a number */
 	bool moved;	      /* a place changed: it is stored, and conditions are judged */
 	sd_event_source *timer;
 	struct when_place *facts; /* track.n_states of them, for places_look() */
