@@ -45,7 +45,7 @@ struct connections {
 	sd_event_source *again;
 	struct contest contest;
 	unsigned int n_repaired;
-	bool was_settled;
+	bool was_settled, was_forbidden; /* at the last look */
 	/* What was ended is being brought up again, one after the other; of a revert, which waits
 	 * for it. */
 	bool restoring, reverting;
@@ -248,6 +248,10 @@ static void look(struct backend *b)
 	size_t n = n_forbidden(s);
 	int64_t wait_us;
 
+	/* What was being ended is gone: a round tells of that, too. */
+	if (n == 0 && s->was_forbidden)
+		s->changed(b, s->changed_userdata);
+	s->was_forbidden = n > 0;
 	if (n == 0 || s->again)
 		return;
 	wait_us = contest_note(&s->contest, clock_boottime_us());

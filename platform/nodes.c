@@ -90,6 +90,7 @@ static bool has_to_be_shut(struct backend *b, enum gate gate)
 /* --- enforcing ----------------------------------------------------------------------------- */
 
 static void watch_attributes(struct backend *b, const struct node *nodes, size_t n);
+static void look_once_more(struct backend *b);
 
 /* One node. turned: its gate has just been opened or shut. 1: it was not as it should be. */
 static int treat(struct backend *b, const struct node *node, bool shut, bool turned)
@@ -144,6 +145,7 @@ static size_t enforce(struct backend *b)
 	}
 	s->n_seen = n;
 	watch_attributes(b, nodes, n);
+	look_once_more(b);
 	return n_wrong;
 }
 
@@ -174,6 +176,15 @@ static bool any_is_wrong(struct backend *b)
 			!node_is_shut(b->platform->sysroot_fd, &nodes[i]))
 			return true;
 	return n != s->n_seen;
+}
+
+/* Nobody tells of what happened while it was being shut. */
+static void look_once_more(struct backend *b)
+{
+	struct nodes *s = b->state;
+
+	if (is_wanted(s) && s->trouble.r == 0 && any_is_wrong(b))
+		contest_answer_later(&s->contest, b->platform->event);
 }
 
 /* Somebody changed a node, or one came. */
@@ -330,10 +341,11 @@ static void finish(struct backend *b)
 	s->n_repaired = 0;
 	if (!is_wanted(s))
 		stop(b);
-	/* What happened so far was our own doing. */
+	/* What happened so far was our own doing, or what a last look finds. */
 	if (s->uevents)
 		(void)uevent_drain(sd_event_source_get_io_fd(s->uevents));
 	watch_settle(s->watch);
+	look_once_more(b);
 	backend_call_finish(&s->call, s->trouble.r, s->trouble.message);
 }
 
@@ -435,8 +447,7 @@ static int nodes_observe(struct backend *b, backend_done_fn done, void *userdata
 	_cleanup_free_ struct node *nodes = calloc(NODES_MAX, sizeof(*nodes));
 	char message[LIMIT_TEXT_BYTES + 1] = "";
 	struct nodes *s = b->state;
-	struct nodes_view view = {
-		.nodes = nodes, .calls = call_watch_state(&s->calls), .no_calls = has_ofono(b)};
+	struct nodes_view view = {.nodes = nodes, .no_calls = has_ofono(b)};
 	int r = nodes ? node_list(b->platform->sysroot_fd, nodes, &view.n) : -ENOMEM;
 
 	backend_call_begin(&s->call, b, done, userdata);

@@ -26,6 +26,10 @@ static void tell_node(struct backend *b, const struct nodes_view *view, const st
 
 	text_printf(item->name, "%s%s%s%s", node->name, *node->title ? " (" : "", node->title,
 		*node->title ? ")" : "");
+	/* Open for a call is said of none: reports would tell when somebody calls. */
+	if (gate == MICROPHONE && gate_is_shut(b->platform, view->wanted[gate]) &&
+		!view->is_shut[gate])
+		is_shut = true;
 	text_printf(item->detail, "%s", is_shut ? "shut" : "open");
 	item->state = COMPLIANCE_COMPLIANT;
 	if (view->is_shut[gate] && !is_shut) {
@@ -66,8 +70,8 @@ static int see_gate(struct backend *b, const struct nodes_view *view, enum gate 
 	o->n_items = n;
 	if (bad)
 		text_printf(o->detail, "%.100s: %.140s", bad->name, bad->detail);
-	else if (gate == MICROPHONE && view->calls == CALLS_ON)
-		text_printf(o->detail, "open for a call");
+	else if (gate == MICROPHONE && view->wanted[gate] != GATE_ON)
+		detail_add(o->detail, "calls open it");
 	return 0;
 }
 

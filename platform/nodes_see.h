@@ -25,8 +25,7 @@ struct nodes_view {
 	size_t n;
 	enum gate_choice wanted[GATES];
 	bool is_shut[GATES]; /* have to be, now */
-	enum calls calls;
-	bool no_calls; /* calls are somebody's who does not tell of them */
+	bool no_calls;	     /* calls are somebody's who does not tell of them */
 };
 
 /* Replaces the observations of both. 0 or -ENOMEM. */

@@ -103,7 +103,8 @@ void gate_saw(struct backend *b, enum setting_id id, bool is_shut)
 	enum gate_choice wanted = gate_wanted(b->platform->desired, id);
 	enum gate_choice seen = is_shut ? GATE_OFF : GATE_ON;
 
-	if (wanted == GATE_OFF_WHILE_LOCKED && is_shut == gate_is_shut(b->platform, wanted))
+	/* What may be open need not: a radio that its user has switched off, too. */
+	if (wanted == GATE_OFF_WHILE_LOCKED && (is_shut || !gate_is_shut(b->platform, wanted)))
 		seen = GATE_OFF_WHILE_LOCKED;
 	backend_saw(b, id, gate_number(id, seen), true);
 	if (seen == GATE_OFF_WHILE_LOCKED)
@@ -163,26 +164,44 @@ static int contest_on_again(sd_event_source *source, uint64_t usec, void *userda
 	(void)source;
 	(void)usec;
 	contest->again = sd_event_source_unref(contest->again);
+	if (contest->late)
+		(void)contest_note(contest, clock_boottime_us());
+	contest->late = false;
 	contest->act(contest->userdata);
 	return 0;
 }
 
+static int contest_wait(struct contest *contest, sd_event *event)
+{
+	return sd_event_add_time(event, &contest->again, CLOCK_BOOTTIME,
+		(uint64_t)(clock_boottime_us() + CONTEST_WAIT_US), 100000, contest_on_again,
+		contest);
+}
+
 void contest_answer(struct contest *contest, sd_event *event)
 {
-	int64_t now = clock_boottime_us(), wait_us;
+	int64_t now = clock_boottime_us();
 
+	if (contest->again && (!contest->late || contest_is_on(contest, now)))
+		return;
+	contest_stop(contest);
+	if (contest_note(contest, now) == 0 || contest_wait(contest, event) < 0)
+		contest->act(contest->userdata);
+}
+
+void contest_answer_later(struct contest *contest, sd_event *event)
+{
 	if (contest->again)
 		return;
-	wait_us = contest_note(contest, now);
-	if (wait_us == 0 ||
-		sd_event_add_time(event, &contest->again, CLOCK_BOOTTIME, (uint64_t)(now + wait_us),
-			100000, contest_on_again, contest) < 0)
-		contest->act(contest->userdata);
+	/* Where that fails, the next round looks. */
+	(void)contest_wait(contest, event);
+	contest->late = true;
 }
 
 void contest_stop(struct contest *contest)
 {
 	contest->again = sd_event_source_unref(contest->again);
+	contest->late = false;
 }
 
 /* --- trouble ------------------------------------------------------------------------------- */

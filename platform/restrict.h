@@ -65,10 +65,13 @@ struct contest {
 	size_t next;
 	unsigned int n_all; /* since it began */
 	sd_event_source *again;
+	bool late; /* again is of contest_answer_later() */
 };
 
 /* It was opened again: acts, at once or within two seconds. */
 void contest_answer(struct contest *contest, sd_event *event);
+/* It was opened while it was being shut, and nobody will tell: acts within two seconds. */
+void contest_answer_later(struct contest *contest, sd_event *event);
 /* Forgets what was to be done later. */
 void contest_stop(struct contest *contest);
 /* Whether it goes on: as many times within the last minute as are answered at once. */

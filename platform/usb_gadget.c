@@ -275,6 +275,10 @@ static size_t enforce(struct backend *b)
 	if (s->uevents)
 		(void)uevent_drain(sd_event_source_get_io_fd(s->uevents));
 	watch_settle(s->watch);
+	/* Those of somebody who was quicker are. */
+	gadgets_list(b->platform->sysroot_fd, &gadgets);
+	if (shut && s->trouble.r == 0 && n_bound(&gadgets) > 0)
+		contest_answer_later(&s->contest, b->platform->event);
 	return turned ? 0 : n;
 }
 
@@ -297,7 +301,9 @@ static void look(struct backend *b)
 	struct gadgets gadgets;
 
 	gadgets_list(b->platform->sysroot_fd, &gadgets);
-	(void)rewatch(b, &gadgets);
+	/* A new one may have been bound before it was watched. */
+	if (rewatch(b, &gadgets) > 0)
+		gadgets_list(b->platform->sysroot_fd, &gadgets);
 	if (!s->is_shut || n_bound(&gadgets) == 0)
 		return;
 	contest_answer(&s->contest, b->platform->event);
@@ -337,7 +343,8 @@ static bool is_watched(const struct usb_gadget *s, const struct gadgets *gadgets
 	return s->watch && n == s->n_watched;
 }
 
-/* The gadgets' own files, besides the directory in which others may appear. */
+/* The gadgets' own files, besides the directory in which others may appear. 1: others than before.
+ */
 static int rewatch(struct backend *b, const struct gadgets *gadgets)
 {
 	struct usb_gadget *s = b->state;
@@ -364,7 +371,7 @@ static int rewatch(struct backend *b, const struct gadgets *gadgets)
 		return r;
 	watch_free(s->watch);
 	s->watch = watch;
-	return 0;
+	return 1;
 }
 
 static void stop(struct backend *b)

@@ -222,8 +222,7 @@ static void repair(void *userdata)
 		s->changed(b, s->changed_userdata);
 }
 
-/* Something was plugged in or out, or its authorization changed. */
-static void look(struct backend *b)
+static bool any_is_wrong(struct backend *b)
 {
 	_cleanup_free_ struct usb_device *devices = calloc(USB_DEVICES_MAX, sizeof(*devices));
 	struct usb_host *s = b->state;
@@ -231,17 +230,25 @@ static void look(struct backend *b)
 	size_t n = 0;
 
 	if (!devices)
-		return;
+		return false;
 	(void)usb_list(b->platform->sysroot_fd, devices, &n);
 	for (size_t i = 0; i < n; i++)
 		wrong |= is_default_wrong(s, &devices[i]) ||
 			 (has_to_go(s, &devices[i]) && !devices[i].is_busy) ||
 			 has_to_come(s, &devices[i], false);
+	return wrong;
+}
+
+/* Something was plugged in or out, or its authorization changed. */
+static void look(struct backend *b)
+{
+	struct usb_host *s = b->state;
+	bool wrong = any_is_wrong(b);
+
 	/* What was refused is told in the next report. */
 	s->changed(b, s->changed_userdata);
-	if (!wrong)
-		return;
-	contest_answer(&s->contest, b->platform->event);
+	if (wrong)
+		contest_answer(&s->contest, b->platform->event);
 }
 
 static int usb_host_on_uevent(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -321,8 +328,11 @@ static void finish(struct backend *b)
 		trouble_note(
 			&s->trouble, restrict_forget(b->platform, RECORD), "what was there before");
 	}
+	/* What happened so far was our own doing, or what a last look finds. */
 	if (s->uevents)
 		(void)uevent_drain(sd_event_source_get_io_fd(s->uevents));
+	if (s->wanted != GATE_ON && s->trouble.r == 0 && any_is_wrong(b))
+		contest_answer_later(&s->contest, b->platform->event);
 	watch_settle(s->watch);
 	backend_call_finish(&s->call, s->trouble.r, s->trouble.message);
 }

@@ -338,7 +338,7 @@ static const struct setting_row settings[SETTING_MAX] = {
 	[SETTING_RESTRICTIONS_MICROPHONE] = {SETTING_RESTRICTIONS_MICROPHONE, AREA_RESTRICTIONS,
 		"microphone", VALUE_CHOICE, MERGE_MAX, "", 0, 2,
 		"Whether programs may record sound; calls are never touched.", gate_choices,
-		"A call needs the microphone, an emergency call too, so what the modem's calls use stays open."},
+		"A call opens it from the first ring or digit to its end, an emergency call as well."},
 	[SETTING_RESTRICTIONS_BLUETOOTH] = {SETTING_RESTRICTIONS_BLUETOOTH, AREA_RESTRICTIONS,
 		"bluetooth", VALUE_CHOICE, MERGE_MAX, "", 0, 2,
 		"Whether Bluetooth may be switched on.", gate_choices,

@@ -98,7 +98,7 @@ one() {
 
 # The longest first, so that none of them is left alone at the end.
 longest="mdmctl_online mdmctl mdmctl_ca stolen_server mdmctl_keys push session zero_touch device wake main_job
-	mdmctl_taken_over key_drill commands server_push server_hostile apps_trouble location"
+	mdmctl_taken_over key_drill commands server_push server_hostile apps_trouble location restrictions"
 system_suites() {
 	{
 		for name in $longest; do

@@ -32,7 +32,8 @@ const struct report_item report_items[] = {
 		"so that the server sends only what is newer"},
 	{"compliance: for each setting of the policy its state, reason, wanted and seen value; for "
 	 "encryption the mount points, the names of the devices below them, and what sticks and cards "
-	 "that are plugged in call themselves",
+	 "that are plugged in call themselves; for restrictions what cameras, microphones and "
+	 "devices on USB call themselves",
 		"this is what the organisation manages"},
 	{"inventory: operating system and version, kernel, architecture, model, init system",
 		"to know which phones need which update"},

@@ -103,6 +103,47 @@ static void test_contest(void)
 	CHECK_INT(contest_note(&contest, now), 0);
 }
 
+static unsigned int n_acts;
+
+static void act(void *userdata)
+{
+	(void)userdata;
+	n_acts++;
+}
+
+/* What was opened while it was being shut is shut within two seconds; who tells of it before is
+ * answered at once, and in a contest not before that. */
+static void test_contest_in_between(void)
+{
+	struct contest contest = {.act = act};
+	int64_t began = clock_boottime_us();
+	sd_event *event = NULL;
+
+	n_acts = 0;
+	if (sd_event_new(&event) < 0)
+		abort();
+	contest_answer_later(&contest, event);
+	contest_answer_later(&contest, event);
+	CHECK_INT(n_acts, 0);
+	contest_answer(&contest, event);
+	CHECK_INT(n_acts, 1);
+	CHECK(!contest.again);
+	contest_answer_later(&contest, event);
+	CHECK(sd_event_run(event, 60 * UINT64_C(1000000)) > 0);
+	CHECK_INT(n_acts, 2);
+	CHECK(clock_boottime_us() - began >= CONTEST_WAIT_US);
+	CHECK(!contest.again && !contest.late);
+	for (unsigned int i = 0; i < CONTEST_FREE; i++)
+		(void)contest_note(&contest, clock_boottime_us());
+	contest_answer_later(&contest, event);
+	contest_answer(&contest, event);
+	CHECK_INT(n_acts, 2);
+	CHECK(contest.again);
+	contest_stop(&contest);
+	CHECK(!contest.again);
+	sd_event_unref(event);
+}
+
 static void test_state(void)
 {
 	_cleanup_free_ char *text = NULL;
@@ -275,6 +316,7 @@ static const struct check_test tests[] = {
 	{"marks", test_marks},
 	{"saw", test_saw},
 	{"contest", test_contest},
+	{"contest_in_between", test_contest_in_between},
 	{"state", test_state},
 	{"sessions", test_sessions},
 	{"nobody_says", test_nobody_says},
