@@ -19,7 +19,7 @@ feed() { # [SEGMENT]: the receiver, from the start of the track or the end of a 
 	: >/run/feed.log
 	setsid sh -c "exec /usr/lib/mdm-vm/gpx_feed_tool /run/nmea.sock /usr/lib/mdm-vm/bakery.gpx $1 <>/run/feed >>/run/feed.log 2>&1" \
 		</dev/null >/dev/null 2>&1 &
-	again 30 [ -S /run/nmea.sock ]
+	again 90 [ -S /run/nmea.sock ]
 }
 look() {
 	cat /run/feed.log
@@ -86,7 +86,7 @@ CONFIG
 	check "the policy of its group arrives" vm_host_until 60 phone_says policies.0.stream staff
 	check_places "in the office: camera, USB, five minutes until it locks" "again $places_patience at_office"
 	check "a stick is plugged in" vm_stick office MDM1
-	check_places "... and taken" 'again 60 stick_is 1 && again 60 has_disk'
+	check_places "... and taken" 'again 120 stick_is 1 && again 120 has_disk'
 	check_places "it is carried around in the office: nothing changes" '
 		go 0; again 120 arrived 0; sleep 15; at_office && has_disk'
 	check "the phone in the office is written down" restrict_picture office
@@ -97,18 +97,18 @@ places_away() {
 	check_places "it leaves" 'go 1'
 	check_places "the camera is off, USB is shut, the lock is shorter" "again $places_patience outside"
 	check_places "whoever is at the screen does not open the camera" 'refused opens "$(camera)"'
-	check_places "the stick is gone" 'again 60 stick_is 0 && again 60 no_disk'
+	check_places "the stick is gone" 'again 120 stick_is 0 && again 120 no_disk'
 	check "it is pulled out" vm_unplug office
 	check "another one is plugged in, outside" vm_stick away MDM2
-	check_places "it never becomes a disk" 'again 60 stick_is 0 && sleep 5 && no_disk && stick_is 0'
+	check_places "it never becomes a disk" 'again 120 stick_is 0 && sleep 5 && no_disk && stick_is 0'
 	check_places "at the bakery it is still so" "again $places_patience arrived 1; outside && stick_is 0"
-	check_places "the phone is compliant there" 'again 60 state_of camera compliant && again 60 state_of usb_host compliant'
+	check_places "the phone is compliant there" 'again 120 state_of camera compliant && again 120 state_of usb_host compliant'
 }
 
 places_back() {
 	check_places "it comes back" 'go 2'
 	check_places "camera, USB and lock are those of the office" "again $places_patience at_office"
-	check_places "the stick that was plugged in outside can be used" 'again 60 stick_is 1 && again 60 has_disk'
+	check_places "the stick that was plugged in outside can be used" 'again 120 stick_is 1 && again 120 has_disk'
 	check_places "back at the desk" "again $places_patience arrived 2; at_office"
 	check "the sticks change" places_sticks_change away office2
 	check "everything is as it was in the office" places_is_office
@@ -137,10 +137,10 @@ places_offline() {
 	check "the network is cut" vm_network off
 	check_places "it leaves" ': >/run/feed.log; go 1'
 	check_places "the camera is off, USB is shut, the lock is shorter" "again $places_patience outside"
-	check_places "... and the stick is gone" 'again 60 stick_is 0 && again 60 no_disk'
+	check_places "... and the stick is gone" 'again 120 stick_is 0 && again 120 no_disk'
 	check_places "at the bakery" "again $places_patience arrived 1"
 	check_places "it comes back" 'go 2'
-	check_places "all of it is as in the office" "again $places_patience at_office && again 60 stick_is 1 && again 60 has_disk"
+	check_places "all of it is as in the office" "again $places_patience at_office && again 120 stick_is 1 && again 120 has_disk"
 	check_places "back at the desk" "again $places_patience arrived 2; at_office"
 	check "everything is as it was in the office" places_is_office
 	check "so is everything below /etc" places_etc_is_office
@@ -165,13 +165,13 @@ HOOK
 	is "when login became possible, it was restricted" "$(vm_run 'cat /run/mdm-vm/at-login')" restricted
 	vm_run 'rm -f /etc/mdm-vm-at-login
 		setsid /sbin/agetty --autologin phone --noclear tty1 linux </dev/null >/dev/null 2>&1 &'
-	check_places "whoever logs in has no camera" 'again 60 session && again 30 acl rfkill && outside && refused opens "$(camera)"'
+	check_places "whoever logs in has no camera" 'again 120 session && again 90 acl rfkill && outside && refused opens "$(camera)"'
 	check "a stick is plugged in" vm_stick restart MDM1
-	check_places "... in vain" 'again 60 stick_is 0 && no_disk'
+	check_places "... in vain" 'again 120 stick_is 0 && no_disk'
 	check "the gadget is made, as at each start" restrict_gadget_make
 	check_places "the receiver says where it is: at the bakery" 'feed 1; sleep 45; outside'
 	check_places "it comes back" 'go 2'
-	check_places "all of it is as in the office" "again $places_patience at_office && again 60 stick_is 1 && again 60 has_disk"
+	check_places "all of it is as in the office" "again $places_patience at_office && again 120 stick_is 1 && again 120 has_disk"
 	check_places "back at the desk" "again $places_patience arrived 2; at_office"
 	check "everything is as it was in the office" places_is_office
 	check "so is everything below /etc" places_etc_is_office
@@ -183,7 +183,7 @@ places_unenrol() {
 	check "the stick is pulled out" vm_unplug restart
 	vm_network on
 	check_places "the phone leaves the organisation, outside" 'agentctl unenroll --yes'
-	check_places "camera and USB can be used" 'again 60 acl "$(camera)" && opens "$(camera)" && default_is 1'
+	check_places "camera and USB can be used" 'again 120 acl "$(camera)" && opens "$(camera)" && default_is 1'
 	check "everything is as it was before" vm_host_until 60 places_is_unmanaged_now
 	diag "$(restrict_same unmanaged now)"
 	check "so is everything below /etc" places_etc_is_before
