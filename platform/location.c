@@ -160,17 +160,20 @@ static void scan_miss(struct location *l, enum location_why why)
 /* Wants that were answered, or that cannot be. */
 static void location_judge(struct location *l)
 {
+	if (l->honour_switch && l->user_switch.looked && l->user_switch.state == TRUTH_FALSE) {
+		/* What was seen just before stays untold. */
+		l->pending &= ~(1u << LOCATION_FIX | 1u << LOCATION_NETWORKS |
+				1u << LOCATION_CONNECTED | 1u << LOCATION_MOVED);
+		if (l->need != LOCATION_OFF)
+			want_miss(l, LOCATION_SWITCHED_OFF);
+		if (l->scan_wanted)
+			scan_miss(l, LOCATION_SWITCHED_OFF);
+	}
 	if (l->answered)
 		want_end(l);
 	if (l->scan_wanted && l->wifi.networks.taken_us >= l->scan_wanted_us - LOCATION_FRESH_US) {
 		scan_end(l);
 		location_post(l, LOCATION_NETWORKS);
-	}
-	if (l->honour_switch && l->user_switch.looked && l->user_switch.state == TRUTH_FALSE) {
-		if (l->need != LOCATION_OFF)
-			want_miss(l, LOCATION_SWITCHED_OFF);
-		if (l->scan_wanted)
-			scan_miss(l, LOCATION_SWITCHED_OFF);
 	}
 }
 
@@ -203,11 +206,15 @@ static void bus_settle(struct location *l, bool wanted)
 
 /* --- which sources run ---------------------------------------------------------------------- */
 
+static bool bus_is_wanted(const struct location *l)
+{
+	return location_modem_owes(l) || (location_is_allowed(l) && location_is_wanted(l));
+}
+
 static void sources_settle(struct location *l)
 {
-	bool allowed = location_is_allowed(l);
-
-	bus_settle(l, location_modem_owes(l) || (allowed && location_is_wanted(l)));
+	if (bus_is_wanted(l))
+		bus_settle(l, true);
 	/* The file first: where it answers nobody else is asked. */
 	for (size_t i = 0; i < LOCATION_SOURCE_MAX; i++) {
 		bool wanted = rows[i]->is_wanted(l) && (!rows[i]->uses_bus || l->bus_wanted);
@@ -225,6 +232,10 @@ static void sources_settle(struct location *l)
 		if (l->running[i])
 			rows[i]->start(l);
 	}
+	/* Last, for who is stopped has something to say: the connection is not the location's
+	 * alone, and stays when the location leaves it. */
+	if (!bus_is_wanted(l))
+		bus_settle(l, false);
 }
 
 static void sources_look(struct location *l)
@@ -355,6 +366,7 @@ int location_want(struct location *l, enum location_need need, int64_t deadline_
 	l->wanted_us = now_us;
 	l->deadline_us = deadline_us;
 	l->best = (struct fix){.source = FIX_NONE};
+	location_switch_refresh(l);
 	location_modem_look_at_cell(l);
 	return 0;
 }
@@ -387,6 +399,7 @@ int location_scan(struct location *l, int64_t deadline_us)
 	l->pending &= ~(1u << LOCATION_NO_SCAN);
 	l->scan_wanted = true;
 	l->scan_wanted_us = clock_boottime_us();
+	location_switch_refresh(l);
 	location_wifi_scan(l);
 	location_poke(l);
 	return 0;

@@ -409,6 +409,34 @@ static void geoclue_start(struct location *l)
 	geoclue_settle(l);
 }
 
+/* Belongs to nobody: the location may be gone by now. */
+static int geoclue_on_unwanted(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+	const char *path;
+
+	(void)userdata;
+	(void)error;
+	if (!sd_bus_message_is_method_error(message, NULL) &&
+		sd_bus_message_read(message, "o", &path) >= 0)
+		(void)sd_bus_call_method_async(sd_bus_message_get_bus(message), NULL,
+			sd_bus_message_get_sender(message), MANAGER_PATH, GEOCLUE ".Manager",
+			"DeleteClient", NULL, NULL, "o", path);
+	return 0;
+}
+
+/* A client that is on its way will be there, and counts as a use: asked for once more it is the
+ * same, and its name is known then. */
+static void geoclue_drop_client(struct location_geoclue *g)
+{
+	static const struct bus_method get_client = {MANAGER_PATH, GEOCLUE ".Manager", "GetClient"};
+	sd_bus_slot *slot = NULL;
+
+	if (bus_peer_call(&g->peer, &get_client, &slot, geoclue_on_unwanted, "") < 0)
+		return;
+	(void)sd_bus_slot_set_floating(slot, true);
+	sd_bus_slot_unref(slot);
+}
+
 static void geoclue_stop(struct location *l)
 {
 	struct location_geoclue *g = &l->geoclue;
@@ -418,6 +446,8 @@ static void geoclue_stop(struct location *l)
 	if (g->client[0]) {
 		(void)bus_peer_call(&g->peer, &stop, NULL, NULL, "");
 		(void)bus_peer_call(&g->peer, &delete, NULL, NULL, "o", g->client);
+	} else if (g->step == STEP_CLIENT && g->call) {
+		geoclue_drop_client(g);
 	}
 	geoclue_forget(g);
 	g->agent = sd_bus_slot_unref(g->agent);

@@ -146,8 +146,11 @@ static int satellites_on_location(sd_bus_message *message, void *userdata, sd_bu
 	(void)error;
 	m->get = sd_bus_slot_unref(m->get);
 	if (bus_peer_answered(&m->peer, message) == 0 &&
-		modem_read_location(message, satellites_on_source, l) >= 0)
+		modem_read_location(message, satellites_on_source, l) >= 0 && !m->is_warm) {
 		m->is_warm = true;
+		/* A time of day of yesterday says nothing of today's. */
+		m->track.clock = (struct fix_clock){.known = false};
+	}
 	if (m->running)
 		(void)location_set_timer(
 			l, &m->poll, clock_boottime_us() + POLL_US, satellites_on_poll);

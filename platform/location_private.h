@@ -190,6 +190,8 @@ bool location_is_absent(const struct location *location, const struct bus_peer *
 /* The switch. */
 void location_switch_start(struct location *location);
 void location_switch_stop(struct location *location);
+/* Something is about to be asked: it is looked at again if it runs already. */
+void location_switch_refresh(struct location *location);
 /* Of what the databases say. Reads only. */
 void location_switch_read(
 	int root_fd, uint32_t uid, enum truth *ret_state, char ret_detail[LIMIT_TEXT_BYTES + 1]);

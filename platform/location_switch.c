@@ -187,8 +187,8 @@ static int switch_on_change(sd_event_source *source, int fd, uint32_t revents, v
 	return 0;
 }
 
-/* Watches the directory of the user's database. Without it the switch is read when something is
- * wanted the next time. */
+/* Watches the directory of the user's database. Where there is none yet, and for what the system's
+ * databases say, the switch is read anew when something is wanted the next time. */
 static void switch_arm(struct location *l)
 {
 	_cleanup_(homes_done) struct homes homes = {0};
@@ -256,6 +256,12 @@ void location_switch_start(struct location *l)
 	if (session_watch_new(l->platform, switch_on_session, l, &s->session) < 0 ||
 		location_set_timer(l, &s->deadline, clock_boottime_us() + SESSION_PATIENCE_US,
 			switch_on_deadline) < 0)
+		switch_look(l);
+}
+
+void location_switch_refresh(struct location *l)
+{
+	if (l->user_switch.looked)
 		switch_look(l);
 }
 

@@ -58,6 +58,22 @@ debian_missing() {
 	done
 }
 
+# keep_asleep PACKAGE...: services that the tests run by themselves, on a bus of their own. What was not
+# on this machine before is not to take its modems and serial ports now.
+keep_asleep() {
+	for package in "$@"; do
+		case $package in
+		modemmanager) units=ModemManager.service ;;
+		gpsd) units="gpsd.socket gpsd.service gpsdctl@.service" ;;
+		*) continue ;;
+		esac
+		command -v systemctl >/dev/null 2>&1 || continue
+		echo "deps: $package is only for tests, so that it is masked; to use it: systemctl unmask $units"
+		# shellcheck disable=SC2086 # several names on purpose
+		as_root systemctl mask $units
+	done
+}
+
 debian() {
 	wanted=$debian_demo
 	[ "$level" = demo ] || wanted="$wanted $debian_all"
@@ -77,6 +93,8 @@ debian() {
 	fi
 	echo "deps: installing $missing$missing_arm64"
 	as_root apt-get update -q
+	# shellcheck disable=SC2086
+	keep_asleep $missing
 	# shellcheck disable=SC2086
 	[ -z "$missing" ] || apt_install $missing
 	# shellcheck disable=SC2086

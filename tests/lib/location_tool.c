@@ -5,6 +5,7 @@
  *
  * Does what it reads, a line each:
  *   want off|coarse|fine SECONDS   watch BITS   scan SECONDS   honour 0|1   facts   quit   die
+ *   stay    on the bus, as the agent does for other reasons
  * and prints an event or an answer a line. "die" ends it as a fault would.
  */
 #include <errno.h>
@@ -20,7 +21,9 @@
 
 struct run {
 	sd_event *event;
+	struct platform platform;
 	struct location *location;
+	struct bus_peer other;
 	char input[512];
 	size_t n_input;
 };
@@ -80,6 +83,34 @@ static enum location_need need_of(const char *word)
 	return strcmp(word, "coarse") == 0 ? LOCATION_COARSE : LOCATION_OFF;
 }
 
+static void other_changed(struct bus_peer *peer)
+{
+	(void)peer;
+}
+
+static const struct bus_peer_row other_row = {
+	.bus_name = "org.example.Other", .appeared = other_changed, .vanished = other_changed};
+
+static int on_quit(sd_event_source *source, void *userdata)
+{
+	const struct run *run = userdata;
+
+	(void)source;
+	return sd_event_exit(run->event, 0);
+}
+
+/* After what is under way: connections are released by the loop. */
+static void quit_when_idle(struct run *run)
+{
+	sd_event_source *source = NULL;
+
+	if (sd_event_add_defer(run->event, &source, on_quit, run) < 0 ||
+		sd_event_source_set_priority(source, SD_EVENT_PRIORITY_IDLE) < 0 ||
+		sd_event_source_set_floating(source, 1) < 0)
+		_exit(2);
+	sd_event_source_unref(source);
+}
+
 static void obey(struct run *run, const char *line)
 {
 	int64_t now_us = clock_boottime_us();
@@ -98,8 +129,10 @@ static void obey(struct run *run, const char *line)
 		location_honour_switch(run->location, number != 0);
 	else if (strcmp(line, "facts") == 0)
 		print_facts(run->location);
+	else if (strcmp(line, "stay") == 0)
+		(void)bus_peer_open(&run->other, &run->platform);
 	else if (strcmp(line, "quit") == 0)
-		(void)sd_event_exit(run->event, 0);
+		quit_when_idle(run);
 	else if (strcmp(line, "die") == 0)
 		_exit(9);
 	fflush(stdout);
@@ -128,8 +161,7 @@ static int on_input(sd_event_source *source, int fd, uint32_t revents, void *use
 
 int main(int argc, char **argv)
 {
-	struct run run = {0};
-	struct platform platform = {.vault_fd = -1};
+	struct run run = {.platform = {.vault_fd = -1}, .other = {.row = &other_row}};
 	sigset_t mask;
 	int r;
 
@@ -138,11 +170,11 @@ int main(int argc, char **argv)
 	if (argc != 4 || sigprocmask(SIG_BLOCK, &mask, NULL) < 0 ||
 		sd_event_default(&run.event) < 0)
 		return 2;
-	platform.event = run.event;
-	platform.sysroot_fd = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	platform.state_fd = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (platform.sysroot_fd < 0 || platform.state_fd < 0 ||
-		location_new(&platform, on_event, &run, &run.location) < 0)
+	run.platform.event = run.event;
+	run.platform.sysroot_fd = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	run.platform.state_fd = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (run.platform.sysroot_fd < 0 || run.platform.state_fd < 0 ||
+		location_new(&run.platform, on_event, &run, &run.location) < 0)
 		return 2;
 	run.location->gpsd_port = (uint16_t)strtoul(argv[3], NULL, 10);
 	if (sd_event_add_io(run.event, NULL, 0, EPOLLIN, on_input, &run) < 0)
@@ -151,12 +183,13 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	r = sd_event_loop(run.event);
 	location_free(run.location);
+	bus_peer_close(&run.other);
 	/* What was let go is released by the loop. */
 	while (sd_event_get_state(run.event) != SD_EVENT_FINISHED && sd_event_run(run.event, 0) > 0)
 		;
 	sd_event_unref(run.event);
-	close(platform.sysroot_fd);
-	close(platform.state_fd);
+	close(run.platform.sysroot_fd);
+	close(run.platform.state_fd);
 	printf("done\n");
 	return r < 0 ? 1 : 0;
 }

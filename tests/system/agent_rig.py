@@ -6,6 +6,7 @@ mdmctl_rig, which has the administrator and the server. Runs as root and as a pl
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 
@@ -71,9 +72,18 @@ class Agent:
                                             stdin=subprocess.DEVNULL,
                                             env=dict(os.environ, **(self.env or {})))
         wait_for("the agent's socket\n" + self.log(),
-                 lambda: os.path.exists(self.socket) or self.process.poll() is not None)
+                 lambda: self.is_listening() or self.process.poll() is not None)
         check(self.process.poll() is None, "the agent ended:", self.log())
         return self
+
+    def is_listening(self):
+        """A socket is there a moment before anybody listens."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            try:
+                s.connect(self.socket)
+            except (FileNotFoundError, ConnectionRefusedError):
+                return False
+        return True
 
     def stop(self, how=signal.SIGTERM):
         if self.process:

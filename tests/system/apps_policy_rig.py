@@ -190,8 +190,11 @@ class Phones:
         return next((row for row in rows if row["id"] == made), None)
 
     def wait_command(self, made, *states):
-        return wait_for("%s of %s\n%s" % (states, made, self.phone.log()), lambda: (
-            lambda row: row if row and row["state"] in states else None)(self.command(made)))
+        try:
+            return wait_for("%s of %s" % (states, made), lambda: (
+                lambda row: row if row and row["state"] in states else None)(self.command(made)))
+        except AssertionError as e:
+            raise AssertionError("%s\n%s\n%s\n%s" % (e, self.command(made), self.phone.ok("status"), self.phone.log())) from None
 
     # --- the hook
     def install_hook(self):

@@ -136,6 +136,28 @@ def test_motion(base):
 
 
 @test
+def test_idle(base):
+    """While nothing changes nothing runs: the process is not even woken."""
+    def wakes(phone):
+        with open("/proc/%d/status" % phone.tool.pid) as f:
+            return [line.split()[1] for line in f if line.startswith("voluntary_ctxt")]
+    with Phone(base) as phone:
+        phone.modem(signals=True)
+        phone.wifi(OFFICE, "a")
+        phone.start()
+        time.sleep(1)
+        before = wakes(phone)
+        time.sleep(3)
+        check(wakes(phone) == before, "it wakes while nothing is wanted")
+        phone.say("watch %d" % (NETWORKS | MOTION))
+        phone.expect("networks")
+        time.sleep(6)
+        before = wakes(phone)
+        time.sleep(6)
+        check(wakes(phone) == before, "it wakes while nothing changes")
+
+
+@test
 def test_scan(base):
     """One at a time, none while the last one is young; and none where it does not come."""
     with Phone(base) as phone:

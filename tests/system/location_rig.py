@@ -36,23 +36,26 @@ OFFICE = {"a": (b"Office", "02:00:00:00:00:01"), "b": (b"Caf\xe9", "02:00:00:00:
 PROGRAMS = {"geoclue": "/usr/libexec/geoclue", "ModemManager": "/usr/sbin/ModemManager",
             "gpsd": "/usr/sbin/gpsd"}
 
-# Mounts of its own; as root, or as the user that it is, for the bus goes by that.
-PRIVATE = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-c", "--keep-caps", "-m"]
+# Mounts of its own; as root, or as the user that it is, for the bus goes by that. No network: whatever
+# its configuration says, GeoClue asks a web service where this machine is.
+PRIVATE = (["unshare"] if os.geteuid() == 0 else ["unshare", "-c", "--keep-caps"]) + ["-m", "-n"]
 
 GEOCLUE_CONFIG = """[agent]
 whitelist=geoclue-demo-agent;sm.puri.Phosh
 [network-nmea]
-enable=true
+enable=%(socket)s
 nmea-socket=%(nmea)s
 [3g]
 enable=false
 [cdma]
 enable=false
 [modem-gps]
-enable=false
+enable=%(modem)s
 [wifi]
 enable=false
-[mdm-agent]
+"""
+# What the drop-in says, which a GeoClue of before 2.7 does not read.
+GEOCLUE_LEAVE = """[mdm-agent]
 allowed=%(allowed)s
 system=true
 users=%(uid)d
@@ -142,8 +145,8 @@ class Phone:
         self.bus.start()
         return self
 
-    def __exit__(self, *args):
-        self.stop()
+    def __exit__(self, kind, *args):
+        tool, _ = self.tool, self.stop()
         for process in self.processes:
             if process.poll() is None:
                 process.kill()
@@ -151,6 +154,8 @@ class Phone:
         for receiver in self.receivers:
             receiver.close()
         self.bus.stop()
+        # Whatever was found before tells more.
+        check(kind or not tool or tool.returncode == 0, "it ended badly")
 
     def write(self, name, text, mode=0o644):
         path = os.path.join(self.root, name)
@@ -267,15 +272,18 @@ class Phone:
         self.receivers.append(Receiver(os.path.join(self.root, "run/gnss-share.sock")))
         return self.receivers[-1]
 
-    def geoclue(self, allowed=True):
-        """The real one, with a receiver behind a socket. Its configuration has a fixed place."""
+    def geoclue(self, allowed=True, modem=False):
+        """The real one, with a receiver behind a socket. Its configuration has a fixed place. allowed:
+        None where it says nothing of the agent."""
         program = need("geoclue")
         receiver = Receiver(os.path.join(self.base, "nmea.sock"))
         self.receivers.append(receiver)
         config = os.path.join(self.base, "geoclue.conf")
         with open(config, "w") as f:
-            f.write(GEOCLUE_CONFIG % {"nmea": receiver.path, "uid": os.geteuid(),
-                                      "allowed": "true" if allowed else "false"})
+            f.write(GEOCLUE_CONFIG % {"nmea": receiver.path, "modem": str(modem).lower(),
+                                      "socket": str(not modem).lower()})
+            if allowed is not None:
+                f.write(GEOCLUE_LEAVE % {"uid": os.geteuid(), "allowed": "true" if allowed else "false"})
         if not os.path.exists("/etc/geoclue/geoclue.conf"):
             raise Skip("GeoClue has no configuration to put another one over")
         script = "mount --make-rprivate / && mount --bind %s /etc/geoclue/geoclue.conf && exec %s" % (
@@ -286,6 +294,11 @@ class Phone:
         wait_for("GeoClue", lambda: self.bus.connection.name_has_owner(GEOCLUE))
         self.installed(GEOCLUE)
         return receiver, process
+
+    def geoclue_is_idle(self):
+        manager = self.bus.connection.get_object(GEOCLUE, "/org/freedesktop/GeoClue2/Manager")
+        return not dbus.Interface(manager, "org.freedesktop.DBus.Properties").Get(
+            GEOCLUE + ".Manager", "InUse")
 
     def installed(self, name):
         """As far as files say."""
@@ -300,6 +313,35 @@ class Phone:
     def geoclue_in_use(self, in_use):
         self.bus.mock(GEOCLUE, "/org/freedesktop/GeoClue2/Manager").UpdateProperties(
             GEOCLUE + ".Manager", dbus.Dictionary({"InUse": dbus.Boolean(in_use)}, signature="sv"))
+
+    def geoclue_client(self, *places, slow_s=0):
+        """A double that lets itself be asked, which may take long: it says the places when it is told to."""
+        self.geoclue_double(False)
+        self.installed(GEOCLUE)
+        manager = self.bus.mock(GEOCLUE, "/org/freedesktop/GeoClue2/Manager")
+        client = "/org/freedesktop/GeoClue2/Client/1"
+        manager.AddMethods(GEOCLUE + ".Manager", dbus.Array([
+            ("AddAgent", "s", "", ""), ("DeleteClient", "o", "", ""),
+            ("GetClient", "", "o", "import time\ntime.sleep(%f)\nret = dbus.ObjectPath('%s')" % (
+                slow_s, client))], signature="(ssss)"))
+        manager.AddObject(client, GEOCLUE + ".Client", dbus.Dictionary(
+            {"DesktopId": "", "RequestedAccuracyLevel": dbus.UInt32(0)}, signature="sv"), dbus.Array(
+                [("Start", "", "", ""), ("Stop", "", "", "")], signature="(ssss)"))
+        for n, place in enumerate(places):
+            manager.AddObject(self.geoclue_place(n), GEOCLUE + ".Location", dbus.Dictionary(
+                place, signature="sv"), dbus.Array([], signature="(ssss)"))
+
+    @staticmethod
+    def geoclue_place(n):
+        return dbus.ObjectPath("/org/freedesktop/GeoClue2/Client/1/Location/%d" % n)
+
+    def geoclue_calls(self):
+        return [str(name) for path in ("Manager", "Client/1") for _, name, _ in
+                self.bus.mock(GEOCLUE, "/org/freedesktop/GeoClue2/" + path).GetCalls()]
+
+    def geoclue_says(self, n):
+        self.bus.mock(GEOCLUE, "/org/freedesktop/GeoClue2/Client/1").EmitSignal(
+            GEOCLUE + ".Client", "LocationUpdated", "oo", [dbus.ObjectPath("/"), self.geoclue_place(n)])
 
     def modem_manager(self):
         process = self.run([need("ModemManager"), "--test-no-suspend-resume", "--debug"], "mm.log")
@@ -324,8 +366,11 @@ class Phone:
         manager.AddObject(MODEM_PATH, MODEM_LOCATION, dbus.Dictionary({
             "Capabilities": dbus.UInt32(capabilities), "Enabled": dbus.UInt32(enabled),
             "SignalsLocation": dbus.Boolean(signals)}, signature="sv"), dbus.Array(
-                [("Setup", "ub", "", setup), ("GetLocation", "", "a{uv}", "ret = {}")],
+                [("Setup", "ub", "", setup), ("GetLocation", "", "a{uv}", "ret = {}"),
+                 ("SetGpsRefreshRate", "u", "", "")],
                 signature="(ssss)"))
+        self.bus.mock(MODEMS, MODEM_PATH).AddProperties(MODEMS + ".Modem", dbus.Dictionary(
+            {"State": dbus.Int32(8)}, signature="sv"))
         self.see_sky()
 
     def see_sky(self, position=None, moving=True, cell="26201,4D2,1A2B3C,1A2B"):

@@ -148,6 +148,72 @@ static void test_switch(void)
 	stage_close(&s);
 }
 
+/* What cannot be watched is looked at when something is wanted. */
+static void test_switch_unwatched(void)
+{
+	struct location_facts facts;
+	enum truth before;
+	struct stage s;
+
+	stage_open(&s);
+	if (!dconf_root_make(&s.f) || !switch_root(&s.f)) {
+		stage_close(&s);
+		return;
+	}
+	serve_gnss_share(&s);
+	CHECK_INT(unlinkat(s.f.platform.sysroot_fd, "home/u/.config/dconf", AT_REMOVEDIR), 0);
+	location_watch(s.location, LOCATION_WATCH_MOTION);
+	CHECK(stage_until(&s, &s.n[LOCATION_SWITCHED]));
+	location_facts(s.location, &facts);
+	before = facts.user_switch;
+	CHECK(before != TRUTH_UNKNOWN);
+	fixture_directory(&s.f, "home/u/.config/dconf");
+	switch_set(&s.f, before == TRUTH_FALSE);
+	s.n[LOCATION_SWITCHED] = 0;
+	CHECK_INT(location_want(s.location, LOCATION_FINE, NEVER), 0);
+	CHECK(stage_until(&s, &s.n[LOCATION_SWITCHED]));
+	location_facts(s.location, &facts);
+	CHECK_INT(facts.user_switch, before == TRUTH_FALSE ? TRUTH_TRUE : TRUTH_FALSE);
+	/* And it is watched from now on. */
+	switch_set(&s.f, before != TRUTH_FALSE);
+	s.n[LOCATION_SWITCHED] = 0;
+	CHECK(stage_until(&s, &s.n[LOCATION_SWITCHED]));
+	stage_close(&s);
+}
+
+/* A fix that came in the same moment as the no is not told, and the want is answered. */
+static void test_switch_wins(void)
+{
+	struct stage s;
+	const struct fix fix = {
+		.latitude = 1,
+		.longitude = 2,
+		.accuracy_m = 5,
+		.speed_ms = -1,
+		.taken_us = clock_boottime_us(),
+		.source = FIX_GNSS,
+	};
+
+	stage_open(&s);
+	if (!dconf_root_make(&s.f) || !switch_root(&s.f)) {
+		stage_close(&s);
+		return;
+	}
+	serve_gnss_share(&s);
+	switch_set(&s.f, true);
+	CHECK_INT(location_want(s.location, LOCATION_FINE, NEVER), 0);
+	CHECK(stage_accept(&s));
+	location_see(s.location, LOCATION_GNSS_SHARE, &fix);
+	switch_set(&s.f, false);
+	location_switch_refresh(s.location);
+	CHECK(stage_until(&s, &s.n[LOCATION_MISSED]));
+	CHECK_INT(s.why, LOCATION_SWITCHED_OFF);
+	CHECK_INT(s.n[LOCATION_FIX], 0);
+	CHECK(stage_is_left(&s));
+	CHECK_INT(s.n[LOCATION_FIX], 0);
+	stage_close(&s);
+}
+
 /* --- GeoClue's leave ------------------------------------------------------------------------- */
 
 static void test_dropin(void)
@@ -181,6 +247,8 @@ static void test_dropin(void)
 static const struct check_test tests[] = {
 	{"what the switch says", test_switch_read},
 	{"switch", test_switch},
+	{"switch that cannot be watched", test_switch_unwatched},
+	{"switch beside a fix", test_switch_wins},
 	{"drop-in", test_dropin},
 };
 CHECK_MAIN(tests)
