@@ -29,9 +29,11 @@ void journal_end(struct page *p, const char *detail);
 int64_t journal_count(struct json_object *data, const char *name);
 const char *journal_s(int64_t n);
 
-/* --- words by type; render_journal_apps.c, render_journal_access.c */
+/* --- words by type; render_journal_apps.c, render_journal_access.c,
+ * render_journal_places.c */
 
 journal_words_fn journal_app, journal_app_found, journal_exec_denied, journal_guard;
+journal_words_fn journal_profile, journal_place, journal_position, journal_action;
 journal_words_fn journal_auth_failed, journal_auth_locked_out, journal_auth_unlocked,
 	journal_auth_missed, journal_password_changed, journal_recovery_key, journal_crypto_lock,
 	journal_wipe;

@@ -476,6 +476,10 @@ static const struct {
 	{"app_found", journal_app_found},
 	{"exec_denied", journal_exec_denied},
 	{"guard", journal_guard},
+	{"profile", journal_profile},
+	{"place", journal_place},
+	{"position", journal_position},
+	{"action", journal_action},
 };
 
 static journal_words_fn *journal_find(const char *type)

@@ -78,6 +78,26 @@ static void places_note_sources(struct places *p, int64_t now_us)
 		places_forget_networks(p, now_us);
 }
 
+/* A phone that has not scanned yet may be in a network all the same, and is in no other. */
+static void places_on_networks(
+	struct places *p, const struct fix_networks *networks, int64_t now_us)
+{
+	const struct place_watcher watcher = places_watcher(p);
+	struct fix_networks connected = {.taken_us = 0};
+
+	p->scanning = false;
+	if (!p->configured)
+		return;
+	for (size_t i = 0; networks->taken_us == 0 && i < networks->n_networks; i++)
+		if (networks->networks[i].connected) {
+			connected.networks[connected.n_networks++] = networks->networks[i];
+			connected.taken_us = now_us;
+		}
+	places_on_doubt(
+		p, place_track_networks(&p->track, networks->taken_us == 0 ? &connected : networks,
+			   now_us, &watcher));
+}
+
 /* Whether the location has nothing to answer any more. */
 static void places_note_end(struct places *p)
 {
@@ -136,7 +156,6 @@ static void places_on_missed(struct places *p, int64_t now_us)
 void places_on_event(const struct location_event *event, void *userdata)
 {
 	struct places *p = userdata;
-	const struct place_watcher watcher = places_watcher(p);
 	int64_t now_us = clock_boottime_us();
 
 	switch (event->kind) {
@@ -144,10 +163,7 @@ void places_on_event(const struct location_event *event, void *userdata)
 		places_on_fix(p, event->fix, now_us);
 		break;
 	case LOCATION_NETWORKS:
-		p->scanning = false;
-		if (p->configured)
-			places_on_doubt(p,
-				place_track_networks(&p->track, event->networks, now_us, &watcher));
+		places_on_networks(p, event->networks, now_us);
 		break;
 	case LOCATION_CONNECTED:
 	case LOCATION_SOURCES:

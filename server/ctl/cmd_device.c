@@ -7,6 +7,7 @@
 #include "agent/util/clock.h"
 #include "agent/util/jsonw.h"
 #include "server/ctl/assign.h"
+#include "server/ctl/cmd_device_places.h"
 #include "server/ctl/commands.h"
 #include "server/ctl/device.h"
 #include "server/ctl/listing.h"
@@ -328,6 +329,7 @@ int cmd_device_show(struct ctl *ctl, const struct args *args, struct fault *faul
 	device_print_text(ctl, "ticket", device->ticket);
 	device_print_serials(ctl, device);
 	device_print_work(ctl, device);
+	device_print_places(ctl, device);
 	r = device_print_settings(ctl, device, fault);
 	return r ? r : ctl_flush(ctl, fault);
 }

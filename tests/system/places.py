@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import uuid
 
 sys.dont_write_bytecode = True
@@ -274,8 +275,12 @@ def test_presence(base):
     policy = {"places": {"office": place}, "profiles": [profile("strict", at("inside"), 60)]}
     with Field(base, policy, None, [lambda field: field.wifi.wifi(OFFICE)]) as field:
         check(field.delay() == 300, field.phone.log())
+        # In a network before the first scan, and out of it after one.
         field.wifi.wifi_connect("a")
         field.until(60)
+        field.bus.mock(NETWORK, location_rig.WIFI_PATH).UpdateProperties(
+            location_rig.WIRELESS, {"LastScan": dbus.Int64(
+                time.clock_gettime(time.CLOCK_BOOTTIME) * 1000)})
         check(field.journal("place")[-1]["cause"] == "network", field.journal("place"))
         field.wifi.wifi_connect(None)
         field.until(300)
@@ -394,7 +399,7 @@ def test_leave(base):
         for name in ("places", "activations", "documents"):
             check(not os.path.exists(field.kept(name)), name, os.listdir(field.phone.state))
         # The server heard of it.
-        events = json.dumps(field.admin.json("events"))
+        events = field.admin.ok("events", "--json")
         check('"unenrolled"' in events and '"wipe"' in events, events)
         field.again()
         check(not field.phone.status()["enrolled"])
