@@ -84,14 +84,18 @@ class Radios:
                     client = listener.accept()[0]
                 except BlockingIOError:
                     break
-                if listener is self.ready:
-                    client.send(b"!")
-                    client.close()
+                try:
+                    if listener is self.ready:
+                        client.send(b"!")
+                        client.close()
+                        continue
+                    for index, (kind, off) in self.switches.items():
+                        client.send(EVENT.pack(index, kind, ADD, off, 0))
+                except OSError:
+                    client.close()  # it was killed meanwhile
                     continue
                 self.clients.append(client)
                 self.selector.register(client, selectors.EVENT_READ)
-                for index, (kind, off) in self.switches.items():
-                    client.send(EVENT.pack(index, kind, ADD, off, 0))
 
     def serve(self, client):
         try:
@@ -215,7 +219,7 @@ class Nodes:
         while not self.ending.wait(0.01):
             for name, (_, order, _, _) in list(self.all.items()):
                 with open(order, "r+") as f:
-                    if f.read() != "change":
+                    if f.read() not in ("add", "change"):
                         continue
                     f.truncate(0)
                 self.obey(name)
