@@ -80,9 +80,12 @@ picture() {
 	done
 	for r in /sys/class/rfkill/rfkill*; do echo "$(cat "$r/type") $(cat "$r/soft") $(cat "$r/hard")"; done | sort
 	grep . /sys/module/usbcore/parameters/authorized_default
+	# A stick may be in another port.
 	for d in /sys/bus/usb/devices/usb* /sys/bus/usb/devices/*-*; do
-		[ ! -e "$d/authorized" ] || echo "$d $(cat "$d/authorized") $(cat "$d/authorized_default" 2>/dev/null)"
-	done
+		name=${d##*/}
+		! grep -qs "^MDM" "${d%:*}/serial" || name=stick${name#"${name%:*}"}
+		[ ! -e "$d/authorized" ] || echo "$name $(cat "$d/authorized") $(cat "$d/authorized_default" 2>/dev/null)"
+	done | sort
 	echo "gadget $(cat $gadget/UDC)"
 	echo "ssh $(ssh_service status 2>&1 | grep -oE "active|inactive|started|stopped" | head -n 1)"
 	listens && echo "somebody listens"
