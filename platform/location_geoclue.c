@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "platform/location_private.h"
+#include "platform/bus_read.h"
 
 #define GEOCLUE "org.freedesktop.GeoClue2"
 #define GEOCLUE_CLIENT GEOCLUE ".Client"
