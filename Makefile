@@ -385,7 +385,7 @@ check-aarch64: all
 check-armv7:
 	$(Q)scripts/armv7.sh $(BUILD)/armv7
 
-check-vm: all docs $(O)/tests/lib/pam_tool
+check-vm: all docs $(O)/tests/lib/pam_tool $(O)/tests/lib/gpx_feed_tool
 	$(Q)tests/vm/vm.sh $(O) $(VM_SHAPES) $(if $(VM_SUITES),-- $(VM_SUITES))
 
 # docs/policy-reference.md from the settings table; README's "What works where" from what the trees say.

@@ -370,25 +370,3 @@ int bus_peer_serve(struct bus_peer *peer, sd_bus_slot **slot, const char *path,
 	return sd_bus_add_object_vtable(
 		peer->link->bus, slot, path, interface, vtable, peer->userdata);
 }
-
-int bus_read_properties(sd_bus_message *message, bus_property_fn visit, void *userdata)
-{
-	int r = sd_bus_message_enter_container(message, 'a', "{sv}");
-
-	if (r < 0)
-		return r;
-	while ((r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-		const char *name;
-
-		r = sd_bus_message_read(message, "s", &name);
-		if (r >= 0)
-			r = visit(name, message, userdata);
-		if (r == 0)
-			r = sd_bus_message_skip(message, "v");
-		if (r >= 0)
-			r = sd_bus_message_exit_container(message);
-		if (r < 0)
-			return r;
-	}
-	return r < 0 ? r : sd_bus_message_exit_container(message);
-}

@@ -101,11 +101,4 @@ int bus_peer_start(struct bus_peer *peer, sd_bus_slot **slot, sd_bus_message_han
 int bus_peer_serve(struct bus_peer *peer, sd_bus_slot **slot, const char *path,
 	const char *interface, const sd_bus_vtable *vtable);
 
-/*
- * Reads the members of a{sv}: visit gets the variant not yet entered, and returns 1 if it read it,
- * 0 to have it skipped, negative to give up. 0 or negative.
- */
-typedef int (*bus_property_fn)(const char *name, sd_bus_message *message, void *userdata);
-int bus_read_properties(sd_bus_message *message, bus_property_fn visit, void *userdata);
-
 #endif

@@ -48,6 +48,47 @@ int bus_read_objects(sd_bus_message *message, bus_interface_fn visit, void *user
 	return r < 0 ? r : sd_bus_message_exit_container(message);
 }
 
+int bus_read_properties(sd_bus_message *message, bus_property_fn visit, void *userdata)
+{
+	int r = sd_bus_message_enter_container(message, 'a', "{sv}");
+
+	if (r < 0)
+		return r;
+	while ((r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
+		const char *name;
+
+		r = sd_bus_message_read(message, "s", &name);
+		if (r >= 0)
+			r = visit(name, message, userdata);
+		if (r == 0)
+			r = sd_bus_message_skip(message, "v");
+		if (r >= 0)
+			r = sd_bus_message_exit_container(message);
+		if (r < 0)
+			return r;
+	}
+	return r < 0 ? r : sd_bus_message_exit_container(message);
+}
+
+int bus_read_paths(
+	sd_bus_message *message, void (*visit)(const char *path, void *userdata), void *userdata)
+{
+	const char *path;
+	int r = sd_bus_message_enter_container(message, 'v', "ao");
+
+	if (r >= 0)
+		r = sd_bus_message_enter_container(message, 'a', "o");
+	if (r < 0)
+		return r;
+	while ((r = sd_bus_message_read(message, "o", &path)) > 0)
+		visit(path, userdata);
+	if (r >= 0)
+		r = sd_bus_message_exit_container(message);
+	if (r >= 0)
+		r = sd_bus_message_exit_container(message);
+	return r < 0 ? r : 1;
+}
+
 int bus_read_u32(sd_bus_message *message, uint32_t *ret_value)
 {
 	uint32_t value;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/util/mem.h"
+#include "platform/bus_read.h"
 
 #define MANAGER "org.freedesktop.ModemManager1"
 #define MANAGER_PATH "/org/freedesktop/ModemManager1"
@@ -86,68 +87,26 @@ static void calls_add(struct call_watch *watch, const char *path)
 
 /* --- all of them --------------------------------------------------------------------------- */
 
+static void voice_on_call(const char *path, void *userdata)
+{
+	calls_add(userdata, path);
+}
+
 static int voice_on_property(const char *name, sd_bus_message *m, void *userdata)
 {
-	const char *path;
+	return strcmp(name, "Calls") == 0 ? bus_read_paths(m, voice_on_call, userdata) : 0;
+}
+
+static int calls_on_interface(
+	const char *path, const char *interface, sd_bus_message *m, void *userdata)
+{
 	int r;
 
-	if (strcmp(name, "Calls") != 0)
+	(void)path;
+	if (strcmp(interface, VOICE) != 0)
 		return 0;
-	r = sd_bus_message_enter_container(m, 'v', "ao");
-	if (r >= 0)
-		r = sd_bus_message_enter_container(m, 'a', "o");
-	if (r < 0)
-		return r;
-	while ((r = sd_bus_message_read(m, "o", &path)) > 0)
-		calls_add(userdata, path);
-	if (r >= 0)
-		r = sd_bus_message_exit_container(m);
-	if (r >= 0)
-		r = sd_bus_message_exit_container(m);
+	r = bus_read_properties(m, voice_on_property, userdata);
 	return r < 0 ? r : 1;
-}
-
-/* The interfaces of one object: a{sa{sv}}. 0 or negative. */
-static int object_read(struct call_watch *watch, sd_bus_message *m)
-{
-	int r = sd_bus_message_enter_container(m, 'a', "{sa{sv}}");
-
-	if (r < 0)
-		return r;
-	while ((r = sd_bus_message_enter_container(m, 'e', "sa{sv}")) > 0) {
-		const char *interface;
-
-		r = sd_bus_message_read(m, "s", &interface);
-		if (r >= 0)
-			r = strcmp(interface, VOICE) == 0
-				    ? bus_read_properties(m, voice_on_property, watch)
-				    : sd_bus_message_skip(m, "a{sv}");
-		if (r >= 0)
-			r = sd_bus_message_exit_container(m);
-		if (r < 0)
-			return r;
-	}
-	return r < 0 ? r : sd_bus_message_exit_container(m);
-}
-
-static int objects_read(struct call_watch *watch, sd_bus_message *m)
-{
-	int r = sd_bus_message_enter_container(m, 'a', "{oa{sa{sv}}}");
-
-	if (r < 0)
-		return r;
-	while ((r = sd_bus_message_enter_container(m, 'e', "oa{sa{sv}}")) > 0) {
-		const char *path;
-
-		r = sd_bus_message_read(m, "o", &path);
-		if (r >= 0)
-			r = object_read(watch, m);
-		if (r >= 0)
-			r = sd_bus_message_exit_container(m);
-		if (r < 0)
-			return r;
-	}
-	return r;
 }
 
 static int calls_on_list(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -157,7 +116,8 @@ static int calls_on_list(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	(void)error;
 	watch->list = sd_bus_slot_unref(watch->list);
 	watch->silent = sd_bus_message_is_method_error(m, NULL) ||
-			!bus_peer_is_from(&watch->peer, m) || objects_read(watch, m) < 0;
+			!bus_peer_is_from(&watch->peer, m) ||
+			bus_read_objects(m, calls_on_interface, watch) < 0;
 	calls_tell(watch);
 	return 0;
 }

@@ -189,52 +189,6 @@ int device_call(struct device_service *service, const struct device_method *meth
 	return r < 0 ? r : 0;
 }
 
-int device_read_properties(sd_bus_message *message, device_property_fn visit, void *userdata)
-{
-	int r = sd_bus_message_enter_container(message, 'a', "{sv}");
-
-	if (r < 0)
-		return r;
-	while ((r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-		const char *name;
-
-		r = sd_bus_message_read(message, "s", &name);
-		if (r >= 0)
-			r = visit(name, message, userdata);
-		if (r == 0)
-			r = sd_bus_message_skip(message, "v");
-		if (r >= 0)
-			r = sd_bus_message_exit_container(message);
-		if (r < 0)
-			return r;
-	}
-	return r < 0 ? r : sd_bus_message_exit_container(message);
-}
-
-int device_read_u32(sd_bus_message *message, uint32_t *ret_value)
-{
-	uint32_t value;
-	int r = sd_bus_message_read(message, "v", "u", &value);
-
-	if (r < 0)
-		return r;
-	*ret_value = value;
-	return 1;
-}
-
-int device_read_text(sd_bus_message *message, char type, char *ret_text, size_t size_bytes)
-{
-	const char types[2] = {type, 0};
-	const char *text;
-	int r = sd_bus_message_read(message, "v", types, &text);
-
-	if (r < 0)
-		return r;
-	/* What is too long is nothing we know. */
-	snprintf(ret_text, size_bytes, "%s", strlen(text) < size_bytes ? text : "");
-	return 1;
-}
-
 /* --- the owners of the services ---------------------------------------------------------- */
 
 static void service_set_owner(struct device_service *service, const char *owner)

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "platform/device_private.h"
+#include "platform/bus_read.h"
 
 #define MANAGER "org.freedesktop.ModemManager1"
 #define MANAGER_PATH "/org/freedesktop/ModemManager1"
@@ -93,55 +94,22 @@ static int modems_on_property(const char *name, sd_bus_message *message, void *u
 	if (strcmp(name, "RegistrationState") != 0)
 		return 0;
 	registration->found = true;
-	return device_read_u32(message, &registration->value);
+	return bus_read_u32(message, &registration->value);
 }
 
-/* One object with its interfaces: a{sa{sv}}. 0 or negative. */
-static int modems_read_object(
-	struct device_modems *modems, const char *path, sd_bus_message *message)
+static int modems_on_interface(
+	const char *path, const char *interface, sd_bus_message *message, void *userdata)
 {
-	int r = sd_bus_message_enter_container(message, 'a', "{sa{sv}}");
+	struct registration registration = {.value = REGISTRATION_UNKNOWN};
+	int r;
 
+	if (strcmp(interface, MODEM_3GPP) != 0)
+		return 0;
+	r = bus_read_properties(message, modems_on_property, &registration);
 	if (r < 0)
 		return r;
-	while ((r = sd_bus_message_enter_container(message, 'e', "sa{sv}")) > 0) {
-		struct registration registration = {.value = REGISTRATION_UNKNOWN};
-		const char *interface;
-
-		r = sd_bus_message_read(message, "s", &interface);
-		if (r >= 0 && strcmp(interface, MODEM_3GPP) == 0) {
-			r = device_read_properties(message, modems_on_property, &registration);
-			if (r >= 0)
-				modems_set(modems, path, registration.value);
-		} else if (r >= 0) {
-			r = sd_bus_message_skip(message, "a{sv}");
-		}
-		if (r >= 0)
-			r = sd_bus_message_exit_container(message);
-		if (r < 0)
-			return r;
-	}
-	return r < 0 ? r : sd_bus_message_exit_container(message);
-}
-
-static int modems_read_objects(struct device_modems *modems, sd_bus_message *message)
-{
-	int r = sd_bus_message_enter_container(message, 'a', "{oa{sa{sv}}}");
-
-	if (r < 0)
-		return r;
-	while ((r = sd_bus_message_enter_container(message, 'e', "oa{sa{sv}}")) > 0) {
-		const char *path;
-
-		r = sd_bus_message_read(message, "o", &path);
-		if (r >= 0)
-			r = modems_read_object(modems, path, message);
-		if (r >= 0)
-			r = sd_bus_message_exit_container(message);
-		if (r < 0)
-			return r;
-	}
-	return r;
+	modems_set(userdata, path, registration.value);
+	return 1;
 }
 
 static int modems_on_all(sd_bus_message *message, void *userdata, sd_bus_error *error)
@@ -156,7 +124,7 @@ static int modems_on_all(sd_bus_message *message, void *userdata, sd_bus_error *
 	memset(modems->modems, 0, sizeof(modems->modems));
 	r = device_answered(service, message);
 	if (r == 0)
-		r = modems_read_objects(modems, message);
+		r = bus_read_objects(message, modems_on_interface, modems);
 	if (r < 0)
 		service->presence = DEVICE_SILENT;
 	device_update(device);
@@ -195,7 +163,7 @@ static int modems_on_changed(sd_bus_message *message, void *userdata, sd_bus_err
 	if (!modems_listen(device, message))
 		return 0;
 	if (sd_bus_message_skip(message, "s") < 0 ||
-		device_read_properties(message, modems_on_property, &registration) < 0)
+		bus_read_properties(message, modems_on_property, &registration) < 0)
 		modems_ask(device);
 	else if (registration.found)
 		modems_set(&device->modems, sd_bus_message_get_path(message), registration.value);
@@ -212,7 +180,7 @@ static int modems_on_added(sd_bus_message *message, void *userdata, sd_bus_error
 	if (!modems_listen(device, message))
 		return 0;
 	if (sd_bus_message_read(message, "o", &path) < 0 ||
-		modems_read_object(&device->modems, path, message) < 0)
+		bus_read_interfaces(message, path, modems_on_interface, &device->modems) < 0)
 		modems_ask(device);
 	device_update(device);
 	return 0;

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "platform/device_private.h"
+#include "platform/bus_read.h"
 
 #define MANAGER "org.freedesktop.NetworkManager"
 #define MANAGER_PATH "/org/freedesktop/NetworkManager"
@@ -63,16 +64,15 @@ static int network_on_property(const char *name, sd_bus_message *message, void *
 	struct device_link *link = userdata;
 
 	if (strcmp(name, "State") == 0)
-		return device_read_u32(message, &link->state);
+		return bus_read_u32(message, &link->state);
 	if (strcmp(name, "Connectivity") == 0)
-		return device_read_u32(message, &link->connectivity);
+		return bus_read_u32(message, &link->connectivity);
 	if (strcmp(name, "Metered") == 0)
-		return device_read_u32(message, &link->metered);
+		return bus_read_u32(message, &link->metered);
 	if (strcmp(name, "PrimaryConnection") == 0)
-		return device_read_text(message, 'o', link->primary, sizeof(link->primary));
+		return bus_read_text(message, 'o', link->primary, sizeof(link->primary));
 	if (strcmp(name, "PrimaryConnectionType") == 0)
-		return device_read_text(
-			message, 's', link->primary_type, sizeof(link->primary_type));
+		return bus_read_text(message, 's', link->primary_type, sizeof(link->primary_type));
 	return 0;
 }
 
@@ -106,7 +106,7 @@ static int network_on_all(sd_bus_message *message, void *userdata, sd_bus_error 
 	device->network.call = sd_bus_slot_unref(device->network.call);
 	r = device_answered(service, message);
 	if (r == 0)
-		r = device_read_properties(message, network_on_property, &link);
+		r = bus_read_properties(message, network_on_property, &link);
 	if (r < 0) {
 		service->presence = DEVICE_SILENT;
 		link = (struct device_link){0};
@@ -137,7 +137,7 @@ static int network_on_changed(sd_bus_message *message, void *userdata, sd_bus_er
 	/* Somebody who speaks again after silence is asked for everything, as is one whose words
 	 * cannot be read. */
 	if (service->presence != DEVICE_PRESENT || sd_bus_message_skip(message, "s") < 0 ||
-		device_read_properties(message, network_on_property, &link) < 0)
+		bus_read_properties(message, network_on_property, &link) < 0)
 		network_ask(device);
 	else
 		network_take(device, &link);

@@ -143,14 +143,6 @@ struct device_method {
 int device_call(struct device_service *service, const struct device_method *method,
 	sd_bus_slot **slot, sd_bus_message_handler_t answered, const char *types, ...);
 
-/* Reads the members of a{sv} into an object; visit gets the variant entered, and leaves what it
- * does not read to be skipped. 0 or negative. */
-typedef int (*device_property_fn)(const char *name, sd_bus_message *message, void *userdata);
-int device_read_properties(sd_bus_message *message, device_property_fn visit, void *userdata);
-/* The value of the variant that visit got. 0; -EINVAL: another type, or too long for the place. */
-int device_read_u32(sd_bus_message *message, uint32_t *ret_value);
-int device_read_text(sd_bus_message *message, char type, char *ret_text, size_t size_bytes);
-
 /* What the sources say, as facts. */
 enum truth device_link_online(const struct device_link *link);
 enum truth device_link_metered(const struct device_link *link);

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "platform/location_private.h"
+#include "platform/bus_read.h"
 
 #define GEOCLUE "org.freedesktop.GeoClue2"
 #define GEOCLUE_CLIENT GEOCLUE ".Client"
@@ -392,6 +393,12 @@ const struct bus_peer_row location_geoclue_peer = {
 	.vanished = geoclue_changed,
 };
 
+/* Below the exact level GeoClue leaves its receivers alone; on many phones it has nothing else. */
+static uint32_t wanted_level(const struct location *l)
+{
+	return l->need == LOCATION_FINE || l->patience_over ? LEVEL_EXACT : LEVEL_STREET;
+}
+
 static void geoclue_start(struct location *l)
 {
 	struct location_geoclue *g = &l->geoclue;
@@ -399,7 +406,7 @@ static void geoclue_start(struct location *l)
 	g->failed = false;
 	g->n_starts = 0;
 	g->trouble[0] = 0;
-	g->level = l->need == LOCATION_FINE ? LEVEL_EXACT : LEVEL_STREET;
+	g->level = wanted_level(l);
 	geoclue_settle(l);
 }
 
@@ -450,7 +457,7 @@ static void geoclue_stop(struct location *l)
 
 static bool geoclue_is_wanted(const struct location *l)
 {
-	uint32_t level = l->need == LOCATION_FINE ? LEVEL_EXACT : LEVEL_STREET;
+	uint32_t level = wanted_level(l);
 
 	/* Another accuracy is another client. */
 	return location_is_looking(l) && !l->has_file &&

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "platform/location_modem.h"
+#include "platform/bus_read.h"
 
 #define MANAGER "org.freedesktop.ModemManager1"
 #define MANAGER_PATH "/org/freedesktop/ModemManager1"

@@ -7,6 +7,7 @@
 #define MDM_PLATFORM_LOCATION_MODEM_H
 
 #include "platform/location_private.h"
+#include "platform/bus_read.h"
 
 #define MODEM_LOCATION "org.freedesktop.ModemManager1.Modem.Location"
 

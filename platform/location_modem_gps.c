@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "platform/location_modem.h"
+#include "platform/bus_read.h"
 
 #define POLL_US (2 * USEC_PER_SEC)
 /* Positions without any word on how exact they are. */

@@ -9,6 +9,7 @@
 
 #include "agent/util/codec.h"
 #include "agent/util/fs.h"
+#include "platform/bus_read.h"
 #include "platform/location_modem.h"
 
 #define GEOCLUE_MANAGER "org.freedesktop.GeoClue2.Manager"

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "platform/location_private.h"
+#include "platform/bus_read.h"
 
 #define MANAGER "org.freedesktop.NetworkManager"
 #define DEVICE MANAGER ".Device"

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/util/mem.h"
+#include "platform/bus_read.h"
 
 #define MANAGER "org.freedesktop.ModemManager1"
 #define MANAGER_PATH "/org/freedesktop/ModemManager1"
@@ -125,67 +126,27 @@ static void look_at(struct mm_bearers *mm, const char *path)
 
 /* --- all of them --------------------------------------------------------------------------- */
 
+static void on_bearer_path(const char *path, void *userdata)
+{
+	look_at(userdata, path);
+}
+
 static int on_modem_property(const char *name, sd_bus_message *m, void *userdata)
 {
-	const char *path;
+	return strcmp(name, "Bearers") == 0 ? bus_read_paths(m, on_bearer_path, userdata) : 0;
+}
+
+static int on_interface(const char *path, const char *interface, sd_bus_message *m, void *userdata)
+{
+	struct mm_bearers *mm = userdata;
 	int r;
 
-	if (strcmp(name, "Bearers") != 0)
+	(void)path;
+	if (strcmp(interface, MODEM) != 0)
 		return 0;
-	r = sd_bus_message_enter_container(m, 'v', "ao");
-	if (r >= 0)
-		r = sd_bus_message_enter_container(m, 'a', "o");
-	if (r < 0)
-		return r;
-	while ((r = sd_bus_message_read(m, "o", &path)) > 0)
-		look_at(userdata, path);
-	if (r >= 0)
-		r = sd_bus_message_exit_container(m);
-	if (r >= 0)
-		r = sd_bus_message_exit_container(m);
+	mm->n_modems++;
+	r = bus_read_properties(m, on_modem_property, mm);
 	return r < 0 ? r : 1;
-}
-
-static int read_interfaces(struct mm_bearers *mm, sd_bus_message *m)
-{
-	int r = sd_bus_message_enter_container(m, 'a', "{sa{sv}}");
-
-	if (r < 0)
-		return r;
-	while ((r = sd_bus_message_enter_container(m, 'e', "sa{sv}")) > 0) {
-		const char *interface;
-
-		r = sd_bus_message_read(m, "s", &interface);
-		if (r >= 0 && strcmp(interface, MODEM) == 0) {
-			mm->n_modems++;
-			r = bus_read_properties(m, on_modem_property, mm);
-		} else if (r >= 0) {
-			r = sd_bus_message_skip(m, "a{sv}");
-		}
-		if (r >= 0)
-			r = sd_bus_message_exit_container(m);
-		if (r < 0)
-			return r;
-	}
-	return r < 0 ? r : sd_bus_message_exit_container(m);
-}
-
-static int read_objects(struct mm_bearers *mm, sd_bus_message *m)
-{
-	int r = sd_bus_message_enter_container(m, 'a', "{oa{sa{sv}}}");
-
-	if (r < 0)
-		return r;
-	while ((r = sd_bus_message_enter_container(m, 'e', "oa{sa{sv}}")) > 0) {
-		r = sd_bus_message_skip(m, "o");
-		if (r >= 0)
-			r = read_interfaces(mm, m);
-		if (r >= 0)
-			r = sd_bus_message_exit_container(m);
-		if (r < 0)
-			return r;
-	}
-	return r;
 }
 
 static int on_objects(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -196,7 +157,7 @@ static int on_objects(sd_bus_message *m, void *userdata, sd_bus_error *error)
 	mm->ask = sd_bus_slot_unref(mm->ask);
 	mm->n_modems = 0;
 	mm->known = !sd_bus_message_is_method_error(m, NULL) && bus_peer_is_from(&mm->peer, m) &&
-		    read_objects(mm, m) >= 0;
+		    bus_read_objects(m, on_interface, mm) >= 0;
 	mm->changed(mm);
 	return 0;
 }

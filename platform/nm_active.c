@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/util/mem.h"
+#include "platform/bus_read.h"
 
 #define MANAGER "org.freedesktop.NetworkManager"
 #define MANAGER_PATH "/org/freedesktop/NetworkManager"

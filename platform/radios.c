@@ -25,6 +25,24 @@ static const struct radio *find_record(const struct radios *radios, const struct
 	return NULL;
 }
 
+/*
+ * What a radio that comes blocked while its type is shut is wished to be. The block may be ours:
+ * systemd-rfkill keeps it over a restart, after which the kernel may have given the radio another
+ * name. Then it is on if its user had any of that type on.
+ */
+static bool was_wished(const struct radios *radios, const struct radio *radio)
+{
+	const struct radio *record = find_record(radios, radio);
+	bool wished = radio->soft;
+
+	if (record || !radio->soft)
+		return record ? record->wished : wished;
+	for (size_t i = 0; i < radios->n_record; i++)
+		if (radios->record[i].type == radio->type)
+			wished &= radios->record[i].wished;
+	return wished;
+}
+
 /* Names are written into lines of text. */
 static void set_name(struct radio *radio, const char *name)
 {
@@ -37,7 +55,6 @@ static void set_name(struct radio *radio, const char *name)
 static void add(struct radios *radios, const struct rfkill_event *event, const char *name)
 {
 	struct radio *radio = find(radios, event->idx);
-	const struct radio *record;
 
 	if (event->type >= RADIO_TYPES || (!radio && radios->n == RADIOS_MAX))
 		return;
@@ -52,10 +69,9 @@ static void add(struct radios *radios, const struct rfkill_event *event, const c
 		.calm = event->soft,
 	};
 	set_name(radio, name);
-	record = find_record(radios, radio);
 	/* While its type is shut it says nothing of its user. */
-	if (record && radios->shut[radio->type])
-		radio->wished = record->wished;
+	if (radios->shut[radio->type])
+		radio->wished = was_wished(radios, radio);
 }
 
 void radios_take(struct radios *radios, const struct rfkill_event *event, const char *name)

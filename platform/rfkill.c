@@ -19,6 +19,7 @@
 #include "platform/radios.h"
 #include "platform/restrict.h"
 #include "platform/sysfs.h"
+#include "platform/uevent.h"
 
 #define SWITCHES "dev/rfkill"
 #define SWITCHES_CLASS "sys/class/rfkill"
@@ -49,6 +50,7 @@ struct rfkill {
 	bool no_airplane;
 	int fd; /* -1: nothing is restricted */
 	sd_event_source *source, *calm;
+	sd_event_source *uevents; /* while there are no switches yet */
 	struct contest contest;
 	unsigned int n_repaired; /* since the last apply */
 	bool was_against;	 /* after our last turn something was not as it should be */
@@ -345,6 +347,56 @@ static bool wants_lock(const struct rfkill *s)
 	return false;
 }
 
+/* Takes the switches up and does with them what is wanted. 0 or -errno. */
+static int take_up(struct backend *b, size_t *ret_n)
+{
+	struct rfkill *s = b->state;
+	int r = start(b);
+
+	*ret_n = 0;
+	if (r < 0)
+		return r;
+	s->uevents = sd_event_source_unref(s->uevents);
+	if (wants_lock(s))
+		r = lock_watch_join(b->platform, &s->lock);
+	else
+		lock_watch_leave(b->platform, &s->lock);
+	return r < 0 ? r : enforce(b, ret_n);
+}
+
+static bool is_missing(int r)
+{
+	return r == -ENOENT || r == -ENODEV || r == -ENXIO;
+}
+
+/* A radio came; the first one brings the switches. */
+static int rfkill_on_uevent(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct backend *b = userdata;
+	struct rfkill *s = b->state;
+	size_t n;
+
+	(void)source;
+	(void)events;
+	if (!uevent_drain(fd))
+		s->uevents = sd_event_source_unref(s->uevents);
+	if (s->fd >= 0 || !is_wanted(s) || is_missing(take_up(b, &n)))
+		return 0;
+	s->changed(b, s->changed_userdata);
+	return 0;
+}
+
+static int watch_radios(struct backend *b)
+{
+	static const char *const subsystems[] = {"rfkill"};
+	struct rfkill *s = b->state;
+
+	return s->uevents || !s->changed
+		       ? 0
+		       : uevent_watch(b->platform->event, subsystems, ARRAY_SIZE(subsystems),
+				 rfkill_on_uevent, b, &s->uevents);
+}
+
 static int rfkill_apply(
 	struct backend *b, const struct effective *desired, backend_done_fn done, void *userdata)
 {
@@ -359,16 +411,15 @@ static int rfkill_apply(
 	if (!is_wanted(s))
 		return b->ops->revert(b, done, userdata);
 	backend_call_begin(&s->call, b, done, userdata);
-	r = start(b);
-	/* A phone without switches has nothing to switch; looking tells. */
-	if (r == -ENOENT || r == -ENODEV)
+	r = take_up(b, &n);
+	/* A phone without switches has nothing to switch; looking tells. At the start of a phone
+	 * their driver may come after the policy. */
+	if (is_missing(r)) {
+		(void)watch_radios(b);
+		r = take_up(b, &n);
+	}
+	if (is_missing(r))
 		return backend_call_end(&s->call, 0, "");
-	if (r == 0 && wants_lock(s))
-		r = lock_watch_join(b->platform, &s->lock);
-	else
-		lock_watch_leave(b->platform, &s->lock);
-	if (r == 0)
-		r = enforce(b, &n);
 	b->apply_changed = n > 0 || s->n_repaired > 0;
 	s->n_repaired = 0;
 	if (r < 0)
@@ -392,10 +443,11 @@ static int rfkill_revert(struct backend *b, backend_done_fn done, void *userdata
 		r = start(b);
 		if (r == 0)
 			r = enforce(b, &n);
-		if (r == -ENOENT || r == -ENODEV)
+		if (is_missing(r))
 			r = 0;
 		b->apply_changed = true;
 	}
+	s->uevents = sd_event_source_unref(s->uevents);
 	stop(b);
 	if (r == 0)
 		r = restrict_forget(b->platform, RECORD);
@@ -446,7 +498,7 @@ static int rfkill_observe(struct backend *b, backend_done_fn done, void *userdat
 	if (!was_open)
 		s->fd = s->open_switches(b->platform);
 	r = s->fd < 0 ? s->fd : drain(b, s->fd);
-	if (r == -ENOENT || r == -ENODEV)
+	if (is_missing(r))
 		r = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (r < 0)
@@ -489,6 +541,7 @@ static void rfkill_free(struct backend *b)
 	struct rfkill *s = b->state;
 
 	backend_call_cancel(&s->call);
+	s->uevents = sd_event_source_unref(s->uevents);
 	stop(b);
 	free(s);
 }

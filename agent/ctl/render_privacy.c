@@ -65,7 +65,8 @@ void render_privacy(struct page *p, struct json_object *answer, int64_t now_s)
 	render_location_privacy(p, answer, now_s);
 	page_heading(p, "Never collected");
 	for (size_t i = 0; i < ARRAY_SIZE(privacy_never); i++) {
-		if (strcmp(privacy_never[i], "where you are") == 0 && render_location_is_told(answer))
+		if (strcmp(privacy_never[i], "where you are") == 0 &&
+			render_location_is_told(answer))
 			continue;
 		page_open(p, 2, 4);
 		page_add(p, PAGE_PLAIN, "- %s", privacy_never[i]);

@@ -7,12 +7,16 @@ Usage: location_report.py BUILD_DIR [NAME...]    The last line is "N passed, N f
 """
 import json
 import os
+import subprocess
 import sys
+import types
 
 sys.dont_write_bytecode = True
-from mdmctl_rig import check
+from mdmctl_rig import BUILD, Skip, check
 from agent_rig import wait_for
-from location_rig import run_tests
+from location_rig import copy_schemas, dconf_set, run_tests
+import dbus
+
 from places import Field, INSIDE, OUTSIDE, BASE, WEEK
 
 TESTS = []
@@ -128,6 +132,31 @@ def test_always(base):
 
 
 @test
+def test_strangers(base):
+    """A service on the phone does not learn from privacy where it is; a person on it does."""
+    if os.geteuid() != 0:
+        raise Skip("only root can be somebody else")
+    with Told(base, {"profiles": []}) as field:
+        field.rules(report="always", precision=5000)
+        position = field.until_told()["position"]
+
+        def privacy_of(uid):
+            done = subprocess.run([os.path.join(BUILD, "agentctl"), "--socket", field.phone.socket, "privacy", "--json"],
+                                  user=uid, group=uid, extra_groups=[], text=True, capture_output=True, timeout=60, check=False)
+            check(done.returncode == 0, done.stderr)
+            return done.stdout
+
+        for uid, sees in ((65534, False), (70000, False), (70, False), (1000, True), (0, True)):
+            text = privacy_of(uid)
+            answer = json.loads(text)
+            check((str(position["latitude"]) in text) == sees, uid, text)
+            section = answer["last_report"]["sections"]["location"]
+            check(section == {"withheld": True} or sees, uid, section)
+            # That it was told, when and how exactly, everybody may know.
+            check(answer["location"]["told"][0]["precision"] == 5000, answer["location"])
+
+
+@test
 def test_finer_is_not_told_before(base):
     """A position that was rounded finer than the policy now says is not told any more."""
     with Told(base, {"profiles": []}) as field:
@@ -196,6 +225,40 @@ def test_nobody_tells(base):
         body = field.until_told(lambda body: body.get("missing"))
         check(body["position"] is None and body["missing"] in ("no_source", "too_late"), body)
         check("location      not known: " in field.admin.ok("device", "show", field.device()))
+
+
+@test
+def test_switch(base):
+    """The user's switch counts, unless the policy says openly that it does not."""
+    if os.geteuid() != 0:
+        raise Skip("needs root, to have homes of others")
+    field = Told(base, {"profiles": []})
+
+    def write(name, text, mode=0o644):
+        field.phone.write(name, text)
+        os.chmod(field.phone.path(name), mode)
+
+    home = types.SimpleNamespace(root=field.phone.root, base=base, write=write)
+    copy_schemas(home)
+    field.phone.write("etc/passwd", "root:x:0:0::/root:/bin/sh\na:x:1001:1001::/home/a:/bin/sh\n")
+    field.phone.write("etc/shadow", "root:!:1::::::\na:x:1::::::\n")
+    dconf_set(home, "home/a", False)
+    os.chown(os.path.join(home.root, "home/a"), 1001, 1001)
+    with field:
+        manager = dbus.Interface(field.bus.connection.get_object(
+            "org.freedesktop.login1", "/org/freedesktop/login1", introspect=False), "org.freedesktop.DBus.Mock")
+        path = manager.AddSession("c1", "seat0", dbus.UInt32(1001), "a", True)
+        field.bus.mock("org.freedesktop.login1", path).UpdateProperties(
+            "org.freedesktop.login1.Session", dbus.Dictionary({"Type": "wayland"}, signature="sv"))
+        field.rules(report="always")
+        body = field.until_told(lambda body: body.get("missing"))
+        check(body["position"] is None and body["missing"] == "switched_off", body)
+        check("its user has switched location off" in field.admin.ok("device", "show", field.device()))
+        field.rules(report="always", override_switch=True)
+        check(metres(field.until_told()["position"], INSIDE) < 1000)
+        for page in ("status", "privacy"):
+            words = " ".join(field.ctl(page).split())
+            check("looks where the phone is even while location is switched off in its settings" in words, words)
 
 
 @test

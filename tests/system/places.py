@@ -18,7 +18,7 @@ import uuid
 sys.dont_write_bytecode = True
 from mdmctl_rig import Admin, Server, check
 from agent_rig import Agent, wait_for
-from device_rig import Bus, NETWORK
+from device_rig import LOGIND, NETWORK, Bus
 import location_rig
 from location_rig import OFFICE, run_tests
 
@@ -319,6 +319,26 @@ def test_links(base):
         check(field.section()["profiles"][0]["state"] == "unknown", field.section())
 
 
+@test
+def test_locked(base):
+    """Nobody is logged in: it is locked. Without a login service nobody knows, and what nobody knows
+    for a while begins nothing a second time."""
+    actions = [{"notify": {"text": "Keep it with you"}}]
+    policy = {"profiles": [profile("locked", {"locked": {"is": True}}, 60, actions)]}
+    with Field(base, policy, None) as field:
+        field.until(60)
+        field.bus.end(LOGIND)
+        field.until(300)
+        check(field.journal("profile")[-1].get("unknown") is True, field.journal("profile"))
+        field.bus.logind()
+        field.until(60)
+        for _ in range(2):
+            field.again(signal.SIGKILL)
+            field.until(60)
+        field.sync()
+        check(len(field.actions()) == 1, field.actions())
+
+
 # --- actions ----------------------------------------------------------------------------------------
 
 ALARM = [{"notify": {"title": "You left", "text": "Keep it with you"}}, {"lock": {}}, {"report": {}}]
@@ -374,6 +394,23 @@ def test_lost_file(base):
         field.until(60)
         field.sync()
         check(len(field.actions()) == 3, field.actions())
+
+
+@test
+def test_crypto_lock(base):
+    """What cannot be done here is told, and not tried again."""
+    policy = {"places": {"office": AT_ONCE},
+              "profiles": [profile("away", at("outside"), 60, [{"crypto_lock": {}}])]}
+    with Field(base, {"profiles": []}, OUTSIDE) as field:
+        field.push(policy, "second")
+        field.sync()
+        wait_for("the action", field.actions)
+        for _ in range(2):
+            field.again(signal.SIGKILL)
+            field.sync()
+        rows = field.journal("action")
+        check(len(rows) == 1 and rows[0]["action"] == "crypto_lock" and rows[0]["state"] == "failed" and
+              rows[0]["reason"] in ("not_encrypted", "no_program", "trouble"), rows)
 
 
 @test

@@ -226,7 +226,7 @@ def the_agent_is_confined(tree):
     # Rules go there, wherever the rest is installed.
     assert re.search("^ReadWritePaths=/etc$", unit, re.M), unit
     # What restrictions write: nodes change their modes in /dev, which nothing may hide.
-    for word, rest in (("DeviceAllow", "/dev/rfkill rw"), ("ReadWritePaths", "-/sys/devices"), ("ReadWritePaths", "-/sys/kernel/config"),
+    for word, rest in (("DeviceAllow", "/dev/char/10:242 rw"), ("ReadWritePaths", "-/sys/devices"), ("ReadWritePaths", "-/sys/kernel/config"),
                        ("ReadWritePaths", "-/sys/module/usbcore/parameters"), ("ReadWritePaths", "-/sys/bus/usb/drivers_probe")):
         assert re.search("^%s=(.* )?%s( |$)" % (word, rest), unit, re.M), rest
     # What each of these would hide or take, the unit's comments say.

@@ -328,6 +328,30 @@ static void test_enrolment_ends(void)
 	CHECK(faccessat(rig.e.state.dir_fd, ACTIVATIONS_FILE, F_OK, 0) < 0);
 }
 
+/* The user's switch counts, unless the policy says openly that it does not. */
+static void test_switch(void)
+{
+	static const char overrides[] =
+		"\"profiles\":[{\"id\":\"a\",\"when\":{\"place\":{\"inside\":\"office\"}},"
+		"\"settings\":{}},{\"id\":\"b\",\"settings\":{\"location\":{"
+		"\"override_switch\":true}}}]";
+	_places_rig_ struct device_rig rig;
+	struct reconcile *r = &rig.e.reconcile;
+	struct when_facts facts;
+
+	rig_places(&rig, "", overrides);
+	CHECK(fake.honour);
+	reconcile_facts(r, &facts);
+	signer_must(effective_compute(&rig.policy, 1, &facts, &r->effective) == 0);
+	r->has_effective = true;
+	places_judged(r, &facts, &rig.e);
+	CHECK(!fake.honour);
+	effective_done(&r->effective);
+	r->has_effective = false;
+	places_judged(r, &facts, &rig.e);
+	CHECK(fake.honour);
+}
+
 /* --- somebody else's question -------------------------------------------------------------- */
 
 static int n_answers;
@@ -374,6 +398,7 @@ static const struct check_test tests[] = {
 	{"no_record_no_action", test_no_record_no_action},
 	{"damage", test_damage},
 	{"enrolment_ends", test_enrolment_ends},
+	{"switch", test_switch},
 	{"ask", test_ask},
 };
 CHECK_MAIN(tests)

@@ -205,7 +205,7 @@ static void test_members(void)
 	CHECK_INT(json_object_object_length(rig.json), ARRAY_SIZE(names) - 1);
 	CHECK_INT(json_only(member(rig.json, "sections"), "sections", sections, &error), 0);
 	/* Diagnostics are there only after an order, others where there is something to say. */
-	CHECK_INT(json_object_object_length(member(rig.json, "sections")), REPORT_SECTION_MAX - 4);
+	CHECK_INT(json_object_object_length(member(rig.json, "sections")), REPORT_SECTION_MAX - 5);
 	CHECK_INT(json_object_get_int(member(rig.json, "v")), 1);
 	CHECK_STR(string(&rig, "device"), DEVICE);
 	CHECK_STR(string(&rig, "enrolment"), ENROLMENT);

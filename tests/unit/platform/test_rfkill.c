@@ -421,6 +421,38 @@ static void test_record(void)
 }
 
 /* A name one too long, a switch one too many, a type that there is not. */
+/* The kernel counts radios: after a restart, or when a driver comes again, one has another name. */
+static void test_another_name(void)
+{
+	static const struct {
+		const char *record;
+		bool soft, wished;
+	} cases[] = {
+		/* The block that systemd-rfkill kept was ours. */
+		{"1 0 phy3\n", true, false},
+		/* Its user's. */
+		{"1 1 phy3\n", true, true},
+		{"1 1 phy3\n1 0 phy4\n", true, false},
+		/* It is known by its name, whatever others were. */
+		{"1 1 phy0\n1 0 phy4\n", true, true},
+		/* Of another type; of none. */
+		{"2 0 hci0\n", true, true},
+		{"", true, true},
+		/* One that comes unblocked is nobody's wish to block. */
+		{"1 1 phy3\n", false, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct rfkill_event event = {
+			.type = RFKILL_TYPE_WLAN, .op = RFKILL_OP_ADD, .soft = cases[i].soft};
+		struct radios radios = {.shut = {[RFKILL_TYPE_WLAN] = true}};
+
+		CHECK_INT(radios_read(&radios, cases[i].record), 0);
+		radios_take(&radios, &event, "phy0");
+		CHECK_INT(radios.all[0].wished, cases[i].wished);
+	}
+}
+
 static void test_limits(void)
 {
 	struct rfkill_event event = {.op = RFKILL_OP_ADD, .type = RADIO_TYPES};
@@ -454,6 +486,7 @@ static const struct check_test tests[] = {
 	{"no_switches", test_no_switches},
 	{"damaged_record", test_damaged_record},
 	{"record", test_record},
+	{"another_name", test_another_name},
 	{"limits", test_limits},
 };
 

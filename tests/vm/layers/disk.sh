@@ -43,6 +43,8 @@ guest_common() {
 	tar -C "$1/usr" -xf "$cache/$kernel_name/modules.tar"
 	rm -rf "$1"/usr/lib/x86_64-linux-gnu/gconv \
 		"$1"/var/cache/* "$1"/var/lib/apt "$1"/usr/lib/udev/hwdb.bin
+	# A server of SSH is there; whoever wants it to run switches it on.
+	rm -f "$1"/etc/systemd/system/*.wants/ssh.service "$1"/etc/systemd/system/sshd.service
 }
 
 guest_systemd() {

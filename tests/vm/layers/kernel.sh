@@ -6,7 +6,7 @@
 initramfs_modules="virtio_pci virtio_console virtio_blk virtio_net virtio_rng crc32c_generic crc32c_intel ext4
 	dm_crypt xts aesni_intel xhci_pci"
 guest_modules="$initramfs_modules 9p 9pnet_virtio xhci_pci usb_storage uas sd_mod
-	usbhid usb_f_mass_storage dummy_hcd vhci_hcd mac80211_hwsim rfkill vivid uinput snd_dummy loop
+	usbhid usb_f_mass_storage dummy_hcd vhci_hcd mac80211_hwsim hci_vhci nfcsim rfkill vivid uinput snd_dummy loop
 	nf_tables nft_ct nft_log nft_limit nft_reject_inet nft_counter nft_masq nft_nat nft_compat nf_conntrack
 	nfnetlink_log tun fuse overlay sdhci_pci mmc_block vfat nls_cp437 nls_ascii nls_iso8859_1 dm_verity zram algif_skcipher"
 

@@ -2,7 +2,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # read by image.sh, whose variables it uses
 # The distribution as its packages make it, without the agent: the slow part, which only new packages change.
 common="dbus udev kmod libpam-runtime libpam-modules login passwd libpam-pwquality pamtester
-	cryptsetup-bin dmsetup e2fsprogs dconf-cli procps util-linux rfkill iw iproute2 nftables
+	cryptsetup-bin dmsetup e2fsprogs dconf-cli procps util-linux rfkill iw iproute2 nftables acl openssh-server geoclue-2.0
 	libjson-c5 libcurl4 libssl3 libseccomp2 bubblewrap"
 only_systemd="systemd systemd-sysv libpam-systemd"
 only_openrc="sysvinit-core openrc elogind libpam-elogind libelogind0"
