@@ -25,6 +25,7 @@ struct probe {
 	struct reconcile_backend backends[RECONCILE_BACKENDS_MAX];
 	size_t n_backends, n_busy;
 	struct effective everything;
+	struct observation *own; /* of what the enforcer sees to itself */
 	struct compliance compliance;
 	struct platform_inventory inventory;
 	struct guard_known guard;
@@ -116,16 +117,39 @@ static void probe_want_everything(struct effective *ret)
 
 static int probe_judge(struct probe *p)
 {
-	struct compliance_input inputs[RECONCILE_BACKENDS_MAX];
+	struct compliance_input inputs[RECONCILE_BACKENDS_MAX + 1];
+	struct observation *seen[SETTING_MAX];
+	size_t n = 0;
 
 	for (size_t i = 0; i < p->n_backends; i++)
-		inputs[i] = (struct compliance_input){
+		inputs[n++] = (struct compliance_input){
 			.backend = p->backends[i].backend->ops->name,
 			.observations = p->backends[i].backend->observations,
 		};
 	probe_want_everything(&p->everything);
+	p->own = reconcile_own(&p->everything, seen);
+	if (!p->own)
+		return -ENOMEM;
+	inputs[n++] = (struct compliance_input){.backend = "agent", .observations = seen};
 	return compliance_evaluate(
-		&p->everything, inputs, p->n_backends, NULL, clock_realtime_s(), &p->compliance);
+		&p->everything, inputs, n, NULL, clock_realtime_s(), &p->compliance);
+}
+
+static bool probe_is_own(const struct compliance_result *result)
+{
+	return strcmp(result->backend, "agent") == 0;
+}
+
+/* What the enforcer sees to itself is so once it is wanted, and by nobody yet. */
+static const struct value *probe_observed(const struct compliance_result *result)
+{
+	return result->has_observed && !probe_is_own(result) ? &result->observed : NULL;
+}
+
+static const char *probe_detail(const struct compliance_result *result)
+{
+	return probe_is_own(result) && !result->detail[0] ? "not so before a policy says it"
+							  : result->detail;
 }
 
 static enum probe_support probe_support(const struct probe *p, enum setting_id id)
@@ -140,6 +164,8 @@ static enum probe_support probe_support(const struct probe *p, enum setting_id i
 		if (strcmp(p->backends[i].backend->ops->name, result->backend) == 0 &&
 			p->backends[i].backend->ops->apply)
 			return PROBE_WORKS;
+	if (probe_is_own(result))
+		return PROBE_WORKS;
 	/* Nobody said anything at all: no backend serves it. */
 	return result->backend[0] ? PROBE_OBSERVED : PROBE_MISSING;
 }
@@ -188,8 +214,8 @@ static void probe_write_json(const struct probe *p, struct buf *out)
 		jsonw_string(&w, "setting", row->name);
 		jsonw_string(&w, "support", probe_support_name(support));
 		jsonw_string(&w, "by", support == PROBE_MISSING ? NULL : result->backend);
-		value_write(row, result->has_observed ? &result->observed : NULL, &w, "observed");
-		jsonw_string(&w, "detail", result->detail);
+		value_write(row, probe_observed(result), &w, "observed");
+		jsonw_string(&w, "detail", probe_detail(result));
 		jsonw_object_end(&w);
 	}
 	jsonw_array_end(&w);
@@ -219,11 +245,11 @@ static void probe_write_text(const struct probe *p, struct buf *out)
 			buf_puts(&now, result->detail);
 		} else {
 			buf_printf(&now, "%s: ", result->backend);
-			if (result->has_observed)
-				value_format(row, &result->observed, &now);
+			if (probe_observed(result))
+				value_format(row, probe_observed(result), &now);
 			buf_printf(&now, "%s%s",
-				result->has_observed && result->detail[0] ? "; " : "",
-				result->detail);
+				probe_observed(result) && result->detail[0] ? "; " : "",
+				probe_detail(result));
 		}
 		buf_append(&now, "", 0);
 		if (now.error)
@@ -290,6 +316,7 @@ static void probe_done(struct probe *p)
 {
 	for (size_t i = 0; i < p->n_backends; i++)
 		backend_free(p->backends[i].backend);
+	free(p->own);
 	closep(&p->platform.sysroot_fd);
 	sd_event_unref(p->platform.event);
 }
