@@ -220,9 +220,11 @@ const struct command_row commands[] = {
 	{"place import", "FILE", "make places of a GeoJSON or GPX file",
 		"GeoJSON: polygons are taken as they are, points with --radius or a property \"radius\";\n"
 		"each feature is the place of its property \"name\". GPX: waypoints with --radius, or\n"
-		"tracks and routes whose ends meet. Coordinates are rounded to six digits behind the\n"
-		"point, a tenth of a metre. Prints the member \"places\" of a policy; with --policy it is\n"
-		"put there, and where a place of the name is there already only its shape is replaced.\n"
+		"tracks and routes whose ends meet; all of a file is one place, called like the file.\n"
+		"Coordinates are rounded to six digits behind the point, a tenth of a metre. Prints the\n"
+		"member \"places\" of a policy; with --policy it is put there, and where a place of the\n"
+		"name is there already only its shape is replaced. Where and how large each place is\n"
+		"goes to standard error.\n"
 		"\"-\" is standard input.",
 		1, 1, place_import_options, cmd_place_import},
 	{"document remove", "KIND [ADDRESS]",
