@@ -109,6 +109,15 @@ static size_t status_problems(struct page *p, struct json_object *status, bool s
 	return n + status_expired(p, status, show);
 }
 
+/* What this phone cannot do is no fault of it, and not in force. */
+static bool status_all_possible(struct json_object *settings)
+{
+	for (size_t i = 0; i < peek_length(settings); i++)
+		if (strcmp(peek_text(peek_at(settings, i), "state", ""), "unsupported") == 0)
+			return false;
+	return true;
+}
+
 static void status_verdict(struct page *p, struct json_object *status, struct json_object *settings)
 {
 	struct json_object *compliance = peek_object(status, "compliance");
@@ -120,7 +129,10 @@ static void status_verdict(struct page *p, struct json_object *status, struct js
 	page_open(p, 0, 0);
 	if (n == 0 && held && render_is_compliant(compliance))
 		page_add(p, PAGE_GOOD,
-			"All is well: everything the organisation asks for is in force.");
+			status_all_possible(settings)
+				? "All is well: everything the organisation asks for is in force."
+				: "All is well: what the organisation asks for is in force, but for "
+				  "what is not possible on this phone.");
 	else if (n == 0 && !held)
 		page_add(p, PAGE_WARN, "No policy has arrived yet: nothing is enforced so far.");
 	else if (held && !render_is_compliant(compliance))
@@ -490,5 +502,5 @@ void render_status(
 		status_identity(p, answer, now_s);
 	page_blank(p);
 	page_line(p, 0, PAGE_DIM,
-		"More: agentctl compliance, policy explain, journal show, privacy.");
+		"More: agentctl compliance, policy explain, place list, journal show, privacy.");
 }

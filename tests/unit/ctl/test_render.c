@@ -372,6 +372,30 @@ static void test_all_is_well_needs_everything(void)
 	}
 }
 
+/* What a phone cannot do is not said to be in force. */
+static void test_what_is_impossible_is_not_in_force(void)
+{
+	for (int impossible = 0; impossible < 2; impossible++) {
+		_cleanup_json_ struct json_object *answer = load("status_well");
+		_cleanup_json_ struct json_object *compliance = load("compliance_well");
+		_cleanup_buf_ struct buf out = BUF_INIT;
+		_cleanup_(page_done) struct page p = {0};
+		struct json_object *settings;
+
+		CHECK(answer && json_object_object_get_ex(compliance, "settings", &settings));
+		if (impossible)
+			json_object_object_add(json_object_array_get_idx(settings, 0), "state",
+				json_object_new_string("unsupported"));
+		page_init(&p, &out, 200, false);
+		render_status(&p, answer, compliance, NOW);
+		CHECK(strstr(out.data, "All is well"));
+		CHECK_INT(strstr(out.data, "everything the organisation asks for") != NULL,
+			!impossible);
+		CHECK_INT(strstr(out.data, "but for what is not possible on this phone") != NULL,
+			impossible);
+	}
+}
+
 static const struct check_test tests[] = {
 	{"golden", test_golden},
 	{"no_answer_steers_the_terminal", test_no_answer_steers_the_terminal},
@@ -382,6 +406,7 @@ static const struct check_test tests[] = {
 	{"states_have_words", test_states_have_words},
 	{"unknown_says_why", test_unknown_says_why},
 	{"all_is_well_needs_everything", test_all_is_well_needs_everything},
+	{"what_is_impossible_is_not_in_force", test_what_is_impossible_is_not_in_force},
 };
 
 int main(int argc, char **argv)
