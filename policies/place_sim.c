@@ -12,6 +12,9 @@
 #define WIFI_STAY_US (120 * S_US)
 #define CELL_LEAVE_M 2000.0
 
+/* Of one position; whatever is beyond is told before it. */
+#define HELD_MAX 64
+
 struct sim {
 	const struct place_sim_way *way;
 	const struct place_sim_options *options;
@@ -26,6 +29,9 @@ struct sim {
 	int64_t ready_us;
 	struct geo_point joined; /* the middle of what would tell */
 	int64_t stays_us;	 /* since when it is there */
+	bool answering;		 /* changes are held until the position was told */
+	struct place_change held[HELD_MAX];
+	size_t n_held;
 };
 
 /* splitmix64; 0 <= x < 1. */
@@ -87,7 +93,21 @@ static void sim_changed(void *userdata, const struct place_change *change)
 	struct place_sim_event event = {.kind = PLACE_SIM_CHANGE, .change = change};
 
 	sim->watcher->n_changes++;
-	sim_tell(sim, &event);
+	if (sim->answering && sim->n_held < HELD_MAX)
+		sim->held[sim->n_held++] = *change;
+	else
+		sim_tell(sim, &event);
+}
+
+/* What a position decided is told behind the position. */
+static void sim_tell_held(struct sim *sim)
+{
+	for (size_t i = 0; i < sim->n_held; i++) {
+		struct place_sim_event event = {.kind = PLACE_SIM_CHANGE, .change = &sim->held[i]};
+
+		sim_tell(sim, &event);
+	}
+	sim->n_held = 0;
 }
 
 /* A source answers. Both axes have the standard deviation that the accuracy stands for. */
@@ -120,9 +140,12 @@ static void sim_answer(struct sim *sim)
 	else
 		sim->watcher->n_coarse++;
 	sim->asked = PLACE_NEED_NOTHING;
+	sim->answering = true;
 	event.doubt = place_track_fix(&sim->track, &fix, sim->now_us, &watcher);
+	sim->answering = false;
 	place_plan_fix(&sim->plan, &sim->track, event.doubt, sim->now_us);
 	sim_tell(sim, &event);
+	sim_tell_held(sim);
 }
 
 /* A Wi-Fi is there wherever the phone stays for two minutes, a cell every two kilometres. */

@@ -465,6 +465,10 @@ def test_place_simulate(case):
     assert 0 <= inside["noticed"] - inside["time"] <= 60 and 60 <= outside["noticed"] - outside["time"] <= 180, answer
     told = [e for e in answer["events"] if e["event"] == "place"]
     assert [e["state"] for e in told] == ["outside", "inside", "outside"] and told[2]["dwell"] == 60, told
+    # The position comes before what it decided.
+    at = answer["events"].index(told[1])
+    assert answer["events"][at - 1]["event"] == "position", answer["events"][at - 1:at + 1]
+    assert answer["events"][at - 1]["time"] == told[1]["time"], answer["events"][at - 1:at + 1]
     assert told[1]["time"] == inside["noticed"] and told[1]["cause"] == "position", told
     longer = [(e["time"], e["applies"]) for e in answer["events"] if e.get("profile") == "longer"]
     assert [t for _, t in longer] == ["unknown", "false", "true", "false"], longer
