@@ -55,7 +55,8 @@ class Counted:
 
     def said(self, setting="forbid_empty_passphrase"):
         rows = {r["setting"]: r for r in self.disks.agent.json("compliance")["settings"]}
-        return rows[setting]["state"], rows[setting]["reason"]
+        row = rows.get(setting, {"state": None, "reason": None})  # of an agent that has just begun
+        return row["state"], row["reason"]
 
     def until(self, *wanted):
         wait_for("%s, not %s\n%s" % (wanted, self.said(), self.disks.agent.log()), lambda: self.said() == wanted, TRIAL)
