@@ -19,6 +19,11 @@ static int place_bad(const char *path, int r, const struct json_error *error, st
 {
 	if (r != -EBADMSG)
 		return fault_errno(fault, r, "%s", path);
+	/* A map of a whole country, as it was surveyed. */
+	if (strstr(error->message, "too many members and elements"))
+		return fault_set(fault, FAULT_FAILURE,
+			"%s: %s. Simplify its outlines: a place has at most %d vertices", path,
+			error->message, LIMIT_GEO_VERTICES);
 	return fault_set(fault, FAULT_FAILURE, "%s: %s%s%s", path, error->path,
 		*error->path ? ": " : "", error->message);
 }

@@ -260,6 +260,7 @@ def a_policy_that_phones_refuse_is_not_written(base):
         return polygon(points + points[:1])
 
     a.fails(1, "place", "import", write(a, "map.geojson", circle(20000, 10)), says="vertices in all")
+    a.fails(1, "place", "import", write(a, "map.geojson", circle(200000, 10)), says="Simplify its outlines: a place has at most")
     two = features(feature(circle(12000, 10), name="a"), feature(circle(12000, 20), name="b"))
     a.fails(1, "place", "import", write(a, "map.geojson", two), "--policy", a.policy(), says=" bytes")
 
