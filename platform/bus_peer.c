@@ -27,6 +27,7 @@ struct bus_link {
 	struct watch *socket_watch;
 	sd_event_source *retry;
 	unsigned int n_retries;
+	bool ending; /* peers are being told that the bus is gone: nobody connects or frees it */
 };
 
 static void link_connect_later(struct bus_link *link);
@@ -44,8 +45,12 @@ static void peer_set_owner(struct bus_peer *peer, const char *owner)
 {
 	if (strcmp(peer->owner, owner) == 0 || strlen(owner) >= sizeof(peer->owner))
 		return;
-	if (peer->owner[0])
+	if (peer->owner[0]) {
 		peer->row->vanished(peer);
+		/* Closed by that, or closed and opened again: then it is asked for anew. */
+		if (!peer->owner[0])
+			return;
+	}
 	memcpy(peer->owner, owner, strlen(owner) + 1);
 	if (*owner)
 		peer->row->appeared(peer);
@@ -117,18 +122,43 @@ static void peer_detach(struct bus_peer *peer)
 
 /* --- the connection ------------------------------------------------------------------------ */
 
+static bool is_attached(const struct bus_peer *peer)
+{
+	return peer->watch || peer->query || peer->owner[0];
+}
+
+/*
+ * What peers hear may make their owners close and open peers, this one, others or the last of all:
+ * the list is looked at from its beginning after each.
+ */
 static void link_disconnect(struct bus_link *link)
 {
-	struct bus_peer *next;
 	/* Gone first, so that nobody speaks to it meanwhile. */
 	sd_bus *bus = TAKE_PTR(link->bus);
+	struct bus_peer *peer;
 
-	for (struct bus_peer *peer = link->peers; peer; peer = next) {
-		next = peer->next;
+	link->ending = true;
+	for (;;) {
+		for (peer = link->peers; peer && !is_attached(peer); peer = peer->next)
+			;
+		if (!peer)
+			break;
 		peer_detach(peer);
 	}
+	link->ending = false;
 	link->disconnected = sd_bus_slot_unref(link->disconnected);
 	bus_close(&bus);
+}
+
+static void link_free(struct bus_link *link);
+
+/* After link_disconnect(): it comes back for those who are left. */
+static void link_ended(struct bus_link *link)
+{
+	if (link->peers)
+		link_connect_later(link);
+	else
+		link_free(link);
 }
 
 static int link_on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error *error)
@@ -138,7 +168,7 @@ static int link_on_disconnected(sd_bus_message *message, void *userdata, sd_bus_
 	(void)message;
 	(void)error;
 	link_disconnect(link);
-	link_connect_later(link);
+	link_ended(link);
 	return 0;
 }
 
@@ -159,7 +189,7 @@ static int link_open(struct bus_link *link)
 
 static void link_connect(struct bus_link *link)
 {
-	if (link->bus)
+	if (link->bus || link->ending)
 		return;
 	if (link_open(link) < 0) {
 		link_disconnect(link);
@@ -247,6 +277,7 @@ int bus_peer_open(struct bus_peer *peer, struct platform *platform)
 
 void bus_peer_close(struct bus_peer *peer)
 {
+	struct platform *platform = peer->platform;
 	struct bus_link *link = peer->link;
 
 	if (!link)
@@ -259,7 +290,8 @@ void bus_peer_close(struct bus_peer *peer)
 	}
 	peer->link = NULL;
 	peer_detach(peer);
-	if (!link->peers)
+	/* Unless somebody who heard of it closed the last one. */
+	if (platform->bus_link == link && !link->peers && !link->ending)
 		link_free(link);
 }
 

@@ -12,7 +12,12 @@
 #define MANAGER_PATH "/org/freedesktop/ModemManager1"
 #define VOICE MANAGER ".Modem.Voice"
 #define CALL MANAGER ".Call"
-#define CALL_STATE_TERMINATED 7 /* MMCallState */
+
+/* MMCallState. */
+enum {
+	STATE_UNKNOWN = 0, /* of one that was made and not begun: it dials when it is begun */
+	STATE_TERMINATED = 7,
+};
 
 enum calls call_watch_state(const struct call_watch *watch)
 {
@@ -43,6 +48,12 @@ static struct call *calls_find(struct call_watch *watch, const char *path)
 	return NULL;
 }
 
+/* Who may call may make calls, and leave them there as long as he likes. */
+static bool is_on(int32_t state)
+{
+	return state != STATE_UNKNOWN && state != STATE_TERMINATED;
+}
+
 static void call_forget(struct call *call)
 {
 	call->ask = sd_bus_slot_unref(call->ask);
@@ -60,7 +71,7 @@ static int call_on_state(sd_bus_message *m, void *userdata, sd_bus_error *error)
 		call_forget(call); /* it is gone */
 	else if (bus_peer_is_from(&call->watch->peer, m) &&
 		 sd_bus_message_read(m, "v", "i", &state) >= 0)
-		call->on = state != CALL_STATE_TERMINATED;
+		call->on = is_on(state);
 	calls_tell(call->watch);
 	return 0;
 }
@@ -75,10 +86,15 @@ static void calls_add(struct call_watch *watch, const char *path)
 	if (!*path || calls_find(watch, path))
 		return;
 	call = calls_find(watch, "");
+	/* One that is over, or not begun, is told of again when it is. */
+	for (size_t i = 0; !call && i < CALLS_COUNT; i++)
+		if (!watch->calls[i].on)
+			call = &watch->calls[i];
 	if (!call || strlen(path) >= sizeof(call->path)) {
 		watch->too_many = true;
 		return;
 	}
+	call_forget(call);
 	*call = (struct call){.watch = watch, .on = true};
 	memcpy(call->path, path, strlen(path) + 1);
 	get.userdata = call;
@@ -166,7 +182,7 @@ static int calls_on_state_changed(sd_bus_message *m, void *userdata, sd_bus_erro
 	if (call) {
 		/* An older answer must not outdo this. */
 		call->ask = sd_bus_slot_unref(call->ask);
-		call->on = now != CALL_STATE_TERMINATED;
+		call->on = is_on(now);
 	}
 	calls_tell(watch);
 	return 0;

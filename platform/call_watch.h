@@ -8,7 +8,7 @@
 
 #include "platform/bus_peer.h"
 
-#define CALLS_COUNT 8 /* one, another one that waits, a conference; more are counted as one */
+#define CALLS_COUNT 32 /* three, and those that are over; more at once are counted as one */
 #define CALL_PATH_BYTES 128
 
 enum calls {

@@ -30,6 +30,8 @@
 
 /* The only other program that is known to make calls; it does not say what ModemManager says. */
 #define OFONO "usr/sbin/ofonod"
+/* Is there from before a node is shut until after all of them are open again. */
+#define RECORD "nodes"
 
 struct nodes {
 	struct backend_call call;
@@ -310,12 +312,25 @@ static const struct override_spec rule_spec = {
 	.mark = RESTRICT_MARK,
 };
 
+static bool has_record(struct backend *b)
+{
+	_cleanup_free_ char *text = NULL;
+
+	return restrict_load(b->platform, RECORD, &text) == 0;
+}
+
 static int write_rule(struct backend *b, bool *ret_changed)
 {
 	struct override_place place = {b->platform->sysroot_fd, b->platform->vault_fd};
 	struct override_spec spec = rule_spec;
+	int r;
 
 	spec.userdata = b->state;
+	if (is_wanted(b->state) && !has_record(b)) {
+		r = restrict_save(b->platform, RECORD, "shut\n", strlen("shut\n"));
+		if (r < 0)
+			return r;
+	}
 	return is_wanted(b->state) ? override_apply(&place, &spec, ret_changed)
 				   : override_revert(&place, &spec, ret_changed);
 }
@@ -339,8 +354,12 @@ static void finish(struct backend *b)
 
 	b->apply_changed |= n_wrong > 0 || s->n_repaired > 0;
 	s->n_repaired = 0;
-	if (!is_wanted(s))
+	if (!is_wanted(s)) {
 		stop(b);
+		if (s->trouble.r == 0)
+			trouble_note(&s->trouble, restrict_forget(b->platform, RECORD),
+				"what was shut before");
+	}
 	/* What happened so far was our own doing, or what a last look finds. */
 	if (s->uevents)
 		(void)uevent_drain(sd_event_source_get_io_fd(s->uevents));
@@ -399,7 +418,8 @@ static int nodes_revert(struct backend *b, backend_done_fn done, void *userdata)
 	struct nodes *s = b->state;
 
 	s->wanted[CAMERA] = s->wanted[MICROPHONE] = GATE_ON;
-	if (!override_is_applied(&place, rule_spec.name) &&
+	/* Without rules nodes may be shut still: by a process that ended while it opened them. */
+	if (!override_is_applied(&place, rule_spec.name) && !has_record(b) &&
 		!backend_file_exists(place.root_fd, NODES_RULE_PATH)) {
 		backend_call_begin(&s->call, b, done, userdata);
 		stop(b);

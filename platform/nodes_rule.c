@@ -73,8 +73,11 @@ int usb_rule_write(const struct usb_pin *pins, size_t n_pins, struct buf *out)
 		"TEST==\"" OPEN "/usb_host\", GOTO=\"mdm_usb_end\"\n"
 		"# Controllers: what is plugged into them is not taken.\n"
 		"KERNEL==\"usb[0-9]*\", ATTR{authorized_default}=\"0\", GOTO=\"mdm_usb_end\"\n"
-		"# What is built in.\n"
-		"ATTR{removable}==\"fixed\", ATTR{authorized}=\"1\", GOTO=\"mdm_usb_end\"\n");
+		"# What is built in, as the hubs above it are: any hub can say so of what is on it.\n"
+		"SUBSYSTEMS==\"usb\", KERNELS==\"*-*\", ATTRS{removable}==\"removable|unknown\", "
+		"GOTO=\"mdm_usb_plugged\"\n"
+		"ATTR{removable}==\"fixed\", ATTR{authorized}=\"1\", GOTO=\"mdm_usb_end\"\n"
+		"LABEL=\"mdm_usb_plugged\"\n");
 	for (size_t i = 0; i < n_pins; i++)
 		buf_printf(out,
 			"KERNEL==\"%s\", ATTR{idVendor}==\"%s\", ATTR{idProduct}==\"%s\", "

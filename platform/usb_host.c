@@ -73,7 +73,8 @@ static void learn(struct backend *b, const struct usb_device *devices, size_t n)
 			usb_record_hub(&s->record, device->name, word);
 		} else if (!device->authorized) {
 			usb_record_refused(&s->record, device->name);
-		} else if (device->is_network) {
+		} else if (device->is_network || (device->says_fixed && !device->is_fixed)) {
+			/* On a hub of which the firmware says nothing: what is there now, alone. */
 			usb_record_pin(&s->record, &device->pin);
 		}
 	}

@@ -105,6 +105,35 @@ static void make_title(int root_fd, struct usb_device *device)
 			*p = '?';
 }
 
+static bool says_fixed(int root_fd, const char *path)
+{
+	char word[16];
+
+	return sysfs_read(root_fd, path, "removable", word, sizeof(word)) &&
+	       strcmp(word, "fixed") == 0;
+}
+
+/*
+ * Where the firmware does not say it the kernel believes the hub, and anybody can plug in a hub
+ * that says of what is on it that it is built in.
+ */
+static bool hubs_are_fixed(int root_fd, const char *path)
+{
+	char above[SYSFS_PATH_BYTES], *slash;
+
+	snprintf(above, sizeof(above), "%s", path);
+	while ((slash = strrchr(above, '/'))) {
+		*slash = 0;
+		slash = strrchr(above, '/');
+		/* The controller's own. */
+		if (slash && strncmp(slash + 1, "usb", 3) == 0)
+			return true;
+		if (!says_fixed(root_fd, above))
+			return false;
+	}
+	return false;
+}
+
 static bool look_at(int root_fd, const struct removable_users *users, const char *name,
 	struct usb_device *device)
 {
@@ -121,8 +150,8 @@ static bool look_at(int root_fd, const struct removable_users *users, const char
 		    device->is_root ? "authorized_default" : "authorized", word, sizeof(word)))
 		return false;
 	device->authorized = strcmp(word, "0") != 0;
-	device->is_fixed = sysfs_read(root_fd, device->path, "removable", word, sizeof(word)) &&
-			   strcmp(word, "fixed") == 0;
+	device->says_fixed = says_fixed(root_fd, device->path);
+	device->is_fixed = device->says_fixed && hubs_are_fixed(root_fd, device->path);
 	(void)sysfs_read(
 		root_fd, device->path, "idVendor", device->pin.vendor, sizeof(device->pin.vendor));
 	(void)sysfs_read(root_fd, device->path, "idProduct", device->pin.product,

@@ -15,7 +15,8 @@ struct usb_device {
 	char name[32];		     /* "usb1", "1-1.2" */
 	char path[SYSFS_PATH_BYTES]; /* "sys/devices/…" */
 	bool is_root;		     /* a controller's own hub */
-	bool is_fixed;		     /* the firmware says that it is built in */
+	bool says_fixed;	     /* its hub says that it is built in: the phone's, or any */
+	bool is_fixed;		     /* so say those of all hubs above it, too */
 	bool is_network;	     /* a modem; a network card or Bluetooth, and nothing else */
 	bool is_busy;		     /* something is mounted from it */
 	bool is_system;		     /* the running system lies on it */

@@ -200,9 +200,10 @@ void location_kept_export(const struct location_kept *kept, struct buf *out)
 		buf_printf(out,
 			"told %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64
 			" %s %s %d\n",
-			t->sent_s, t->time_s, t->latitude_e6, t->longitude_e6, t->radius_m,
-			t->precision_m, fix_source_name(t->source), location_why_told_name(t->why),
-			t->mock);
+			/* A clock that begins in 1970 may be set to less than a position's age. */
+			t->sent_s < 0 ? 0 : t->sent_s, t->time_s < 0 ? 0 : t->time_s,
+			t->latitude_e6, t->longitude_e6, t->radius_m, t->precision_m,
+			fix_source_name(t->source), location_why_told_name(t->why), t->mock);
 	}
 }
 

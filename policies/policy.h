@@ -88,4 +88,7 @@ const struct place *policy_place(const struct policy *policy, const char *name);
  */
 const char *policy_destroys(const struct policy *policy);
 
+/* Takes the actions that destroy out of it. How many there were. */
+size_t policy_disarm(struct policy *policy);
+
 #endif

@@ -97,3 +97,20 @@ const char *policy_destroys(const struct policy *policy)
 	}
 	return NULL;
 }
+
+size_t policy_disarm(struct policy *policy)
+{
+	size_t n_gone = 0;
+
+	for (size_t i = 0; i < policy->n_profiles; i++) {
+		struct profile *profile = &policy->profiles[i];
+		size_t kept = 0;
+
+		for (size_t k = 0; k < profile->n_actions; k++)
+			if (!action_row(profile->actions[k].kind)->destroys)
+				profile->actions[kept++] = profile->actions[k];
+		n_gone += profile->n_actions - kept;
+		profile->n_actions = kept;
+	}
+	return n_gone;
+}

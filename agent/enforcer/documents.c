@@ -240,6 +240,9 @@ static int documents_take_policy(
 		policy_free(held.policy);
 		return 1;
 	}
+	/* Without it the next start asks for the signatures once more. */
+	if (policy_destroys(held.policy))
+		(void)documents_note_destroyer(d, held.policy->stream, document->payload_sha256);
 	documents_put_policy(d, held);
 	return 0;
 }

@@ -151,6 +151,7 @@ static int documents_load_policy(struct documents *d, const char *stream)
 		r = policy_parse(document->json, &held.policy, NULL);
 	if (r < 0)
 		return r;
+	documents_disarm(d, document, held.policy);
 	held.issued_s = document->issued_s;
 	held.expires_s = document->expires_s;
 	documents_put_policy(d, held);

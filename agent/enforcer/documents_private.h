@@ -22,6 +22,15 @@ int64_t documents_held(void *userdata, enum document_type type, const char *stre
 /* Takes the policy over, in place of the one of the same stream. */
 void documents_put_policy(struct documents *d, struct held_policy held);
 
+/* documents_destroy.c: the payload had the signatures of what destroys when it came. 0 or -errno.
+ */
+int documents_note_destroyer(
+	struct documents *d, const char *stream, const uint8_t payload_sha256[SHA256_BYTES]);
+/* Takes the actions that destroy out of a policy that was read back, unless it had, or has, them.
+ */
+void documents_disarm(
+	const struct documents *d, const struct document *document, struct policy *policy);
+
 /* Puts a verified document in force and stores it. 0; 1 with *why for a refusal by meaning;
  * -ENOMEM. */
 int documents_accept(struct documents *d, const char *text, size_t n_bytes,

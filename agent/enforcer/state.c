@@ -32,6 +32,12 @@ static const char *const state_enrolment_names[] = {
 	"passwords.broken",
 	"apps-base",
 	"apps-base.broken",
+	"destroying",
+	"location",
+	"location.broken",
+	"places",
+	"places.broken",
+	"activations.broken",
 };
 
 int state_write(struct state *state, const char *path, const void *data, size_t n_bytes)

@@ -10,6 +10,7 @@
 #include "server/ctl/apps_advice.h"
 #include "server/ctl/args.h"
 #include "server/ctl/envelope.h"
+#include "server/ctl/restrictions_advice.h"
 #include "server/ctl/signing.h"
 #include "server/ctl/span.h"
 #include "server/ctl/text.h"
@@ -228,6 +229,7 @@ void policy_file_warn(FILE *out, const struct policy *policy)
 		policy_file_warn_actions(out, &policy->profiles[i]);
 		apps_advise(out, &policy->profiles[i]);
 	}
+	restrictions_advise(out, policy);
 	for (size_t i = 0; i < policy->n_places; i++)
 		if (!policy->places[i].relevant)
 			fprintf(out,

@@ -244,6 +244,35 @@ def where_it_is_and_how_large_is_told(base):
 
 
 @test
+def a_branch_that_is_cut_is_told(base):
+    a = Admin(base)
+    off, away = {"wifi": "off"}, {"place": {"outside": "office"}}
+    networks = {"office": {"networks": [{"ssid": "Office", "connected": True}]}}
+    circle = {"office": {"shape": {"circle": {"latitude": 48.1, "longitude": 11.5, "radius": 200}}}}
+
+    def warnings(profiles, places=None):
+        policy = {"profiles": [dict(p, id="p%d" % i) for i, p in enumerate(profiles)]}
+        if places:
+            policy["places"] = places
+        out = a.ok("policy", "check", write(a, "cut.json", policy))
+        return [line for line in out.splitlines() if line.startswith("warning: ")]
+
+    def gates(when=None, **restrictions):
+        return {"settings": {"restrictions": restrictions}, **({"when": when} if when else {})}
+
+    check(warnings([gates(wifi="off")]) == [] and warnings([gates(mobile_data="off", wifi="on")]) == [])
+    w = warnings([gates(wifi="off", mobile_data="off")])
+    check(len(w) == 1 and "off for good (profiles p0, p0)" in w[0], w)
+    w = warnings([gates(mobile_data="off"), gates(**off)])
+    check(len(w) == 1 and "off for good (profiles p1, p0)" in w[0], w)
+    w = warnings([gates(mobile_data="off"), gates(away, **off)], circle)
+    check(len(w) == 1 and "while profiles p1 and p0 apply" in w[0], w)
+    w = warnings([gates(away, **off)], networks)
+    check(len(w) == 1 and "profile p0: wifi is off by the place office" in w[0], w)
+    check(warnings([gates(away, camera="off")], networks) == [])
+
+
+@test
 def a_policy_that_phones_refuse_is_not_written(base):
     a = Admin(base)
     path = write(a, "map.geojson", polygon(square()))

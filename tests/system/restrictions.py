@@ -267,6 +267,23 @@ def a_call_opens_the_microphone(field):
 
 
 @test(root=True)
+def calls_that_nobody_begins(field):
+    """Made and left there, as whoever may call can: they open nothing, however many; begun they do."""
+    field.policy({"microphone": "off"})
+    wait_in_force(field, "microphone")
+    calls = []
+    for _ in range(40):
+        calls.append(field.doubles.ring(0))
+        check(field.phone.sync() == 0)
+        wait_for("it shut", lambda: field.nodes.is_shut("pcmC0D0c"))
+    for call in (calls[0], calls[-1]):
+        field.doubles.call_state(call, DIALING)
+        wait_for("it open", lambda: field.nodes.mode("pcmC0D0c") == 0o660)
+        field.doubles.call_state(call, TERMINATED)
+        wait_for("it shut again", lambda: field.nodes.is_shut("pcmC0D0c"))
+
+
+@test(root=True)
 def a_call_outlives_the_agent(field):
     """One that is killed in the middle of a call and started again never shuts the microphone before the end."""
     field.policy({"microphone": "off"})

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_documents_destroy.c - policies that can destroy by themselves: who has to sign them; plain
  * process. */
+#include "agent/enforcer/documents_private.h"
 #include "tests/lib/phone_fixture.h"
 
 #define ROLE(role) (1u << TRUST_ROLE_##role)
@@ -220,10 +221,86 @@ static void test_not_by_way_of_a_power_cut(void)
 	CHECK_INT(held_serial(&t), 6);
 }
 
+#define ACTS ACTING("{\"lock\":{}},{\"crypto_lock\":{}}")
+
+/* As a version that knows no actions takes it: the bytes and the serial, and nobody was asked for.
+ */
+static void take_as_before(struct trio *t, const struct buf *body)
+{
+	_cleanup_(document_freep) struct document *document = NULL;
+	struct document_context context = documents_context(&t->phone.documents, NOW);
+	struct document_refusal why;
+
+	signer_must(document_verify(body->data, body->n_bytes, &context, &document, &why) == 0);
+	signer_must(state_store_document(
+			    &t->phone.state, "policy.staff", body->data, body->n_bytes) == 0);
+	signer_must(state_set_serial(&t->phone.state, ORG, "policy.staff", document->serial,
+			    document->payload_sha256) == 0);
+}
+
+static size_t n_actions(const struct trio *t)
+{
+	return t->phone.documents.n_policies == 1
+		       ? t->phone.documents.policies[0].policy->profiles[0].n_actions
+		       : 0;
+}
+
+static void test_not_by_way_of_an_upgrade(void)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	_trio_ struct trio t;
+
+	trio_init(&t, usual_roles);
+	trio_add_policy(&t, 6, ACTS, 1, &body);
+	take_as_before(&t, &body);
+	phone_restart(&t.phone);
+	CHECK_INT(held_serial(&t), 6);
+	CHECK_INT(n_actions(&t), 1);
+	CHECK(!policy_destroys(t.phone.documents.policies[0].policy));
+	/* One that had the signatures has them still. */
+	trio_add_policy(&t, 7, ACTS, 3, &body);
+	take_as_before(&t, &body);
+	phone_restart(&t.phone);
+	CHECK_INT(held_serial(&t), 7);
+	CHECK_INT(n_actions(&t), 2);
+}
+
+/* Asked for when it came, and on record, though the keyset asks for more since. */
+static void test_actions_stay(void)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT, policy = BUF_INIT;
+	_trio_ struct trio t;
+
+	trio_init(&t, usual_roles);
+	trio_add_policy(&t, 6, ACTS, 3, &policy);
+	CHECK_INT(take(&t.phone, &policy, NOW).n_accepted, 1);
+	t.keys[2].roles |= ROLE(DESTROY);
+	trio_add_keyset(&t, 2, 3, &body);
+	CHECK_INT(take(&t.phone, &body, NOW).n_accepted, 1);
+	phone_restart(&t.phone);
+	CHECK_INT(n_actions(&t), 2);
+	/* The record is of that payload, not of the stream. */
+	trio_add_policy(&t, 7, ACTS, 3, &policy);
+	take_as_before(&t, &policy);
+	phone_restart(&t.phone);
+	CHECK_INT(held_serial(&t), 7);
+	CHECK_INT(n_actions(&t), 1);
+	/* Without the record, or with one that is damaged, there is nothing but the signatures. */
+	CHECK_INT(state_write(&t.phone.state, "destroying", "x", 1), 0);
+	phone_restart(&t.phone);
+	CHECK_INT(n_actions(&t), 1);
+	trio_add_policy(&t, 8, ACTS, 7, &policy);
+	CHECK_INT(take(&t.phone, &policy, NOW).n_accepted, 1);
+	phone_restart(&t.phone);
+	CHECK_INT(n_actions(&t), 2);
+}
+
 static const struct check_test tests[] = {
 	{"signers", test_signers},
 	{"refusal_changes_nothing", test_refusal_changes_nothing},
 	{"accepted_stays", test_accepted_stays},
 	{"not_by_way_of_a_power_cut", test_not_by_way_of_a_power_cut},
+	{"not_by_way_of_an_upgrade", test_not_by_way_of_an_upgrade},
+	{"actions_stay", test_actions_stay},
 };
 CHECK_MAIN(tests)

@@ -367,6 +367,41 @@ static void test_rules(void)
 }
 
 /* More than are listed, a name of a node that leads elsewhere, one that is too long. */
+static void revert_cut_short_done(struct backend *b, int r, const char *message, void *userdata)
+{
+	(void)b;
+	(void)r;
+	(void)message;
+	(void)userdata;
+}
+
+/* An agent that ends between the rules that it has taken away and the nodes that they shut. */
+static void test_revert_cut_short(void)
+{
+	struct phone p;
+
+	if (!begin(&p))
+		return;
+	p.f.platform.state_fd = p.f.platform.vault_fd;
+	want(&p.wish, CAMERA, GATE_OFF);
+	apply(&p);
+	CHECK_INT(mode(&p, "dev/video0"), 0);
+	CHECK_INT(p.b->ops->revert(p.b, revert_cut_short_done, NULL), 0);
+	CHECK(sd_event_run(p.f.platform.event, 100000) > 0);
+	CHECK_INT(faccessat(p.f.platform.sysroot_fd, NODES_RULE_PATH, F_OK, 0), -1);
+	CHECK_INT(mode(&p, "dev/video0"), 0);
+	CHECK_INT(faccessat(p.f.platform.vault_fd, RESTRICT_STATE "/nodes", F_OK, 0), 0);
+	backend_free(p.b);
+	CHECK_INT(nodes_backend_new(&p.f.platform, &p.b), 0);
+	CHECK_INT(p.b->ops->watch(p.b, fixture_on_changed, &p.f), 0);
+	forget_triggers(&p);
+	CHECK_INT(fixture_revert(&p.f, p.b), 0);
+	CHECK_INT(mode(&p, "dev/video0"), 0600);
+	CHECK(was_triggered(&p, "video0", "add"));
+	CHECK_INT(faccessat(p.f.platform.vault_fd, RESTRICT_STATE "/nodes", F_OK, 0), -1);
+	end(&p);
+}
+
 static void test_limits(void)
 {
 	_cleanup_free_ struct node *nodes = calloc(NODES_MAX, sizeof(*nodes));
@@ -405,6 +440,7 @@ static const struct check_test tests[] = {
 	{"nothing", test_nothing},
 	{"trouble", test_trouble},
 	{"rules", test_rules},
+	{"revert_cut_short", test_revert_cut_short},
 	{"limits", test_limits},
 };
 

@@ -208,6 +208,45 @@ static void test_what_stays(void)
 	machine_close(&p.m);
 }
 
+/*
+ * A hub that anybody can plug in says of what is on it that it is built in, while the phone is
+ * unlocked; locked, something is plugged into that. A hub that is built in may say so.
+ */
+static void test_hub_that_says_so(void)
+{
+	struct phone p;
+
+	if (!begin(&p))
+		return;
+	put_device(&p, ROOT "/1-3", "dead", "beef", "unknown");
+	put_device(&p, ROOT "/1-3/1-3.1", "dead", "0001", "fixed");
+	put_device(&p, ROOT "/1-4", "05e3", "0608", "fixed");
+	want(&p.wish, ID, GATE_OFF_WHILE_LOCKED);
+	apply(&p);
+	put_device(&p, ROOT "/1-3/1-3.2", "dead", "0002", "fixed");
+	put(&p.m, ROOT "/1-3/1-3.2", "authorized", "0");
+	put_device(&p, ROOT "/1-4/1-4.1", "dead", "0003", "fixed");
+	put(&p.m, ROOT "/1-4/1-4.1", "authorized", "0");
+	put_device(&p, ROOT "/1-4/1-4.2", "dead", "0004", "removable");
+	put(&p.m, ROOT "/1-4/1-4.2", "authorized", "0");
+	/* What was there when the rule began starts anew. */
+	put(&p.m, ROOT "/1-3/1-3.1", "authorized", "0");
+	apply(&p);
+	CHECK_STR(got(&p.m, ROOT "/1-3/1-3.2", "authorized"), "0");
+	CHECK_STR(got(&p.m, ROOT "/1-3/1-3.1", "authorized"), "1");
+	CHECK_STR(got(&p.m, ROOT "/1-4/1-4.1", "authorized"), "1");
+	CHECK_STR(got(&p.m, ROOT "/1-4/1-4.2", "authorized"), "0");
+	/* Something else in its place is not. */
+	put(&p.m, ROOT "/1-3/1-3.1", "authorized", "0");
+	put(&p.m, ROOT "/1-3/1-3.1", "idProduct", "0009");
+	apply(&p);
+	CHECK_STR(got(&p.m, ROOT "/1-3/1-3.1", "authorized"), "0");
+	CHECK(strstr(fixture_read(&p.m.f, USB_RULE_PATH),
+		"KERNELS==\"*-*\", ATTRS{removable}==\"removable|unknown\", "
+		"GOTO=\"mdm_usb_plugged\"\n"));
+	machine_close(&p.m);
+}
+
 /* Nobody says that it is unlocked: what is there stays, what comes is not taken. */
 static void test_locked(void)
 {
@@ -318,6 +357,7 @@ static const struct check_test tests[] = {
 	{"in_use", test_in_use},
 	{"system", test_system},
 	{"what_stays", test_what_stays},
+	{"hub_that_says_so", test_hub_that_says_so},
 	{"locked", test_locked},
 	{"no_usb", test_no_usb},
 	{"record", test_record},

@@ -271,6 +271,13 @@ static void kept(void)
 	location_kept_export(&again, &twice);
 	CHECK_STR(twice.data, text.data);
 	CHECK(again.is_lost && again.told[3].why == LOCATION_LOST);
+	/* A phone without a clock: what is written is read again, or it would not be lost any more.
+	 */
+	k.told[0].time_s = -5;
+	buf_reset(&text);
+	location_kept_export(&k, &text);
+	CHECK_INT(import(text.data, &again), 0);
+	CHECK(again.is_lost && again.told[0].time_s == 0);
 }
 
 static void kept_refused(void)
