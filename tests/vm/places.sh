@@ -165,7 +165,7 @@ HOOK
 	is "when login became possible, it was restricted" "$(vm_run 'cat /run/mdm-vm/at-login')" restricted
 	vm_run 'rm -f /etc/mdm-vm-at-login
 		setsid /sbin/agetty --autologin phone --noclear tty1 linux </dev/null >/dev/null 2>&1 &'
-	check_places "whoever logs in has no camera" 'again 120 session && again 90 acl rfkill && outside && refused opens "$(camera)"'
+	check_places "whoever logs in has no camera" 'again 120 session && again 90 acl "$(screen)" && outside && refused opens "$(camera)"'
 	check "a stick is plugged in" vm_stick restart MDM1
 	check_places "... in vain" 'again 120 stick_is 0 && no_disk'
 	check "the gadget is made, as at each start" restrict_gadget_make
