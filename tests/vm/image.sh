@@ -82,7 +82,7 @@ prune() {
 	# shellcheck disable=SC2012 # names are ours
 	ls -1dt "$cache/$1"-*/complete 2>/dev/null | tail -n +$((keep + 1)) | while read -r old; do
 		old=${old%/complete}
-		flock -n "$old.lock" rm -rf "$old" && rm -f "$old.lock" && say "${old##*/} removed"
+		! flock -n "$old.lock" rm -rf "$old" || { rm -f "$old.lock" && say "${old##*/} removed"; }
 	done
 	return 0
 }

@@ -165,16 +165,20 @@ HOOK
 	is "when login became possible, it was restricted" "$(vm_run 'cat /run/mdm-vm/at-login')" restricted
 	vm_run 'rm -f /etc/mdm-vm-at-login
 		setsid /sbin/agetty --autologin phone --noclear tty1 linux </dev/null >/dev/null 2>&1 &'
-	check_places "whoever logs in has no camera" 'again 120 session && again 90 acl rfkill && outside && refused opens "$(camera)"'
+	check_places "whoever logs in has no camera" 'again 120 session && again 90 acl "$(screen)" && outside && refused opens "$(camera)"'
 	check "a stick is plugged in" vm_stick restart MDM1
 	check_places "... in vain" 'again 120 stick_is 0 && no_disk'
-	check "the gadget is made, as at each start" restrict_gadget_make
+	check "gadget and Bluetooth are made, as at each start" places_make
 	check_places "the receiver says where it is: at the bakery" 'feed 1; sleep 45; outside'
 	check_places "it comes back" 'go 2'
 	check_places "all of it is as in the office" "again $places_patience at_office && again 120 stick_is 1 && again 120 has_disk"
 	check_places "back at the desk" "again $places_patience arrived 2; at_office"
 	check "everything is as it was in the office" places_is_office
 	check "so is everything below /etc" places_etc_is_office
+}
+
+places_make() {
+	restrict_bluetooth_make && restrict_gadget_make
 }
 
 places_unenrol() {

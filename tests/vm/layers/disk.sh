@@ -103,6 +103,8 @@ guest_openrc() {
 		default dbus elogind mdm-vm-network mdm-agentd
 		shutdown
 	LEVELS
+	# Whoever wants it to run starts it.
+	install -m 0755 "$here/init/openrc/sshd" "$1/etc/init.d/sshd"
 	printf '%s\n' 'rc_cgroup_mode="unified"' 'rc_logger="NO"' 'rc_parallel="NO"' >>"$1/etc/rc.conf"
 }
 
