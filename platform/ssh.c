@@ -28,7 +28,7 @@
 #define SYSTEMD_MANAGER SYSTEMD ".Manager"
 
 enum ssh_step {
-	STEP_RELOAD, /* systemd reads the files */
+	STEP_RELOAD, /* the init system reads the files */
 	STEP_LIST,   /* which services run */
 	STEP_TURN,   /* stops those, or starts what ran before, one after the other */
 	STEP_END,
@@ -40,7 +40,7 @@ struct ssh {
 	backend_changed_fn changed;
 	void *changed_userdata;
 	/* Of the operation under way. */
-	bool observing, shut, files_changed;
+	bool observing, shut, files_changed, reloaded;
 	enum ssh_init init;
 	enum ssh_step step;
 	struct ssh_units units, running, turning;
@@ -281,26 +281,27 @@ static const struct bus_peer_row systemd_row = {
 
 /* --- OpenRC -------------------------------------------------------------------------------- */
 
-static void on_rc_service(const struct child_result *result, void *userdata)
+static void on_openrc(const struct child_result *result, void *userdata)
 {
 	struct backend *b = userdata;
 	struct ssh *s = b->state;
 
 	/* What it did is looked at in any case. */
 	if (result->end != CHILD_EXITED || result->code != 0)
-		trouble_note_why(&s->trouble, -EIO, "rc-service",
+		trouble_note_why(&s->trouble, -EIO,
+			s->step == STEP_RELOAD ? "rc-update" : "rc-service",
 			*result->output ? result->output : "it failed");
 	next_step(b);
 }
 
-static int run_rc_service(struct backend *b, const char *name)
+/* A program of OpenRC and its arguments behind argv[0], which is its name. -ENOENT: there is none.
+ */
+static int run_openrc(struct backend *b, const char *argv[4])
 {
-	static const char *const places[] = {"/sbin/rc-service", "/usr/sbin/rc-service",
-		"/usr/bin/rc-service", "/bin/rc-service"};
+	static const char *const places[] = {"/sbin", "/usr/sbin", "/usr/bin", "/bin"};
 	/* Scripts of services look for programs. */
 	static const char *const env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 	struct ssh *s = b->state;
-	const char *argv[] = {NULL, name, s->shut ? "stop" : "start", NULL};
 	const struct child_spec spec = {
 		.argv = argv,
 		.env = env,
@@ -308,21 +309,32 @@ static int run_rc_service(struct backend *b, const char *name)
 		.deadline_s = LIMIT_CHILD_SECONDS,
 		.merge_stderr = true,
 	};
+	char path[32];
 
-	for (size_t i = 0; i < ARRAY_SIZE(places) && !argv[0]; i++)
-		if (backend_file_exists(b->platform->sysroot_fd, places[i]))
-			argv[0] = places[i];
-	return argv[0] ? child_start(b->platform->event, &spec, on_rc_service, b, &s->child)
-		       : -ENOENT;
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		snprintf(path, sizeof(path), "%s/%s", places[i], argv[0]);
+		if (!backend_file_exists(b->platform->sysroot_fd, path))
+			continue;
+		argv[0] = path;
+		return child_start(b->platform->event, &spec, on_openrc, b, &s->child);
+	}
+	return -ENOENT;
 }
 
 static int openrc_step(struct backend *b, const char *name)
 {
 	struct ssh *s = b->state;
+	/* OpenRC remembers what services need, and does not see that a file of rc.conf.d is gone.
+	 */
+	const char *reload[] = {"rc-update", "-u", NULL, NULL};
+	const char *turn[] = {"rc-service", name, s->shut ? "stop" : "start", NULL};
 
-	if (s->step == STEP_LIST)
-		ssh_units_started(b->platform->sysroot_fd, &s->units, &s->running);
-	return s->step == STEP_TURN ? run_rc_service(b, name) : -ENOENT;
+	if (s->step == STEP_RELOAD)
+		return run_openrc(b, reload);
+	if (s->step == STEP_TURN)
+		return run_openrc(b, turn);
+	ssh_units_started(b->platform->sysroot_fd, &s->units, &s->running);
+	return -ENOENT;
 }
 
 /* --- steps --------------------------------------------------------------------------------- */
@@ -358,10 +370,13 @@ static void advance(struct backend *b)
 	struct ssh *s = b->state;
 
 	if (s->step == STEP_RELOAD) {
+		s->reloaded = true;
 		s->step = STEP_LIST;
 	} else if (s->step == STEP_LIST) {
 		choose_turning(b);
-		s->step = s->turning.n ? STEP_TURN : STEP_END;
+		s->step = !s->turning.n				  ? STEP_END
+			  : s->init == SSH_OPENRC && !s->reloaded ? STEP_RELOAD
+								  : STEP_TURN;
 	} else if (s->step == STEP_TURN && ++s->next == s->turning.n) {
 		s->step = STEP_END;
 	}
@@ -421,7 +436,7 @@ static int ssh_on_start(sd_event_source *source, void *userdata)
 		operation_end(b);
 		return 0;
 	}
-	s->step = STEP_LIST;
+	s->step = !s->observing && s->files_changed ? STEP_RELOAD : STEP_LIST;
 	take_step(b);
 	return 0;
 }
@@ -433,6 +448,7 @@ static int begin(struct backend *b, bool observing, bool shut)
 	s->observing = observing;
 	s->shut = shut;
 	s->next = 0;
+	s->reloaded = false;
 	s->running = s->turning = (struct ssh_units){0};
 	s->trouble = (struct trouble){0};
 	return sd_event_add_defer(b->platform->event, &s->call.source, ssh_on_start, b);

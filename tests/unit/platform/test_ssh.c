@@ -17,9 +17,15 @@ static const char rc_service[] =
 	"[ ! -e /broken ] || { echo it will not; exit 1; }\n"
 	"case $2 in\n"
 	"stop) /bin/busybox rm -f /run/openrc/started/$1 ;;\n"
-	"start) /bin/busybox grep -qs \"rc_$1_need\" /etc/rc.conf.d/*.conf && exit 1\n"
+	"start) /bin/busybox grep -qs \"rc_$1_need\" /run/openrc/deptree && exit 1\n"
 	"	/bin/busybox ln -s /etc/init.d/$1 /run/openrc/started/$1 ;;\n"
 	"esac\n";
+
+/* OpenRC decides by what it remembered, and remembers what there was when it was told to. */
+static const char rc_update[] = "#!/bin/busybox sh\n"
+				"[ \"$1\" = -u ] || exit 1\n"
+				"/bin/busybox cat /etc/rc.conf.d/*.conf >/run/openrc/deptree "
+				"2>/dev/null || :\n";
 
 static void test_units(void)
 {
@@ -135,6 +141,8 @@ static bool begin(struct fixture *f, struct backend **ret_b)
 	f->platform.state_fd = f->platform.vault_fd;
 	fixture_text(f, "sbin/rc-service", rc_service);
 	make_executable(f, "sbin/rc-service");
+	fixture_text(f, "sbin/rc-update", rc_update);
+	make_executable(f, "sbin/rc-update");
 	fixture_text(f, "etc/init.d/sshd", "");
 	fixture_text(f, "etc/init.d/dropbear", "");
 	fixture_link(f, "run/openrc/started/sshd", "/etc/init.d/sshd");
@@ -178,6 +186,7 @@ static void test_openrc(void)
 	fixture_text(&f, "proc/net/tcp6", "\n 0: 0:0016 0:0000 0A 0\n");
 	CHECK_INT(look(&f, b)->value.number, 0);
 	CHECK(strstr(look(&f, b)->detail, "port 22"));
+	CHECK(strstr(fixture_read(&f, "run/openrc/deptree"), "rc_sshd_need"));
 	/* Somebody starts it past the rule. */
 	fixture_link(&f, "run/openrc/started/dropbear", "/etc/init.d/dropbear");
 	CHECK_INT(fixture_apply(&f, b, &wish), 0);
