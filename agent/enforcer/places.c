@@ -14,6 +14,8 @@
 #include "agent/util/log.h"
 
 #define PLACES_RETRY_US (60 * USEC_PER_SEC)
+/* For the lock and the networks to be told at the start. At boot nobody may be there to tell. */
+#define PLACES_SETTLE_US (2 * USEC_PER_SEC)
 
 void places_policies(const struct places *p, struct places_policies *ret_policies)
 {
@@ -56,15 +58,55 @@ void places_settle_location(struct places *p)
 	place_plan_init(&p->plan, clock_boottime_us());
 }
 
+/* --- what else conditions depend on --------------------------------------------------------- */
+
+static bool places_are_told(const struct places *p)
+{
+	return (!p->lock.joined || lock_watch_state(&p->e->platform) != TRUTH_UNKNOWN) &&
+	       (!p->links || nm_links_get(p->links)->known);
+}
+
+static void places_settled(struct places *p)
+{
+	p->settle = sd_event_source_unref(p->settle);
+	reconcile_release(&p->e->reconcile);
+}
+
+static int places_on_settle(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)source;
+	(void)usec;
+	places_settled(userdata);
+	return 0;
+}
+
+/* Rules that are in force and depend on the lock do not lapse because the agent starts again. */
+static void places_wait_to_be_told(struct places *p)
+{
+	if (!p->e->state.facts.enrolled || places_are_told(p))
+		return;
+	if (sd_event_add_time(p->e->event, &p->settle, CLOCK_BOOTTIME,
+		    (uint64_t)(clock_boottime_us() + PLACES_SETTLE_US), 50 * 1000, places_on_settle,
+		    p) >= 0)
+		reconcile_hold(&p->e->reconcile);
+}
+
+static void places_on_told(struct places *p)
+{
+	places_request(p);
+	if (p->settle && places_are_told(p))
+		places_settled(p);
+}
+
 static void places_on_links(void *userdata)
 {
-	places_request(userdata);
+	places_on_told(userdata);
 }
 
 static void places_on_lock(struct lock_listener *listener, bool locked)
 {
 	(void)locked;
-	places_request(listener->userdata);
+	places_on_told(listener->userdata);
 }
 
 static unsigned int policy_needs(const struct policy *policy)
@@ -290,6 +332,7 @@ int places_new(struct enforcer *e, const struct places_source *source, struct pl
 		return r;
 	}
 	places_policies_changed(e);
+	places_wait_to_be_told(p);
 	/* Leaving was begun before the agent stopped. */
 	places_act_soon(p);
 	return 0;
@@ -297,6 +340,7 @@ int places_new(struct enforcer *e, const struct places_source *source, struct pl
 
 static void places_done(struct places *p)
 {
+	places_settled(p);
 	places_act_stop(p);
 	p->ask_done = NULL;
 	p->ask_timer = sd_event_source_unref(p->ask_timer);

@@ -60,7 +60,8 @@ struct places {
 
 	/* Beside places; only while a condition needs them. */
 	struct lock_listener lock;
-	struct nm_links *links; /* NULL: no condition needs them */
+	struct nm_links *links;	 /* NULL: no condition needs them */
+	sd_event_source *settle; /* the first round waits for them until then; NULL: it does not */
 
 	struct activation activation;
 	bool unkept;   /* what profiles did cannot be written; said once */

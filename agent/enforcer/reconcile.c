@@ -430,12 +430,28 @@ static int reconcile_on_defer(sd_event_source *source, void *userdata)
 void reconcile_request(struct reconcile *r, bool policy_changed)
 {
 	r->policy_changed |= policy_changed;
-	if (r->current != RECONCILE_IDLE) {
+	if (r->held || r->current != RECONCILE_IDLE) {
 		r->again = true;
 		return;
 	}
 	if (!r->defer)
 		(void)sd_event_add_defer(r->event, &r->defer, reconcile_on_defer, r);
+}
+
+void reconcile_hold(struct reconcile *r)
+{
+	r->held = true;
+}
+
+void reconcile_release(struct reconcile *r)
+{
+	bool wanted = r->held && r->again;
+
+	r->held = false;
+	if (!wanted)
+		return;
+	r->again = false;
+	reconcile_request(r, false);
 }
 
 void reconcile_revert(struct reconcile *r)
@@ -447,7 +463,7 @@ void reconcile_revert(struct reconcile *r)
 		r->revert_wanted = true;
 		return;
 	}
-	r->revert_wanted = false;
+	r->revert_wanted = r->held = false;
 	r->platform->desired = NULL;
 	reconcile_set_state(r, RECONCILE_REVERTING);
 	r->defer = sd_event_source_unref(r->defer);

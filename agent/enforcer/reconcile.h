@@ -50,7 +50,8 @@ struct reconcile {
 	const struct device *device; /* borrowed; NULL: nothing is known of it */
 
 	enum reconcile_state current;
-	bool again;	     /* asked for during a round */
+	bool held;	     /* no round begins; see reconcile_hold() */
+	bool again;	     /* asked for during a round, or while held */
 	bool revert_wanted;  /* likewise */
 	bool policy_changed; /* since the last round began */
 	struct reconcile_backend backends[RECONCILE_BACKENDS_MAX];
@@ -94,6 +95,13 @@ void reconcile_done(struct reconcile *r);
 
 /* Starts a round now (or another one after the one under way). */
 void reconcile_request(struct reconcile *r, bool policy_changed);
+
+/*
+ * Between reconcile_init() and the first round: it waits until reconcile_release(), because what
+ * conditions depend on has not been told yet. What was in force before stays meanwhile.
+ */
+void reconcile_hold(struct reconcile *r);
+void reconcile_release(struct reconcile *r); /* not held is fine */
 
 /* Gives every backend back what was there; r->reverted is called at the end. */
 void reconcile_revert(struct reconcile *r);

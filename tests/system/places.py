@@ -332,11 +332,14 @@ def test_locked(base):
         check(field.journal("profile")[-1].get("unknown") is True, field.journal("profile"))
         field.bus.logind()
         field.until(60)
+        n = len(field.journal("profile"))
         for _ in range(2):
             field.again(signal.SIGKILL)
             field.until(60)
         field.sync()
         check(len(field.actions()) == 1, field.actions())
+        # The first look waits until the login service has told, so that nothing lapses in between.
+        check(len(field.journal("profile")) == n, field.journal("profile"))
 
 
 # --- actions ----------------------------------------------------------------------------------------
