@@ -285,26 +285,6 @@ static void test_documents_not_through_links(void)
 	CHECK(!check_exists(dir_fd, "documents"));
 }
 
-/* Where the phone was, and whether it is lost, is one organisation's; and copies that were damaged.
- */
-static void test_whereabouts_are_forgotten(void)
-{
-	static const char *const names[] = {"location", "location.broken", "places",
-		"places.broken", "activations.broken", "destroying"};
-	char path[256];
-	_cleanup_close_ int dir_fd = check_tmpdir(path);
-	_cleanup_(state_done) struct state state = {.dir_fd = -1};
-
-	CHECK_INT(state_open(path, &state), 0);
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		put(dir_fd, names[i], "x", 1);
-	CHECK_INT(state_forget_enrolment(&state), 0);
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		CHECK(!check_exists(dir_fd, names[i]));
-}
-
-/* --- forgetting ----------------------------------------------------------------------------- */
-
 static void fill_enrolment(const char *path)
 {
 	_cleanup_(state_done) struct state state = {.dir_fd = -1};
@@ -605,7 +585,6 @@ static const struct check_test tests[] = {
 	{"documents", test_documents},
 	{"document_size", test_document_size},
 	{"documents_not_through_links", test_documents_not_through_links},
-	{"whereabouts_are_forgotten", test_whereabouts_are_forgotten},
 	{"forget", test_forget},
 	{"forget_unfinished", test_forget_unfinished},
 	{"death_while_replacing", test_death_while_replacing},
