@@ -25,7 +25,7 @@ static int at_place_parse(
 	_cleanup_free_ struct at_place *at = calloc(1, sizeof(*at));
 	const char *names[2];
 	char name_path[DOC_PATH_BYTES];
-	bool has[2];
+	bool has[2] = {false, false};
 	int r;
 
 	if (!at)
